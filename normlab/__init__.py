@@ -1,0 +1,34 @@
+"""normlab: a notebook course on normalization in PyTorch, and the small package under it.
+
+The public names are loaded on first use, so that ``import normlab`` is quick and does not
+import torch:
+
+``check(name, answer)``
+    Check an exercise and name the mistake.
+``load_mnist()``
+    MNIST, from the package itself.
+``nn``, ``data``, ``training``, ``parity``, ``plots``
+    The rooms of the package; each one's docstring says what is in it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_ROOMS = ("data", "exercises", "nn", "parity", "plots", "training")
+_SHORTCUTS = {"check": "exercises", "load_mnist": "data"}
+
+__all__ = ["__version__", *_ROOMS, *_SHORTCUTS]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module or whatever it exports
+    if name in _ROOMS:
+        return import_module(f"normlab.{name}")
+    if name in _SHORTCUTS:
+        return getattr(import_module(f"normlab.{_SHORTCUTS[name]}"), name)
+    raise AttributeError(f"module 'normlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
