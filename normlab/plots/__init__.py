@@ -1,1 +1,23 @@
-"""See the docstring that belongs here."""
+"""Every figure of the course: functions of plain arrays that return a `Picture` with alt text.
+
+``block``
+    The N × C × L block, with the values that share one mean coloured.
+``images``
+    A row of images.
+``dots``
+    Every value of a few features, before and after.
+``curves``
+    Training curves of several runs, with their spread.
+
+One style, readable at the width of a notebook, without colour and without eyes: beside colour
+there is always a second cue (a hatch, a marker, a dash, a label on the line), and each picture
+carries a sentence that says what it shows.
+"""
+
+from normlab.plots.block import block
+from normlab.plots.curves import curves
+from normlab.plots.distributions import dots
+from normlab.plots.images import images
+from normlab.plots.picture import Picture
+
+__all__ = ["Picture", "block", "curves", "dots", "images"]

@@ -1,0 +1,44 @@
+"""Batches without a loader: the data stays in memory, and a batch is a choice of rows."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def shuffled_batches(
+    size: int, batch_size: int, generator: "torch.Generator", *, drop_last: bool = False
+) -> Iterator["torch.Tensor"]:
+    """Visit ``size`` samples once, in random order, ``batch_size`` at a time.
+
+    Parameters
+    ----------
+    size
+        How many samples there are.
+    batch_size
+        How many a batch holds. The last batch holds what is left.
+    generator
+        Where the randomness comes from; the same seed gives the same batches. Its device is the
+        device of the indices.
+    drop_last
+        Leave out a last batch that is not full.
+
+    Yields
+    ------
+    torch.Tensor
+        The indices of one batch, int64, shape ``(batch_size,)``.
+
+    Raises
+    ------
+    ValueError
+        If ``batch_size`` is less than 1.
+    """
+    import torch  # here and not above: `import normlab.data` must not wait for it
+
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    order = torch.randperm(size, generator=generator, device=generator.device)  # (size,)
+    for batch in order.split(batch_size):  # (batch_size,)
+        if len(batch) == batch_size or not drop_last:
+            yield batch

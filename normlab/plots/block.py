@@ -1,0 +1,137 @@
+"""The picture that the whole course keeps: the N × C × L block and the values averaged together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Polygon
+
+from normlab.plots.picture import BLUE, INK, SKY, Picture, new_figure, styled
+
+# Where one step along each axis goes on paper: samples to the back, channels to the right,
+# positions down.
+_STEPS = {"N": np.array([0.5, 0.42]), "C": np.array([1.0, 0.0]), "L": np.array([0.0, -1.0])}
+
+
+def block(
+    panels: dict[str, np.ndarray],
+    *,
+    labels: tuple[str, str, str] = ("samples N", "channels C", "positions L"),
+    alt: str = "",
+) -> Picture:
+    """Draw a batch as a block of cells, once for each panel, with some of the cells coloured.
+
+    Parameters
+    ----------
+    panels
+        For each title the cells to colour, a boolean array ``(N, C, L)``: the values that one
+        mean is taken of. `averaged_cells` makes it from the axes.
+    labels
+        What the three axes are called.
+    alt
+        What the picture shows; made from the panels without it.
+
+    Returns
+    -------
+    Picture
+
+    References
+    ----------
+    The picture is in the manner of Wu & He, "Group Normalization", ECCV 2018, figure 2.
+    """
+    with styled():
+        figure = new_figure(min(7.5, 2.6 * len(panels) + 0.6), 2.7)
+        for axes, (title, coloured) in zip(
+            np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True
+        ):
+            _draw(axes, np.asarray(coloured, dtype=bool), labels)
+            axes.set_title(title, loc="center")
+        return Picture(figure, alt or _describe(panels))
+
+
+def averaged_cells(
+    shape: tuple[int, int, int], axes: Sequence[int], groups: int | None = None
+) -> np.ndarray:
+    """Return which cells share one mean with the front, right cell of the block.
+
+    Parameters
+    ----------
+    shape
+        ``(N, C, L)``.
+    axes
+        The axes averaged over: ``(0, 2)`` for BatchNorm, ``(1, 2)`` for LayerNorm over all
+        channels, ``(2,)`` for InstanceNorm.
+    groups
+        Where channels are averaged over, in how many blocks of neighbours; one without it.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, ``(N, C, L)``.
+    """
+    cells = np.zeros(shape, dtype=bool)
+    # The first sample is in front, the last channel at the right: both are in view.
+    index: list[slice] = [slice(0, 1), slice(shape[1] - 1, None), slice(0, 1)]
+    for axis in axes:
+        index[axis] = slice(None)
+    if groups is not None:
+        index[1] = slice(shape[1] - shape[1] // groups, None)
+    cells[tuple(index)] = True
+    return cells
+
+
+def _draw(axes: Axes, coloured: np.ndarray, labels: tuple[str, str, str]) -> None:
+    n, c, l = (_STEPS[axis] for axis in "NCL")  # noqa: E741 - the names of the axes
+    corner = np.zeros(2)  # where front and top meet, at the left
+    faces = (
+        # which cells are in view, the face's first corner, its two directions
+        (coloured[0].T, corner, l, c),  # front: (L, C)
+        (coloured[:, :, 0], corner, n, c),  # top: (N, C)
+        (coloured[:, -1, :], corner + coloured.shape[1] * c, n, l),  # right side: (N, L)
+    )
+    for cells, first, down, across in faces:
+        for row, column in np.ndindex(cells.shape):
+            start = first + row * down + column * across
+            corners = [start, start + across, start + across + down, start + down]
+            axes.add_patch(_cell(corners, bool(cells[row, column])))
+    _label(axes, coloured.shape, labels)
+    axes.set_aspect("equal")
+    axes.autoscale_view()
+    axes.axis("off")
+
+
+def _cell(corners: list[np.ndarray], coloured: bool) -> Polygon:
+    if coloured:
+        return Polygon(corners, facecolor=SKY, edgecolor=BLUE, hatch="////", linewidth=0.8)
+    return Polygon(corners, facecolor="white", edgecolor=INK, linewidth=0.8)
+
+
+def _label(axes: Axes, sizes: tuple[int, ...], labels: tuple[str, str, str]) -> None:
+    samples, channels, positions = sizes
+    n, c, l = (_STEPS[axis] for axis in "NCL")  # noqa: E741 - the names of the axes
+    below, left = np.array([0, -0.25]), np.array([-0.25, 0])
+    axes.text(*(channels * c / 2 + positions * l + below), labels[1], ha="center", va="top")
+    axes.text(*(positions * l / 2 + left), labels[2], ha="right", va="center", rotation=90)
+    axes.text(
+        *(samples * n / 2 + left + np.array([0, 0.1])),
+        labels[0],
+        ha="center",
+        va="bottom",
+        rotation=np.degrees(np.arctan2(n[1], n[0])),
+        rotation_mode="anchor",
+    )
+
+
+def _describe(panels: dict[str, np.ndarray]) -> str:
+    sentences = []
+    for title, coloured in panels.items():
+        samples, channels, positions = (
+            np.unique(index).size for index in np.nonzero(np.asarray(coloured))
+        )
+        shape = " by ".join(str(size) for size in np.shape(coloured))
+        sentences.append(
+            f"{title}: in a block of {shape} (samples by channels by positions) the cells that "
+            f"share one mean are coloured: {samples} samples, {channels} channels, "
+            f"{positions} positions."
+        )
+    return " ".join(sentences)

@@ -1,0 +1,73 @@
+"""Training curves of several networks, each trained with several seeds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from normlab.plots.picture import COLOURS, DASHES, MARKERS, Picture, new_figure, styled
+
+
+def curves(
+    x: np.ndarray,
+    runs: Mapping[str, np.ndarray],
+    *,
+    xlabel: str,
+    ylabel: str,
+    alt: str,
+    reference: Mapping[str, float] | None = None,
+) -> Picture:
+    """Draw for each network the mean over its seeds, and a band from the worst to the best.
+
+    Parameters
+    ----------
+    x
+        ``(points,)``, such as steps.
+    runs
+        For each network's name its values, ``(seeds, points)``. The name is written at the end of
+        the line.
+    xlabel, ylabel
+        What the axes show, with units.
+    alt
+        What the picture shows.
+    reference
+        Horizontal lines to compare with, such as ``{"95 %": 95}``.
+    """
+    with styled():
+        figure = new_figure(7.5, 3.4)
+        axes = figure.subplots()
+        for label, height in (reference or {}).items():
+            axes.axhline(height, color="#777777", linewidth=1, marker="")
+            axes.annotate(label, (x[0], height), xytext=(0, 3), textcoords="offset points")
+        for index, (name, values) in enumerate(runs.items()):
+            _draw(axes, x, np.atleast_2d(values), name, index)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.margins(x=0.02)
+        return Picture(figure, alt)
+
+
+def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, name: str, index: int) -> None:
+    index %= len(COLOURS)
+    mean = values.mean(axis=0)  # (points,)
+    colour = COLOURS[index]
+    axes.fill_between(
+        x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.25, linewidth=0
+    )
+    axes.plot(
+        x,
+        mean,
+        color=colour,
+        linestyle=DASHES[index],
+        marker=MARKERS[index],
+        markevery=max(1, len(x) // 12),
+    )
+    axes.annotate(
+        name,
+        (x[-1], mean[-1]),
+        xytext=(6, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        weight="bold",
+        annotation_clip=False,
+    )

@@ -1,0 +1,99 @@
+"""A figure with alt text, and the one style of all figures."""
+
+import base64
+import html
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from cycler import cycler
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which people with any kind of colour blindness tell apart
+# (Okabe & Ito, "Color Universal Design", 2008). Dark to light, so that greyscale keeps an order.
+BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
+INK, FAINT = "#222222", "#BBBBBB"
+# The second cue beside the colour, in the same order.
+COLOURS = (ORANGE, BLUE, GREEN, PURPLE, SKY)
+MARKERS = ("s", "o", "^", "D", "v")
+DASHES = ("--", "-", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+_STYLE = {
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.prop_cycle": cycler(color=COLOURS, marker=MARKERS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "figure.dpi": 110,
+    "figure.facecolor": "white",  # also where the notebook is dark: the ink is dark
+    "figure.constrained_layout.use": True,
+    "font.size": 10.5,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+class Picture:
+    """A finished figure that shows itself in a notebook, with alt text.
+
+    Parameters
+    ----------
+    figure
+        The matplotlib figure.
+    alt
+        What it shows, in a sentence or two, for who cannot see it.
+
+    Raises
+    ------
+    ValueError
+        If ``alt`` is empty.
+
+    Notes
+    -----
+    The picture is an HTML ``<img>`` with its own alt text: JupyterLab 4.6 ignores alt text in the
+    metadata of an image output.
+    """
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        if not alt.strip():
+            raise ValueError("A picture needs alt text: say in a sentence what it shows.")
+        self.alt = " ".join(alt.split())
+        buffer = io.BytesIO()
+        with styled():
+            figure.savefig(buffer, format="png")
+        self.png = buffer.getvalue()
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture to a PNG file."""
+        Path(path).write_bytes(self.png)
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode()
+        style = "max-width: 100%; height: auto"
+        alt = html.escape(self.alt)
+        return f'<img src="data:image/png;base64,{data}" alt="{alt}" style="{style}">'
+
+    def __repr__(self) -> str:
+        return f"[picture: {self.alt}]"
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the course's style inside a ``with`` block."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def new_figure(width: float = 7.5, height: float = 3.2) -> Figure:
+    """Return an empty figure, in inches; 7.5 fills a notebook. Call it inside `styled`."""
+    # Not pyplot, whose figures pile up and show themselves a second time in a notebook.
+    return Figure(figsize=(width, height))

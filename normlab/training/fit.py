@@ -1,0 +1,240 @@
+"""The training loop: plain SGD and cross-entropy on images held in memory."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
+
+from normlab.data import ImageDataset, load_mnist, shuffled_batches
+from normlab.training.history import History, Point
+from normlab.training.progress import progress_bar
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """Return the device asked for; without one a GPU where there is one, else the CPU."""
+    if device is not None:
+        return torch.device(device)
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def as_inputs(images: object, device: str | torch.device | None = None) -> Tensor:
+    """Turn grey levels 0 to 255 into network inputs 0 to 1.
+
+    Parameters
+    ----------
+    images
+        Array or tensor, any shape. Bytes are divided by 255; floating-point numbers are taken as
+        they are, so that inputs scaled in another way can be given.
+    device
+        Where the inputs shall be.
+
+    Returns
+    -------
+    torch.Tensor
+        float32, of the same shape.
+    """
+    inputs = images if isinstance(images, Tensor) else torch.tensor(images)
+    scale = 255 if inputs.dtype == torch.uint8 else 1
+    return inputs.to(device, torch.float32) / scale
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, inputs: Tensor, labels: Tensor, *, batch_size: int = 1000
+) -> tuple[float, float]:
+    """Measure a network in evaluation mode, and leave it in the mode it was in.
+
+    Parameters
+    ----------
+    model
+        Gives logits ``(N, classes)``.
+    inputs, labels
+        ``(N, ...)`` float and ``(N,)`` int64, on the model's device.
+    batch_size
+        How many at a time. In evaluation mode it changes nothing but memory and speed.
+
+    Returns
+    -------
+    tuple of float
+        Mean cross-entropy in nats, and the share of right answers.
+    """
+    was_training = model.training
+    model.eval()
+    loss = correct = 0.0
+    for x, y in zip(inputs.split(batch_size), labels.split(batch_size), strict=True):
+        logits = model(x)  # (batch_size, classes)
+        loss += F.cross_entropy(logits, y, reduction="sum").item()
+        correct += (logits.argmax(1) == y).sum().item()
+    model.train(was_training)
+    return loss / len(labels), correct / len(labels)
+
+
+def fit(
+    model: nn.Module,
+    dataset: ImageDataset | None = None,
+    *,
+    epochs: int = 5,
+    lr: float = 0.01,
+    batch_size: int = 64,
+    seed: int = 0,
+    measure_every: int | None = None,
+    drop_last: bool = False,
+    device: str | torch.device | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a network with SGD and cross-entropy, as the article does, and measure it on the way.
+
+    The network is trained in place and in training mode; it is measured in evaluation mode. The
+    same seed gives the same run, on the same machine with the same number of threads. Ctrl-C (in
+    Jupyter the stop button) ends the run early and keeps what was measured.
+
+    Parameters
+    ----------
+    model
+        Takes images ``(N, H, W)``, gives logits ``(N, classes)``.
+    dataset
+        What to train and test on; MNIST without it. Bytes are scaled to 0 to 1.
+    epochs
+        Passes over the training set.
+    lr
+        Learning rate of plain SGD: no momentum, no weight decay.
+    batch_size
+        Samples in a step.
+    seed
+        The seed of the order of the samples, and of dropout where the model has some.
+    measure_every
+        Steps between two measurements; one epoch without it. The end is always measured.
+    drop_last
+        Leave out a last batch that is not full.
+    device
+        Where to train; a GPU where there is one, else the CPU.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    History
+        The measurements.
+
+    Raises
+    ------
+    ValueError
+        If ``epochs``, ``batch_size`` or ``measure_every`` is less than 1, or if a batch of one
+        sample would come up that the model cannot train on.
+    """
+    dataset = dataset or load_mnist()
+    device = pick_device(device)
+    model.to(device)
+    inputs, labels = _on_device(dataset.train_images, dataset.train_labels, device)
+    test_set = _on_device(dataset.test_images, dataset.test_labels, device)
+
+    steps_per_epoch = _steps_per_epoch(len(inputs), batch_size, drop_last)
+    measure_every = steps_per_epoch if measure_every is None else measure_every
+    _check_at_least_one(epochs=epochs, measure_every=measure_every)
+    _check_smallest_batch(model, inputs, batch_size, drop_last)
+
+    total = epochs * steps_per_epoch
+    history = History(seed=seed)
+    meter = _Meter(model, test_set, steps_per_epoch)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    model.train()
+    with torch.random.fork_rng(), progress_bar(total, "step", show=progress) as bar:
+        torch.manual_seed(seed)
+        batches = _endless_batches(len(inputs), batch_size, seed, drop_last, device)
+        try:
+            for step, batch in zip(range(1, total + 1), batches, strict=False):
+                loss = F.cross_entropy(model(inputs[batch]), labels[batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                meter.add(loss)
+                bar.update()
+                if step % measure_every == 0 or step == total:
+                    history.points.append(meter.measure(step))
+                    bar.set_postfix_str(f"test accuracy {history.final.test_accuracy:.1%}")
+        except KeyboardInterrupt:
+            history.interrupted = True
+    return history
+
+
+class _Meter:
+    """Sums up the training loss, reads the clock, and measures on the test set."""
+
+    def __init__(
+        self, model: nn.Module, test_set: tuple[Tensor, Tensor], steps_per_epoch: int
+    ) -> None:
+        self.model = model
+        self.test_set = test_set
+        self.steps_per_epoch = steps_per_epoch
+        self.losses: list[Tensor] = []
+        self.training_seconds = 0.0
+        self.resumed_at = time.perf_counter()
+
+    def add(self, loss: Tensor) -> None:
+        # Not .item(): reading the number would make a GPU wait in every step.
+        self.losses.append(loss.detach())
+
+    def measure(self, step: int) -> Point:
+        train_loss = torch.stack(self.losses).mean().item()  # waits until the steps are done
+        self.training_seconds += time.perf_counter() - self.resumed_at
+        test_loss, test_accuracy = evaluate(self.model, *self.test_set)
+        self.losses.clear()
+        self.resumed_at = time.perf_counter()
+        return Point(
+            step=step,
+            epoch=step / self.steps_per_epoch,
+            train_loss=train_loss,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            seconds=self.training_seconds,
+        )
+
+
+def _on_device(images: object, labels: object, device: str | torch.device) -> tuple[Tensor, Tensor]:
+    labels = labels if isinstance(labels, Tensor) else torch.tensor(labels)
+    return as_inputs(images, device), labels.to(device)  # (N, H, W), (N,)
+
+
+def _steps_per_epoch(size: int, batch_size: int, drop_last: bool) -> int:
+    _check_at_least_one(batch_size=batch_size)
+    return size // batch_size if drop_last else math.ceil(size / batch_size)
+
+
+def _check_at_least_one(**settings: int) -> None:
+    for name, value in settings.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}.")
+
+
+def _check_smallest_batch(
+    model: nn.Module, inputs: Tensor, batch_size: int, drop_last: bool
+) -> None:
+    """Find out before the first epoch, not at its end, that a batch of one cannot be trained on."""
+    left_over = len(inputs) % batch_size
+    if batch_size != 1 and (left_over != 1 or drop_last):
+        return
+    try:
+        copy.deepcopy(model).train()(inputs[:1])  # a copy, since a forward pass moves the buffers
+    except ValueError as error:
+        where = (
+            "batch_size=1"
+            if batch_size == 1
+            else f"{len(inputs):,} samples in batches of {batch_size} leave a last batch of one"
+        )
+        raise ValueError(
+            f"{where}: this network cannot train on a single sample, since BatchNorm would have "
+            f"to take a variance of one value. Choose another batch size. (torch says: {error})"
+        ) from error
+
+
+def _endless_batches(
+    size: int, batch_size: int, seed: int, drop_last: bool, device: torch.device
+) -> Iterator[Tensor]:
+    """Yield the batches of one epoch after another, each epoch in an order of its own."""
+    generator = torch.Generator(device).manual_seed(seed)
+    while True:
+        yield from shuffled_batches(size, batch_size, generator, drop_last=drop_last)
