@@ -1,1 +1,21 @@
-"""See the docstring that belongs here."""
+"""The NumPy twins of `torch.nn`'s normalization layers, forward and backward.
+
+Whoever knows one knows the other: the class names, arguments, defaults, attributes, buffers,
+`state_dict` keys and error texts are torch's, and `functional` has the names and signatures
+of `torch.nn.functional`. What torch leaves to autograd is explicit::
+
+    from normlab import nn
+
+    layer = nn.BatchNorm2d(3, eps=1e-3)
+    y = layer(x)                # keeps what backward needs
+    dx = layer.backward(dy)     # gradient of the input, same shape as x
+    layer.grads["weight"]       # gradients of the parameters, by name
+
+The mathematics is in `functional`; the other modules keep the books.
+"""
+
+from normlab.nn import functional
+from normlab.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from normlab.nn.module import Module
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Module", "functional"]
