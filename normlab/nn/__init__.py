@@ -1,6 +1,6 @@
 """The NumPy twins of `torch.nn`'s normalization layers, forward and backward.
 
-Whoever knows one knows the other: the class names, arguments, defaults, attributes, buffers,
+Whoever knows one knows the other: class names, arguments, defaults, attributes, buffers,
 `state_dict` keys and error texts are torch's, and `functional` has the names and signatures
 of `torch.nn.functional`. What torch leaves to autograd is explicit::
 
@@ -11,11 +11,26 @@ of `torch.nn.functional`. What torch leaves to autograd is explicit::
     dx = layer.backward(dy)     # gradient of the input, same shape as x
     layer.grads["weight"]       # gradients of the parameters, by name
 
-The mathematics is in `functional`; the other modules keep the books.
+The mathematics is in `functional`, `reparametrize` and `sync`; the other modules keep the books.
 """
 
 from normlab.nn import functional
 from normlab.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from normlab.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from normlab.nn.module import Module
+from normlab.nn.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Module", "functional"]
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
+    "LocalResponseNorm",
+    "Module",
+    "RMSNorm",
+    "functional",
+]

@@ -1,22 +1,21 @@
-"""`BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`."""
+"""`BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`; and what they share with instance norm."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from normlab.nn import checks
 from normlab.nn import functional as F  # noqa: N812 - its name everywhere in PyTorch
-from normlab.nn.module import Module
+from normlab.nn.module import Module, new_parameter
 
 
 class NormBase(Module):
-    """What batch and instance normalization share: their arguments, parameters and buffers."""
+    """What batch and instance normalization share: arguments, parameters and buffers."""
 
     _version = 2
     _parameter_names = ("weight", "bias")
     _buffer_names = ("running_mean", "running_var", "num_batches_tracked")
-    # The input's number of axes: what the class takes, and how torch words it.
+    # How many axes the input may have, and how torch says it.
     _ranks: tuple[int, ...] = ()
     _ranks_in_words = ""
 
@@ -33,21 +32,24 @@ class NormBase(Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        checks.device(device)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        dtype = np.float32 if dtype is None else dtype
-        self.weight = np.ones(num_features, dtype) if affine else None
-        self.bias = np.zeros(num_features, dtype) if affine and bias else None
-        self.running_mean = np.zeros(num_features, dtype) if track_running_stats else None
-        self.running_var = np.ones(num_features, dtype) if track_running_stats else None
+
+        def vector(wanted: bool) -> np.ndarray | None:
+            return new_parameter(num_features, device, dtype) if wanted else None
+
+        self.weight = vector(affine)
+        self.bias = vector(affine and bias)
+        self.running_mean = vector(track_running_stats)
+        self.running_var = vector(track_running_stats)
         self.num_batches_tracked = np.array(0, np.int64) if track_running_stats else None
+        self.reset_parameters()
 
     def reset_running_stats(self) -> None:
-        """Set the running mean to 0, the running variance to 1, and count from 0 again."""
+        """Set the running mean to 0 and the running variance to 1, and count from 0 again."""
         if self.track_running_stats:
             self.running_mean[:] = 0
             self.running_var[:] = 1
@@ -56,16 +58,7 @@ class NormBase(Module):
     def reset_parameters(self) -> None:
         """Set the weight to 1 and the bias to 0, and reset the running statistics."""
         self.reset_running_stats()
-        if self.affine:
-            self.weight[:] = 1
-            if self.bias is not None:
-                self.bias[:] = 0
-
-    def backward(self, grad_output: np.ndarray) -> np.ndarray:
-        """Carry the gradient back; see `Module.backward`."""
-        gradients = F.affine_backward(self._checked(grad_output), self._context)
-        self.accumulate_gradients(weight=gradients.weight, bias=gradients.bias)
-        return gradients.input
+        self._reset_affine()
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
@@ -81,82 +74,82 @@ class NormBase(Module):
 
 
 class BatchNorm(NormBase):
-    """Batch normalization for an input of any rank; use `BatchNorm1d`, `2d` or `3d`."""
+    """Batch normalization of an input of any rank; what the three classes below share."""
 
     def forward(self, input: np.ndarray) -> np.ndarray:
-        """Normalize each channel; the class docstring has the shapes."""
+        """Standardize each channel: by the batch in training, by the running statistics else."""
         self._check_rank(input)
-        momentum = 0.0 if self.momentum is None else self.momentum
+        momentum = self.momentum
         tracking = self.training and self.track_running_stats
         if tracking and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
-            if self.momentum is None:  # the average over all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
+            if momentum is None:  # every batch so far weighs the same
+                momentum = 1 / int(self.num_batches_tracked)
+        # In training, statistics that are not tracked must not move either.
         use_buffers = tracking or not self.training
-        running_mean = self.running_mean if use_buffers else None
-        running_var = self.running_var if use_buffers else None
-        use_batch = self.training or (self.running_mean is None and self.running_var is None)
-        return self._keep(
-            *F.batch_norm_forward(
-                input,
-                running_mean,
-                running_var,
-                self.weight,
-                self.bias,
-                use_batch,
-                momentum,
-                self.eps,
-            )
+        ctx = F.Context()
+        output = F.batch_norm(
+            input,
+            self.running_mean if use_buffers else None,
+            self.running_var if use_buffers else None,
+            self.weight,
+            self.bias,
+            self.training or (self.running_mean is None and self.running_var is None),
+            0.0 if momentum is None else momentum,
+            self.eps,
+            ctx=ctx,
         )
+        self._context = ctx
+        return output
 
-    def _prepare_state(
-        self, state: dict[str, Any], version: int | None
-    ) -> tuple[dict[str, Any], list[str]]:
+    def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
+        """Give a state saved before version 2 the batch counter that it lacks."""
         if (version is None or version < 2) and self.track_running_stats:
             state.setdefault("num_batches_tracked", self.num_batches_tracked)
-        return state, []
+        return []
 
 
 class BatchNorm1d(BatchNorm):
-    """Batch normalization of features (N, C) or sequences (N, C, L).
+    """Batch normalization of features (N, C) or of sequences (N, C, L).
 
-    Each channel is standardized over the batch and the length; see `functional.batch_norm`
-    for the mathematics. In evaluation the running statistics take the place of the batch's.
+    Each channel is standardized over the batch and the length, then scaled and shifted; the
+    mathematics is in `functional.batch_norm`. In evaluation mode the running statistics take
+    the place of the batch's own.
 
     Parameters
     ----------
     num_features
-        C.
+        The number of channels C.
     eps
         Added to the variance.
     momentum
-        The weight of each batch in the running statistics; None averages all batches equally.
+        The share of each batch in the running statistics; None averages all batches alike.
     affine
-        Whether there are a weight and a bias.
+        Whether there is a weight.
     track_running_stats
-        Whether there are running statistics; without them evaluation uses the batch's too.
+        Whether there are running statistics. Without them, evaluation too uses the batch's.
     device
-        None: NumPy knows one device.
+        None or "cpu".
     dtype
-        Of parameters and buffers: a NumPy dtype, float32 by default.
+        The NumPy dtype of parameters and buffers; float32 by default.
     bias
-        With `affine`, whether there is a bias.
+        Whether there is a bias beside the weight.
 
     Attributes
     ----------
     weight, bias : numpy.ndarray or None
-        (C,), 1 and 0 at the start.
+        (C,); at first 1 and 0.
     running_mean, running_var : numpy.ndarray or None
-        (C,), 0 and 1 at the start.
+        (C,); at first 0 and 1.
     num_batches_tracked : numpy.ndarray or None
-        The number of training batches seen, an int64 scalar.
+        The number of batches seen in training, an int64 scalar.
 
     Raises
     ------
     ValueError
-        From the call: an input of another rank; one value per channel when training.
+        Called on another rank, or in training on a single value per channel.
     RuntimeError
-        From the call: an input with another number of channels, or of another dtype.
+        Called on another number of channels, or another dtype.
 
     References
     ----------
@@ -171,7 +164,7 @@ class BatchNorm1d(BatchNorm):
 class BatchNorm2d(BatchNorm):
     """Batch normalization of images (N, C, H, W).
 
-    Each channel is standardized over the batch, the height and the width. The parameters,
+    Each channel is standardized over the batch, the height and the width. Parameters,
     attributes and errors are those of `BatchNorm1d`.
 
     References
@@ -184,14 +177,14 @@ class BatchNorm2d(BatchNorm):
 
 
 class BatchNorm3d(BatchNorm):
-    """Batch normalization of volumes or video (N, C, D, H, W).
+    """Batch normalization of volumes or videos (N, C, D, H, W).
 
-    Each channel is standardized over every other axis. The parameters, attributes and errors
-    are those of `BatchNorm1d`.
+    Each channel is standardized over every other axis. Parameters, attributes and errors are
+    those of `BatchNorm1d`.
 
     References
     ----------
-    Ioffe & Szegedy, 2015; `torch.nn.BatchNorm3d`.
+    Ioffe & Szegedy, 2015, section 3.2; `torch.nn.BatchNorm3d`.
     """
 
     _ranks = (5,)

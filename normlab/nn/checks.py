@@ -1,7 +1,8 @@
 """What torch refuses, refused in torch's words.
 
-The exception types and texts are those of torch 2.13.0 on the CPU; a shape is printed as
-torch prints it. Nothing here computes: the mathematics is in `functional`.
+The exception types and texts are those of torch 2.13.0 on the CPU, in the order in which it
+looks; a shape is printed as torch prints it. Nothing here computes: the mathematics is in
+`functional`.
 """
 
 import math
@@ -26,6 +27,9 @@ _TORCH_NAMES = {
     "complex128": "ComplexDouble",
 }
 
+Array = np.ndarray
+Optional = np.ndarray | None
+
 
 def torch_size(shape: Sequence[int]) -> str:
     """Write a shape as torch prints it: ``torch.Size([1, 3])``."""
@@ -37,25 +41,22 @@ def torch_name(dtype: np.dtype) -> str:
     return _TORCH_NAMES.get(dtype.name, dtype.name)
 
 
-def floating(input: np.ndarray, kernel: str) -> None:
-    """Refuse what is neither float16, float32 nor float64, as torch's CPU kernels do."""
+def floating(input: Array, kernel: str) -> None:
+    """Refuse what is not float16, float32 or float64."""
     if input.dtype.name not in ("float16", "float32", "float64"):
-        raise NotImplementedError(f'"{kernel}" not implemented for {torch_name(input.dtype)!r}')
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{torch_name(input.dtype)}'")
 
 
-def mixed_dtypes(input: np.ndarray, *parameters: np.ndarray | None) -> None:
-    """Refuse mixed dtypes, except float32 parameters with float16 input.
+def same_dtype(input: Array, *parameters: Optional) -> None:
+    """Refuse parameters of another dtype than the input's, but for float32 with float16.
 
-    As torch does, the first parameter present decides whether the call is a mixed one.
+    As in torch, the first parameter decides whether the call mixes dtypes.
     """
     dtypes = [parameter.dtype for parameter in parameters if parameter is not None]
     if not dtypes:
         return
     if dtypes[0] == input.dtype:
-        for dtype in dtypes:
-            if dtype != input.dtype:
-                expected, found = torch_name(input.dtype), torch_name(dtype)
-                raise RuntimeError(f"expected scalar type {expected} but found {found}")
+        accessed_as(input.dtype, *dtypes)
         return
     if any(dtype != np.float32 for dtype in dtypes):
         raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
@@ -63,61 +64,270 @@ def mixed_dtypes(input: np.ndarray, *parameters: np.ndarray | None) -> None:
         raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
 
 
-def values_per_channel(shape: Sequence[int], shown: str) -> None:
-    """Refuse to take the variance of a single value (every axis but 1 has size 1)."""
-    if math.prod(shape[:1]) * math.prod(shape[2:]) == 1:
-        raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {shown}"
+def accessed_as(expected: np.dtype, *dtypes: np.dtype) -> None:
+    """Refuse the first dtype that is not the expected one."""
+    for dtype in dtypes:
+        if dtype != expected:
+            raise RuntimeError(
+                f"expected scalar type {torch_name(expected)} but found {torch_name(dtype)}"
+            )
+
+
+def grad_output(grad_output: Array, output: Array) -> None:
+    """Refuse a gradient that does not have the shape of what it is the gradient of."""
+    if grad_output.shape != output.shape:
+        raise RuntimeError(
+            "Mismatch in shape: grad_output[0] has a shape of "
+            f"{torch_size(grad_output.shape)} and output[0] has a shape of "
+            f"{torch_size(output.shape)}."
         )
 
 
 def batch_norm(
-    input: np.ndarray,
-    running_mean: np.ndarray | None,
-    running_var: np.ndarray | None,
-    weight: np.ndarray | None,
-    bias: np.ndarray | None,
+    input: Array,
+    running_mean: Optional,
+    running_var: Optional,
+    weight: Optional,
+    bias: Optional,
     training: bool,
     eps: float,
 ) -> None:
     """Check the arguments of `functional.batch_norm`."""
     if training:
-        values_per_channel(input.shape, torch_size(input.shape))
+        _several_values_per_channel(input.shape, torch_size(input.shape))
     if training and eps <= 0.0:
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if eps < 0.0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    if input.size == 0:
-        return  # torch looks no further when there is nothing to normalize
-    one_value_per_channel(input, running_mean, running_var, weight, bias, training)
-    floating(input, "batch_norm")
-    mixed_dtypes(input, weight, bias, running_mean, running_var)
+    _batch_norm_kernel(input, running_mean, running_var, weight, bias, training)
 
 
-def one_value_per_channel(
-    input: np.ndarray,
-    running_mean: np.ndarray | None,
-    running_var: np.ndarray | None,
-    weight: np.ndarray | None,
-    bias: np.ndarray | None,
+def instance_norm(
+    input: Array,
+    running_mean: Optional,
+    running_var: Optional,
+    weight: Optional,
+    bias: Optional,
+    use_input_stats: bool,
+) -> None:
+    """Check the arguments of `functional.instance_norm`.
+
+    torch lays the instances side by side as the channels of one sample, and asks batch norm:
+    that is what its texts then speak of.
+    """
+    if use_input_stats and math.prod(input.shape[2:]) == 1:
+        size = torch_size(input.shape)
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {size}"
+        )
+    if not use_input_stats and (running_mean is None or running_var is None):
+        raise RuntimeError(
+            "Expected running_mean and running_var to be defined when use_input_stats is false"
+        )
+    batch, channels = input.shape[:2]
+    vectors = [running_mean, running_var, weight, bias]
+    if running_mean is not None and running_var is not None:
+        target = input.dtype if weight is None else weight.dtype
+        if running_mean.dtype != target:  # torch converts both
+            vectors[:2] = [running_mean.astype(target), running_var.astype(target)]
+    repeated = [None if vector is None else np.tile(vector, batch) for vector in vectors]
+    side_by_side = input.reshape(1, batch * channels, *input.shape[2:])
+    _batch_norm_kernel(side_by_side, *repeated, training=use_input_stats)
+
+
+def _batch_norm_kernel(
+    input: Array,
+    running_mean: Optional,
+    running_var: Optional,
+    weight: Optional,
+    bias: Optional,
     training: bool,
 ) -> None:
-    """Check the length of each statistic and parameter, and that no needed one is missing."""
+    """Check that there is one value per channel, and the dtypes."""
     if input.ndim < 2:
-        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
+        _dimension(1, input.ndim)
     vectors = {"running_mean": running_mean, "running_var": running_var}
     vectors |= {"weight": weight, "bias": bias}
+    if input.size == 0:  # torch looks no further, but at the first value of each parameter
+        if any(vector is not None and vector.size == 0 for vector in (weight, bias)):
+            raise IndexError("select(): index 0 out of range for tensor of size [0] at dimension 0")
+        return
     for name, vector in vectors.items():
         if vector is None and not training and name.startswith("running"):
             raise RuntimeError(f"{name} must be defined in evaluation mode")
         if vector is not None and vector.size != input.shape[1]:
-            channels = input.shape[1]
-            raise RuntimeError(f"{name} should contain {channels} elements not {vector.size}")
+            expected = input.shape[1]
+            raise RuntimeError(f"{name} should contain {expected} elements not {vector.size}")
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
+    floating(input, "batch_norm")
+    same_dtype(input, weight, bias, running_mean, running_var)
+
+
+def group_norm(input: Array, num_groups: int, weight: Optional, bias: Optional) -> None:
+    """Check the arguments of `functional.group_norm`."""
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"Expected at least 2 dimensions for input tensor but received {input.ndim}"
+        )
+    groups = [input.shape[0] * input.shape[1] // num_groups, num_groups, *input.shape[2:]]
+    _several_values_per_channel(groups, str(groups))
+    if isinstance(num_groups, bool) or not isinstance(num_groups, (int, np.integer)):
+        raise TypeError(
+            "group_norm(): argument 'num_groups' (position 2) must be int, "
+            f"not {type(num_groups).__name__}"
+        )
+    if num_groups < 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if input.shape[1] % num_groups != 0:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got "
+            f"input of shape {list(input.shape)} and num_groups={num_groups}"
+        )
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.shape != input.shape[1:2]:
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in "
+                f"input, but got {name} of shape {list(parameter.shape)} and input of shape "
+                f"{list(input.shape)}"
+            )
+    same_dtype(input, weight, bias)
+    floating(input, "GroupNormKernelImpl")
+
+
+def layer_norm(
+    input: Array, normalized_shape: Sequence[int], weight: Optional, bias: Optional
+) -> None:
+    """Check the arguments of `functional.layer_norm`."""
+    _normalized_shape("layer_norm", normalized_shape, weight, bias)
+    _ends_in(input, normalized_shape, separator=", ")
+    same_dtype(input, weight, bias)
+    floating(input, "LayerNormKernelImpl")
+
+
+def rms_norm(input: Array, normalized_shape: Sequence[int], weight: Optional) -> None:
+    """Check the arguments of `functional.rms_norm`."""
+    _normalized_shape("rms_norm", normalized_shape, weight, None)
+    _ends_in(input, normalized_shape, separator="")
+    floating(input, "rms_norm")
+
+
+def local_response_norm(input: Array, size: int) -> None:
+    """Check the arguments of `functional.local_response_norm`."""
+    if input.ndim < 3:
+        gap = " " * 26  # torch wraps its source line inside the text
+        raise ValueError(
+            f"Expected 3D or higher dimensionality{gap}input (got {input.ndim} dimensions)"
+        )
+    if input.size == 0:
+        return
+    flat = input.ndim == 3
+    if size <= 0:
+        kernel = f"kH: {size} kW: 1" if flat else f"kT: {size} kH: 1 kW: 1"
+        raise RuntimeError(f"kernel size should be greater than zero, but got {kernel}")
+    floating(input, "avg_pool2d" if flat else "avg_pool3d_out_frame")
+    if input.dtype == np.float16 and not flat:
+        raise NotImplementedError("\"avg_pool3d_out_frame\" not implemented for 'Half'")
+
+
+def normalize(input: Array, p: float, dim: int | Sequence[int] | None) -> None:
+    """Check the arguments of `functional.normalize`."""
+    if input.dtype.kind != "f":
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. "
+            f"Got {torch_name(input.dtype)}"
+        )
+    dims = (dim,) if isinstance(dim, int) else tuple(dim or range(input.ndim))
+    for d in dims:
+        _dimension(d, input.ndim)
+    positive = [d % max(input.ndim, 1) for d in dims]
+    for d in positive:
+        if positive.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+        if input.ndim and input.shape[d] == 0 and (p < 0 or math.isinf(p)):
+            raise RuntimeError(
+                f"linalg.vector_norm cannot compute the {p:g} norm on the dimension {d}because "
+                "this dimension is empty and the operation does not have an identity"
+            )
+
+
+def size(shape: int | Sequence[int]) -> None:
+    """Check the size of a parameter that a layer is to have."""
+    if not isinstance(shape, (int, np.integer, tuple)):
+        raise TypeError(
+            "empty(): argument 'size' (position 1) must be tuple of ints, "
+            f"not {type(shape).__name__}"
+        )
+    sizes = shape if isinstance(shape, tuple) else (shape,)
+    _ints("empty(): argument 'size' (position 1)", sizes)
+    for length in sizes:
+        if length < 0:
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {length}: {list(sizes)}"
+            )
 
 
 def device(device: object) -> None:
     """Refuse every device but the one NumPy has."""
     if device is not None and str(device) != "cpu":
         raise RuntimeError(f"NumPy computes on the CPU only; device={device!r} was asked for")
+
+
+def _several_values_per_channel(shape: Sequence[int], shown: str) -> None:
+    """Refuse to take the variance of a single value: every axis but the channels has size 1."""
+    if shape[0] * math.prod(shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {shown}"
+        )
+
+
+def _normalized_shape(
+    function: str, normalized_shape: Sequence[int], weight: Optional, bias: Optional
+) -> None:
+    """Check `normalized_shape`, and that the parameters have it."""
+    argument = f"{function}(): argument 'normalized_shape' (position 2)"
+    if not isinstance(normalized_shape, (tuple, list)):
+        raise TypeError(f"{argument} must be tuple of ints, not {type(normalized_shape).__name__}")
+    _ints(argument, normalized_shape)
+    if not normalized_shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
+            "one element, but got normalized_shape = []"
+        )
+    for name, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.shape != tuple(normalized_shape):
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of "
+                f"shape {list(parameter.shape)} and normalized_shape = {list(normalized_shape)}"
+            )
+
+
+def _ends_in(input: Array, normalized_shape: Sequence[int], separator: str) -> None:
+    """Check that the input's last axes have the sizes `normalized_shape`."""
+    given = list(normalized_shape)
+    if list(input.shape[-len(given) :]) != given:
+        listed = ", ".join(map(str, given))
+        raise RuntimeError(
+            f"Given normalized_shape={given}, expected input with shape "
+            f"[*{separator}{listed}], but got input of size{list(input.shape)}"
+        )
+
+
+def _ints(argument: str, values: Sequence[int]) -> None:
+    """Refuse what is not an int."""
+    for position, value in enumerate(values):
+        if not isinstance(value, (int, np.integer)):
+            raise TypeError(
+                f"{argument} must be tuple of ints, but found element of type "
+                f"{type(value).__name__} at pos {position}"
+            )
+
+
+def _dimension(dim: int, ndim: int) -> None:
+    """Refuse an axis that is not there."""
+    bound = max(ndim, 1)
+    if not -bound <= dim < bound:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], "
+            f"but got {dim})"
+        )

@@ -6,17 +6,21 @@ its ``*_backward``: the gradients that torch leaves to autograd.
 Batch, instance, group and layer normalization are one operation, `standardize`: subtract the
 mean, divide by the standard deviation. They differ in two choices of axes and nothing else:
 
-=========  ===============================  =========================
-norm       one mean and variance over ...   weight and bias run along
-=========  ===============================  =========================
-batch      every axis but the channels      the channels
-instance   the axes after the channels      the channels
-group      a block of channels and those    the channels
-layer      the last axes                    those same last axes
-=========  ===============================  =========================
+=========  ==================================  =========================
+norm       one mean and one variance over ...  weight and bias run along
+=========  ==================================  =========================
+batch      every axis but the channels         the channels
+instance   every axis after the channels       the channels
+group      a block of channels, and those      the channels
+layer      the last axes                       those same axes
+=========  ==================================  =========================
+
+RMS normalization is layer normalization that subtracts no mean. The arithmetic is done in
+the dtype of the input, or for float16 in float32, as torch does on the CPU.
 """
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -24,34 +28,39 @@ import numpy as np
 from normlab.nn import checks
 
 # torch is silent when a NaN or an infinity passes through; so are we.
-_silent = np.errstate(invalid="ignore", over="ignore", divide="ignore", under="ignore")
+_silent = np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore")
+
+Axes = tuple[int, ...]
 
 
 class Standardized(NamedTuple):
     """What `standardize` returns, and all that its backward needs.
 
     The statistics keep the reduced axes with size 1, so that they broadcast against `x_hat`.
-    Without `axes` the statistics are constants: nothing of the input went into them.
+    `mean` is None where no mean was subtracted; without `axes` the statistics are constants,
+    to which the input contributed nothing.
     """
 
     x_hat: np.ndarray
-    mean: np.ndarray
+    mean: np.ndarray | None
     var: np.ndarray
     inv_std: np.ndarray
-    axes: tuple[int, ...]
+    axes: Axes
 
 
-class Context(NamedTuple):
-    """What a forward pass keeps for its backward pass (the ``ctx`` of `torch.autograd`)."""
+@dataclass
+class Context:
+    """What a forward pass keeps for its backward pass: the ``ctx`` of `torch.autograd`."""
 
-    standardized: Standardized
-    weight: np.ndarray | None
-    bias: np.ndarray | None
-    parameter_axes: tuple[int, ...]
+    standardized: Standardized | None = None
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    parameter_axes: Axes = ()
+    output: np.ndarray | None = None  # its shape and dtype are what counts
 
 
 class Gradients(NamedTuple):
-    """The gradients of the loss with respect to the arguments of a norm.
+    """The gradients of the loss with respect to what a norm was given.
 
     `weight` and `bias` are None where the norm was given none.
     """
@@ -62,15 +71,15 @@ class Gradients(NamedTuple):
 
 
 @_silent
-def standardize(x: np.ndarray, axes: tuple[int, ...], eps: float) -> Standardized:
-    """Subtract the mean over `axes` and divide by the standard deviation over `axes`.
+def standardize(x: np.ndarray, axes: Axes, eps: float) -> Standardized:
+    """Subtract the mean over `axes`, and divide by the standard deviation over `axes`.
 
-    ``x_hat = (x - mean) / sqrt(var + eps)``, with the biased variance (divide by n).
+    ``x_hat = (x - mean) / sqrt(var + eps)``, with the biased variance: divided by n.
 
     Parameters
     ----------
     x
-        Any shape; float32 or float64.
+        Any shape, float32 or float64.
     axes
         The axes that share one mean and one variance.
     eps
@@ -79,30 +88,30 @@ def standardize(x: np.ndarray, axes: tuple[int, ...], eps: float) -> Standardize
     Returns
     -------
     Standardized
-        `x_hat` with the shape of `x`; `mean`, `var` and `inv_std` with size 1 along `axes`.
+        `x_hat` in the shape of `x`; `mean`, `var` and `inv_std` with size 1 along `axes`.
 
     Notes
     -----
-    The variance is the mean of the squared deviations. The cheaper E[x²] - E[x]² subtracts
-    two nearly equal numbers when the mean is large, and in float32 may even come out
-    negative. The mean of the deviations is 0 on paper; taking it and removing it takes out
-    the rounding of the first mean (Chan, Golub & LeVeque, 1983, "Algorithms for computing the
-    sample variance").
+    E[x²] - E[x]² would save a pass over the data, but subtracts two nearly equal numbers
+    when the mean is large; in float32 it can come out negative. So the deviations come first.
+    Their mean is 0 on paper; removing what it is in floating point corrects the rounding of
+    the mean (Chan, Golub & LeVeque, 1983, "Algorithms for Computing the Sample Variance").
     """
     mean = _mean(x, axes)
     deviations = x - mean
     rounding = _mean(deviations, axes)
     deviations -= rounding
-    var = _mean(np.square(deviations), axes)
+    var = _mean_product(deviations, deviations, axes)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
-    return Standardized(deviations * inv_std, mean + rounding, var, inv_std, axes)
+    deviations *= inv_std
+    return Standardized(deviations, mean + rounding, var, inv_std, axes)
 
 
 @_silent
 def standardize_backward(grad_x_hat: np.ndarray, standardized: Standardized) -> np.ndarray:
     """Carry the gradient of `x_hat` back to `x`.
 
-    An input moves `x_hat` along three roads: directly, through the mean and through the
+    An input moves `x_hat` along three roads: by itself, through the mean and through the
     variance. With m(·) the mean over the reduced axes::
 
         grad_x = inv_std * (grad_x_hat - m(grad_x_hat) - x_hat * m(grad_x_hat * x_hat))
@@ -118,13 +127,20 @@ def standardize_backward(grad_x_hat: np.ndarray, standardized: Standardized) -> 
     -------
     numpy.ndarray
         Gradient with respect to `x`, in its shape.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3, with the terms collected.
     """
-    x_hat, _, _, inv_std, axes = standardized
+    x_hat, mean, _, inv_std, axes = standardized
     if not axes:
         return grad_x_hat * inv_std
-    through_mean = _mean(grad_x_hat, axes)
-    through_var = _mean(grad_x_hat * x_hat, axes)
-    return inv_std * (grad_x_hat - through_mean - x_hat * through_var)
+    grad_x = x_hat * -_mean_product(grad_x_hat, x_hat, axes)  # through the variance
+    grad_x += grad_x_hat
+    if mean is not None:
+        grad_x -= _mean(grad_x_hat, axes)
+    grad_x *= inv_std
+    return grad_x
 
 
 @_silent
@@ -132,67 +148,81 @@ def affine(
     standardized: Standardized,
     weight: np.ndarray | None,
     bias: np.ndarray | None,
-    parameter_axes: tuple[int, ...],
+    parameter_axes: Axes,
     like: np.ndarray,
-) -> tuple[np.ndarray, Context]:
-    """Scale and shift ``x_hat``: the learnable half of every norm.
+    ctx: Context | None = None,
+) -> np.ndarray:
+    """Scale and shift `x_hat`, the half of a norm that is learnt: ``weight * x_hat + bias``.
 
     Parameters
     ----------
     standardized
         What `standardize` returned.
     weight, bias
-        The scale and the shift, or None; one value for each index along `parameter_axes`.
+        Scale and shift, with one value per index along `parameter_axes`; or None.
     parameter_axes
         The axes of the input along which weight and bias run.
     like
-        The input: the output takes its shape and dtype.
+        The input of the norm.
+    ctx
+        Filled with what `affine_backward` needs.
 
     Returns
     -------
-    output, context
-        The output of the norm, and what `affine_backward` needs.
+    numpy.ndarray
+        In the shape and the dtype of `like`.
     """
     y = standardized.x_hat.reshape(like.shape)
     if weight is not None:
         y = y * _along(parameter_axes, weight, y)
     if bias is not None:
         y = y + _along(parameter_axes, bias, y)
-    y = y.astype(like.dtype, copy=y is standardized.x_hat)
-    return y, Context(standardized, weight, bias, parameter_axes)
+    y = y.astype(like.dtype)
+    if ctx is not None:
+        ctx.standardized, ctx.output = standardized, y
+        ctx.weight, ctx.bias, ctx.parameter_axes = weight, bias, parameter_axes
+    return y
 
 
 @_silent
-def affine_backward(grad_output: np.ndarray, context: Context) -> Gradients:
+def affine_backward(grad_output: np.ndarray, ctx: Context) -> Gradients:
     """Carry the gradient of a norm's output back to its input, weight and bias.
+
+    This is the whole backward pass of batch, instance, group, layer and RMS normalization:
+    a parameter gathers what every value that it touched has to say, and the rest goes on
+    to `standardize_backward`.
 
     Parameters
     ----------
     grad_output
         Gradient of the loss with respect to the output, in its shape.
-    context
+    ctx
         What the forward pass kept.
 
     Returns
     -------
     Gradients
-        Each in the shape of what it is the gradient of; the input's has the dtype of
-        `grad_output`, a parameter's the dtype of the parameter.
+        Each in the shape and the dtype of what it belongs to.
+
+    Raises
+    ------
+    RuntimeError
+        `grad_output` has another shape than the output.
     """
-    standardized, weight, bias, parameter_axes = context
-    grad_y = _computing(grad_output)
-    x_hat = standardized.x_hat.reshape(grad_y.shape)
-    others = tuple(axis for axis in range(grad_y.ndim) if axis not in parameter_axes)
+    checks.grad_output(grad_output, ctx.output)
+    standardized, weight, bias = ctx.standardized, ctx.weight, ctx.bias
+    x_hat = standardized.x_hat.reshape(ctx.output.shape)
+    grad_x_hat = grad_y = grad_output.astype(x_hat.dtype, copy=False)
+    others = tuple(axis for axis in range(grad_y.ndim) if axis not in ctx.parameter_axes)
     grad_weight = grad_bias = None
-    grad_x_hat = grad_y
     if weight is not None:
-        grad_weight = (grad_y * x_hat).sum(axis=others).reshape(weight.shape)
+        grad_weight = _sum_product(grad_y, x_hat, others).reshape(weight.shape)
         grad_weight = grad_weight.astype(weight.dtype, copy=False)
-        grad_x_hat = grad_y * _along(parameter_axes, weight, grad_y)
+        grad_x_hat = grad_y * _along(ctx.parameter_axes, weight, grad_y)
     if bias is not None:
         grad_bias = grad_y.sum(axis=others).reshape(bias.shape).astype(bias.dtype, copy=False)
     grad_x = standardize_backward(grad_x_hat.reshape(standardized.x_hat.shape), standardized)
-    grad_x = grad_x.reshape(grad_y.shape).astype(grad_output.dtype, copy=False)
+    grad_x = grad_x.reshape(ctx.output.shape).astype(ctx.output.dtype, copy=False)
     return Gradients(grad_x, grad_weight, grad_bias)
 
 
@@ -205,28 +235,32 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    ctx: Context | None = None,
 ) -> np.ndarray:
-    """Standardize each channel over the batch (and every spatial axis).
+    """Standardize each channel over the batch and over every spatial axis.
 
-    When training, the statistics are the batch's own, and the running statistics move towards
-    them *in place*: ``running = (1 - momentum) * running + momentum * batch``. What goes into
-    `running_var` is the unbiased variance (divide by n - 1), although the output uses the
-    biased one. Otherwise the running statistics are used, as constants.
+    When training, the statistics are the batch's own, and the running ones move towards them
+    *in place*: ``running = (1 - momentum) * running + momentum * batch``. What goes into
+    `running_var` is the unbiased variance, divided by n - 1, although the output used the
+    biased one. When not training, the running statistics are used, as constants.
 
     Parameters
     ----------
     input
         (N, C, *).
     running_mean, running_var
-        (C,), updated in place; or both None (only when training).
+        (C,); or both None, when training.
     weight, bias
         (C,), or None.
     training
-        Use the statistics of the batch rather than the running ones.
+        Use the statistics of the batch.
     momentum
-        The weight of the batch in the running statistics.
+        The share of the batch in the new running statistics.
     eps
         Added to the variance.
+    ctx
+        Filled with what `affine_backward` needs.
 
     Returns
     -------
@@ -236,9 +270,10 @@ def batch_norm(
     Raises
     ------
     ValueError
-        One value per channel when training; an `eps` that is negative, or 0 when training.
+        A single value per channel when training; `eps` negative, or 0 when training; only
+        one of the running statistics.
     RuntimeError
-        A statistic or parameter of the wrong length or dtype, or missing.
+        A statistic or parameter of the wrong length or dtype, or one that is missing.
     NotImplementedError
         The input is not floating point.
 
@@ -247,22 +282,6 @@ def batch_norm(
     Ioffe & Szegedy, 2015, "Batch Normalization: Accelerating Deep Network Training by
     Reducing Internal Covariate Shift"; `torch.nn.functional.batch_norm`.
     """
-    return batch_norm_forward(
-        input, running_mean, running_var, weight, bias, training, momentum, eps
-    )[0]
-
-
-def batch_norm_forward(
-    input: np.ndarray,
-    running_mean: np.ndarray | None,
-    running_var: np.ndarray | None,
-    weight: np.ndarray | None = None,
-    bias: np.ndarray | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> tuple[np.ndarray, Context]:
-    """`batch_norm`, and with its output the context that `affine_backward` needs."""
     checks.batch_norm(input, running_mean, running_var, weight, bias, training, eps)
     x = _computing(input)
     if training or x.size == 0:
@@ -270,10 +289,8 @@ def batch_norm_forward(
     else:
         standardized = _standardize_by(running_mean, running_var, x, eps)
     if training and running_mean is not None and x.size > 0:
-        _track(running_mean, standardized.mean, momentum)
-        n = x.size // x.shape[1]
-        _track(running_var, standardized.var * (n / (n - 1)), momentum)
-    return affine(standardized, weight, bias, (1,), like=input)
+        _track(running_mean, running_var, standardized, momentum)
+    return affine(standardized, weight, bias, (1,), like=input, ctx=ctx)
 
 
 def batch_norm_backward(
@@ -286,58 +303,561 @@ def batch_norm_backward(
     training: bool = False,
     eps: float = 1e-5,
 ) -> Gradients:
-    """Gradients of `batch_norm`; the running statistics are left as they are.
+    """Return the gradients of input (N, C, *), weight (C,) and bias (C,) of `batch_norm`.
+
+    `grad_output` (N, C, *) is the gradient of the output. The other arguments and the errors
+    are those of `batch_norm`; the running statistics stay as they are (Ioffe & Szegedy,
+    2015, section 3).
+    """
+    if training:
+        running_mean = running_var = None
+    ctx = Context()
+    batch_norm(input, running_mean, running_var, weight, bias, training, 0.0, eps, ctx=ctx)
+    return affine_backward(grad_output, ctx)
+
+
+def instance_norm(
+    input: np.ndarray,
+    running_mean: np.ndarray | None = None,
+    running_var: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    *,
+    ctx: Context | None = None,
+) -> np.ndarray:
+    """Standardize each channel of each sample over its spatial axes.
+
+    The running statistics, where there are any, move *in place* towards the mean over the
+    batch of the instances' means and unbiased variances.
 
     Parameters
     ----------
-    grad_output
-        (N, C, *): gradient of the loss with respect to the output.
-    input, running_mean, running_var, weight, bias, training, eps
-        As given to `batch_norm`.
+    input
+        (N, C, *), with more than one spatial value.
+    running_mean, running_var
+        (C,), or both None.
+    weight, bias
+        (C,), or None.
+    use_input_stats
+        Use each instance's own statistics; otherwise the running ones, as constants.
+    momentum
+        The share of the batch in the new running statistics.
+    eps
+        Added to the variance.
+    ctx
+        Filled with what `affine_backward` needs.
 
     Returns
     -------
-    Gradients
-        Of the input (N, C, *), the weight (C,) and the bias (C,).
+    numpy.ndarray
+        (N, C, *), in the dtype of `input`.
 
     Raises
     ------
-    ValueError, RuntimeError, NotImplementedError
-        As `batch_norm`.
+    ValueError
+        A single spatial value; only one of the running statistics.
+    RuntimeError
+        A statistic or parameter of the wrong length or dtype, or one that is missing.
+    NotImplementedError
+        The input is not floating point.
 
     References
     ----------
-    Ioffe & Szegedy, 2015, section 3.
+    Ulyanov, Vedaldi & Lempitsky, 2016, "Instance Normalization: The Missing Ingredient for
+    Fast Stylization"; `torch.nn.functional.instance_norm`.
     """
-    tracked = (None, None) if training else (running_mean, running_var)
-    _, context = batch_norm_forward(input, *tracked, weight, bias, training, 0.0, eps)
-    return affine_backward(grad_output, context)
+    checks.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats)
+    x = _computing(input)
+    if use_input_stats:
+        standardized = standardize(x, tuple(range(2, x.ndim)), eps)  # statistics (N, C, 1, ...)
+        standardized = _zero_where_flat(standardized, eps)
+    else:
+        standardized = _standardize_by(running_mean, running_var, x, eps)
+    if use_input_stats and running_mean is not None and math.prod(x.shape[1:]) > 0:
+        _track(running_mean, running_var, standardized, momentum)
+    return affine(standardized, weight, bias, (1,), like=input, ctx=ctx)
 
 
+def instance_norm_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    running_mean: np.ndarray | None = None,
+    running_var: np.ndarray | None = None,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    use_input_stats: bool = True,
+    eps: float = 1e-5,
+) -> Gradients:
+    """Return the gradients of input (N, C, *), weight (C,) and bias (C,) of `instance_norm`.
+
+    `grad_output` (N, C, *) is the gradient of the output. The other arguments and the errors
+    are those of `instance_norm`; the running statistics stay as they are (the backward pass
+    of Ioffe & Szegedy, 2015, on other axes).
+    """
+    if use_input_stats:
+        running_mean = running_var = None
+    ctx = Context()
+    instance_norm(
+        input, running_mean, running_var, weight, bias, use_input_stats, 0.0, eps, ctx=ctx
+    )
+    return affine_backward(grad_output, ctx)
+
+
+def group_norm(
+    input: np.ndarray,
+    num_groups: int,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+    *,
+    ctx: Context | None = None,
+) -> np.ndarray:
+    """Standardize each block of ``C / num_groups`` neighbouring channels of each sample.
+
+    The statistics of a block are over its channels and every spatial axis together.
+
+    Parameters
+    ----------
+    input
+        (N, C, *).
+    num_groups
+        The number of blocks; it divides C.
+    weight, bias
+        (C,), one value per channel, not per group; or None.
+    eps
+        Added to the variance.
+    ctx
+        Filled with what `affine_backward` needs.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, C, *), in the dtype of `input`.
+
+    Raises
+    ------
+    ValueError
+        A single value per group in a batch of one.
+    RuntimeError
+        C is not divisible by `num_groups`, or a parameter of the wrong shape or dtype.
+    NotImplementedError
+        The input is not floating point.
+
+    References
+    ----------
+    Wu & He, 2018, "Group Normalization"; `torch.nn.functional.group_norm`.
+    """
+    checks.group_norm(input, num_groups, weight, bias)
+    batch, channels, *spatial = input.shape
+    blocks = (batch, num_groups, channels // num_groups, *spatial)
+    x = _computing(input).reshape(blocks)
+    standardized = standardize(x, tuple(range(2, x.ndim)), eps)  # statistics (N, G, 1, ...)
+    return affine(standardized, weight, bias, (1,), like=input, ctx=ctx)
+
+
+def group_norm_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    num_groups: int,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> Gradients:
+    """Return the gradients of input (N, C, *), weight (C,) and bias (C,) of `group_norm`.
+
+    `grad_output` (N, C, *) is the gradient of the output. The other arguments and the errors
+    are those of `group_norm` (the backward pass of Ioffe & Szegedy, 2015, on other axes).
+    """
+    ctx = Context()
+    group_norm(input, num_groups, weight, bias, eps, ctx=ctx)
+    return affine_backward(grad_output, ctx)
+
+
+def layer_norm(
+    input: np.ndarray,
+    normalized_shape: tuple[int, ...],
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+    *,
+    ctx: Context | None = None,
+) -> np.ndarray:
+    """Standardize each sample, or each token, over its last axes.
+
+    Parameters
+    ----------
+    input
+        (*, *normalized_shape).
+    normalized_shape
+        The sizes of the last axes, which share one mean and one variance.
+    weight, bias
+        In the shape `normalized_shape`, or None.
+    eps
+        Added to the variance.
+    ctx
+        Filled with what `affine_backward` needs.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the shape and the dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        `normalized_shape` is not a sequence of ints.
+    RuntimeError
+        The input does not end in `normalized_shape`, or a parameter has another shape or dtype.
+    NotImplementedError
+        The input is not floating point.
+
+    References
+    ----------
+    Ba, Kiros & Hinton, 2016, "Layer Normalization"; `torch.nn.functional.layer_norm`.
+    """
+    checks.layer_norm(input, normalized_shape, weight, bias)
+    last_axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
+    standardized = standardize(_computing(input), last_axes, eps)  # statistics (*, 1, ...)
+    return affine(standardized, weight, bias, last_axes, like=input, ctx=ctx)
+
+
+def layer_norm_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    normalized_shape: tuple[int, ...],
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> Gradients:
+    """Return the gradients of `layer_norm`: of the input, and of weight and bias in theirs.
+
+    `grad_output`, in the shape of the input, is the gradient of the output. The other
+    arguments and the errors are those of `layer_norm` (the backward pass of Ioffe & Szegedy,
+    2015, on other axes).
+    """
+    ctx = Context()
+    layer_norm(input, normalized_shape, weight, bias, eps, ctx=ctx)
+    return affine_backward(grad_output, ctx)
+
+
+@_silent
+def rms_norm(
+    input: np.ndarray,
+    normalized_shape: tuple[int, ...],
+    weight: np.ndarray | None = None,
+    eps: float | None = None,
+    *,
+    ctx: Context | None = None,
+) -> np.ndarray:
+    """Divide by the root of the mean square over the last axes; no mean is subtracted.
+
+    Parameters
+    ----------
+    input
+        (*, *normalized_shape).
+    normalized_shape
+        The sizes of the last axes, which share one mean square.
+    weight
+        In the shape `normalized_shape`, or None; there is no bias.
+    eps
+        Added to the mean square; None for the machine epsilon of the dtype that is computed
+        in, which for float16 is that of float32.
+    ctx
+        Filled with what `affine_backward` needs.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the shape and the dtype of `input`.
+
+    Raises
+    ------
+    TypeError
+        `normalized_shape` is not a sequence of ints.
+    ValueError
+        The input has no axis.
+    RuntimeError
+        The input does not end in `normalized_shape`, or the weight has another shape.
+    NotImplementedError
+        The input is not floating point.
+
+    References
+    ----------
+    Zhang & Sennrich, 2019, "Root Mean Square Layer Normalization";
+    `torch.nn.functional.rms_norm`.
+    """
+    checks.rms_norm(input, normalized_shape, weight)
+    x = _computing(input)
+    eps = np.finfo(x.dtype).eps if eps is None else x.dtype.type(eps)
+    last_axes = tuple(range(x.ndim - len(normalized_shape), x.ndim))
+    mean_square = _mean_product(x, x, last_axes)  # (*, 1, ...)
+    inv_rms = 1 / np.sqrt(mean_square + eps)
+    standardized = Standardized(x * inv_rms, None, mean_square, inv_rms, last_axes)
+    return affine(standardized, weight, None, last_axes, like=input, ctx=ctx)
+
+
+def rms_norm_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    normalized_shape: tuple[int, ...],
+    weight: np.ndarray | None = None,
+    eps: float | None = None,
+) -> Gradients:
+    """Return the gradients of `rms_norm`: of the input, and of the weight in its shape.
+
+    `grad_output`, in the shape of the input, is the gradient of the output. The other
+    arguments and the errors are those of `rms_norm` (Zhang & Sennrich, 2019, section 4).
+    """
+    ctx = Context()
+    rms_norm(input, normalized_shape, weight, eps, ctx=ctx)
+    return affine_backward(grad_output, ctx)
+
+
+@_silent
+def local_response_norm(
+    input: np.ndarray,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> np.ndarray:
+    """Divide each value by what its neighbours in the channel axis amount to.
+
+    ``y = x / (k + alpha * m)**beta``, where m is the mean square over a window of `size`
+    channels around the value's own, with zeros beyond the ends. An even window reaches one
+    channel further down than up. Alpha is divided by `size`, unlike in the paper.
+
+    Parameters
+    ----------
+    input
+        (N, C, *), with at least one spatial axis.
+    size
+        The number of channels in the window.
+    alpha, beta, k
+        As in the formula.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, C, *), in the dtype of `input`.
+
+    Raises
+    ------
+    ValueError
+        The input has fewer than three axes.
+    RuntimeError
+        The window is empty.
+    NotImplementedError
+        The input is not floating point, or is float16 with more than one spatial axis.
+
+    References
+    ----------
+    Krizhevsky, Sutskever & Hinton, 2012, "ImageNet Classification with Deep Convolutional
+    Neural Networks", section 3.3; `torch.nn.functional.local_response_norm`.
+    """
+    checks.local_response_norm(input, size)
+    x = _computing(input)
+    divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)
+    return (x / divisor**beta).astype(input.dtype, copy=False)
+
+
+@_silent
+def local_response_norm_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> np.ndarray:
+    """Return the gradient of the input (N, C, *) of `local_response_norm`.
+
+    A value acts through its own numerator, and through the divisors of all channels whose
+    window it is in: those windows, seen from the value, reach as far up as the window
+    itself reaches down. `grad_output` (N, C, *) is the gradient of the output; the other
+    arguments and the errors are those of `local_response_norm` (Krizhevsky et al., 2012).
+    """
+    checks.local_response_norm(input, size)
+    checks.grad_output(grad_output, input)
+    x, grad_y = _computing(input), grad_output.astype(_computing(input).dtype, copy=False)
+    divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)
+    through_divisor = grad_y * x * divisor ** (-beta - 1)
+    shared = _window_mean(through_divisor, (size - 1) // 2, size // 2)
+    grad_x = grad_y * divisor**-beta - 2 * alpha * beta * x * shared
+    return grad_x.astype(input.dtype, copy=False)
+
+
+@_silent
+def normalize(
+    input: np.ndarray,
+    p: float = 2.0,
+    dim: int | tuple[int, ...] | None = 1,
+    eps: float = 1e-12,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Divide each vector by its length: ``x / max(norm, eps)``, a clamp and not a sum.
+
+    Parameters
+    ----------
+    input
+        Any shape.
+    p
+        The norm: (sum of |x|^p)^(1/p); the largest |x| for inf, the smallest for -inf, the
+        number of non-zero values for 0.
+    dim
+        The axis along which a vector lies, or several; None for all.
+    eps
+        The smallest divisor.
+    out
+        An array to write the result to.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the shape and the dtype of `input`.
+
+    Raises
+    ------
+    IndexError
+        The input has no axis `dim`.
+    RuntimeError
+        The input is not floating point; an axis given twice; a norm without an identity
+        along an empty axis.
+
+    References
+    ----------
+    `torch.nn.functional.normalize`.
+    """
+    checks.normalize(input, p, dim)
+    norm = _vector_norm(_computing(input), p, _axes(dim, input.ndim)).astype(input.dtype)
+    return np.divide(input, np.maximum(norm, input.dtype.type(eps)), out=out)
+
+
+@_silent
+def normalize_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    p: float = 2.0,
+    dim: int | tuple[int, ...] | None = 1,
+    eps: float = 1e-12,
+) -> np.ndarray:
+    """Return the gradient of the input of `normalize`, in its shape.
+
+    Where the norm is below `eps` the divisor is a constant; elsewhere the gradient loses its
+    part along the vector, which cannot change: for p = 2, ``(g - y * sum(g * y)) / norm``.
+    `grad_output`, in the shape of the input, is the gradient of the output; the other
+    arguments and the errors are those of `normalize`.
+    """
+    checks.normalize(input, p, dim)
+    checks.grad_output(grad_output, input)
+    x, axes = _computing(input), _axes(dim, input.ndim)
+    grad_y = grad_output.astype(x.dtype, copy=False)
+    norm = _vector_norm(x, p, axes)
+    divisor = np.maximum(norm, x.dtype.type(eps))
+    grad_norm = -(grad_y * x).sum(axis=axes, keepdims=True) / divisor**2
+    grad_norm = np.where(norm >= eps, grad_norm, 0)
+    grad_x = grad_y / divisor + grad_norm * _vector_norm_slope(x, norm, p, axes)
+    return grad_x.astype(input.dtype, copy=False)
+
+
+def _vector_norm(x: np.ndarray, p: float, axes: Axes) -> np.ndarray:
+    """Return the p-norm over `axes`, kept with size 1."""
+    if p == 2:
+        return np.sqrt(np.square(x).sum(axis=axes, keepdims=True))
+    if p == 0:
+        return (x != 0).sum(axis=axes, keepdims=True).astype(x.dtype)
+    if math.isinf(p):
+        extreme = np.max if p > 0 else np.min
+        return extreme(np.abs(x), axis=axes, keepdims=True)
+    return (np.abs(x) ** p).sum(axis=axes, keepdims=True) ** (1 / p)
+
+
+def _vector_norm_slope(x: np.ndarray, norm: np.ndarray, p: float, axes: Axes) -> np.ndarray:
+    """Return the derivative of the p-norm by each x; extremes that tie share theirs."""
+    if p == 0:
+        return np.zeros_like(x)
+    if math.isinf(p):
+        at_extreme = (np.abs(x) == norm) | np.isnan(x)
+        return np.sign(x) * at_extreme / at_extreme.sum(axis=axes, keepdims=True)
+    slope = np.sign(x) * (np.abs(x) / norm) ** (p - 1)
+    return np.where(x == 0, 0, slope) if p < 1 else slope
+
+
+def _window_mean(x: np.ndarray, down: int, up: int) -> np.ndarray:
+    """Average over the window from channel c - `down` to c + `up`, zeros beyond the ends."""
+    padding = [(0, 0)] * x.ndim
+    padding[1] = (down, up)
+    padded = np.pad(x, padding)  # (N, C + size - 1, *)
+    size = down + 1 + up
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)  # (N, C, *, size)
+    return windows.sum(axis=-1) / x.dtype.type(size)
+
+
+@_silent
 def _standardize_by(mean: np.ndarray, var: np.ndarray, x: np.ndarray, eps: float) -> Standardized:
-    """Standardize `x` (N, C, *) by given statistics (C,), which are constants to backward."""
+    """Standardize x (N, C, *) by statistics (C,) that do not depend on it."""
     mean, var = _along((1,), mean, x), _along((1,), var, x)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
     return Standardized((x - mean) * inv_std, mean, var, inv_std, axes=())
 
 
-def _track(running: np.ndarray, batch: np.ndarray, momentum: float) -> None:
-    """Move a running statistic (C,) towards the batch's, in place."""
-    running[:] = (1 - momentum) * running + momentum * batch.reshape(running.shape)
+@_silent
+def _zero_where_flat(standardized: Standardized, eps: float) -> Standardized:
+    """Let 1/sqrt(0) be 0, as torch's batch and instance norm define it (eps 0, flat input)."""
+    if eps != 0:
+        return standardized
+    flat = standardized.var == 0
+    x_hat = np.where(flat, 0, standardized.x_hat)
+    return standardized._replace(x_hat=x_hat, inv_std=np.where(flat, 0, standardized.inv_std))
 
 
-def _mean(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+@_silent
+def _track(
+    running_mean: np.ndarray, running_var: np.ndarray, batch: Standardized, momentum: float
+) -> None:
+    """Move the running statistics (C,) towards those of a batch, in place."""
+    n = math.prod(batch.x_hat.shape[axis] for axis in batch.axes)
+    unbiased = batch.var * (n / (n - 1))
+    for running, statistic in ((running_mean, batch.mean), (running_var, unbiased)):
+        per_instance = statistic.reshape(-1, running.size)  # batch norm (1, C), instance (N, C)
+        new = per_instance.sum(axis=0) / len(per_instance)
+        running[...] = (1 - momentum) * running.astype(new.dtype) + momentum * new
+
+
+def _mean(x: np.ndarray, axes: Axes) -> np.ndarray:
     """Average over `axes`, kept with size 1; NaN where there is nothing to average."""
     n = math.prod(x.shape[axis] for axis in axes)
     return x.sum(axis=axes, keepdims=True) / x.dtype.type(n)
 
 
-def _along(axes: tuple[int, ...], parameter: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """View a parameter so that it broadcasts along these axes of `x`, in the dtype of `x`."""
+def _mean_product(a: np.ndarray, b: np.ndarray, axes: Axes) -> np.ndarray:
+    """Average a * b over `axes`, kept with size 1."""
+    n = math.prod(a.shape[axis] for axis in axes)
+    return np.expand_dims(_sum_product(a, b, axes), axes) / a.dtype.type(n)
+
+
+def _sum_product(a: np.ndarray, b: np.ndarray, axes: Axes) -> np.ndarray:
+    """Sum a * b over `axes`, without ever holding a * b."""
+    every = list(range(a.ndim))
+    kept = [axis for axis in every if axis not in axes]
+    return np.einsum(a, every, b, every, kept)
+
+
+def _along(axes: Axes, parameter: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """View a parameter so that it broadcasts along these axes of x, in the dtype of x."""
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     return parameter.reshape(shape).astype(x.dtype, copy=False)
 
 
+def _axes(dim: int | tuple[int, ...] | None, ndim: int) -> Axes:
+    """Return the axes that torch means by `dim`, where None and () are all of them."""
+    dims = (dim,) if isinstance(dim, int) else tuple(dim or range(ndim))
+    return tuple(d % ndim for d in dims) if ndim else ()
+
+
 def _computing(x: np.ndarray) -> np.ndarray:
-    """`x` in the dtype that the arithmetic is done in: float32 for float16, else its own."""
+    """Return x in the dtype that is computed in: float32 for float16, else its own."""
     return x.astype(np.float32) if x.dtype == np.float16 else x

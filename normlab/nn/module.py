@@ -1,12 +1,14 @@
 """The bookkeeping of a layer: parameters, buffers, modes, gradients and saved states."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from normlab.nn import checks
+from normlab.nn import functional as F  # noqa: N812 - its name everywhere in PyTorch
 
 
 class IncompatibleKeys(NamedTuple):
@@ -25,16 +27,14 @@ class IncompatibleKeys(NamedTuple):
 
 
 class Module:
-    """Base class of the layers, with the part of `torch.nn.Module` that a norm layer needs.
+    """Base class of the layers, with the part of `torch.nn.Module` that a norm needs.
 
-    Parameters and buffers are plain attributes that hold NumPy arrays, or None. A subclass
-    writes `forward` and `backward`; `backward` gives the gradients of the parameters to
-    `accumulate_gradients`.
+    Parameters and buffers are plain attributes that hold a NumPy array, or None.
 
     Attributes
     ----------
     training : bool
-        Whether the layer is in training mode.
+        Whether the layer is in training mode, as it is at first.
     grads : dict of str to numpy.ndarray
         The gradients of the parameters, by name. As in torch, they add up over the calls of
         `backward` until `zero_grad`.
@@ -52,7 +52,6 @@ class Module:
         self.training = True
         self.grads: dict[str, np.ndarray] = {}
         self._context: Any = None  # what the latest forward pass kept for backward
-        self._output_shape: tuple[int, ...] = ()
 
     def __call__(self, input: np.ndarray) -> np.ndarray:
         """Run the forward pass, on anything that NumPy can read as an array."""
@@ -65,6 +64,8 @@ class Module:
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Carry the gradient of the output back through the latest forward pass.
 
+        The gradients of the parameters are added to `grads`.
+
         Parameters
         ----------
         grad_output
@@ -73,34 +74,24 @@ class Module:
         Returns
         -------
         numpy.ndarray
-            Gradient with respect to the input, in its shape.
+            Gradient with respect to the input, in its shape and dtype.
 
         Raises
         ------
         RuntimeError
-            There was no forward pass yet, or `grad_output` has another shape than its output.
+            There was no forward pass yet, or `grad_output` has not the shape of its output.
         """
-        raise NotImplementedError
+        self._check_called()
+        gradients = F.affine_backward(np.asarray(grad_output), self._context)
+        for name in self._parameter_names:
+            gradient = getattr(gradients, name)
+            if gradient is not None:
+                self.grads[name] = self.grads.get(name, 0) + gradient
+        return gradients.input
 
-    def _keep(self, output: np.ndarray, context: Any) -> np.ndarray:  # noqa: ANN401 - each its own
-        """Keep what backward needs, and pass the output on."""
-        self._context, self._output_shape = context, output.shape
-        return output
-
-    def _checked(self, grad_output: np.ndarray) -> np.ndarray:
-        """Refuse a gradient that does not fit the latest output."""
-        if self._context is None:
-            raise RuntimeError(
-                f"{type(self).__name__}.backward was called before the layer: call layer(x) first"
-            )
-        grad_output = np.asarray(grad_output)
-        if grad_output.shape != self._output_shape:
-            raise RuntimeError(
-                "Mismatch in shape: grad_output has a shape of "
-                f"{checks.torch_size(grad_output.shape)} and output has a shape of "
-                f"{checks.torch_size(self._output_shape)}."
-            )
-        return grad_output
+    def zero_grad(self) -> None:
+        """Forget the gradients of the parameters."""
+        self.grads = {}
 
     def train(self, mode: bool = True) -> Self:
         """Put the layer in training mode, or with `mode` False in evaluation mode."""
@@ -113,40 +104,24 @@ class Module:
         """Put the layer in evaluation mode."""
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of the parameters."""
-        self.grads = {}
-
-    def accumulate_gradients(self, **gradients: np.ndarray | None) -> None:
-        """Add gradients to `grads`; None is the gradient of a parameter that is not there."""
-        for name, gradient in gradients.items():
-            if gradient is not None:
-                self.grads[name] = self.grads[name] + gradient if name in self.grads else gradient
-
     def named_parameters(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the name and the array of each parameter, in torch's order."""
-        for name in self._parameter_names:
-            if getattr(self, name) is not None:
-                yield name, getattr(self, name)
+        yield from self._present(self._parameter_names)
 
     def parameters(self) -> Iterator[np.ndarray]:
         """Yield each parameter."""
-        for _, parameter in self.named_parameters():
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield the name and the array of each buffer, in torch's order."""
-        for name in self._buffer_names:
-            if getattr(self, name) is not None:
-                yield name, getattr(self, name)
+        yield from self._present(self._buffer_names)
 
     def buffers(self) -> Iterator[np.ndarray]:
         """Yield each buffer."""
-        for _, buffer in self.named_buffers():
-            yield buffer
+        return (buffer for _, buffer in self.named_buffers())
 
     def state_dict(self) -> OrderedDict[str, np.ndarray]:
-        """Return the parameters and buffers by name: the arrays themselves, not copies."""
+        """Return parameters and buffers by name: the arrays themselves, not copies."""
         state = OrderedDict([*self.named_parameters(), *self.named_buffers()])
         state._metadata = OrderedDict({"": {"version": self._version}})
         return state
@@ -154,14 +129,15 @@ class Module:
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> IncompatibleKeys:
-        """Copy parameters and buffers from a mapping, in place, each in its own dtype.
+        """Copy parameters and buffers from a mapping, in place.
 
         Parameters
         ----------
         state_dict
-            What `state_dict` returned, here or in torch: arrays or tensors by name.
+            Arrays or torch tensors by name, such as what a torch layer's `state_dict` returns.
+            Each is converted to the dtype of this layer's array.
         strict
-            Refuse missing and unexpected keys.
+            Whether to refuse missing and unexpected keys.
 
         Returns
         -------
@@ -173,38 +149,24 @@ class Module:
         TypeError
             `state_dict` is not a mapping.
         RuntimeError
-            A value has the wrong shape, or with `strict` the keys differ.
+            A shape differs, or with `strict` the keys do. What fits has then been copied.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         metadata = getattr(state_dict, "_metadata", {}).get("", {})
-        given, errors = self._prepare_state(dict(state_dict), metadata.get("version"))
-        own = self.state_dict()
+        given, own = dict(state_dict), self.state_dict()
+        errors = self._prepare_state(given, metadata.get("version"))
+        errors += [
+            error for name in own if name in given if (error := _copy(given[name], own[name], name))
+        ]
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
-        errors += [
-            message
-            for name in own
-            if name in given and (message := _copy_into(own[name], given[name], name))
-        ]
         if strict:
-            listed = {"Missing": missing, "Unexpected": unexpected}
-            errors[:0] = [
-                f"{kind} key(s) in state_dict: {', '.join(map(_quoted, names))}. "
-                for kind, names in listed.items()
-                if names
-            ]
+            errors = [*_key_errors(missing, unexpected), *errors]
         if errors:
             title = f"Error(s) in loading state_dict for {type(self).__name__}:"
             raise RuntimeError("\n\t".join([title, *errors]))
         return IncompatibleKeys(missing, unexpected)
-
-    def _prepare_state(
-        self, state: dict[str, Any], version: int | None
-    ) -> tuple[dict[str, Any], list[str]]:
-        """Bring a state saved by an older torch up to date; return it with what is wrong."""
-        del version
-        return state, []
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
@@ -213,18 +175,40 @@ class Module:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"
 
+    def _present(self, names: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
+        return ((name, getattr(self, name)) for name in names if getattr(self, name) is not None)
 
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+    def _check_called(self) -> None:
+        if self._context is None:
+            name = type(self).__name__
+            raise RuntimeError(f"{name}.backward needs a forward pass first: y = layer(x)")
+
+    def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
+        """Bring a state from an older torch up to date, in place; return what is wrong with it."""
+        return []
+
+    def _reset_affine(self) -> None:
+        for name, value in (("weight", 1), ("bias", 0)):
+            if getattr(self, name, None) is not None:
+                getattr(self, name)[...] = value
 
 
-def _copy_into(own: np.ndarray, given: Any, name: str) -> str | None:  # noqa: ANN401 - array or tensor
-    """Copy a saved value into an array; return what is wrong instead where the shapes differ."""
-    if hasattr(given, "detach"):  # a torch tensor: NumPy cannot read one that requires grad
+def new_parameter(
+    shape: int | Sequence[int], device: None = None, dtype: DTypeLike = None
+) -> np.ndarray:
+    """Make an array for a parameter or buffer, float32 unless a dtype is asked for."""
+    checks.size(shape)
+    checks.device(device)
+    return np.zeros(shape, np.float32 if dtype is None else dtype)
+
+
+def _copy(given: Any, own: np.ndarray, name: str) -> str | None:  # noqa: ANN401 - array or tensor
+    """Copy a saved value into an array of the layer; say so where the shapes differ."""
+    if hasattr(given, "detach"):  # NumPy cannot read a tensor that requires a gradient
         given = given.detach().cpu().numpy()
     given = np.asarray(given)
     if own.ndim == 0 and given.shape == (1,):
-        given = given[0]  # torch before 0.4 saved scalars as vectors of one
+        given = given[0]  # torch before 0.4 had no scalars
     if own.shape != given.shape:
         return (
             f"size mismatch for {name}: copying a param with shape "
@@ -233,3 +217,12 @@ def _copy_into(own: np.ndarray, given: Any, name: str) -> str | None:  # noqa: A
         )
     own[...] = given
     return None
+
+
+def _key_errors(missing: list[str], unexpected: list[str]) -> list[str]:
+    errors = []
+    for kind, names in (("Missing", missing), ("Unexpected", unexpected)):
+        if names:
+            quoted = ", ".join(f'"{name}"' for name in names)
+            errors.append(f"{kind} key(s) in state_dict: {quoted}. ")
+    return errors
