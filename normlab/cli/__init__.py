@@ -1,1 +1,1 @@
-"""See the docstring that belongs here."""
+"""The command line: ``normlab lab`` opens the course, ``normlab mnist`` trains in a terminal."""

@@ -2,6 +2,8 @@
 
 ``block``
     The N × C × L block, with the values that share one mean coloured.
+``averaged_cells``
+    Which cells those are, from the axes of a norm.
 ``images``
     A row of images.
 ``dots``
@@ -14,10 +16,10 @@ there is always a second cue (a hatch, a marker, a dash, a label on the line), a
 carries a sentence that says what it shows.
 """
 
-from normlab.plots.block import block
+from normlab.plots.block import averaged_cells, block
 from normlab.plots.curves import curves
 from normlab.plots.distributions import dots
 from normlab.plots.images import images
 from normlab.plots.picture import Picture
 
-__all__ = ["Picture", "block", "curves", "dots", "images"]
+__all__ = ["Picture", "averaged_cells", "block", "curves", "dots", "images"]

@@ -125,13 +125,14 @@ def _label(axes: Axes, sizes: tuple[int, ...], labels: tuple[str, str, str]) -> 
 def _describe(panels: dict[str, np.ndarray]) -> str:
     sentences = []
     for title, coloured in panels.items():
-        samples, channels, positions = (
-            np.unique(index).size for index in np.nonzero(np.asarray(coloured))
+        counts = (np.unique(index).size for index in np.nonzero(np.asarray(coloured)))
+        words = ", ".join(
+            f"{count} {axis}{'' if count == 1 else 's'}"
+            for count, axis in zip(counts, ("sample", "channel", "position"), strict=True)
         )
         shape = " by ".join(str(size) for size in np.shape(coloured))
         sentences.append(
             f"{title}: in a block of {shape} (samples by channels by positions) the cells that "
-            f"share one mean are coloured: {samples} samples, {channels} channels, "
-            f"{positions} positions."
+            f"share one mean are coloured: {words}."
         )
     return " ".join(sentences)

@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -84,13 +85,14 @@ def fit(
     measure_every: int | None = None,
     drop_last: bool = False,
     device: str | torch.device | None = None,
+    threads: int = 1,
     progress: bool = True,
 ) -> History:
     """Train a network with SGD and cross-entropy, as the article does, and measure it on the way.
 
     The network is trained in place and in training mode; it is measured in evaluation mode. The
-    same seed gives the same run, on the same machine with the same number of threads. Ctrl-C (in
-    Jupyter the stop button) ends the run early and keeps what was measured.
+    same seed gives the same run on the same machine. Ctrl-C (in Jupyter the stop button) ends the
+    run early and keeps what was measured.
 
     Parameters
     ----------
@@ -112,6 +114,10 @@ def fit(
         Leave out a last batch that is not full.
     device
         Where to train; a GPU where there is one, else the CPU.
+    threads
+        How many threads the CPU may use. On an idle machine two are up to twice as fast as one. On
+        a busy one they can be thirty times slower, since torch's threads wait for each other in a
+        busy loop; and with another number of threads the last digits differ.
     progress
         Show a progress bar.
 
@@ -139,12 +145,16 @@ def fit(
 
     total = epochs * steps_per_epoch
     history = History(seed=seed)
-    meter = _Meter(model, test_set, steps_per_epoch)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     model.train()
-    with torch.random.fork_rng(), progress_bar(total, "step", show=progress) as bar:
+    with (
+        torch.random.fork_rng(),
+        _threads(threads),
+        progress_bar(total, "step", show=progress) as bar,
+    ):
         torch.manual_seed(seed)
         batches = _endless_batches(len(inputs), batch_size, seed, drop_last, device)
+        meter = _Meter(model, test_set, steps_per_epoch)
         try:
             for step, batch in zip(range(1, total + 1), batches, strict=False):
                 loss = F.cross_entropy(model(inputs[batch]), labels[batch])
@@ -159,6 +169,16 @@ def fit(
         except KeyboardInterrupt:
             history.interrupted = True
     return history
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Meter:

@@ -1,5 +1,6 @@
 """What a training run leaves behind: a list of measurements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +31,25 @@ class Point:
     test_loss: float
     test_accuracy: float
     seconds: float
+
+
+def stack(runs: "Sequence[History]", name: str) -> np.ndarray:
+    """Return one attribute of the points of several runs, as far as all of them got.
+
+    Parameters
+    ----------
+    runs
+        Runs that were measured at the same steps.
+    name
+        An attribute of `Point`, such as ``"test_accuracy"``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(runs, points)``.
+    """
+    points = min(len(run.points) for run in runs)
+    return np.array([run.series(name)[:points] for run in runs])
 
 
 @dataclass

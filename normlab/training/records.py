@@ -12,6 +12,9 @@ import torch
 
 from normlab.training.history import History, Point
 
+# What was recorded for the lessons. Each file's first lines say how.
+RECORDED = Path(__file__).parent / "recorded"
+
 _COLUMNS = ["network", "seed", *(field.name for field in fields(Point))]
 
 

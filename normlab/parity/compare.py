@@ -1,0 +1,173 @@
+"""Run a NumPy layer and its torch twin side by side."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from normlab import nn
+from normlab.parity.table import CaseTable, ParityTable, Row
+
+# The largest relative difference that counts as equal. One rounding in float64 is 1e-16; the
+# sums of a norm and its gradient pile up some thousands of them in another order than torch
+# does. The lower precisions allow the same number of roundings.
+TOLERANCES = {"float64": 1e-12, "float32": 1e-5, "float16": 1e-2}
+
+
+def pair(
+    name: str,
+    *args: Any,  # noqa: ANN401 - whatever the layer takes
+    dtype: type[np.floating] = np.float64,
+    seed: int = 0,
+    **options: Any,  # noqa: ANN401
+) -> tuple[nn.Module, torch.nn.Module]:
+    """Make a layer twice, in NumPy and in torch, alike in every parameter and buffer.
+
+    Weights, biases and running statistics are drawn from a seed, so that none is 1 or 0: a weight
+    of 1 would hide a backward pass that forgets it.
+
+    Parameters
+    ----------
+    name
+        The class, such as ``"BatchNorm1d"``.
+    *args, **options
+        What its constructor takes in ``torch.nn``.
+    dtype
+        A NumPy floating-point type, for both.
+    seed
+        Where the numbers come from.
+
+    Returns
+    -------
+    tuple of normlab.nn.Module and torch.nn.Module
+        Both in training mode.
+
+    Examples
+    --------
+    >>> twin, layer = pair("BatchNorm1d", 3, eps=1e-3)
+    """
+    torch_dtype = getattr(torch, np.dtype(dtype).name)
+    layer = getattr(torch.nn, name)(*args, dtype=torch_dtype, **options)
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for key, tensor in layer.state_dict(keep_vars=True).items():
+            if tensor.is_floating_point():
+                # Variances must be positive; a weight may as well be.
+                low, high = (-1, 1) if key in {"bias", "running_mean"} else (0.5, 2)
+                tensor.copy_(torch.from_numpy(rng.uniform(low, high, tensor.shape)))
+    twin = getattr(nn, name)(*args, dtype=dtype, **options)
+    twin.load_state_dict(layer.state_dict())
+    return twin, layer
+
+
+def compare(
+    twin: nn.Module,
+    layer: torch.nn.Module,
+    x: np.ndarray,
+    dy: np.ndarray | None = None,
+    *,
+    tolerance: float | None = None,
+) -> ParityTable:
+    """Run both layers on ``x``, forward and backward, and compare all that comes out.
+
+    Compared are the output, the gradient of the input and of each parameter, and each buffer
+    after the pass; or, where the layers raise, the types and the texts of the two exceptions. A
+    pass in training mode moves running statistics, in both layers alike.
+
+    Parameters
+    ----------
+    twin
+        The NumPy layer.
+    layer
+        The torch layer, on the CPU.
+    x
+        The input. It is given to both, and copied before.
+    dy
+        The gradient of the loss with respect to the output, in its shape; random numbers without
+        it. A ``dy`` of ones is a poor probe: it is the gradient of ``y.sum()``, which no change of
+        the input of a norm can change.
+    tolerance
+        The largest relative difference that counts as equal; by the type of ``x`` without it
+        (1e-12 for float64).
+
+    Returns
+    -------
+    ParityTable
+        A line for each compared array. ``table.equal`` says whether all agree.
+
+    Notes
+    -----
+    A relative difference is the largest absolute difference in an array, divided by the largest
+    absolute value of torch's array.
+    """
+    tolerance = TOLERANCES[x.dtype.name] if tolerance is None else tolerance
+    mode = "training" if layer.training else "evaluation"
+    title = f"{twin} beside torch.nn, {x.dtype.name}, {mode}"
+    (ours, our_error), (theirs, their_error) = (
+        _outcome(_run_twin, twin, x, dy),
+        _outcome(_run_torch, layer, x, dy),
+    )
+    if our_error or their_error:
+        return ParityTable(title, [Row.of_errors(our_error, their_error)], tolerance)
+    names = list(dict.fromkeys([*theirs, *ours]))
+    rows = [Row.of_arrays(name, ours.get(name), theirs.get(name), tolerance) for name in names]
+    return ParityTable(title, rows, tolerance)
+
+
+def compare_cases(
+    cases: Mapping[str, tuple[nn.Module, torch.nn.Module, np.ndarray]],
+) -> CaseTable:
+    """Compare several pairs of layers: one line a case.
+
+    Parameters
+    ----------
+    cases
+        For each label the twin, the torch layer and the input.
+
+    Returns
+    -------
+    CaseTable
+        For each case the array that differs most. ``table.equal`` says whether all agree.
+    """
+    return CaseTable({label: compare(*case) for label, case in cases.items()})
+
+
+def _outcome(run: Any, *args: Any) -> tuple[dict[str, np.ndarray], Exception | None]:  # noqa: ANN401
+    try:
+        return run(*args), None
+    except Exception as error:  # whatever a layer raises is what we came to see
+        return {}, error
+
+
+def _run_twin(twin: nn.Module, x: np.ndarray, dy: np.ndarray | None) -> dict[str, np.ndarray]:
+    twin.zero_grad()
+    y = twin(x.copy())
+    found = {"output": y, "grad of input": twin.backward(_probe(y) if dy is None else dy)}
+    found |= {f"grad of {name}": grad for name, grad in twin.grads.items()}
+    return found | {name: np.asarray(buffer) for name, buffer in twin.named_buffers()}
+
+
+def _run_torch(
+    layer: torch.nn.Module, x: np.ndarray, dy: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    tensor = torch.from_numpy(x.copy()).requires_grad_()
+    layer.zero_grad()
+    y = layer(tensor)
+    y.backward(torch.from_numpy(_probe(y.detach().numpy()) if dy is None else dy.copy()))
+    return {name: array.detach().numpy() for name, array in _torch_arrays(layer, tensor, y)}
+
+
+def _torch_arrays(
+    layer: torch.nn.Module, x: torch.Tensor, y: torch.Tensor
+) -> Iterator[tuple[str, torch.Tensor]]:
+    yield "output", y
+    yield "grad of input", x.grad
+    for name, parameter in layer.named_parameters():
+        yield f"grad of {name}", parameter.grad
+    yield from layer.named_buffers()
+
+
+def _probe(y: np.ndarray) -> np.ndarray:
+    # A seed that nobody else uses: a probe equal to the input has a gradient of almost zero.
+    return np.random.default_rng(0x9A17).standard_normal(y.shape).astype(y.dtype)

@@ -1,0 +1,139 @@
+"""Make the notebooks from their sources: ``python source/build.py [NAME ...]``.
+
+source/lessons/NN_name.py    -> notebooks/NN_name.ipynb    executed, for everybody
+source/exercises/NN_name.py  -> solutions/NN_name.ipynb    executed, for teachers
+                             -> exercises/NN_name.ipynb    the solutions cut out, for learners
+
+Without names every notebook is made; with names, those whose file name contains one of them. Each
+notebook is written as soon as it is done, so that an interrupted run loses nothing.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from nbgrader import preprocessors
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS, EXERCISES = ROOT / "source" / "lessons", ROOT / "source" / "exercises"
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+SECONDS_A_CELL = 300
+
+# What `nbgrader generate_assignment` does, in its order, without the steps that write to its
+# database or need a header.
+CUTTING = (
+    preprocessors.LockCells,
+    preprocessors.ClearSolutions,
+    preprocessors.ClearOutput,
+    preprocessors.CheckCellMetadata,
+    preprocessors.ComputeChecksums,
+    preprocessors.ClearHiddenTests,
+    preprocessors.ClearMarkScheme,
+    preprocessors.ComputeChecksums,
+    preprocessors.CheckCellMetadata,
+)
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Return the notebook of a percent script, not executed.
+
+    The same source gives the same notebook to the last byte: the cells are numbered instead of
+    getting random ids, and no version of any tool is kept.
+    """
+    notebook = jupytext.read(path)
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("lines_to_next_cell", None)
+    return notebook
+
+
+def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Run every cell in ``folder`` and keep the outputs.
+
+    Raises
+    ------
+    CellExecutionError
+        If a cell raises, and is not tagged ``raises-exception``.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_A_CELL,
+        kernel_name=KERNEL["name"],
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+    )
+    client.execute()
+    notebook.metadata.language_info = {"name": "python"}
+    return notebook
+
+
+def cut_solutions(solution: NotebookNode) -> NotebookNode:
+    """Return the learner's version of a solution notebook, as nbgrader would release it."""
+    exercise = nbformat.from_dict(solution)
+    resources: dict[str, object] = {}
+    for step in CUTTING:
+        exercise, resources = step().preprocess(exercise, resources)
+    return exercise
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook; the old one stays until the new one is complete."""
+    nbformat.validate(notebook)
+    unfinished = path.with_suffix(".part")
+    nbformat.write(notebook, unfinished)
+    unfinished.replace(path)
+
+
+def build(source: Path) -> None:
+    """Make all that comes from one source."""
+    name = f"{source.stem}.ipynb"
+    if source.parent == LESSONS:
+        write(execute(read_source(source), ROOT / "notebooks"), ROOT / "notebooks" / name)
+    else:
+        solution = read_source(source)
+        write(cut_solutions(solution), ROOT / "exercises" / name)
+        write(execute(solution, ROOT / "solutions"), ROOT / "solutions" / name)
+
+
+def sources(names: list[str]) -> Iterator[Path]:
+    """Yield the sources whose file name contains one of the names; all without names."""
+    for path in sorted([*EXERCISES.glob("*.py"), *LESSONS.glob("*.py")]):
+        if not names or any(name in path.stem for name in names):
+            yield path
+
+
+def main() -> None:
+    """Read the command line and make the notebooks."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="part of a file's name; all without it")
+    chosen = list(sources(parser.parse_args().names))
+    if not chosen:
+        sys.exit("build.py: no source has such a name. They are in source/lessons and exercises.")
+    # No half-drawn progress bars in the outputs, and nobody's own progress touched.
+    os.environ["TQDM_DISABLE"] = "1"
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["NORMLAB_PROGRESS"] = str(Path(scratch) / "progress.json")
+        for source in (bar := tqdm(chosen, unit="notebook", disable=False)):
+            bar.set_postfix_str(source.stem)
+            try:
+                build(source)
+            except CellExecutionError as error:
+                sys.exit(f"\nbuild.py: {source.relative_to(ROOT)} stopped at this cell:\n{error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# *10 minutes · no lesson needed before this one*
+#
+# When you have finished you can
+#
+# - run a notebook, stop it, and start it afresh;
+# - say in one sentence what all normalization layers have in common, and what tells them apart;
+# - find your way: which lesson comes next, where its exercises are, and what a check tells you.
+#
+# **What you need:** Python, a little NumPy, and to know what a gradient is.
+
+# %% [markdown]
+# ## How to use a notebook
+#
+# A notebook is text and code in turns. Click on a cell of code and press **Shift + Enter**: it runs,
+# and the next cell is chosen. The outputs that you see now were made when the course was written;
+# yours replace them.
+#
+# - A cell that takes too long: **Kernel → Interrupt Kernel** (or the ■ button). Nothing breaks, and
+#   a training run keeps what it has measured.
+# - Strange results, after some going back and forth: **Kernel → Restart Kernel and Run All Cells**.
+# - Change anything you like. `git checkout notebooks` (or a fresh copy) brings the original back.
+#
+# Run this one now:
+
+# %%
+import numpy as np
+
+import normlab
+from normlab import load_mnist, plots
+
+mnist = load_mnist()
+print(f"{len(mnist.train_images):,} digits to train on, {len(mnist.test_images):,} to test on")
+
+# %% [markdown]
+# If a line with 60,000 and 10,000 stands above, your installation works. The digits came out of the
+# package itself; nothing in this course needs a network connection.
+
+# %%
+plots.images(
+    mnist.test_images[:8],
+    mnist.test_labels[:8],
+    alt="Eight handwritten digits with their labels: 7, 2, 1, 0, 4, 1, 4, 9.",
+)
+
+# %% [markdown]
+# ## A question first
+#
+# Two networks learn these digits. They are the same network, start from the same weights and see
+# the same images in the same order, once each. In one of them, two layers called *BatchNorm* stand
+# between the others. **What share of the 10,000 test digits will each get right? Write two numbers
+# down.** Guessing would give 10 %.
+
+# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# Output not compared: a trained accuracy differs in its last digits from processor to processor.
+from normlab.training import article_net, fit
+
+right = {}
+for norm in ("none", "batch"):
+    right[norm] = fit(article_net(norm, seed=0), epochs=1, lr=0.01).final.test_accuracy
+    print(f"{norm:5} {right[norm]:.1%}")
+
+# %%
+right["batch"] > right["none"] + 0.05
+
+# %% [markdown]
+# A gap of more than five points, from two layers that do nothing but subtract a mean, divide by a
+# spread, scale and shift. How can that be? And is it *always* so? (It is not. With another learning
+# rate most of this gap closes, as [lesson 5](05_mnist_with_batch_norm.ipynb) shows.)
+
+# %% [markdown]
+# ## The one idea
+#
+# Every normalization layer of this course is **one operation on a choice of axes**: subtract a mean,
+# divide by a spread, scale, shift. What tells the layers apart is *which numbers share a mean*.
+#
+# Here is the picture to remember. A batch is a block: N samples one behind the other, C channels
+# side by side, L positions from top to bottom (the pixels of an image, the steps of a sequence). The
+# coloured cells share one mean and one spread:
+
+# %%
+block = (4, 6, 5)  # N, C, L
+plots.block(
+    {
+        "BatchNorm": plots.averaged_cells(block, axes=(0, 2)),
+        "LayerNorm": plots.averaged_cells(block, axes=(1, 2)),
+        "InstanceNorm": plots.averaged_cells(block, axes=(2,)),
+    }
+)
+
+# %% [markdown]
+# In NumPy, that choice is the argument `axis`, and the whole operation is three lines:
+
+# %%
+x = np.random.default_rng(0).normal(5, 2, size=block)  # (N, C, L)
+mean, std = x.mean(axis=(0, 2), keepdims=True), x.std(axis=(0, 2), keepdims=True)  # (1, C, 1)
+x_hat = (x - mean) / std  # (N, C, L)
+
+# %% [markdown]
+# `axis=(0, 2)` averages over samples and positions: BatchNorm. **Try it:** which `axis` makes it
+# LayerNorm, as in the second block? How many means are there then? Change the cell, and look at
+# `mean.size`.
+#
+# <details><summary>Answer</summary>
+#
+# `axis=(1, 2)`: channels and positions are averaged over, the samples are kept apart. There are four
+# means, one for each sample; with BatchNorm there are six, one for each channel.
+#
+# </details>
+
+# %%
+mean.size
+
+# %% [markdown]
+# ## Where to go
+#
+# | lesson | what you will be able to do | minutes | exercises |
+# |---|---|---|---|
+# | [02 Normalize a batch, one feature at a time](02_batch_norm_forward.ipynb) | write BatchNorm's forward pass, for vectors and images, and know its four classic mistakes | 45 | [02](../exercises/02_batch_norm_forward.ipynb) |
+# | [05 Train the article's network, with BatchNorm and without](05_mnist_with_batch_norm.ipynb) | mend a printed training loop, and compare two networks fairly | 50 | in the lesson |
+#
+# Each lesson begins with what you will be able to do and ends with the same list, so that you can
+# tell whether you can.
+
+# %% [markdown]
+# ## Exercises that talk back
+#
+# In the folder `exercises` each notebook asks you to write functions. A check tells you whether
+# yours is right. Where it is not, the check does not stop at "wrong": it compares your answer with
+# the mistakes that people make, and names yours. Here is an answer that looks reasonable. **What is
+# the matter with it?**
+
+
+# %%
+def batch_norm_forward(x, weight, bias, eps):
+    mean, std = x.mean(axis=0), x.std(axis=0)  # (C,)
+    return weight * (x - mean) / (std + eps) + bias  # (N, C)
+
+
+normlab.check("batch_norm_forward", batch_norm_forward)
+
+# %% [markdown]
+# You need not understand that yet; lesson 2 explains it.
+#
+# ## Two articles
+#
+# The course grew from two articles about normalization in PyTorch. They make 89 claims between them:
+# many are right, some are half right, and some are wrong. Where a lesson meets such a claim it does
+# not argue; it runs the experiment and says what it saw.
+#
+# ## Recap
+#
+# - **Shift + Enter** runs a cell; **Kernel → Restart Kernel and Run All Cells** starts afresh.
+# - Every norm subtracts a mean, divides by a spread, scales and shifts. They differ in the axes: in
+#   which numbers share a mean.
+# - Next: [lesson 2](02_batch_norm_forward.ipynb). Its exercises name your mistakes.

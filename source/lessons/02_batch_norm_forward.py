@@ -1,0 +1,449 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Normalize a batch, one feature at a time
+#
+# *Lesson 2 · 45 minutes · gentle · the forward pass of BatchNorm*
+#
+# When you have finished you can
+#
+# - say which numbers `nn.BatchNorm1d` and `nn.BatchNorm2d` average, and point at them in a picture;
+# - compute the forward pass by hand on a small array, and write it in NumPy so that it equals
+#   torch to the last digits, for vectors and for images;
+# - say what `eps`, `weight` and `bias` do, and show an input on which each one matters;
+# - recognise four common mistakes by what they look like from outside.
+#
+# **What you need:** NumPy's `mean(axis=...)`, and the idea that a network sees its data in
+# batches. You do not need to have trained anything yet.
+
+# %%
+import numpy as np
+import torch
+from torch import nn
+
+from normlab import load_mnist, parity, plots
+
+np.set_printoptions(precision=4, suppress=True)
+torch.set_printoptions(precision=4, sci_mode=False)
+
+# %% [markdown]
+# ## A question first
+#
+# Here is a batch of two samples. Each has three features: a height in metres, a weight in
+# kilograms, an income in euros a year.
+
+# %%
+people = torch.tensor([[1.6, 58.0, 31_000.0], [1.9, 91.0, 24_000.0]])  # (N=2, C=3)
+people
+
+# %% [markdown]
+# `nn.BatchNorm1d(3)` normalizes three features. A fresh layer is in training mode, and it has not
+# learned anything yet. **What will come out? Write down your six numbers before you run the next
+# cell.** Rough ones will do.
+
+# %%
+nn.BatchNorm1d(3)(people).detach()
+
+# %% [markdown]
+# Only ones, up to sign. Perhaps that is this batch. Make the second person a giant and a
+# millionaire:
+
+# %%
+giant = torch.tensor([[1.6, 58.0, 31_000.0], [19.0, 910.0, 24_000_000.0]])
+nn.BatchNorm1d(3)(giant).detach()
+
+# %% [markdown]
+# The giant's income is a thousand times what the second person's was, and the layer answers with
+# the same number: 1. In a batch of two, BatchNorm keeps of each feature *who had more*, and nothing
+# else. By the end of this lesson you will see why it cannot be otherwise, and what a larger batch
+# keeps.
+
+# %% [markdown]
+# ## By hand, on four samples
+#
+# Four samples, three features. The numbers are chosen so that you can check every step in your
+# head.
+
+# %%
+x = np.array([[1.0, 10, 0], [3, 10, 4], [5, 30, 0], [7, 30, 4]])  # (N=4, C=3)
+x
+
+# %% [markdown]
+# **Step 1: a mean for each feature.** A feature is a column, so we average *down* the columns: over
+# axis 0, the axis of the samples.
+
+# %%
+mean = x.mean(axis=0)  # (C,)
+mean
+
+# %% [markdown]
+# **Step 2: what each sample has above or below its feature's mean.** NumPy lines `(4, 3)` up with
+# `(3,)` from the right, so each column gets its own mean subtracted.
+
+# %%
+deviation = x - mean  # (N, C)
+deviation
+
+# %% [markdown]
+# **Step 3: how large the deviations are.** Square them, average them down the column: that is the
+# variance. Its root, the standard deviation, is a typical deviation.
+
+# %%
+var = (deviation**2).mean(axis=0)  # (C,)
+var, np.sqrt(var)
+
+# %% [markdown]
+# **Step 4: measure each deviation with its own feature's yardstick.**
+
+# %%
+x_hat = deviation / np.sqrt(var)  # (N, C)
+x_hat
+
+# %% [markdown]
+# Look at the last two columns. 10 and 30, 0 and 4: different numbers, and the same pattern of small
+# and large. After normalizing they hold nothing but ±1. The first column has four different values,
+# and it keeps them apart. Every column now has mean 0 and variance 1:
+
+# %%
+x_hat.mean(axis=0), x_hat.var(axis=0)
+
+# %% [markdown]
+# Back to the question. With *two* samples the mean lies exactly half-way, so the deviations are
+# $-d$ and $+d$, the standard deviation is $d$, and the quotients are $-1$ and $+1$, whatever $d$
+# was. That is all a batch of two can say.
+
+# %% [markdown]
+# ## In a formula
+#
+# $$\hat x_{nc} = \frac{x_{nc} - \mu_c}{\sqrt{\sigma_c^2 + \varepsilon}}, \qquad
+# \mu_c = \frac1N \sum_n x_{nc}, \qquad
+# \sigma_c^2 = \frac1N \sum_n (x_{nc} - \mu_c)^2$$
+#
+# In words: every feature $c$ gets its own mean and its own variance, taken over the samples $n$ of
+# the batch. Two things are worth a second look.
+#
+# - The variance divides by $N$, not by $N - 1$. Statisticians call this one *biased*. NumPy's
+#   `var` divides by $N$; torch's `var` divides by $N - 1$ unless you ask.
+# - There is an $\varepsilon$ under the root, which we left out. We put it in now, and then find an
+#   input on which it matters.
+
+
+# %%
+def normalize(x, eps=1e-5):
+    mean = x.mean(axis=0)  # (C,)
+    var = x.var(axis=0)  # (C,)
+    return (x - mean) / np.sqrt(var + eps)  # (N, C)
+
+
+# %% [markdown]
+# Is that what torch computes? In float64 the two should agree but for rounding:
+
+# %%
+with torch.no_grad():
+    theirs = nn.BatchNorm1d(3, dtype=torch.float64)(torch.from_numpy(x)).numpy()
+np.allclose(normalize(x), theirs, rtol=0, atol=1e-14)
+
+# %% [markdown]
+# ## A feature that hardly varies
+#
+# Suppose one pixel is nearly always black. Here are features with smaller and smaller standard
+# deviations. Without `eps` each would come out with standard deviation 1. **At which of them does
+# `eps=1e-5` begin to show?** (A hint: it is added to the *variance*.)
+
+# %%
+spread = np.array([1, 0.1, 0.01, 0.001, 0.0001, 0])  # (C=6,)
+faint = np.array([[-1], [1]]) * spread  # (N=2, C=6), standard deviation = spread
+normalize(faint).std(axis=0)
+
+# %% [markdown]
+# A standard deviation of 0.01 is a variance of 0.0001, ten times `eps`: it loses a few percent. At
+# 0.001 the variance is a tenth of `eps`, and most of the signal is gone. That is what `eps` is
+# for: a feature that barely moves is not blown up to full size, since what little it does is
+# likely to be noise. And the last column, which does not vary at all, gives 0 and not "zero
+# divided by zero":
+
+# %%
+with np.errstate(invalid="ignore"):
+    without_eps = normalize(faint, eps=0)
+without_eps.std(axis=0)
+
+# %% [markdown]
+# ## Give the network its freedom back: weight and bias
+#
+# Mean 0 and variance 1 may not be what the next layer wants. So the layer ends with a scale and a
+# shift that are learned, one pair for each feature:
+#
+# $$y_{nc} = w_c\, \hat x_{nc} + b_c$$
+#
+# The paper calls them $\gamma$ and $\beta$; PyTorch calls them `weight` and `bias`, and so do we. A
+# fresh layer has `weight` 1 and `bias` 0, so at first they change nothing.
+
+
+# %%
+def batch_norm(x, weight, bias, eps=1e-5):
+    x_hat = normalize(x, eps)  # (N, C)
+    return weight * x_hat + bias  # (N, C)
+
+
+# %%
+weight = np.array([3.0, 1.0, 0.5])  # (C,)
+bias = np.array([2.0, 0.0, -1.0])  # (C,)
+y = batch_norm(x, weight, bias)
+y.mean(axis=0), y.std(axis=0)
+
+# %% [markdown]
+# The output's mean *is* the bias, and its standard deviation *is* the weight (up to `eps`). One of
+# the two articles that this course grew from calls $\gamma$ "the momentum factor". The cell above
+# says otherwise: it is a scale. There *is* a number called `momentum` in BatchNorm, but it is a
+# setting, not something learned: it says how quickly the layer's long-term averages follow the
+# batches.
+
+# %%
+layer = nn.BatchNorm1d(3)
+layer.momentum, [name for name, _ in layer.named_parameters()]
+
+# %% [markdown]
+# > **Pause.** Could the network *undo* the normalization, if that served it best? With which
+# > `weight` and `bias`? Work it out before you open the answer.
+# >
+# > <details><summary>Answer</summary>
+# >
+# > With weight = √(var + eps) and bias = mean it gets x back exactly. But mean and var are those of
+# > the present batch, and weight and bias are the same for every batch. So it can be undone for
+# > one batch, or on average, but not for all.
+# >
+# > </details>
+
+# %% [markdown]
+# ## Images: the same, with more to average
+#
+# In a convolutional network a feature is a *channel*, and each sample has a whole map of it. A
+# batch is `(N, C, H, W)`. Line up the pixels of each map in one row and you have the picture that
+# this course keeps from beginning to end: a block of N samples, C channels and L = H·W positions.
+# BatchNorm takes one mean for each channel. In the picture: of everything that lies in one coloured
+# slice.
+
+# %%
+plots.block({"BatchNorm": plots.averaged_cells((4, 6, 5), axes=(0, 2))})
+
+# %% [markdown]
+# Every sample and every position of one channel share one mean and one variance. The channels do
+# not share anything. With vectors, L is 1, and the slice is the column that you know.
+#
+# In code only the axes change. We keep the averaged axes with length 1 (`keepdims`), so that mean
+# and variance line up with `x` again. `weight` and `bias` have to be told where they belong: a bare
+# `(C,)` would line up with the *last* axis, which is W.
+
+
+# %%
+def batch_norm_any(x, weight, bias, eps=1e-5):
+    axes = (0, *range(2, x.ndim))  # all but the channels
+    mean = x.mean(axes, keepdims=True)  # (1, C, 1, 1)
+    var = x.var(axes, keepdims=True)  # (1, C, 1, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+    per_channel = (1, -1, *(1 for _ in axes[1:]))  # (1, C, 1, 1)
+    return weight.reshape(per_channel) * x_hat + bias.reshape(per_channel)
+
+
+# %%
+images = np.random.default_rng(0).normal(5, 2, size=(4, 3, 2, 5))  # (N, C, H, W)
+out = batch_norm_any(images, weight, bias)
+out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))
+
+# %% [markdown]
+# Again the bias and the weight, now for each channel of an image. How many numbers was each mean
+# made of?
+
+# %%
+images.size // images.shape[1]  # N * H * W
+
+# %% [markdown]
+# ## Is it really what torch does?
+#
+# "Looks right" has fooled many. The package `normlab` holds a NumPy twin of every norm in
+# `torch.nn`, written in the way that you have seen. `parity.pair` makes a twin and a torch layer
+# with the same weights, biases and running statistics, none of them 0 or 1; `parity.compare` runs
+# both, forward and backward, and compares everything that comes out.
+
+# %%
+twin, layer = parity.pair("BatchNorm2d", 3)
+parity.compare(twin, layer, images)
+
+# %% [markdown]
+# Differences of about $10^{-16}$ are the rounding of float64: the two add the same numbers in
+# another order. The gradients are lesson 4's, and the buffers (`running_mean` and its kin) lesson
+# 3's; they are in the table so that nothing is left unwatched.
+#
+# Your function is not in that table. Put it beside torch yourself, with the same weights:
+
+# %%
+mine = batch_norm_any(images, twin.weight, twin.bias)
+theirs = layer(torch.from_numpy(images)).detach().numpy()
+np.allclose(mine, theirs, rtol=0, atol=1e-13)
+
+# %% [markdown]
+# One friendly input proves little. Here are less friendly ones: a mean far from zero, a large
+# `eps`, a batch of one in both modes, sequences `(N, C, L)` and volumes `(N, C, D, H, W)`.
+
+# %%
+rng = np.random.default_rng(1)
+small, volume = rng.normal(size=(4, 3)), rng.normal(size=(2, 3, 2, 4, 5))
+frozen = tuple(half.eval() for half in parity.pair("BatchNorm1d", 3))
+parity.compare_cases(
+    {
+        "mean 100": (*parity.pair("BatchNorm1d", 3), small + 100),
+        "eps=0.5": (*parity.pair("BatchNorm1d", 3, eps=0.5), small),
+        "batch of one, training": (*parity.pair("BatchNorm1d", 3), small[:1]),
+        "batch of one, evaluation": (*frozen, small[:1]),
+        "(N, C, L)": (*parity.pair("BatchNorm1d", 3), rng.normal(size=(4, 3, 7))),
+        "(N, C, D, H, W)": (*parity.pair("BatchNorm3d", 3), volume),
+        "no weight and bias": (*parity.pair("BatchNorm1d", 3, affine=False), small),
+    }
+)
+
+# %% [markdown]
+# The third line is worth a thought. A batch of one sample has no spread, so in training mode torch
+# refuses it, and the twin refuses it in the same words. In evaluation mode the layer uses
+# statistics that it has saved, and one sample is fine. Why there are two modes is lesson 3.
+
+# %% [markdown]
+# ## See it on real digits
+#
+# Sixty-four digits go through the first layer of the article's network, 784 inputs and 256 units,
+# with fresh weights. Here are three of those units, each with its 64 values: as they come out of
+# the linear layer, and after BatchNorm.
+
+# %%
+digits = load_mnist(tensors=True).train_images[:64].flatten(1) / 255  # (N=64, 784)
+torch.manual_seed(0)
+with torch.no_grad():
+    before = nn.Linear(784, 256)(digits)[:, [3, 14, 15]].numpy()  # (N, 3)
+after = normalize(before)
+
+# %%
+plots.dots(
+    {"before": before, "after": after},
+    ["unit 3", "unit 14", "unit 15"],
+    xlabel="value",
+    alt="""Two panels with the values of three units for 64 digits, one dot a digit. Before: the
+    units lie at different places and have different widths, all within about one unit of zero.
+    After: all three are centred on zero with the same standard deviation, one; within each unit
+    the dots keep their order.""",
+)
+
+# %% [markdown]
+# The black bars show mean and standard deviation. Before, the units sit in different places and
+# have different widths. After, they are centred and equally wide. *Within* a unit the order of the
+# dots is what it was: only origin and scale have changed. And 64 dots keep their shape, where two
+# could keep nothing but their order.
+
+# %% [markdown]
+# ## Break it on purpose
+#
+# Four mistakes that people really make. Each can give numbers of the right shape without any
+# complaint. That is what makes them hard to find.
+#
+# **1. The other variance.** `torch.var` divides by N − 1. The two differ most where batches are
+# small:
+
+# %%
+for n in (2, 8, 64):
+    sample = torch.from_numpy(rng.normal(size=(n, 1)))
+    ratio = sample.var() / sample.var(unbiased=False)
+    print(f"N = {n:2}: std too large by {100 * (ratio.sqrt().item() - 1):.1f} %")
+
+# %% [markdown]
+# **2. `eps` outside the root.** $\sqrt{\sigma^2} + \varepsilon$ in place of
+# $\sqrt{\sigma^2 + \varepsilon}$. On ordinary features you see nothing. On faint ones it is another
+# function:
+
+# %%
+outside = (faint - faint.mean(0)) / (faint.std(0) + 1e-5)
+np.stack([spread, normalize(faint).std(0), outside.std(0)])  # std before, right, wrong
+
+# %% [markdown]
+# With `eps` in the wrong place the faint feature of standard deviation 0.001 comes out at nearly
+# full size: the noise is amplified after all.
+#
+# **3. The wrong axes.** For images, averaging over the batch alone gives every *pixel* its own
+# mean; averaging over the map alone gives every *sample* its own. Ask for the shape of the mean, and
+# the mistake tells its name:
+
+# %%
+for axes in [(0, 2, 3), (0,), (2, 3)]:
+    print(f"mean over {axes!s:9}: one for each of", images.mean(axes).shape)
+
+# %% [markdown]
+# One number for each of the 3 channels is BatchNorm. (The last line, one for each sample and
+# channel, is InstanceNorm: a good layer, and another one.)
+#
+# **4. Weights along the wrong axis.** Multiply a bare `(C,)` onto `(N, C, H, W)`, and NumPy lines it
+# up with W. That raises an error, unless there are as many channels as columns. Then it is silent:
+
+# %%
+square = np.zeros((2, 3, 4, 3))  # C = 3 and W = 3
+(square + bias)[0, 0], (square + bias.reshape(1, 3, 1, 1))[0, 0]
+
+# %% [markdown]
+# Left: vertical stripes, one bias for each *column* of the image. Right: channel 0 gets its own
+# bias, 2, everywhere. So never test with two sizes that agree.
+
+# %% [markdown]
+# ## One thing for free: the bias before it
+#
+# A linear layer usually stands before BatchNorm, and it adds a bias of its own to each feature. What
+# does BatchNorm do with a constant that is added to a whole column? **Guess, then run.**
+
+# %%
+shifted = x + np.array([100.0, -7.0, 0.3])
+np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
+
+# %% [markdown]
+# Nothing is left of it: the constant moves the mean by just as much, and the mean is subtracted. So
+# in front of BatchNorm a linear or convolutional layer can do without its bias (`bias=False`); the
+# `bias` *after* normalizing does the work. The article's network keeps both, and nothing breaks: it
+# carries 384 numbers that cannot change its output.
+
+# %% [markdown]
+# ## Your turn
+#
+# | exercise | difficulty | importance | minutes |
+# |---|---|---|---|
+# | [02, task 1](../exercises/02_batch_norm_forward.ipynb): BatchNorm for `(N, C)` | easy | high | 10 |
+# | 02, task 2: BatchNorm for `(N, C, H, W)` | medium | high | 15 |
+# | 02, task 3: do without the bias before BatchNorm | medium | medium | 10 |
+#
+# The checks there tell you not only *that* something is wrong, but what you did.
+
+# %% [markdown]
+# ## Recap
+#
+# - BatchNorm averages over the samples (and, for images, the positions) of **one channel**: a slice
+#   of the block.
+# - Forward: subtract the channel's mean, divide by $\sqrt{\text{variance} + \varepsilon}$ with the
+#   variance that divides by N, multiply by `weight`, add `bias`. For images only the axes change.
+# - `eps` matters where a feature hardly varies; `weight` and `bias` become the output's standard
+#   deviation and mean.
+# - Wrong variance: small batches suffer. `eps` outside: faint features explode. Wrong axes: look at
+#   the shape of the mean. Wrong alignment: stripes.
+#
+# ## Go further
+#
+# - S. Ioffe, C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing
+#   Internal Covariate Shift*, ICML 2015, arXiv:1502.03167. Algorithm 1 is this lesson's formula.
+# - PyTorch's page of [`nn.BatchNorm1d`](https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html):
+#   which variance is used where, and what `momentum` means there.
+# - Y. Wu, K. He, *Group Normalization*, ECCV 2018, arXiv:1803.08494. Figure 2 is the block picture,
+#   for four norms side by side.
+# - How a careful implementation looks: `normlab/nn/functional.py`, functions `standardize` and
+#   `batch_norm`.

@@ -1,0 +1,146 @@
+"""The comparison itself: it must see every kind of difference."""
+
+import numpy as np
+import pytest
+import torch
+
+from normlab import nn, parity
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(2, 3, (5, 3))
+
+
+def verdicts(table):
+    return {row.name: row.equal for row in table.rows}
+
+
+def test_twins_agree_in_everything(x):
+    table = parity.compare(*parity.pair("BatchNorm1d", 3), x)
+    assert table.equal
+    assert list(verdicts(table)) == [
+        "output",
+        "grad of input",
+        "grad of weight",
+        "grad of bias",
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+    ]
+
+
+def test_no_weight_is_one_and_no_bias_zero():
+    twin, layer = parity.pair("BatchNorm2d", 7)
+    for name, tensor in layer.state_dict().items():
+        if name != "num_batches_tracked":
+            assert not np.isin(tensor.numpy(), [0, 1]).any()
+            np.testing.assert_array_equal(getattr(twin, name), tensor.numpy())
+
+
+def test_the_input_is_left_alone(x):
+    before = x.copy()
+    parity.compare(*parity.pair("BatchNorm1d", 3), x)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_a_second_comparison_starts_from_zero_gradients(x):
+    twin, layer = parity.pair("BatchNorm1d", 3)
+    assert parity.compare(twin, layer, x).equal
+    assert parity.compare(twin, layer, x).equal
+
+
+@pytest.mark.parametrize(
+    ("spoil", "seen"),
+    [
+        (lambda twin: setattr(twin, "eps", 1e-3), {"output", "grad of input", "grad of weight"}),
+        (lambda twin: setattr(twin, "momentum", 0.2), {"running_mean", "running_var"}),
+        (lambda twin: setattr(twin, "bias", twin.bias + 1e-9), {"output"}),
+        (
+            lambda twin: setattr(twin, "num_batches_tracked", twin.num_batches_tracked + 1),
+            {"num_batches_tracked"},
+        ),
+    ],
+)
+def test_a_planted_difference_is_seen_where_it_is(x, spoil, seen):
+    twin, layer = parity.pair("BatchNorm1d", 3)
+    spoil(twin)
+    table = parity.compare(twin, layer, x)
+    assert not table.equal
+    assert {name for name, equal in verdicts(table).items() if not equal} == seen
+    assert "DIFFERS" in str(table)
+
+
+def test_a_backward_pass_that_treats_the_mean_as_a_constant_is_seen(x):
+    class NoMeanPath(nn.BatchNorm1d):
+        def backward(self, grad_output):
+            grad = super().backward(grad_output)
+            return grad + grad_output.mean(axis=0)
+
+    _, layer = parity.pair("BatchNorm1d", 3)
+    twin = NoMeanPath(3, dtype=np.float64)
+    twin.load_state_dict(layer.state_dict())
+    table = parity.compare(twin, layer, x)
+    assert {name for name, equal in verdicts(table).items() if not equal} == {"grad of input"}
+
+
+def test_different_shapes_types_and_missing_parts_are_seen(x):
+    row = parity.Row.of_arrays
+    assert row("a", np.zeros((2, 1)), np.zeros(2), 1e-12).verdict == "SHAPE is (2, 1)"
+    assert row("a", np.zeros(2, "f4"), np.zeros(2), 1e-12).verdict == "TYPE is float32, not float64"
+    assert row("a", None, np.zeros(2), 1e-12).verdict == "MISSING in the twin"
+    assert row("a", np.zeros(2), None, 1e-12).verdict == "MISSING in torch"
+
+
+def test_nan_and_infinity_must_be_in_the_same_places():
+    theirs = np.array([1, np.nan, np.inf])
+    assert parity.Row.of_arrays("a", theirs.copy(), theirs, 1e-12).equal
+    for ours in ([1, np.nan, -np.inf], [np.nan, 1, np.inf], [1, np.nan, 1e300], [1, 2, np.inf]):
+        assert not parity.Row.of_arrays("a", np.array(ours), theirs, 1e-12).equal
+    assert not parity.Row.of_arrays("a", np.array([2, np.nan, np.inf]), theirs, 1e-12).equal
+
+
+def test_a_value_where_torch_has_only_zeros_differs():
+    row = parity.Row.of_arrays("a", np.array([0, 1e-9]), np.zeros(2), 1e-12)
+    assert row.relative == np.inf
+    assert not row.equal
+
+
+def test_errors_are_compared_by_type_and_text(x):
+    pair = parity.pair("BatchNorm1d", 3)
+    table = parity.compare(*pair, x[:1])
+    assert table.equal
+    assert "both raise ValueError('Expected more than 1 value per channel" in str(table)
+    twin, layer = parity.pair("BatchNorm1d", 3)
+    twin.eval()  # now only torch raises
+    table = parity.compare(twin, layer, x[:1])
+    assert not table.equal
+    assert "ours None, torch ValueError" in str(table)
+
+
+def test_cases_show_the_worst_of_each(x):
+    good, bad = parity.pair("BatchNorm1d", 3), parity.pair("BatchNorm1d", 3)
+    bad[0].momentum = 0.5
+    table = parity.compare_cases({"good": (*good, x), "bad": (*bad, x)})
+    assert not table.equal
+    good_line, bad_line = str(table).splitlines()[1:]
+    assert good_line.startswith("good")
+    assert good_line.endswith("equal")
+    assert "running_" in bad_line
+    assert bad_line.endswith("DIFFERS")
+
+
+def test_the_table_is_html_in_a_notebook_and_text_elsewhere(x):
+    table = parity.compare(*parity.pair("BatchNorm1d", 3), x)
+    assert "grad of weight" in str(table)
+    assert '<th scope="row"' in table._repr_html_()
+    table.title = "<script>"
+    assert "<script>" not in table._repr_html_()
+
+
+def test_a_given_gradient_is_used(x):
+    twin, layer = parity.pair("BatchNorm1d", 3)
+    table = parity.compare(twin, layer, x, np.ones((5, 3)), tolerance=np.inf)
+    assert table.equal
+    np.testing.assert_allclose(twin.grads["bias"], 5)
+    np.testing.assert_allclose(layer.bias.grad, torch.full((3,), 5.0, dtype=torch.float64))
