@@ -7,6 +7,7 @@ import click
 from normlab import __version__
 
 # LAB
+from normlab.cli.lab import lab
 from normlab.cli.mnist import mnist
 from normlab.data import DataFileError
 
@@ -21,6 +22,7 @@ def normlab() -> None:
 
 
 # LAB2
+normlab.add_command(lab)
 normlab.add_command(mnist)
 
 

@@ -38,9 +38,8 @@ def as_inputs(images: object, device: str | torch.device | None = None) -> Tenso
     torch.Tensor
         float32, of the same shape.
     """
-    inputs = images if isinstance(images, Tensor) else torch.tensor(images)
-    scale = 255 if inputs.dtype == torch.uint8 else 1
-    return inputs.to(device, torch.float32) / scale
+    inputs = _as_tensor(images).to(device)
+    return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs.float()
 
 
 @torch.no_grad()
@@ -135,13 +134,16 @@ def fit(
     dataset = dataset or load_mnist()
     device = pick_device(device)
     model.to(device)
-    inputs, labels = _on_device(dataset.train_images, dataset.train_labels, device)
-    test_set = _on_device(dataset.test_images, dataset.test_labels, device)
+    # As bytes, images need a quarter of the memory, and picking a batch is faster.
+    images = _as_tensor(dataset.train_images).to(device)  # (N, H, W)
+    labels = _as_tensor(dataset.train_labels).to(device)  # (N,)
+    test_inputs = as_inputs(dataset.test_images, device)
+    test_labels = _as_tensor(dataset.test_labels).to(device)
 
-    steps_per_epoch = _steps_per_epoch(len(inputs), batch_size, drop_last)
+    steps_per_epoch = _steps_per_epoch(len(images), batch_size, drop_last)
     measure_every = steps_per_epoch if measure_every is None else measure_every
     _check_at_least_one(epochs=epochs, measure_every=measure_every)
-    _check_smallest_batch(model, inputs, batch_size, drop_last)
+    _check_smallest_batch(model, images, batch_size, drop_last)
 
     total = epochs * steps_per_epoch
     history = History(seed=seed)
@@ -153,11 +155,12 @@ def fit(
         progress_bar(total, "step", show=progress) as bar,
     ):
         torch.manual_seed(seed)
-        batches = _endless_batches(len(inputs), batch_size, seed, drop_last, device)
-        meter = _Meter(model, test_set, steps_per_epoch)
+        batches = _endless_batches(len(images), batch_size, seed, drop_last, device)
+        meter = _Meter(model, (test_inputs, test_labels), steps_per_epoch)
         try:
             for step, batch in zip(range(1, total + 1), batches, strict=False):
-                loss = F.cross_entropy(model(inputs[batch]), labels[batch])
+                inputs = as_inputs(images.index_select(0, batch))  # (batch_size, H, W)
+                loss = F.cross_entropy(model(inputs), labels[batch])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -214,9 +217,8 @@ class _Meter:
         )
 
 
-def _on_device(images: object, labels: object, device: str | torch.device) -> tuple[Tensor, Tensor]:
-    labels = labels if isinstance(labels, Tensor) else torch.tensor(labels)
-    return as_inputs(images, device), labels.to(device)  # (N, H, W), (N,)
+def _as_tensor(array: object) -> Tensor:
+    return array if isinstance(array, Tensor) else torch.tensor(array)
 
 
 def _steps_per_epoch(size: int, batch_size: int, drop_last: bool) -> int:
@@ -231,19 +233,20 @@ def _check_at_least_one(**settings: int) -> None:
 
 
 def _check_smallest_batch(
-    model: nn.Module, inputs: Tensor, batch_size: int, drop_last: bool
+    model: nn.Module, images: Tensor, batch_size: int, drop_last: bool
 ) -> None:
     """Find out before the first epoch, not at its end, that a batch of one cannot be trained on."""
-    left_over = len(inputs) % batch_size
+    left_over = len(images) % batch_size
     if batch_size != 1 and (left_over != 1 or drop_last):
         return
     try:
-        copy.deepcopy(model).train()(inputs[:1])  # a copy, since a forward pass moves the buffers
+        # A copy, since a forward pass moves the buffers.
+        copy.deepcopy(model).train()(as_inputs(images[:1]))
     except ValueError as error:
         where = (
             "batch_size=1"
             if batch_size == 1
-            else f"{len(inputs):,} samples in batches of {batch_size} leave a last batch of one"
+            else f"{len(images):,} samples in batches of {batch_size} leave a last batch of one"
         )
         raise ValueError(
             f"{where}: this network cannot train on a single sample, since BatchNorm would have "

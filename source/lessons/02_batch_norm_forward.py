@@ -409,7 +409,7 @@ shifted = x + np.array([100.0, -7.0, 0.3])
 np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 
 # %% [markdown]
-# Nothing is left of it: the constant moves the mean by just as much, and the mean is subtracted. So
+# Nothing is left of it: the constant moves the mean by as much, and the mean is subtracted. So
 # in front of BatchNorm a linear or convolutional layer can do without its bias (`bias=False`); the
 # `bias` *after* normalizing does the work. The article's network keeps both, and nothing breaks: it
 # carries 384 numbers that cannot change its output.

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def idx_bytes():
-    """A function that gives the content of an IDX file for an array."""
+    """Return a function that gives the content of an IDX file for an array."""
     return as_idx
 
 
