@@ -1,1 +1,110 @@
-"""See the docstring that belongs here."""
+"""Exercises, and the check that names the mistake.
+
+``check(name, answer)``
+    Check an answer: points by aspect, the mistake by its name, what to try next.
+``progress()``
+    How far the learner has come.
+``all_exercises()``
+    Every exercise by its name.
+
+A check has four steps, and a grader uses the same four with other seeds, the second of them in
+another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from normlab.exercises.calling import borrowed, call_all, objection
+from normlab.exercises.cases import draw_cases
+from normlab.exercises.catalogue import all_exercises, find
+from normlab.exercises.diagnosis import diagnose
+from normlab.exercises.exercise import Exercise
+from normlab.exercises.judgement import judge
+from normlab.exercises.logbook import progress, record
+from normlab.exercises.report import Remark, Report, refusal, report_on
+
+__all__ = [
+    "Report",
+    "all_exercises",
+    "call_all",
+    "check",
+    "diagnose",
+    "draw_cases",
+    "find",
+    "judge",
+    "progress",
+    "report_on",
+]
+
+#: Everyone's check draws the same numbers, so that two people can talk about them.
+SEED = 2015
+_SECONDS = 5.0
+
+
+def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa: ANN401
+    """Check an answer to an exercise.
+
+    Parameters
+    ----------
+    name
+        Of the exercise, as in its notebook: "batch_norm_forward".
+    answer
+        The learner's function. Whatever else it is, the report says so.
+    seed
+        At least 0; other seeds draw other cases.
+
+    Returns
+    -------
+    Report
+        With `points`, `max_points` and `passed`; as the last line of a cell it shows itself.
+
+    Notes
+    -----
+    The calls have five seconds together, where the platform can ring an alarm (Linux and macOS,
+    main thread). Progress is kept as `normlab.exercises.logbook` says.
+    """
+    try:
+        exercise = find(name)
+    except LookupError as unknown:
+        return refusal(
+            "check",
+            None,
+            str(unknown),
+            'give the name of the exercise and then your function, as in check("name", name).',
+        )
+    report = _check(exercise, answer, seed)
+    unsaved = record(name, report.points, report.max_points, list(report.mistakes))
+    if unsaved:
+        note = Remark(f"your progress could not be saved: {unsaved}.", "Note")
+        return replace(report, notes=(*report.notes, note))
+    return report
+
+
+def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN401
+    refused = objection(answer, exercise.name, exercise.parameters)
+    if refused:
+        return refusal(exercise.name, exercise, refused.message, refused.advice)
+    helpers = borrowed(answer, exercise.forbidden)
+    if helpers:
+        return refusal(
+            exercise.name,
+            exercise,
+            f"Your function uses {' and '.join(helpers)}. The point of this task is to do it in "
+            "NumPy alone, and there are no points for what a library did.",
+            "write each step with NumPy, then run the check again. Compare with torch outside "
+            "the function, as much as you like.",
+        )
+    cases = draw_cases(exercise, seed)
+    outcomes = call_all(answer, cases, exercise.returns, _SECONDS, exercise.forbidden)
+    results = judge(exercise, cases, outcomes)
+    diagnosis = diagnose(exercise, cases, outcomes, results)
+    return report_on(exercise, outcomes, results, diagnosis, _then(exercise))
+
+
+def _then(exercise: Exercise) -> str:
+    """Name the next exercise of the lesson."""
+    lesson = [other.name for other in all_exercises().values() if other.lesson == exercise.lesson]
+    following = lesson[lesson.index(exercise.name) + 1 :]
+    if not following:
+        return f"this was the last task of lesson {int(exercise.lesson)}; go on to the next lesson."
+    return f"the next task is {following[0]}."

@@ -1,0 +1,421 @@
+"""Call a learner's function, whatever it turns out to be, and say what came of it.
+
+Nothing here knows what is right. What comes back is plain data, so that the call can as well be
+made in another process than the judgement.
+"""
+
+import contextlib
+import dis
+import functools
+import inspect
+import io
+import linecache
+import signal
+import sysconfig
+import threading
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from normlab.exercises.exercise import Case, Outputs
+
+# Once the time is up the alarm goes on ringing: a function that catches every exception inside
+# its loop catches the first, and is outside its `try` at one of the next.
+_RING_AGAIN = 0.01  # seconds
+_KEPT_CHARACTERS = 400
+_KEPT_WARNINGS = 3
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one call.
+
+    Parameters
+    ----------
+    returned
+        The arrays by name, or None where there is none to judge; then `trouble` says why.
+    trouble
+        "" or one of "raised", "not written", "time", "none", "type", "not called".
+    message
+        The trouble in words.
+    modified
+        The names of the arguments that the function changed.
+    printed, printed_characters
+        The first part of what it printed, and how much it was.
+    warned
+        The first warnings, in NumPy's words.
+    """
+
+    returned: Outputs | None = None
+    trouble: str = ""
+    message: str = ""
+    modified: tuple[str, ...] = ()
+    printed: str = ""
+    printed_characters: int = 0
+    warned: tuple[str, ...] = ()
+
+
+def call_all(
+    answer: Callable,
+    cases: Sequence[Case],
+    returns: tuple[str, ...],
+    time_limit: float,
+    forbidden: tuple[str, ...] = (),
+) -> list[Outcome]:
+    """Call `answer` on every case, in order, within one limit of time.
+
+    Parameters
+    ----------
+    answer
+        The learner's function.
+    cases
+        Only their arguments are used, and the answer gets copies of those.
+    returns
+        The names of what it should give back.
+    forbidden
+        Packages whose objects it may not give back.
+    time_limit
+        In seconds, for all calls together; it holds where `stop_after` says so. After a call
+        that took too long the others are not made.
+
+    Returns
+    -------
+    list of Outcome
+        One for each case.
+    """
+    outcomes: list[Outcome] = []
+    end = time.monotonic() + time_limit
+    for case in cases:
+        left = end - time.monotonic()
+        if left <= 0 or (outcomes and outcomes[-1].trouble in ("time", "not called")):
+            outcomes.append(Outcome(trouble="not called", message="It was not called here."))
+        else:
+            outcomes.append(_call(answer, case, returns, left, forbidden))
+    return outcomes
+
+
+def _call(
+    answer: Callable,
+    case: Case,
+    returns: tuple[str, ...],
+    seconds: float,
+    forbidden: tuple[str, ...],
+) -> Outcome:
+    """Call `answer` once, on copies of the arguments."""
+    given = {name: np.copy(v) if np.ndim(v) else v for name, v in case.arguments.items()}
+    printed, warned = _Printed(), []
+    returned, trouble, message = None, "", ""
+    try:
+        with _listening(printed, warned), stop_after(seconds):
+            returned = as_plain(answer(*given.values()), returns, forbidden)
+    except Unusable as unusable:
+        trouble, message = unusable.trouble, str(unusable)
+    except TimeIsUp:
+        trouble, message = "time", "It had not come to an end when the time was up."
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # sys.exit() in a learner's function must not end the notebook's kernel.
+        trouble = "not written" if isinstance(error, NotImplementedError) else "raised"
+        message = describe_error(error)
+    modified = tuple(name for name, value in given.items() if _differs(value, case, name))
+    return Outcome(
+        returned, trouble, message, modified, printed.kept, printed.characters, tuple(warned)
+    )
+
+
+def _differs(value: Any, case: Case, name: str) -> bool:  # noqa: ANN401 - any argument
+    before = case.arguments[name]
+    if not np.ndim(before):
+        return False
+    return value.shape != before.shape or not np.array_equal(value, before, equal_nan=True)
+
+
+class Unusable(Exception):  # noqa: N818 - it is about a value, and no error of ours
+    """What came back cannot be judged."""
+
+    def __init__(self, trouble: str, message: str) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+
+
+def as_plain(
+    value: Any,  # noqa: ANN401 - whatever came back
+    names: tuple[str, ...],
+    forbidden: tuple[str, ...] = (),
+) -> Outputs:
+    """Turn what a function returned into plain arrays by name, sharing no memory with it.
+
+    Raises
+    ------
+    Unusable
+        For None, a wrong number of values, or anything that is not made of numbers.
+    """
+    if value is None:
+        raise Unusable("none", "It returned None. Is there a `return` on every way out?")
+    if len(names) == 1:
+        if isinstance(value, tuple):
+            raise Unusable("type", f"It returned {_a_tuple(value)}, where one array is asked for.")
+        return {names[0]: _as_array(value, "What it returned", forbidden)}
+    wanted = f"{len(names)} values ({', '.join(names)})"
+    if not isinstance(value, tuple | list):
+        raise Unusable("type", f"It returned one {_kind_of(value)}, where {wanted} are asked for.")
+    if len(value) != len(names):
+        raise Unusable("type", f"It returned {_a_tuple(value)}, where {wanted} are asked for.")
+    return {
+        name: _as_array(one, f"`{name}`", forbidden) for name, one in zip(names, value, strict=True)
+    }
+
+
+def _a_tuple(value: tuple | list) -> str:
+    if len(value) == 1:
+        return f"a {type(value).__name__} of one (is there a comma too many?)"
+    return f"a {type(value).__name__} of {len(value)}"
+
+
+def _as_array(value: Any, it: str, forbidden: tuple[str, ...]) -> np.ndarray:  # noqa: ANN401
+    """Copy a value into a plain array; numbers only."""
+    kind = _kind_of(value)
+    if kind.partition(".")[0] in forbidden:
+        raise Unusable("type", f"{it} is a {kind}, where a NumPy array is asked for.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            array = np.array(value, copy=True, subok=False)
+    except Exception:
+        raise Unusable("type", f"{it} cannot be read as an array of numbers: {kind}.") from None
+    if array.dtype.kind not in "fiu":
+        raise Unusable("type", f"{it} is not an array of real numbers: {kind} of {array.dtype}.")
+    return array
+
+
+def _kind_of(value: Any) -> str:  # noqa: ANN401
+    """Name a value's type, with its package unless that is Python itself."""
+    package = str(type(value).__module__).partition(".")[0]
+    return f"{package}.{type(value).__name__}".removeprefix("builtins.")
+
+
+# ---- the time limit
+
+
+class TimeIsUp(BaseException):
+    """The call took too long. Not an Exception: a bare ``except Exception`` must not catch it."""
+
+
+@contextlib.contextmanager
+def stop_after(seconds: float) -> Iterator[None]:
+    """Raise `TimeIsUp` inside the block after so many seconds.
+
+    It needs ``SIGALRM`` and the main thread: on Windows and in other threads there is no limit,
+    and the learner interrupts the kernel. A single call into compiled code ends first.
+    """
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    inside = True
+
+    def ring(_signal: int, _frame: types.FrameType | None) -> None:
+        if inside:
+            raise TimeIsUp
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _RING_AGAIN)
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        inside = False  # the alarm may ring on the way out
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        if remaining:  # somebody else's alarm was set
+            passed = time.monotonic() - start
+            signal.setitimer(signal.ITIMER_REAL, max(remaining - passed, 0.001), interval)
+
+
+# ---- what it prints and warns
+
+
+class _Printed(io.TextIOBase):
+    """Keep the beginning of what is printed, and count the rest."""
+
+    def __init__(self) -> None:
+        self.kept = ""
+        self.characters = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.kept += text[: max(0, _KEPT_CHARACTERS - len(self.kept))]
+        self.characters += len(text)
+        return len(text)
+
+
+@contextlib.contextmanager
+def _listening(printed: _Printed, warned: list[str]) -> Iterator[None]:
+    """Catch what is printed, and the first few warnings."""
+
+    def note(message: Warning | str, *_: object, **__: object) -> None:
+        if len(warned) < _KEPT_WARNINGS and str(message) not in warned:
+            warned.append(str(message))
+
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("default")
+        warnings.showwarning = note
+        yield
+
+
+# ---- errors, and where in the learner's own lines they arose
+
+
+def describe_error(error: BaseException) -> str:
+    """Say what was raised, and on which of the learner's lines."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    text = " ".join(text.split())
+    said = f"It raised {type(error).__name__}" + (f": {text[:200]}" if text else "")
+    line = _line_of(error)
+    return f"{said}\nat the line  {line}" if line else said
+
+
+def _line_of(error: BaseException) -> str:
+    """Find the last line of the traceback that is neither a library's nor this package's."""
+    line, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file != __file__ and not _is_installed(file):
+            line = linecache.getline(file, trace.tb_lineno).strip()
+        trace = trace.tb_next
+    return line[:120]
+
+
+def _is_installed(file: str) -> bool:
+    return file.startswith(("<frozen", *_LIBRARIES))
+
+
+# ---- before any call: can it be called, and on whose shoulders does it stand?
+
+
+class Objection(NamedTuple):
+    """Why an answer cannot be called at all, and what to do."""
+
+    message: str
+    advice: str
+
+
+def objection(answer: Any, name: str, parameters: tuple[str, ...]) -> Objection | None:  # noqa: ANN401
+    """Say why `answer` cannot be called with these parameters, or None where it can."""
+    call = f'check("{name}", {name})'
+    if not callable(answer):
+        return Objection(
+            f"This is not a function but {_kind(answer)}.",
+            f"give the function itself, without parentheses or quotes: {call}",
+        )
+    if isinstance(answer, type):
+        return Objection(
+            f"This is a class ({_name(answer)}), and the task asks for a function.",
+            f"write `def {name}({', '.join(parameters)})` and run {call}",
+        )
+    try:
+        signature = inspect.signature(answer)
+    except Exception:
+        return None  # a function written in C may have none; the calls will show
+    try:
+        signature.bind(*parameters)
+    except TypeError:
+        return Objection(
+            f"Your function is called as {_name(answer)}{signature}, "
+            f"and the task's as {name}({', '.join(parameters)}).",
+            "give it these arguments, in this order.",
+        )
+    return None
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return "None"
+    if isinstance(value, np.ndarray):
+        return "an array: the result of a call"
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+
+
+def _name(value: Any) -> str:  # noqa: ANN401
+    try:
+        name = value.__name__
+    except Exception:
+        name = None
+    return name if isinstance(name, str) else type(value).__name__
+
+
+def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN401
+    """Name the forbidden packages that a function, or a helper of its own file, reaches for.
+
+    It reads the code and does not run it, so it can be deceived; the grader does not rely on it,
+    where those packages are not there to be imported.
+    """
+    found: set[str] = set()
+    try:
+        _look_into(answer, found, seen=set())
+    except Exception:
+        return ()  # an object that resists being looked at
+    return tuple(name for name in forbidden if name in found)
+
+
+def _look_into(value: Any, found: set[str], seen: set[int]) -> None:  # noqa: ANN401
+    function = _underlying_function(value)
+    if function is None or id(function) in seen:
+        return
+    seen.add(id(function))
+    for code in _codes(function.__code__):
+        for instruction in dis.get_instructions(code):
+            name = instruction.argval
+            if instruction.opname == "IMPORT_NAME":
+                found.add(str(name).partition(".")[0])
+            elif instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                used = function.__globals__.get(name)
+                found.add(_package(used))
+                if getattr(used, "__module__", None) == function.__module__:
+                    _look_into(used, found, seen)
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # an empty cell
+            found.add(_package(cell.cell_contents))
+            _look_into(cell.cell_contents, found, seen)
+
+
+def _underlying_function(value: Any) -> types.FunctionType | None:  # noqa: ANN401
+    while isinstance(value, functools.partial | types.MethodType):
+        value = value.func if isinstance(value, functools.partial) else value.__func__
+    if isinstance(value, types.FunctionType):
+        return value
+    call = inspect.getattr_static(type(value), "__call__", None)
+    return call if isinstance(call, types.FunctionType) else None
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Walk a code object and those of the functions defined inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _package(value: Any) -> str:  # noqa: ANN401
+    """Name the package that a module, function, class or object comes from."""
+    if isinstance(value, types.ModuleType):
+        return value.__name__.partition(".")[0]
+    owner = getattr(value, "__module__", None) or type(value).__module__
+    return owner.partition(".")[0] if isinstance(owner, str) else ""

@@ -1,0 +1,162 @@
+"""Find the known mistakes that give exactly what the learner's function returned."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from normlab.exercises.calling import Outcome
+from normlab.exercises.exercise import Case, Exercise, Mistake, Outputs
+from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs
+
+#: Mistakes that a function makes together.
+Together = tuple[Mistake, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the numbers say about the code.
+
+    Parameters
+    ----------
+    explanations
+        Each gives exactly what was returned, on every case. More than one: nothing that was
+        tried tells them apart. Single mistakes come alone; pairs only where no single fits.
+    hidden
+        Mistakes that change nothing while the named one is there, so they may be there too.
+    by_aspect
+        Where no mistake explains everything: the single mistakes that explain all cases of one
+        aspect, by the aspect's key.
+    """
+
+    explanations: tuple[Together, ...] = ()
+    hidden: tuple[Mistake, ...] = ()
+    by_aspect: dict[str, tuple[Mistake, ...]] = field(default_factory=dict)
+
+
+def diagnose(
+    exercise: Exercise,
+    cases: Sequence[Case],
+    outcomes: Sequence[Outcome],
+    results: Sequence[AspectResult],
+) -> Diagnosis:
+    """Compare a wrong answer with every known mistake, and with every two of them.
+
+    Parameters
+    ----------
+    exercise
+        The entry of the catalogue.
+    cases, outcomes
+        What was drawn and what came of each, in the same order.
+    results
+        The judgement on them.
+
+    Returns
+    -------
+    Diagnosis
+        Empty where the values are right, or where nothing known fits.
+    """
+    failing = [r for r in results if not r.passed and not r.aspect.leaves_input_alone]
+    if not failing:
+        return Diagnosis()
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # wrong formulas divide by zero
+        return _diagnose(failing, _Suspects(exercise, cases, outcomes))
+
+
+def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnosis:
+    exercise, cases = suspects.exercise, suspects.cases
+    singles = [(mistake,) for mistake in exercise.mistakes]
+    # Exact agreement first. Only an answer in float32 needs the wider tolerance.
+    for tolerance in (1e-9, SINGLE_PRECISION):
+        for sets in (singles, exercise.pairs):
+            found = tuple(one for one in sets if suspects.explain(one, cases, tolerance))
+            if found:
+                hidden = suspects.hidden_by(found[0]) if len(found) == 1 else ()
+                return Diagnosis(found, hidden)
+    by_aspect = {}
+    for result in failing:
+        asked = [verdict.case for verdict in result.verdicts]
+        # A mistake that shows as noise would fit any wrong number: it needs the other cases.
+        clear = [one for one in singles if not one[0].rounding]
+        found = tuple(one[0] for one in clear if suspects.explain(one, asked, 1e-9))
+        if found:
+            by_aspect[result.aspect.key] = found
+    return Diagnosis(by_aspect=by_aspect)
+
+
+class _Suspects:
+    """What each set of mistakes would have returned, computed once and only where needed."""
+
+    def __init__(
+        self, exercise: Exercise, cases: Sequence[Case], outcomes: Sequence[Outcome]
+    ) -> None:
+        self.exercise = exercise
+        self.cases = sorted(cases, key=lambda case: case.size)
+        self.outcomes = {case.name: o for case, o in zip(cases, outcomes, strict=True)}
+        self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
+        self.computed: dict[tuple[str, ...], Outputs | None] = {}
+
+    def returns(self, mistakes: Together, case: Case) -> Outputs | None:
+        """Return what a function with these mistakes returns, or None where it raises.
+
+        With no mistakes, it is what the reference returns.
+        """
+        if not mistakes:
+            return self.right[case.name]
+        key = (case.name, *(mistake.key for mistake in mistakes))
+        if key not in self.computed:
+            try:
+                self.computed[key] = self.exercise.variant(mistakes, case.arguments)
+            except Exception:
+                self.computed[key] = None
+        return self.computed[key]
+
+    def explain(self, mistakes: Together, cases: Sequence[Case], tolerance: float) -> bool:
+        """Whether the learner's function does in these cases what the mistakes would do.
+
+        It must show somewhere: a value that came back, and that is not the right one.
+        """
+        exact = tuple(mistake for mistake in mistakes if not mistake.rounding)
+        shows, noise = False, []
+        for case in cases:
+            outcome, right = self.outcomes[case.name], self.right[case.name]
+            if outcome.trouble not in ("", "raised"):
+                return False
+            wrong = self.returns(mistakes, case)
+            if (wrong is None) != (outcome.returned is None):
+                return False
+            if wrong is None:
+                continue
+            allowed = max(tolerance, case.tolerance)
+            if case.rounding and exact != mistakes:
+                # What comes out here is noise: the one thing known is what it is not.
+                noise.append(not same(outcome.returned, self.returns(exact, case), allowed))
+            elif not same(outcome.returned, wrong, allowed):
+                return False
+            shows = shows or not same(wrong, right, allowed)
+        return shows and (any(noise) or not noise)
+
+    def hidden_by(self, named: Together) -> tuple[Mistake, ...]:
+        """Find the mistakes that would change nothing beside the named ones."""
+        return tuple(
+            other
+            for other in self.exercise.mistakes
+            if all(other.combines_with(one) for one in named)
+            and all(self._makes_no_difference(named, other, case) for case in self.cases)
+        )
+
+    def _makes_no_difference(self, named: Together, other: Mistake, case: Case) -> bool:
+        alone, beside = self.returns(named, case), self.returns((*named, other), case)
+        if alone is None or beside is None:
+            return alone is beside
+        return same(alone, beside, case.tolerance)
+
+
+def same(one: Outputs, other: Outputs, tolerance: float) -> bool:
+    """Whether two sets of outputs agree in every shape and value."""
+    return all(
+        one[name].shape == value.shape and not differs(one[name], value, tolerance).any()
+        for name, value in other.items()
+    )

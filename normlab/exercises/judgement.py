@@ -1,0 +1,188 @@
+"""Judge what a learner's function returned, from plain arrays alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from normlab.exercises.calling import Outcome
+from normlab.exercises.exercise import Aspect, Case, Exercise, Outputs
+
+#: A function that computes in float32 is right to about 7 digits. Rounding x moves it by 6e-8 of
+#: its size; a difference from the mean may be ten times smaller than x, and a handful of such
+#: roundings come together. Every mistake of the catalogue is off by more than fifty times this.
+SINGLE_PRECISION = 2e-5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One case, judged for one aspect.
+
+    Parameters
+    ----------
+    case, outcome
+        What was asked, and what came of it.
+    expected
+        What should have come back, only the outputs that count.
+    own
+        The expectation was derived from the learner's own answer to an earlier case.
+    problem
+        "" where all is well; else "modified", "shape", "not finite", "values", or the trouble of
+        the outcome.
+    output, index
+        Where the first difference is: the output's name, and the index in it.
+    single
+        Right, but only to the seven digits of float32.
+    """
+
+    case: Case
+    outcome: Outcome
+    expected: Outputs
+    own: bool = False
+    problem: str = ""
+    output: str = ""
+    index: tuple[int, ...] = ()
+    single: bool = False
+
+
+@dataclass(frozen=True)
+class AspectResult:
+    """An aspect with the verdicts on its cases."""
+
+    aspect: Aspect
+    verdicts: tuple[Verdict, ...]
+    points: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether it has all its points."""
+        return self.points == self.aspect.points
+
+    @property
+    def failures(self) -> list[Verdict]:
+        """The verdicts that found something, the case with the fewest numbers first.
+
+        Expectations of the reference come before those derived from the learner's own answers.
+        """
+        failed = [verdict for verdict in self.verdicts if verdict.problem]
+        return sorted(failed, key=lambda verdict: (verdict.own, verdict.case.size))
+
+
+def judge(
+    exercise: Exercise, cases: Sequence[Case], outcomes: Sequence[Outcome]
+) -> list[AspectResult]:
+    """Give points, aspect by aspect.
+
+    Parameters
+    ----------
+    exercise
+        The entry of the catalogue.
+    cases, outcomes
+        What was drawn and what came of each, in the same order.
+
+    Returns
+    -------
+    list of AspectResult
+        One for each aspect of the exercise, in its order.
+    """
+    by_name = {case.name: outcome for case, outcome in zip(cases, outcomes, strict=True)}
+    expectations = {case.name: _expect(exercise, case, by_name) for case in cases}
+    results = []
+    for aspect in exercise.aspects:
+        if aspect.leaves_input_alone:
+            verdicts = [_judge_input(case, by_name[case.name]) for case in cases]
+            earned = not any(v.problem for v in verdicts) and _did_some_work(cases, outcomes)
+        else:
+            asked = [case for case in cases if aspect.key in case.aspects]
+            verdicts = [
+                _judge_values(aspect, case, by_name[case.name], *expectations[case.name])
+                for case in asked
+            ]
+            earned = not any(v.problem for v in verdicts)
+        results.append(AspectResult(aspect, tuple(verdicts), aspect.points if earned else 0))
+    return results
+
+
+def _expect(
+    exercise: Exercise, case: Case, outcomes: Mapping[str, Outcome]
+) -> tuple[Outputs, frozenset[str]]:
+    """Find what a case expects, and what of it was derived from the learner's own answer."""
+    reference = exercise.reference(**case.arguments)
+    if case.derive is None:
+        return reference, frozenset()
+    own = outcomes[case.based_on].returned
+    if own is None or not _is_usable(own, reference):
+        return reference, frozenset()
+    with np.errstate(all="ignore"):
+        derived = case.derive(own, case.arguments)
+    if not all(np.isfinite(value).all() for value in derived.values()):
+        return reference, frozenset()
+    return {**reference, **derived}, frozenset(derived)
+
+
+def _is_usable(own: Outputs, reference: Outputs) -> bool:
+    """Whether something can be derived: finite, of the right shape, and not the same all over."""
+    return all(
+        own[name].shape == right.shape and np.isfinite(own[name]).all() and np.ptp(own[name]) > 0
+        for name, right in reference.items()
+    )
+
+
+def _judge_values(
+    aspect: Aspect, case: Case, outcome: Outcome, expected: Outputs, derived: frozenset[str]
+) -> Verdict:
+    if aspect.outputs:
+        expected = {name: expected[name] for name in aspect.outputs}
+    own = not derived.isdisjoint(expected)
+    if outcome.returned is None:
+        return Verdict(case, outcome, expected, own, problem=outcome.trouble)
+    single = False
+    for name, right in expected.items():
+        got = outcome.returned[name]
+        if got.shape != right.shape:
+            return Verdict(case, outcome, expected, own, "shape", name)
+        allowed = max(case.tolerance, SINGLE_PRECISION)
+        wrong = differs(got, right, allowed)
+        if wrong.any():
+            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            problem = "values" if np.isfinite(got[index]) else "not finite"
+            return Verdict(case, outcome, expected, own, problem, name, index)
+        single |= bool(differs(got, right, case.tolerance).any())
+    return Verdict(case, outcome, expected, own, single=single)
+
+
+def differs(got: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndarray:
+    """Mark where two arrays of one shape differ by more than rounding.
+
+    The measure is the largest magnitude in `expected`: beside it, a number that should be 0 may
+    come out as 1e-17. NaN equals NaN, and infinity equals infinity of the same sign.
+    """
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    finite = np.abs(expected[np.isfinite(expected)])
+    scale = finite.max(initial=0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = np.abs(got - expected) <= tolerance * scale
+    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
+    return ~(near | same)
+
+
+def _judge_input(case: Case, outcome: Outcome) -> Verdict:
+    return Verdict(case, outcome, {}, problem="modified" if outcome.modified else "")
+
+
+def _did_some_work(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> bool:
+    """Whether anything came back that is neither constant nor handed through.
+
+    A function that does nothing leaves its input alone; there are no points for that.
+    """
+    return any(
+        _is_work(value, case)
+        for case, outcome in zip(cases, outcomes, strict=True)
+        for value in (outcome.returned or {}).values()
+    )
+
+
+def _is_work(value: np.ndarray, case: Case) -> bool:
+    value = np.asarray(value, np.float64)
+    handed_through = any(np.array_equal(value, given) for given in case.arguments.values())
+    return value.size > 1 and bool(np.ptp(value) != 0) and not handed_through

@@ -1,0 +1,180 @@
+"""What the learner has done so far, in one small file.
+
+``NORMLAB_PROGRESS`` names the file; set to nothing, none is kept. Without it the file is
+``.normlab/progress.json`` in the course folder that one works in, and in the home folder
+elsewhere.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from normlab.exercises.catalogue import all_exercises
+
+_VARIABLE = "NORMLAB_PROGRESS"
+_VERSION = 1
+
+
+def progress_file() -> Path | None:
+    """Return where progress is kept, or None where the learner wants none."""
+    if _VARIABLE in os.environ:
+        named = os.environ[_VARIABLE]
+        return Path(named).expanduser() if named else None
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "exercises").is_dir() and (folder / "notebooks").is_dir():
+            return folder / ".normlab" / "progress.json"
+    return Path.home() / ".normlab" / "progress.json"
+
+
+def record(name: str, points: int, max_points: int, mistakes: list[str]) -> str:
+    """Note the outcome of a check.
+
+    Parameters
+    ----------
+    name
+        Of the exercise.
+    points, max_points
+        What was reached, and out of how many.
+    mistakes
+        The keys of the mistakes that were named.
+
+    Returns
+    -------
+    str
+        "" where it was written (or is not wanted), else why it could not be. A disk that
+        cannot be written is no reason for a check to fail.
+    """
+    try:
+        file = progress_file()
+        if file is None:
+            return ""
+        kept = _read(file)
+        before = kept.get(name, {})
+        kept[name] = {
+            "points": points,
+            "best": max(points, before.get("best", 0)),
+            "max_points": max_points,
+            "checks": before.get("checks", 0) + 1,
+            "mistakes": mistakes,
+            "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        _write(file, {"version": _VERSION, "exercises": kept})
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
+        return getattr(error, "strerror", None) or str(error)
+    return ""
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    """Read the entries that make sense; a broken file counts as empty."""
+    try:
+        exercises = json.loads(file.read_text(encoding="utf-8"))["exercises"]
+        return {
+            name: entry
+            for name, entry in exercises.items()
+            if all(isinstance(entry[key], int) for key in ("points", "best", "max_points"))
+            and isinstance(entry.get("checks", 0), int)
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    """Replace the file in one step: a reader sees the old one or the new one, whole."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".new")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as new:
+            json.dump(content, new, indent=2)
+            new.write("\n")
+        os.replace(name, file)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+@dataclass(frozen=True)
+class Line:
+    """One exercise in the table of progress; `checks` is 0 where it was never tried."""
+
+    lesson: str
+    name: str
+    title: str
+    best: int
+    max_points: int
+    checks: int
+
+    @property
+    def state(self) -> str:
+        """In a word: done, begun or open."""
+        if not self.checks:
+            return "open"
+        return "done" if self.best == self.max_points else "begun"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Every exercise of the course, and how far the learner has come.
+
+    It shows itself as a table in a notebook and as text elsewhere.
+    """
+
+    lines: tuple[Line, ...]
+
+    @property
+    def points(self) -> int:
+        """The best points of each exercise, added up."""
+        return sum(line.best for line in self.lines)
+
+    @property
+    def max_points(self) -> int:
+        """What can be reached in all."""
+        return sum(line.max_points for line in self.lines)
+
+    def __str__(self) -> str:
+        rows = [
+            f"  {line.state:6}{line.lesson:4}{line.name:32}{line.best:3} /{line.max_points:3}"
+            for line in self.lines
+        ]
+        return "\n".join([f"Exercises: {self.points} of {self.max_points} points", *rows])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cell = '<td style="text-align:left;padding:0.15em 0.8em">'
+        rows = "".join(
+            f"<tr>{cell}{line.state}</td>{cell}{line.lesson}</td>"
+            f"{cell}<code>{escape(line.name)}</code><br>{escape(line.title)}</td>"
+            f"{cell}{line.best} / {line.max_points}</td></tr>"
+            for line in self.lines
+        )
+        return (
+            f"<p>Exercises: <b>{self.points} of {self.max_points} points</b></p>"
+            f"<table>{rows}</table>"
+        )
+
+
+def progress() -> Progress:
+    """Tell how far the learner has come, exercise by exercise, in the order of the lessons."""
+    file = progress_file()
+    kept = _read(file) if file else {}
+    return Progress(
+        tuple(
+            Line(
+                exercise.lesson,
+                name,
+                exercise.title,
+                min(kept.get(name, {}).get("best", 0), exercise.max_points),
+                exercise.max_points,
+                kept.get(name, {}).get("checks", 0),
+            )
+            for name, exercise in all_exercises().items()
+        )
+    )

@@ -1,0 +1,108 @@
+"""Draw a report: as HTML for a notebook, as text for everything else.
+
+JupyterLab cleans the HTML of a notebook that it does not trust, so there are only inline styles,
+and no scripts. All text takes the colours of the page around it, dark or light; green and red
+are on the marks alone, which differ in shape and in word as well.
+"""
+
+import textwrap
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from normlab.exercises.report import Line, Remark, Report
+
+_WIDTH = 79
+_GREEN, _RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
+
+
+def text_panel(report: "Report") -> str:
+    """Write a report as lines of text, at most 79 characters wide where words allow."""
+    rows = [_text_header(report)]
+    for remark in report.head:
+        rows += _text_remark(remark, indent=2)
+    for line in report.lines:
+        rows += _text_line(line)
+    for remark in report.notes:
+        rows += _text_remark(remark, indent=2)
+    if report.next_step:
+        rows += textwrap.wrap(f"Next: {report.next_step}", _WIDTH)
+    return "\n".join(rows)
+
+
+def _text_header(report: "Report") -> str:
+    if not report.lines:
+        return report.name
+    score = f"{report.points} of {report.max_points} points"
+    return f"{report.name:{_WIDTH - len(score)}}{score}"
+
+
+def _text_line(line: "Line") -> list[str]:
+    mark = "pass" if line.passed else "FAIL"
+    follows = f"     {line.follows}" if line.follows else ""
+    rows = [f"  {mark}  {line.title:47}{line.points} / {line.max_points}{follows}"]
+    for remark in line.remarks:
+        rows += _text_remark(remark, indent=8)
+    return rows
+
+
+def _text_remark(remark: "Remark", indent: int) -> list[str]:
+    margin = " " * indent
+    if remark.code:
+        return [f"{margin}  {row}".rstrip() for row in remark.text.split("\n")]
+    text = f"{remark.label}: {remark.text}" if remark.label else remark.text
+    return textwrap.wrap(text, _WIDTH, initial_indent=margin, subsequent_indent=margin)
+
+
+def html_panel(report: "Report") -> str:
+    """Write a report as a panel of HTML that fits a narrow column."""
+    parts = [
+        f'<div style="max-width:46em;border:1px solid {_GREY};border-radius:6px;'
+        'padding:0.5em 0.9em;line-height:1.45">',
+        _html_header(report),
+        *(_html_remark(remark) for remark in report.head),
+        *(_html_line(line) for line in report.lines),
+        *(_html_remark(remark) for remark in report.notes),
+    ]
+    if report.next_step:
+        parts.append(
+            f'<div style="border-top:1px solid {_GREY};margin-top:0.4em;padding-top:0.3em">'
+            f"<b>Next:</b> {escape(report.next_step)}</div>"
+        )
+    return "\n".join([*parts, "</div>"])
+
+
+def _html_header(report: "Report") -> str:
+    score = f"{report.points} of {report.max_points} points" if report.lines else ""
+    return (
+        '<div style="display:flex;flex-wrap:wrap;justify-content:space-between;'
+        f'border-bottom:1px solid {_GREY};margin-bottom:0.3em">'
+        f"<b>{escape(report.name)}</b> <b>{score}</b></div>"
+    )
+
+
+def _html_line(line: "Line") -> str:
+    mark, word, colour = ("✓", "pass", _GREEN) if line.passed else ("✗", "FAIL", _RED)
+    follows = f" <i>({escape(line.follows)})</i>" if line.follows else ""
+    head = (
+        '<div style="display:flex;gap:0.7em">'
+        f'<span style="white-space:nowrap"><b style="color:{colour}">{mark}</b> {word}</span>'
+        f'<span style="flex:1">{escape(line.title)}{follows}</span>'
+        f'<span style="white-space:nowrap">{line.points} / {line.max_points}</span></div>'
+    )
+    if not line.remarks:
+        return head
+    inside = "".join(_html_remark(remark) for remark in line.remarks)
+    margin = f"margin:0.2em 0 0.5em 0.4em;border-left:3px solid {colour};padding-left:0.9em"
+    return f'{head}\n<div style="{margin}">{inside}</div>'
+
+
+def _html_remark(remark: "Remark") -> str:
+    text = escape(remark.text)
+    if remark.code:
+        return (
+            '<pre style="overflow-x:auto;margin:0.2em 0;padding:0.2em 0;font-size:0.92em;'
+            f'background:none">{text}</pre>'
+        )
+    label = f"<b>{escape(remark.label)}:</b> " if remark.label else ""
+    return f"<div>{label}{text}</div>"
