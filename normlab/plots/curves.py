@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from normlab.plots.picture import COLOURS, DASHES, MARKERS, Picture, new_figure, styled
 
@@ -16,6 +17,7 @@ def curves(
     ylabel: str,
     alt: str,
     reference: Mapping[str, float] | None = None,
+    log: bool = False,
 ) -> Picture:
     """Draw for each network the mean over its seeds, and a band from the worst to the best.
 
@@ -32,17 +34,23 @@ def curves(
         What the picture shows.
     reference
         Horizontal lines to compare with, such as ``{"95 %": 95}``.
+    log
+        Make equal *factors* equally far apart on the vertical axis, as suits error rates.
     """
     with styled():
         figure = new_figure(7.5, 3.4)
         axes = figure.subplots()
         for label, height in (reference or {}).items():
             axes.axhline(height, color="#777777", linewidth=1, marker="")
-            axes.annotate(label, (x[0], height), xytext=(0, 3), textcoords="offset points")
+            axes.annotate(
+                label, (x[-1], height), xytext=(0, 3), textcoords="offset points", ha="right"
+            )
         for index, (name, values) in enumerate(runs.items()):
             _draw(axes, x, np.atleast_2d(values), name, index)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.margins(x=0.02)
+        if log:
+            _use_log_scale(axes)
         return Picture(figure, alt)
 
 
@@ -71,3 +79,10 @@ def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, name: str, index: int) 
         weight="bold",
         annotation_clip=False,
     )
+
+
+def _use_log_scale(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -320,25 +320,27 @@ parity.compare_cases(
 # ## See it on real digits
 #
 # Sixty-four digits go through the first layer of the article's network, 784 inputs and 256 units,
-# with fresh weights. Here are three of those units, each with its 64 values: as they come out of
-# the linear layer, and after BatchNorm.
+# with fresh weights. Of the 256 units we look at three: the one that varies least, the one that
+# varies most, and the one furthest from zero.
 
 # %%
 digits = load_mnist(tensors=True).train_images[:64].flatten(1) / 255  # (N=64, 784)
 torch.manual_seed(0)
 with torch.no_grad():
-    before = nn.Linear(784, 256)(digits)[:, [3, 14, 15]].numpy()  # (N, 3)
+    units = nn.Linear(784, 256)(digits).numpy()  # (N, 256)
+chosen = [units.std(0).argmin(), units.std(0).argmax(), np.abs(units.mean(0)).argmax()]
+before = units[:, chosen]  # (N, 3)
 after = normalize(before)
 
 # %%
 plots.dots(
     {"before": before, "after": after},
-    ["unit 3", "unit 14", "unit 15"],
+    ["varies least", "varies most", "furthest from 0"],
     xlabel="value",
-    alt="""Two panels with the values of three units for 64 digits, one dot a digit. Before: the
-    units lie at different places and have different widths, all within about one unit of zero.
-    After: all three are centred on zero with the same standard deviation, one; within each unit
-    the dots keep their order.""",
+    alt="""Two panels with the values of three units for 64 digits, one dot a digit, and a bar for
+    mean and standard deviation. Before: the bars have different lengths and lie at different
+    places, one of them far from zero. After: all three bars are centred on zero and equally long;
+    within each unit the dots keep their order.""",
 )
 
 # %% [markdown]
