@@ -11,14 +11,17 @@ of `torch.nn.functional`. What torch leaves to autograd is explicit::
     dx = layer.backward(dy)     # gradient of the input, same shape as x
     layer.grads["weight"]       # gradients of the parameters, by name
 
-The mathematics is in `functional`, `reparametrize` and `sync`; the other modules keep the books.
+The mathematics is in `functional`; in `parametrizations`, for norms of weights; and in `sync`,
+for a batch that several workers share. `transforms` has torchvision's `Normalize`. The other
+modules keep the books.
 """
 
-from normlab.nn import functional
+from normlab.nn import functional, parametrizations, sync, transforms
 from normlab.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from normlab.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from normlab.nn.module import Module
 from normlab.nn.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from normlab.nn.transforms import Normalize
 
 __all__ = [
     "BatchNorm1d",
@@ -31,6 +34,10 @@ __all__ = [
     "LayerNorm",
     "LocalResponseNorm",
     "Module",
+    "Normalize",
     "RMSNorm",
     "functional",
+    "parametrizations",
+    "sync",
+    "transforms",
 ]

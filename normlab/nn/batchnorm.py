@@ -87,8 +87,8 @@ class BatchNorm(NormBase):
                 momentum = 1 / int(self.num_batches_tracked)
         # In training, statistics that are not tracked must not move either.
         use_buffers = tracking or not self.training
-        ctx = F.Context()
-        output = F.batch_norm(
+        self._context = ctx = F.Context()
+        return F.batch_norm(
             input,
             self.running_mean if use_buffers else None,
             self.running_var if use_buffers else None,
@@ -99,8 +99,6 @@ class BatchNorm(NormBase):
             self.eps,
             ctx=ctx,
         )
-        self._context = ctx
-        return output
 
     def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
         """Give a state saved before version 2 the batch counter that it lacks."""

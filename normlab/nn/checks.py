@@ -73,13 +73,12 @@ def accessed_as(expected: np.dtype, *dtypes: np.dtype) -> None:
             )
 
 
-def grad_output(grad_output: Array, output: Array) -> None:
+def grad_output(grad_output: Array, shape: Sequence[int]) -> None:
     """Refuse a gradient that does not have the shape of what it is the gradient of."""
-    if grad_output.shape != output.shape:
+    if grad_output.shape != shape:
         raise RuntimeError(
             "Mismatch in shape: grad_output[0] has a shape of "
-            f"{torch_size(grad_output.shape)} and output[0] has a shape of "
-            f"{torch_size(output.shape)}."
+            f"{torch_size(grad_output.shape)} and output[0] has a shape of {torch_size(shape)}."
         )
 
 
@@ -145,7 +144,7 @@ def _batch_norm_kernel(
 ) -> None:
     """Check that there is one value per channel, and the dtypes."""
     if input.ndim < 2:
-        _dimension(1, input.ndim)
+        dimension(1, input.ndim)
     vectors = {"running_mean": running_mean, "running_var": running_var}
     vectors |= {"weight": weight, "bias": bias}
     if input.size == 0:  # torch looks no further, but at the first value of each parameter
@@ -239,7 +238,7 @@ def normalize(input: Array, p: float, dim: int | Sequence[int] | None) -> None:
         )
     dims = (dim,) if isinstance(dim, int) else tuple(dim or range(input.ndim))
     for d in dims:
-        _dimension(d, input.ndim)
+        dimension(d, input.ndim)
     positive = [d % max(input.ndim, 1) for d in dims]
     for d in positive:
         if positive.count(d) > 1:
@@ -271,6 +270,56 @@ def device(device: object) -> None:
     """Refuse every device but the one NumPy has."""
     if device is not None and str(device) != "cpu":
         raise RuntimeError(f"NumPy computes on the CPU only; device={device!r} was asked for")
+
+
+def n_power_iterations(n_power_iterations: int) -> None:
+    """Refuse a power iteration that does not iterate."""
+    if n_power_iterations <= 0:
+        raise ValueError(
+            "Expected n_power_iterations to be positive, but got "
+            f"n_power_iterations={n_power_iterations}"
+        )
+
+
+def image(tensor: object) -> None:
+    """Check what `transforms.Normalize` is called on, in torchvision's words."""
+    if not isinstance(tensor, np.ndarray):
+        raise TypeError(f"img should be Tensor Image. Got {type(tensor)}")
+    if tensor.ndim < 2:
+        raise TypeError("Tensor is not a torch image.")
+    if tensor.dtype.kind != "f":
+        raise TypeError(f"Input tensor should be a float tensor. Got torch.{tensor.dtype.name}.")
+    if tensor.ndim < 3:
+        raise ValueError(
+            "Expected tensor to be a tensor image of size (..., C, H, W). "
+            f"Got tensor.size() = {torch_size(tensor.shape)}"
+        )
+
+
+def fits_into(shape: Sequence[int], whole: Sequence[int]) -> None:
+    """Refuse an operand that does not broadcast to the array that is changed in place."""
+    paired = list(zip(reversed(whole), reversed(shape), strict=False))
+    for position, (a, b) in enumerate(paired, start=1):
+        if a != b and 1 not in (a, b):
+            raise RuntimeError(
+                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at "
+                f"non-singleton dimension {max(len(whole), len(shape)) - position}"
+            )
+    broadcast = np.broadcast_shapes(whole, shape)
+    if broadcast != tuple(whole):
+        raise RuntimeError(
+            f"output with shape {list(whole)} doesn't match the broadcast shape {list(broadcast)}"
+        )
+
+
+def dimension(dim: int, ndim: int) -> None:
+    """Refuse an axis that is not there."""
+    bound = max(ndim, 1)
+    if not -bound <= dim < bound:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], "
+            f"but got {dim})"
+        )
 
 
 def _several_values_per_channel(shape: Sequence[int], shown: str) -> None:
@@ -321,13 +370,3 @@ def _ints(argument: str, values: Sequence[int]) -> None:
                 f"{argument} must be tuple of ints, but found element of type "
                 f"{type(value).__name__} at pos {position}"
             )
-
-
-def _dimension(dim: int, ndim: int) -> None:
-    """Refuse an axis that is not there."""
-    bound = max(ndim, 1)
-    if not -bound <= dim < bound:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], "
-            f"but got {dim})"
-        )

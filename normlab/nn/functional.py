@@ -20,6 +20,7 @@ the dtype of the input, or for float16 in float32, as torch does on the CPU.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,7 +57,8 @@ class Context:
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None
     parameter_axes: Axes = ()
-    output: np.ndarray | None = None  # its shape and dtype are what counts
+    shape: tuple[int, ...] = ()  # of the output, and so of the input
+    dtype: np.dtype | None = None
 
 
 class Gradients(NamedTuple):
@@ -94,21 +96,27 @@ def standardize(x: np.ndarray, axes: Axes, eps: float) -> Standardized:
     -----
     E[x²] - E[x]² would save a pass over the data, but subtracts two nearly equal numbers
     when the mean is large; in float32 it can come out negative. So the deviations come first.
-    Their mean is 0 on paper; removing what it is in floating point corrects the rounding of
-    the mean (Chan, Golub & LeVeque, 1983, "Algorithms for Computing the Sample Variance").
+    Their mean is 0 on paper. Where the mean is larger than the spread, removing what it is in
+    floating point corrects the rounding of the mean (Chan, Golub & LeVeque, 1983, "Algorithms
+    for Computing the Sample Variance").
     """
     mean = _mean(x, axes)
-    deviations = x - mean
-    rounding = _mean(deviations, axes)
-    deviations -= rounding
+    deviations = x - mean  # in the shape of x; in place from here on, to spare memory
     var = _mean_product(deviations, deviations, axes)
+    if (np.square(mean) > var).any():
+        rounding = _mean(deviations, axes)
+        deviations -= rounding
+        mean += rounding
+        var = _mean_product(deviations, deviations, axes)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
     deviations *= inv_std
-    return Standardized(deviations, mean + rounding, var, inv_std, axes)
+    return Standardized(deviations, mean, var, inv_std, axes)
 
 
 @_silent
-def standardize_backward(grad_x_hat: np.ndarray, standardized: Standardized) -> np.ndarray:
+def standardize_backward(
+    grad_x_hat: np.ndarray, standardized: Standardized, overwrite: bool = False
+) -> np.ndarray:
     """Carry the gradient of `x_hat` back to `x`.
 
     An input moves `x_hat` along three roads: by itself, through the mean and through the
@@ -122,6 +130,8 @@ def standardize_backward(grad_x_hat: np.ndarray, standardized: Standardized) -> 
         Gradient of the loss with respect to `x_hat`, in its shape.
     standardized
         What `standardize` returned.
+    overwrite
+        Whether the result may take the place of `grad_x_hat`, to spare memory.
 
     Returns
     -------
@@ -133,13 +143,18 @@ def standardize_backward(grad_x_hat: np.ndarray, standardized: Standardized) -> 
     Ioffe & Szegedy, 2015, section 3, with the terms collected.
     """
     x_hat, mean, _, inv_std, axes = standardized
+    grad_x = grad_x_hat if overwrite else grad_x_hat.copy()
     if not axes:
-        return grad_x_hat * inv_std
-    grad_x = x_hat * -_mean_product(grad_x_hat, x_hat, axes)  # through the variance
-    grad_x += grad_x_hat
-    if mean is not None:
-        grad_x -= _mean(grad_x_hat, axes)
-    grad_x *= inv_std
+        grad_x *= inv_std
+        return grad_x
+    through_mean = np.zeros_like(inv_std) if mean is None else _mean(grad_x_hat, axes)
+    through_var = _mean_product(grad_x_hat, x_hat, axes)
+    statistics = np.broadcast_arrays(x_hat, through_mean, through_var, inv_std)
+    for slab in _slabs(grad_x):
+        xs, through_means, through_vars, inv_stds = (array[slab] for array in statistics)
+        grad_x[slab] -= through_means
+        grad_x[slab] -= xs * through_vars
+        grad_x[slab] *= inv_stds
     return grad_x
 
 
@@ -172,15 +187,14 @@ def affine(
     numpy.ndarray
         In the shape and the dtype of `like`.
     """
-    y = standardized.x_hat.reshape(like.shape)
-    if weight is not None:
-        y = y * _along(parameter_axes, weight, y)
+    x_hat = standardized.x_hat.reshape(like.shape)
+    y = x_hat.copy() if weight is None else x_hat * _along(parameter_axes, weight, x_hat)
     if bias is not None:
-        y = y + _along(parameter_axes, bias, y)
-    y = y.astype(like.dtype)
+        y += _along(parameter_axes, bias, x_hat)
+    y = y.astype(like.dtype, copy=False)
     if ctx is not None:
-        ctx.standardized, ctx.output = standardized, y
-        ctx.weight, ctx.bias, ctx.parameter_axes = weight, bias, parameter_axes
+        ctx.standardized, ctx.parameter_axes = standardized, parameter_axes
+        ctx.weight, ctx.bias, ctx.shape, ctx.dtype = weight, bias, y.shape, y.dtype
     return y
 
 
@@ -209,20 +223,23 @@ def affine_backward(grad_output: np.ndarray, ctx: Context) -> Gradients:
     RuntimeError
         `grad_output` has another shape than the output.
     """
-    checks.grad_output(grad_output, ctx.output)
+    checks.grad_output(grad_output, ctx.shape)
     standardized, weight, bias = ctx.standardized, ctx.weight, ctx.bias
-    x_hat = standardized.x_hat.reshape(ctx.output.shape)
-    grad_x_hat = grad_y = grad_output.astype(x_hat.dtype, copy=False)
+    x_hat = standardized.x_hat.reshape(ctx.shape)
+    grad_y = grad_output.astype(x_hat.dtype, copy=False)
     others = tuple(axis for axis in range(grad_y.ndim) if axis not in ctx.parameter_axes)
     grad_weight = grad_bias = None
-    if weight is not None:
+    if weight is None:
+        grad_x_hat = grad_y.copy()
+    else:
         grad_weight = _sum_product(grad_y, x_hat, others).reshape(weight.shape)
         grad_weight = grad_weight.astype(weight.dtype, copy=False)
         grad_x_hat = grad_y * _along(ctx.parameter_axes, weight, grad_y)
     if bias is not None:
         grad_bias = grad_y.sum(axis=others).reshape(bias.shape).astype(bias.dtype, copy=False)
-    grad_x = standardize_backward(grad_x_hat.reshape(standardized.x_hat.shape), standardized)
-    grad_x = grad_x.reshape(ctx.output.shape).astype(ctx.output.dtype, copy=False)
+    grad_x_hat = grad_x_hat.reshape(standardized.x_hat.shape)
+    grad_x = standardize_backward(grad_x_hat, standardized, overwrite=True)
+    grad_x = grad_x.reshape(ctx.shape).astype(ctx.dtype, copy=False)
     return Gradients(grad_x, grad_weight, grad_bias)
 
 
@@ -681,7 +698,7 @@ def local_response_norm_backward(
     arguments and the errors are those of `local_response_norm` (Krizhevsky et al., 2012).
     """
     checks.local_response_norm(input, size)
-    checks.grad_output(grad_output, input)
+    checks.grad_output(grad_output, input.shape)
     x, grad_y = _computing(input), grad_output.astype(_computing(input).dtype, copy=False)
     divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)
     through_divisor = grad_y * x * divisor ** (-beta - 1)
@@ -752,7 +769,7 @@ def normalize_backward(
     arguments and the errors are those of `normalize`.
     """
     checks.normalize(input, p, dim)
-    checks.grad_output(grad_output, input)
+    checks.grad_output(grad_output, input.shape)
     x, axes = _computing(input), _axes(dim, input.ndim)
     grad_y = grad_output.astype(x.dtype, copy=False)
     norm = _vector_norm(x, p, axes)
@@ -825,6 +842,12 @@ def _track(
         per_instance = statistic.reshape(-1, running.size)  # batch norm (1, C), instance (N, C)
         new = per_instance.sum(axis=0) / len(per_instance)
         running[...] = (1 - momentum) * running.astype(new.dtype) + momentum * new
+
+
+def _slabs(x: np.ndarray) -> Iterator[slice]:
+    """Cut the first axis into slabs that fit in the cache, where arithmetic is faster."""
+    rows = 1 + 2**16 // max(1, x[:1].size)
+    return (slice(start, start + rows) for start in range(0, len(x), rows))
 
 
 def _mean(x: np.ndarray, axes: Axes) -> np.ndarray:

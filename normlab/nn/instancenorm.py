@@ -34,7 +34,7 @@ class InstanceNorm(NormBase):
         self._check_rank(input)
         unbatched = self._is_unbatched(input)
         self._check_channels(input, axis=0 if unbatched else 1)
-        ctx = F.Context()
+        self._context = ctx = F.Context()
         output = F.instance_norm(
             input[None] if unbatched else input,
             self.running_mean,
@@ -46,7 +46,6 @@ class InstanceNorm(NormBase):
             self.eps,
             ctx=ctx,
         )
-        self._context = ctx
         return output[0] if unbatched else output
 
     def backward(self, grad_output: np.ndarray) -> np.ndarray:

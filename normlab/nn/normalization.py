@@ -74,12 +74,8 @@ class LayerNorm(Module):
 
     def forward(self, input: np.ndarray) -> np.ndarray:
         """Standardize over the last axes."""
-        ctx = F.Context()
-        output = F.layer_norm(
-            input, self.normalized_shape, self.weight, self.bias, self.eps, ctx=ctx
-        )
-        self._context = ctx
-        return output
+        self._context = ctx = F.Context()
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps, ctx=ctx)
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
@@ -162,10 +158,8 @@ class GroupNorm(Module):
 
     def forward(self, input: np.ndarray) -> np.ndarray:
         """Standardize each block of channels of each sample."""
-        ctx = F.Context()
-        output = F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps, ctx=ctx)
-        self._context = ctx
-        return output
+        self._context = ctx = F.Context()
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps, ctx=ctx)
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
@@ -235,10 +229,8 @@ class RMSNorm(Module):
 
     def forward(self, input: np.ndarray) -> np.ndarray:
         """Divide by the root mean square over the last axes."""
-        ctx = F.Context()
-        output = F.rms_norm(input, self.normalized_shape, self.weight, self.eps, ctx=ctx)
-        self._context = ctx
-        return output
+        self._context = ctx = F.Context()
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps, ctx=ctx)
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""

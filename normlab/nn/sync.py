@@ -1,0 +1,298 @@
+"""SyncBatchNorm's rule: how workers that each hold a part of a batch agree on its statistics.
+
+The variance of a batch is not the mean of its parts' variances: how far apart the parts'
+means are counts too, and a part counts for as many values as it has.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from normlab.nn import functional as F  # noqa: N812 - its name everywhere in PyTorch
+
+
+class Statistics(NamedTuple):
+    """The statistics of a batch, or of a part of it, for each channel.
+
+    `count` is the number of values per channel; `mean` and `var` (biased) are (C,).
+    """
+
+    count: int
+    mean: np.ndarray
+    var: np.ndarray
+
+
+class StatisticsGradients(NamedTuple):
+    """The gradients of a loss with respect to `mean` (C,) and `var` (C,)."""
+
+    mean: np.ndarray
+    var: np.ndarray
+
+
+def local_statistics(input: np.ndarray) -> Statistics:
+    """Return the statistics of one worker's part of the batch.
+
+    Parameters
+    ----------
+    input
+        (N, C, *), float32 or float64; N may be 0, and then `mean` and `var` are NaN.
+
+    Returns
+    -------
+    Statistics
+        Over every axis but the channels.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, algorithm 1; `torch.nn.SyncBatchNorm`.
+    """
+    axes = (0, *range(2, input.ndim))
+    standardized = F.standardize(input, axes, 0.0)
+    count = input.size // max(1, input.shape[1])
+    return Statistics(count, standardized.mean.squeeze(axes), standardized.var.squeeze(axes))
+
+
+def merge_statistics(parts: Sequence[Statistics]) -> Statistics:
+    """Merge the workers' statistics into those of the whole batch.
+
+    The mean is the mean of the parts' means, weighted by their counts. The variance is the
+    mean of their variances *plus* the variance of their means, weighted alike.
+
+    Parameters
+    ----------
+    parts
+        The statistics of each worker; those without values are left out.
+
+    Returns
+    -------
+    Statistics
+        Equal to `local_statistics` of the concatenated batch.
+
+    Raises
+    ------
+    ValueError
+        No worker has any values.
+
+    References
+    ----------
+    Chan, Golub & LeVeque, 1979, "Updating Formulae and a Pairwise Algorithm for Computing
+    Sample Variances"; `torch.nn.SyncBatchNorm`.
+    """
+    parts = [part for part in parts if part.count > 0]
+    if not parts:
+        raise ValueError("there is nothing to merge: every worker's part of the batch is empty")
+    count = sum(part.count for part in parts)
+    mean = sum(part.count * part.mean for part in parts) / count
+    spread = [part.var + np.square(part.mean - mean) for part in parts]  # around the merged mean
+    var = sum(part.count * around for part, around in zip(parts, spread, strict=True)) / count
+    return Statistics(count, mean, var)
+
+
+def merge_statistics_backward(
+    grad: StatisticsGradients, parts: Sequence[Statistics]
+) -> list[StatisticsGradients]:
+    """Carry the gradients of the merged mean (C,) and variance (C,) back to each worker's.
+
+    Parameters
+    ----------
+    grad
+        The gradients with respect to the result of `merge_statistics`.
+    parts
+        What was merged.
+
+    Returns
+    -------
+    list of StatisticsGradients
+        One for each part; 0 for a part without values.
+
+    Raises
+    ------
+    ValueError
+        As `merge_statistics`.
+
+    References
+    ----------
+    Chan, Golub & LeVeque, 1979; the merge rule, differentiated.
+    """
+    merged = merge_statistics(parts)
+    gradients = []
+    for part in parts:
+        share = part.count / merged.count
+        off_centre = part.mean - merged.mean if part.count else np.zeros_like(merged.mean)
+        grad_mean = share * (grad.mean + 2 * off_centre * grad.var)
+        gradients.append(StatisticsGradients(grad_mean, share * grad.var))
+    return gradients
+
+
+def statistics_gradients(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    merged: Statistics,
+    weight: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> StatisticsGradients:
+    """Return what one worker's values contribute to the gradients of the merged statistics.
+
+    The workers add theirs up, in an all-reduce, before `merge_statistics_backward`.
+
+    Parameters
+    ----------
+    grad_output, input
+        (N, C, *): this worker's part.
+    merged
+        The statistics that the output was standardized by.
+    weight
+        (C,), or None.
+    eps
+        Added to the variance.
+
+    Returns
+    -------
+    StatisticsGradients
+        (C,) each.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3.
+    """
+    per_channel = (-1, *[1] * (input.ndim - 2))
+    inv_std = 1 / np.sqrt(merged.var + eps)
+    scale = inv_std if weight is None else inv_std * weight
+    others = (0, *range(2, input.ndim))
+    deviations = input - merged.mean.reshape(per_channel)
+    grad_mean = -scale * grad_output.sum(axis=others)
+    grad_var = -scale * inv_std**2 * (grad_output * deviations).sum(axis=others) / 2
+    return StatisticsGradients(grad_mean, grad_var)
+
+
+def sync_batch_norm(
+    inputs: Sequence[np.ndarray],
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> list[np.ndarray]:
+    """Normalize the parts of a batch that several workers hold as the one batch that they are.
+
+    Parameters
+    ----------
+    inputs
+        (N_i, C, *) for each worker; the N_i may differ.
+    weight, bias
+        (C,), or None.
+    eps
+        Added to the variance.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        (N_i, C, *) for each worker: together, batch norm of the concatenated batch.
+
+    Raises
+    ------
+    ValueError, RuntimeError, NotImplementedError
+        As `merge_statistics` and `functional.batch_norm`.
+
+    References
+    ----------
+    `torch.nn.SyncBatchNorm`.
+    """
+    merged = merge_statistics([local_statistics(input) for input in inputs])
+    return [F.batch_norm(input, merged.mean, merged.var, weight, bias, eps=eps) for input in inputs]
+
+
+def sync_batch_norm_backward(
+    grad_outputs: Sequence[np.ndarray],
+    inputs: Sequence[np.ndarray],
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> list[F.Gradients]:
+    """Return each worker's gradients of `sync_batch_norm`.
+
+    Parameters
+    ----------
+    grad_outputs
+        (N_i, C, *) for each worker.
+    inputs, weight, bias, eps
+        As given to `sync_batch_norm`.
+
+    Returns
+    -------
+    list of Gradients
+        For each worker, of its input (N_i, C, *); and its share of those of weight and bias
+        (C,), which the workers add up as they do with every other parameter.
+
+    Raises
+    ------
+    ValueError, RuntimeError, NotImplementedError
+        As `sync_batch_norm`.
+
+    References
+    ----------
+    `torch.nn.SyncBatchNorm`.
+    """
+    parts = [local_statistics(input) for input in inputs]
+    merged = merge_statistics(parts)
+    pairs = list(zip(grad_outputs, inputs, strict=True))
+    contributions = [statistics_gradients(g, x, merged, weight, eps) for g, x in pairs]
+    grad = StatisticsGradients(*(sum(worker) for worker in zip(*contributions, strict=True)))
+    return [
+        worker_backward(g, x, part, grad_part, merged, weight, bias, eps)
+        for (g, x), part, grad_part in zip(
+            pairs, parts, merge_statistics_backward(grad, parts), strict=True
+        )
+    ]
+
+
+def worker_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    part: Statistics,
+    grad_part: StatisticsGradients,
+    merged: Statistics,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> F.Gradients:
+    """Return one worker's gradients, once those of its statistics are known.
+
+    Two roads lead to the input: past the statistics, as when they are constants, and through
+    this worker's own mean and variance.
+
+    Parameters
+    ----------
+    grad_output, input
+        (N, C, *): this worker's part.
+    part, grad_part
+        This worker's statistics and their gradients, from `merge_statistics_backward`.
+    merged
+        The statistics that the output was standardized by.
+    weight, bias
+        (C,), or None.
+    eps
+        Added to the variance.
+
+    Returns
+    -------
+    Gradients
+        Of the input (N, C, *), the weight (C,) and the bias (C,).
+
+    Raises
+    ------
+    ValueError, RuntimeError, NotImplementedError
+        As `functional.batch_norm_backward`.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3.
+    """
+    past = F.batch_norm_backward(grad_output, input, merged.mean, merged.var, weight, bias, eps=eps)
+    if part.count == 0:
+        return past
+    per_channel = (-1, *[1] * (input.ndim - 2))
+    mean, grad_mean, grad_var = (
+        array.reshape(per_channel) for array in (part.mean, grad_part.mean, grad_part.var)
+    )
+    through = (grad_mean + 2 * (input - mean) * grad_var) / part.count
+    return past._replace(input=past.input + through)
