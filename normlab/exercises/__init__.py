@@ -14,9 +14,10 @@ another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
 from dataclasses import replace
 from typing import Any
 
-from normlab.exercises.calling import borrowed, call_all, objection
+from normlab.exercises.calling import Objection, borrowed, call_all, objection
 from normlab.exercises.cases import draw_cases
 from normlab.exercises.catalogue import all_exercises, find
+from normlab.exercises.classes import borrowed_by_class
 from normlab.exercises.diagnosis import diagnose
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.judgement import judge
@@ -81,10 +82,11 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
 
 
 def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN401
-    refused = objection(answer, exercise.name, exercise.parameters)
+    refused = _objection(exercise, answer)
     if refused:
         return refusal(exercise.name, exercise, refused.message, refused.advice)
-    helpers = borrowed(answer, exercise.forbidden)
+    look = borrowed_by_class if exercise.of_class else borrowed
+    helpers = look(answer, exercise.forbidden)
     if helpers:
         return refusal(
             exercise.name,
@@ -95,10 +97,17 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
             "the function, as much as you like.",
         )
     cases = draw_cases(exercise, seed)
-    outcomes = call_all(answer, cases, exercise.returns, _SECONDS, exercise.forbidden)
+    function = exercise.as_function(answer)
+    outcomes = call_all(function, cases, exercise.returns, _SECONDS, exercise.forbidden)
     results = judge(exercise, cases, outcomes)
     diagnosis = diagnose(exercise, cases, outcomes, results)
     return report_on(exercise, outcomes, results, diagnosis, _then(exercise))
+
+
+def _objection(exercise: Exercise, answer: Any) -> Objection | None:  # noqa: ANN401
+    if exercise.of_class:
+        return exercise.of_class.objection(answer, exercise.name)
+    return objection(answer, exercise.name, exercise.parameters)
 
 
 def _then(exercise: Exercise) -> str:

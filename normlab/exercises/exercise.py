@@ -8,9 +8,12 @@ calls it in another. Both judge what came back by the same entry.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from normlab.exercises.classes import ClassTask
 
 #: The arguments of one call, by name and in the order of the call.
 Arguments = Mapping[str, Any]
@@ -163,6 +166,8 @@ class Exercise:
     first_step: str = field(repr=False)
     #: Packages that would do the learner's work for them.
     forbidden: tuple[str, ...] = ("torch", "normlab")
+    #: Where the learner writes a class; `parameters` are then those of the script that uses it.
+    of_class: "ClassTask | None" = field(default=None, repr=False)
 
     @property
     def max_points(self) -> int:
@@ -173,6 +178,10 @@ class Exercise:
     def signature(self) -> str:
         """The call, as the learner writes it."""
         return f"{self.name}({', '.join(self.parameters)})"
+
+    def as_function(self, answer: Callable) -> Callable:
+        """Return what is called with the cases' arguments: the answer, or what uses the class."""
+        return self.of_class.as_function(answer) if self.of_class else answer
 
     @property
     def pairs(self) -> list[tuple[Mistake, Mistake]]:
