@@ -1,0 +1,14 @@
+"""What JupyterLab is told when ``normlab lab`` starts it.
+
+This folder is put in front of Jupyter's own search path for configuration (``JUPYTER_CONFIG_PATH``)
+for that one run, so nothing is written into a learner's own Jupyter settings and a plain
+``jupyter lab`` shows what it always showed.
+
+``jupyter_server_config.json``
+    The server extensions that stay off, and the file browser of `contents`.
+``labconfig/page_config.json``
+    The extensions of the page that stay off. A name without a colon means all of its plugins.
+    ``announcements`` is the question about Jupyter's news, and the check for newer versions.
+``contents.py``
+    What the file browser lists.
+"""

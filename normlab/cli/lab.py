@@ -1,0 +1,189 @@
+"""``normlab lab``: the course in JupyterLab, and nothing else."""
+
+import os
+import secrets
+import signal
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+import click
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+FIRST_LESSON = "notebooks/00_start_here.ipynb"
+
+_CONFIGURATION = Path(__file__).parent / "jupyter"
+# The folder that holds notebooks/ beside the package, where normlab is installed with --editable.
+_CHECKOUT = Path(__file__).parents[2]
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8888,
+    show_default=True,
+    help="The port to serve on; where it is taken, the next free one. 0 means any free port.",
+)
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.argument(
+    "jupyter_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF JUPYTERLAB]"
+)
+def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
+    """Open the course in JupyterLab.
+
+    Takes the course from the folder you are in, or one above it, and otherwise from the checkout
+    that normlab was installed from.
+
+    What follows -- goes to JupyterLab as it is: in a container, `normlab lab -- --ip=0.0.0.0`.
+    """
+    course = find_course(Path.cwd())
+    prepare_environment()
+    open_browser = not no_browser and has_a_window()
+    server = start_jupyterlab(course, port, open_browser, jupyter_options)
+    stop_on_interrupt(server)
+    # Once the loop runs, when the server answers at its address.
+    server.io_loop.add_callback(announce, server, port, open_browser)
+    server.start()
+    click.echo("JupyterLab has stopped.")
+
+
+def find_course(start: Path) -> Path:
+    """Find the folder of the course: `start`, a folder above it, or the checkout of the package.
+
+    Raises
+    ------
+    click.ClickException
+        If none of them holds the first lesson.
+    """
+    for folder in (start, *start.parents, _CHECKOUT):
+        if (folder / FIRST_LESSON).is_file():
+            return folder
+    raise click.ClickException(
+        f"There is no course here: neither {start} nor a folder above it holds {FIRST_LESSON}. "
+        "Change into the folder that you cloned, and run `normlab lab` there."
+    )
+
+
+def prepare_environment() -> None:
+    """Set what JupyterLab and its kernels read from the environment, for this run alone."""
+    # In front of the learner's own configuration, which is read as ever and never written.
+    put_in_front("JUPYTER_CONFIG_PATH", _CONFIGURATION)
+    # So that a terminal in JupyterLab finds `normlab` where the environment is not activated.
+    put_in_front("PATH", Path(sys.executable).parent)
+    # So that "Python 3" is this environment's, not one that the user installed for another.
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+
+
+def put_in_front(variable: str, folder: Path) -> None:
+    """Put a folder in front of those that a variable such as ``PATH`` already lists."""
+    others = os.environ.get(variable)
+    os.environ[variable] = f"{folder}{os.pathsep}{others}" if others else str(folder)
+
+
+def has_a_window() -> bool:
+    """Say whether a browser can open here. A text browser in a terminal cannot show JupyterLab."""
+    if sys.platform not in ("win32", "darwin") and not any(
+        os.environ.get(variable) for variable in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    ):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def start_jupyterlab(
+    course: Path, port: int, open_browser: bool, more: tuple[str, ...] = ()
+) -> "ServerApp":
+    """Set up JupyterLab on a free port, ready for ``start()``.
+
+    Raises
+    ------
+    click.ClickException
+        If the course's folder cannot be written.
+    """
+    # Jupyter takes a second to import: no other command of normlab should wait for it.
+    import zmq
+    from jupyterlab.labapp import LabApp
+
+    options = {
+        "ServerApp.root_dir": course,
+        "ServerApp.port": port,
+        "ServerApp.open_browser": open_browser,
+        # Containers, and some classrooms, have no other user. The server still listens on this
+        # machine alone and still asks for a token.
+        "ServerApp.allow_root": True,
+        # Chosen here, so that JupyterLab leaves it to us to print the address.
+        "IdentityProvider.token": os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24),
+        "LabApp.default_url": f"/lab/tree/{FIRST_LESSON}",
+        # Beside the course: what was open for another project stays with that project.
+        "LabApp.workspaces_dir": make_workspaces(course),
+        # Errors alone: a learner has no use for the other messages. `-- --debug` shows them all.
+        "Application.log_level": "ERROR",
+    }
+    if zmq.has("curve"):
+        # Others on the same machine cannot listen to the kernel, and the kernel has nothing to
+        # warn about.
+        options["KernelManager.transport_encryption"] = "auto"
+    return LabApp.initialize_server(
+        [f"--{name}={value}" for name, value in options.items()] + list(more)
+    )
+
+
+def make_workspaces(course: Path) -> Path:
+    """Make the folder where JupyterLab keeps the layout of its tabs.
+
+    Raises
+    ------
+    click.ClickException
+        If the course's folder cannot be written.
+    """
+    workspaces = course / ".normlab" / "jupyterlab"
+    try:
+        workspaces.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot write in {course} ({error.strerror}), so your work could not be saved. "
+            "Copy the course to a folder of your own, and run `normlab lab` there."
+        ) from error
+    return workspaces
+
+
+def announce(server: "ServerApp", port: int, open_browser: bool) -> None:
+    """Print where the course is, and how to stop."""
+    if server.port != port != 0:
+        click.echo(f"Port {port} is not free, so this is port {server.port}.")
+    click.echo(
+        "Opening the course in your browser. Its address:" if open_browser else "The course:"
+    )
+    click.echo()
+    for address in addresses(server):
+        click.echo(f"    {address}?token={server.identity_provider.token}")
+    click.echo()
+    click.echo("Keep this window open while you work. Ctrl-C stops JupyterLab.")
+
+
+def addresses(server: "ServerApp") -> list[str]:
+    """Return the first lesson's address; two of them where other machines may connect as well."""
+    from_anywhere = urljoin(server.connection_url, server.default_url)
+    if server.ip not in ("", "0.0.0.0", "::"):
+        return [from_anywhere]
+    from_this_machine = server.local_url.partition("?")[0]
+    return [from_this_machine, from_anywhere]
+
+
+def stop_on_interrupt(server: "ServerApp") -> None:
+    """Let Ctrl-C stop the server and its kernels at once, where Jupyter would ask a question."""
+
+    def stop(*_: object) -> None:
+        # A second Ctrl-C does not wait for a kernel that will not stop.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        server.stop(from_signal=True)
+
+    signal.signal(signal.SIGINT, stop)

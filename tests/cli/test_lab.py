@@ -1,0 +1,261 @@
+"""``normlab lab`` without a browser: what it prints, what it serves, what it leaves alone.
+
+``tests/browser`` looks at the same through Chromium.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import pytest
+
+from normlab.cli import lab
+from normlab.cli.jupyter.contents import WORKSHOP
+
+ROOT = Path(__file__).parents[2]
+NORMLAB = "from normlab.cli.main import main; main()"
+START_TIMEOUT = 120  # seconds; JupyterLab takes three on a free machine
+
+
+# Finding the course
+
+
+@pytest.fixture
+def course(tmp_path):
+    """Make a folder with a first lesson, and with names that JupyterLab should hide or show."""
+    folder = tmp_path / "course"
+    (folder / "notebooks").mkdir(parents=True)
+    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / lab.FIRST_LESSON).write_text(json.dumps(notebook))
+    for name in ("exercises/tests", "tests", "normlab", "solutions", "mine", "__pycache__"):
+        (folder / name).mkdir(parents=True)
+    for name in ("README.md", "Makefile", "mine.py"):
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize("start", [".", "notebooks", "exercises/tests"])
+def test_it_finds_the_course_from_within(course, start):
+    assert lab.find_course((course / start).resolve()) == course
+
+
+def test_elsewhere_it_takes_the_checkout_of_the_package(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(lab, "_CHECKOUT", course)
+    assert lab.find_course(tmp_path) == course
+
+
+def test_the_checkout_is_the_folder_above_the_package():
+    assert (lab._CHECKOUT / "normlab" / "cli" / "lab.py").is_file()
+
+
+def test_where_there_is_no_course_it_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(lab, "_CHECKOUT", tmp_path)
+    with pytest.raises(click.ClickException) as caught:
+        lab.find_course(tmp_path)
+    assert str(tmp_path) in caught.value.message
+    assert "Change into the folder that you cloned" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_folder_that_cannot_be_written_is_refused(course):
+    (course / ".normlab").touch()  # a file stands where the folder has to go
+    with pytest.raises(click.ClickException, match="Copy the course to a folder of your own"):
+        lab.make_workspaces(course)
+
+
+# The environment
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {}, False),
+        ("linux", {"DISPLAY": ":0"}, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("linux", {"BROWSER": "firefox"}, True),
+        ("darwin", {}, True),
+        ("win32", {}, True),
+    ],
+)
+def test_a_browser_needs_a_window(platform, variables, expected, monkeypatch):
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(webbrowser, "get", lambda: None)
+    assert lab.has_a_window() is expected
+
+
+def test_without_any_browser_none_is_opened(monkeypatch):
+    def none_found():
+        raise webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(webbrowser, "get", none_found)
+    assert lab.has_a_window() is False
+
+
+def test_folders_that_a_variable_lists_stay_behind_ours(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "theirs")
+    lab.put_in_front("JUPYTER_CONFIG_PATH", tmp_path)
+    assert os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep) == [str(tmp_path), "theirs"]
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH")
+    lab.put_in_front("JUPYTER_CONFIG_PATH", tmp_path)
+    assert os.environ["JUPYTER_CONFIG_PATH"] == str(tmp_path)
+
+
+def test_all_that_stands_at_the_top_is_the_course_or_hidden():
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if tracked.returncode:
+        pytest.skip("needs git, and a clone: it goes by the list of tracked files")
+    names = {line.split("/")[0] for line in tracked.stdout.splitlines()}
+    seen = {name for name in names - WORKSHOP if not name.startswith(".")}
+    assert seen <= {"README.md", "exercises", "notebooks"}, "add it to WORKSHOP, or to this test"
+
+
+# A real server
+
+
+@contextmanager
+def serving(course, jupyter_home, *arguments):
+    """Run ``normlab lab --no-browser`` in `course`; yield what it printed, and how to ask it."""
+    import pty  # not on Windows
+
+    output = jupyter_home / "output.txt"
+    keyboard, terminal = pty.openpty()  # where it has a terminal, Jupyter's own Ctrl-C asks
+    with output.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-c", NORMLAB, "lab", "--no-browser", *arguments],
+            cwd=course,
+            env=os.environ
+            | {
+                "JUPYTER_CONFIG_DIR": str(jupyter_home / "config"),
+                "JUPYTER_DATA_DIR": str(jupyter_home / "data"),
+                "IPYTHONDIR": str(jupyter_home / "ipython"),
+            },
+            stdin=terminal,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + START_TIMEOUT
+        while "Ctrl-C" not in output.read_text():
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
+            time.sleep(0.1)
+        address, token = re.search(r"(http\S+)\?token=(\S+)", output.read_text()).groups()
+        yield SimpleNamespace(process=process, output=output, address=address, token=token)
+    finally:
+        process.terminate()
+        process.wait(60)
+        os.close(terminal)
+        os.close(keyboard)
+
+
+def ask(server, path):
+    """GET a path of the server: the status, and the text of the answer."""
+    request = urllib.request.Request(
+        server.address.split("/lab/")[0] + path, headers={"Authorization": f"token {server.token}"}
+    )
+    # No proxy: the server is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+
+
+def files_below(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+LEARNERS_OWN = {
+    "jupyter_server_config.json": {
+        "ServerApp": {"jpserver_extensions": {"nbgrader.server_extensions.formgrader": True}}
+    },
+    "labconfig/page_config.json": {
+        "disabledExtensions": {"@jupyter/nbgrader": False, "@jupyterlab/help-extension": True}
+    },
+    "lab/workspaces/default-37a8.jupyterlab-workspace": {
+        "data": {},
+        "metadata": {"id": "default"},
+    },
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a test cannot press Ctrl-C on Windows")
+def test_a_whole_session(course, tmp_path):
+    """Start once and look at everything: a start takes seconds."""
+    own = tmp_path / "jupyter" / "config"
+    for name, settings in LEARNERS_OWN.items():
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text(json.dumps(settings))
+    # Jupyter writes this mark itself, in any first run.
+    (own / "migrated").touch()
+    before = files_below(own)
+
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with serving(course, tmp_path / "jupyter", "--port", str(port)) as server:
+            printed = server.output.read_text()
+            assert f"Port {port} is not free, so this is port" in printed
+            assert f":{port}/" not in server.address
+            assert server.address.endswith("/lab/tree/notebooks/00_start_here.ipynb")
+
+            assert_only_the_course_is_listed(server)
+            assert_extensions_are_off(server)
+
+            server.process.send_signal(signal.SIGINT)
+            assert server.process.wait(30) == 0
+            assert server.output.read_text() == printed + "JupyterLab has stopped.\n"
+
+    assert files_below(own) == before
+    assert (course / ".normlab" / "jupyterlab").is_dir()
+
+
+def assert_only_the_course_is_listed(server):
+    def listed(path):
+        return {entry["name"] for entry in json.loads(ask(server, path)[1])["content"]}
+
+    top = {"README.md", "exercises", "notebooks", "mine", "mine.py"}
+    assert listed("/api/contents") == top
+    assert listed("/api/contents/") == top
+    assert listed("/api/contents/exercises") == {"tests"}
+    # Left out of the list, and yet there for who knows the address.
+    assert ask(server, "/api/contents/solutions")[0] == 200
+
+
+def assert_extensions_are_off(server):
+    page = ask(server, "/lab")[1]
+    config = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])
+    assert set(config["disabledExtensions"]) >= {
+        "@jupyter-notebook/lab-extension",
+        "@jupyter/nbgrader",
+        "@jupyterlab/apputils-extension:announcements",
+        "@jupyterlab/extensionmanager-extension",
+        "jupyterlab-jupytext",
+        # The learner's own choice stays.
+        "@jupyterlab/help-extension",
+    }
+    for path in ("/formgrader", "/assignments", "/tree", "/nbgrader_version"):
+        assert ask(server, path)[0] == 404, path
+    # jupytext would make a notebook of it.
+    assert json.loads(ask(server, "/api/contents/mine.py?content=0")[1])["type"] == "file"
