@@ -185,10 +185,10 @@ def group_norm(input: Array, num_groups: int, weight: Optional, bias: Optional) 
         )
     for name, parameter in (("weight", weight), ("bias", bias)):
         if parameter is not None and parameter.shape != input.shape[1:2]:
+            shown = [0] if weight is None else list(weight.shape)  # torch's slip: never the bias's
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in "
-                f"input, but got {name} of shape {list(parameter.shape)} and input of shape "
-                f"{list(input.shape)}"
+                f"input, but got {name} of shape {shown} and input of shape {list(input.shape)}"
             )
     same_dtype(input, weight, bias)
     floating(input, "GroupNormKernelImpl")
@@ -207,6 +207,11 @@ def layer_norm(
 def rms_norm(input: Array, normalized_shape: Sequence[int], weight: Optional) -> None:
     """Check the arguments of `functional.rms_norm`."""
     _normalized_shape("rms_norm", normalized_shape, weight, None)
+    if input.ndim < len(normalized_shape):
+        raise ValueError(
+            f"Input tensor must have at least {len(normalized_shape)} dimensions, "
+            f"but got {input.ndim}"
+        )
     _ends_in(input, normalized_shape, separator="")
     floating(input, "rms_norm")
 

@@ -800,11 +800,14 @@ def _vector_norm_slope(x: np.ndarray, norm: np.ndarray, p: float, axes: Axes) ->
         at_extreme = (np.abs(x) == norm) | np.isnan(x)
         return np.sign(x) * at_extreme / at_extreme.sum(axis=axes, keepdims=True)
     slope = np.sign(x) * (np.abs(x) / norm) ** (p - 1)
-    return np.where(x == 0, 0, slope) if p < 1 else slope
+    flat = (norm == 0) | ((x == 0) & (p < 1))  # torch takes the slope of the kink to be 0
+    return np.where(flat, 0, slope)
 
 
 def _window_mean(x: np.ndarray, down: int, up: int) -> np.ndarray:
     """Average over the window from channel c - `down` to c + `up`, zeros beyond the ends."""
+    if x.size == 0:
+        return x
     padding = [(0, 0)] * x.ndim
     padding[1] = (down, up)
     padded = np.pad(x, padding)  # (N, C + size - 1, *)
