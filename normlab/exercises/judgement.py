@@ -121,9 +121,14 @@ def _expect(
 
 
 def _is_usable(own: Outputs, reference: Outputs) -> bool:
-    """Whether something can be derived: finite, of the right shape, and not the same all over."""
+    """Whether something can be derived: finite, of the right shape, and not the same all over.
+
+    A single number, such as a counter, is the same all over and says nothing.
+    """
     return all(
-        own[name].shape == right.shape and np.isfinite(own[name]).all() and np.ptp(own[name]) > 0
+        own[name].shape == right.shape
+        and np.isfinite(own[name]).all()
+        and (right.size == 1 or np.ptp(own[name]) > 0)
         for name, right in reference.items()
     )
 
