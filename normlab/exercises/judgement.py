@@ -86,7 +86,8 @@ def judge(
         One for each aspect of the exercise, in its order.
     """
     by_name = {case.name: outcome for case, outcome in zip(cases, outcomes, strict=True)}
-    expectations = {case.name: _expect(exercise, case, by_name) for case in cases}
+    references = {case.name: exercise.reference(**case.arguments) for case in cases}
+    expectations = {case.name: _expect(case, references, by_name) for case in cases}
     results = []
     for aspect in exercise.aspects:
         if aspect.leaves_input_alone:
@@ -104,14 +105,14 @@ def judge(
 
 
 def _expect(
-    exercise: Exercise, case: Case, outcomes: Mapping[str, Outcome]
+    case: Case, references: Mapping[str, Outputs], outcomes: Mapping[str, Outcome]
 ) -> tuple[Outputs, frozenset[str]]:
     """Find what a case expects, and what of it was derived from the learner's own answer."""
-    reference = exercise.reference(**case.arguments)
+    reference = references[case.name]
     if case.derive is None:
         return reference, frozenset()
     own = outcomes[case.based_on].returned
-    if own is None or not _is_usable(own, reference):
+    if own is None or not _is_usable(own, references[case.based_on]):
         return reference, frozenset()
     with np.errstate(all="ignore"):
         derived = case.derive(own, case.arguments)
