@@ -27,7 +27,7 @@ from normlab.exercises.exercise import Case, Outputs
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
 # its loop catches the first, and is outside its `try` at one of the next.
 _RING_AGAIN = 0.01  # seconds
-_KEPT_CHARACTERS = 400
+_KEPT_CHARACTERS = 300
 _KEPT_WARNINGS = 3
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -318,6 +318,13 @@ class Objection(NamedTuple):
 
 def objection(answer: Any, name: str, parameters: tuple[str, ...]) -> Objection | None:  # noqa: ANN401
     """Say why `answer` cannot be called with these parameters, or None where it can."""
+    try:
+        return _objection(answer, name, parameters)
+    except Exception:
+        return None  # an object that resists being looked at: the calls will show
+
+
+def _objection(answer: Any, name: str, parameters: tuple[str, ...]) -> Objection | None:  # noqa: ANN401
     call = f'check("{name}", {name})'
     if not callable(answer):
         return Objection(
@@ -329,10 +336,7 @@ def objection(answer: Any, name: str, parameters: tuple[str, ...]) -> Objection 
             f"This is a class ({_name(answer)}), and the task asks for a function.",
             f"write `def {name}({', '.join(parameters)})` and run {call}",
         )
-    try:
-        signature = inspect.signature(answer)
-    except Exception:
-        return None  # a function written in C may have none; the calls will show
+    signature = inspect.signature(answer)  # a function written in C may have none
     try:
         signature.bind(*parameters)
     except TypeError:

@@ -190,5 +190,6 @@ def _did_some_work(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> bool:
 
 def _is_work(value: np.ndarray, case: Case) -> bool:
     value = np.asarray(value, np.float64)
+    finite = value[np.isfinite(value)]
     handed_through = any(np.array_equal(value, given) for given in case.arguments.values())
-    return value.size > 1 and bool(np.ptp(value) != 0) and not handed_through
+    return finite.size > 1 and bool(np.ptp(finite) != 0) and not handed_through

@@ -5,8 +5,10 @@ and no scripts. All text takes the colours of the page around it, dark or light;
 are on the marks alone, which differ in shape and in word as well.
 """
 
+import re
 import textwrap
 from html import escape
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,9 +51,20 @@ def _text_line(line: "Line") -> list[str]:
 def _text_remark(remark: "Remark", indent: int) -> list[str]:
     margin = " " * indent
     if remark.code:
-        return [f"{margin}  {row}".rstrip() for row in remark.text.split("\n")]
+        text = _beside(remark.text, remark.beside) if remark.beside else remark.text
+        return [f"{margin}  {row}".rstrip() for row in text.split("\n")]
     text = f"{remark.label}: {remark.text}" if remark.label else remark.text
     return textwrap.wrap(text, _WIDTH, initial_indent=margin, subsequent_indent=margin)
+
+
+def _beside(left: str, right: str) -> str:
+    """Set two blocks of lines side by side, or below each other where they are too wide."""
+    lefts, rights = left.split("\n"), right.split("\n")
+    width = max(map(len, lefts)) + 4
+    if width + max(map(len, rights)) > _WIDTH - 10:
+        return f"{left}\n{right}"
+    rows = (f"{a:{width}}{b}".rstrip() for a, b in zip_longest(lefts, rights, fillvalue=""))
+    return "\n".join(rows)
 
 
 def html_panel(report: "Report") -> str:
@@ -75,7 +88,7 @@ def html_panel(report: "Report") -> str:
 def _html_header(report: "Report") -> str:
     score = f"{report.points} of {report.max_points} points" if report.lines else ""
     return (
-        '<div style="display:flex;flex-wrap:wrap;justify-content:space-between;'
+        '<div style="display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:2em;'
         f'border-bottom:1px solid {_GREY};margin-bottom:0.3em">'
         f"<b>{escape(report.name)}</b> <b>{score}</b></div>"
     )
@@ -86,7 +99,8 @@ def _html_line(line: "Line") -> str:
     follows = f" <i>({escape(line.follows)})</i>" if line.follows else ""
     head = (
         '<div style="display:flex;gap:0.7em">'
-        f'<span style="white-space:nowrap"><b style="color:{colour}">{mark}</b> {word}</span>'
+        f'<span style="white-space:nowrap;min-width:3.6em"><b style="color:{colour}">{mark}</b> '
+        f"{word}</span>"
         f'<span style="flex:1">{escape(line.title)}{follows}</span>'
         f'<span style="white-space:nowrap">{line.points} / {line.max_points}</span></div>'
     )
@@ -98,11 +112,17 @@ def _html_line(line: "Line") -> str:
 
 
 def _html_remark(remark: "Remark") -> str:
-    text = escape(remark.text)
     if remark.code:
-        return (
-            '<pre style="overflow-x:auto;margin:0.2em 0;padding:0.2em 0;font-size:0.92em;'
-            f'background:none">{text}</pre>'
-        )
+        blocks = "".join(_html_code(text) for text in (remark.text, remark.beside) if text)
+        return f'<div style="display:flex;flex-wrap:wrap;column-gap:2em">{blocks}</div>'
     label = f"<b>{escape(remark.label)}:</b> " if remark.label else ""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(remark.text))
     return f"<div>{label}{text}</div>"
+
+
+def _html_code(text: str) -> str:
+    style = (
+        "white-space:pre;overflow-x:auto;max-width:100%;margin:0.2em 0;padding:0.2em 0;"
+        "font-size:0.92em;background:none"
+    )
+    return f'<pre style="{style}">{escape(text)}</pre>'

@@ -8,7 +8,7 @@ import numpy as np
 
 from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis
-from normlab.exercises.exercise import Exercise, Mistake
+from normlab.exercises.exercise import Arguments, Exercise, Mistake
 from normlab.exercises.judgement import AspectResult, Verdict, differs
 from normlab.exercises.panel import html_panel, text_panel
 
@@ -17,11 +17,15 @@ _MOST_NUMBERS = 40  # an array with more is shown by its corners
 
 @dataclass(frozen=True)
 class Remark:
-    """A paragraph: a label such as "Hint", and text; or, with `code`, lines set as they are."""
+    """A paragraph: a label such as "Hint", and text; or, with `code`, lines set as they are.
+
+    `beside` is a second block of lines, to be set to the right of the first where there is room.
+    """
 
     text: str
     label: str = ""
     code: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,13 +268,13 @@ def _difference(verdict: Verdict) -> tuple[Remark, ...]:
     remarks = [
         Remark(f"No known mistake gives these numbers. The smallest case: {verdict.case.name}."),
         Remark(given, code=True),
-        Remark(beside(right, wrong), code=True),
+        Remark(right, code=True, beside=wrong),
         Remark(_first_difference(verdict)),
     ]
     if verdict.own:
         basis = f"What is expected follows from your own answer to: {verdict.case.based_on}."
         remarks.append(Remark(basis))
-    pattern = describe_pattern(got, expected)
+    pattern = describe_pattern(got, expected, verdict.case.arguments)
     return (*remarks, Remark(pattern)) if pattern else tuple(remarks)
 
 
@@ -282,7 +286,7 @@ def _first_difference(verdict: Verdict) -> str:
     right, wrong = float(expected[verdict.index]), float(got[verdict.index])
     digits = 6 if f"{right:.6g}" != f"{wrong:.6g}" else 12
     where = f"{name}[{', '.join(map(str, verdict.index))}]"
-    return f"the first difference is {where}: expected {right:.{digits}g}, got {wrong:.{digits}g}."
+    return f"The first difference is {where}: expected {right:.{digits}g}, got {wrong:.{digits}g}."
 
 
 def _labelled(name: str, value: object, below: bool = False) -> str:
@@ -303,19 +307,6 @@ def _labelled(name: str, value: object, below: bool = False) -> str:
     return f"{name} =\n{text}" if below or "\n" in text else f"{name} = {text}"
 
 
-def beside(left: str, right: str) -> str:
-    """Set two blocks of lines side by side, or below each other where they are too wide."""
-    lefts, rights = left.split("\n"), right.split("\n")
-    width = max(map(len, lefts)) + 4
-    if width + max(map(len, rights)) > 76:
-        return f"{left}\n{right}"
-    height = max(len(lefts), len(rights))
-    lefts += [""] * (height - len(lefts))
-    rights += [""] * (height - len(rights))
-    rows = (f"{a:{width}}{b}".rstrip() for a, b in zip(lefts, rights, strict=True))
-    return "\n".join(rows)
-
-
 def describe_shapes(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> str:
     """Say in which axis two shapes differ."""
     said = f"{name} should have the shape {expected}; yours is {got}"
@@ -327,8 +318,11 @@ def describe_shapes(name: str, got: tuple[int, ...], expected: tuple[int, ...]) 
     return f"{said}: {len(got)} axes where {len(expected)} are asked."
 
 
-def describe_pattern(got: np.ndarray, expected: np.ndarray) -> str:
+def describe_pattern(got: np.ndarray, expected: np.ndarray, arguments: Arguments) -> str:
     """Say what the wrong numbers have in common, where they have something."""
+    for name, value in arguments.items():
+        if np.array_equal(got, value):
+            return f"What came back is {name}, as it was given."
     if got.dtype.kind in "iu":
         return f"Your numbers are whole ({got.dtype}): what came after the point is cut off."
     if got.shape != expected.shape or not np.isfinite(got).all():
@@ -346,13 +340,13 @@ def describe_pattern(got: np.ndarray, expected: np.ndarray) -> str:
 
 def _common(got: np.ndarray, expected: np.ndarray, relation: np.ufunc) -> float | None:
     """Return the quotient or difference that all entries share, if they do."""
-    if got.size < 2:
+    some = expected != 0 if relation is np.divide else np.ones(expected.shape, bool)
+    if some.sum() < 2 or (got[~some] != 0).any():
         return None
-    with np.errstate(all="ignore"):
-        related = relation(got.astype(np.float64), expected)
-    if not np.isfinite(related).all() or np.ptp(related) > 1e-6 * np.abs(related).max():
+    related = relation(got[some].astype(np.float64), expected[some])
+    if np.ptp(related) > 1e-6 * np.abs(related).max():
         return None
-    return float(related.flat[0])
+    return float(related[0])
 
 
 # ---- besides
@@ -364,8 +358,8 @@ def _notes(outcomes: Sequence[Outcome], results: Sequence[AspectResult]) -> tupl
     if characters:
         printed = next(outcome for outcome in outcomes if outcome.printed_characters)
         whole = printed.printed_characters == len(printed.printed)
-        first = "the first call" if whole else f"the first {len(printed.printed)}"
-        notes.append(Remark(f"Your function printed {characters:,} characters; here is {first}:"))
+        first = "those of one call" if whole else f"the first {len(printed.printed)}"
+        notes.append(Remark(f"Your function printed {characters:,} characters; here are {first}:"))
         notes.append(Remark(printed.printed.rstrip("\n"), code=True))
     all_right = all(result.passed for result in results)
     warned = sorted({warning for outcome in outcomes for warning in outcome.warned})

@@ -1,0 +1,140 @@
+"""The catalogue is sound: references, recipes, aspects and mistakes belong together."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from normlab.exercises import all_exercises, draw_cases, find, judge
+from normlab.exercises.calling import Outcome
+from normlab.exercises.judgement import SINGLE_PRECISION
+
+EXERCISES = list(all_exercises().values())
+MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
+SOURCE = Path(__file__).parents[2] / "source"
+
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
+each_mistake = pytest.mark.parametrize(
+    ("exercise", "mistake"), MISTAKES, ids=[f"{e.name}: {m.key}" for e, m in MISTAKES]
+)
+
+
+def largest_difference(one, other):
+    """Return the largest relative difference over all outputs; infinite for NaN or a shape."""
+    worst = 0.0
+    for name, value in other.items():
+        if one[name].shape != value.shape or not np.isfinite(one[name]).all():
+            return np.inf
+        scale = np.abs(value).max()
+        if scale:
+            worst = max(worst, np.abs(one[name] - value).max() / scale)
+    return worst
+
+
+@each_exercise
+def test_recipe_without_mistakes_is_the_reference(exercise):
+    for seed in range(20):
+        for case in draw_cases(exercise, seed):
+            made = exercise.recipe(**case.arguments)
+            right = exercise.reference(**case.arguments)
+            assert list(made) == list(right) == list(exercise.returns)
+            assert largest_difference(made, right) <= case.tolerance, case.name
+
+
+@each_exercise
+def test_reference_gets_full_points(exercise):
+    """So the expectations that are derived from an earlier answer agree with the reference."""
+    for seed in range(20):
+        cases = draw_cases(exercise, seed)
+        outcomes = [Outcome(exercise.reference(**case.arguments)) for case in cases]
+        results = judge(exercise, cases, outcomes)
+        assert sum(result.points for result in results) == exercise.max_points
+        assert not any(verdict.single for result in results for verdict in result.verdicts)
+
+
+@each_exercise
+def test_cases_are_well_formed(exercise):
+    keys = {aspect.key for aspect in exercise.aspects}
+    for seed in range(5):
+        cases = draw_cases(exercise, seed)
+        names = [case.name for case in cases]
+        assert len(set(names)) == len(names)
+        for position, case in enumerate(cases):
+            assert set(case.aspects) <= keys
+            assert tuple(case.arguments) == exercise.parameters
+            assert bool(case.based_on) == bool(case.derive)
+            assert not case.based_on or case.based_on in names[:position]
+        asked = {key for case in cases for key in case.aspects}
+        assert asked == {a.key for a in exercise.aspects if not a.leaves_input_alone}
+
+
+@each_exercise
+def test_a_seed_always_draws_the_same_cases_and_another_seed_others(exercise):
+    one, again, other = (draw_cases(exercise, seed) for seed in (7, 7, 8))
+    for first, second in zip(one, again, strict=True):
+        for name, value in first.arguments.items():
+            np.testing.assert_array_equal(value, second.arguments[name])
+    assert not np.array_equal(one[0].arguments["x"], other[0].arguments["x"])
+
+
+@each_exercise
+def test_points_and_names(exercise):
+    assert all(aspect.points > 0 for aspect in exercise.aspects)
+    assert len({aspect.key for aspect in exercise.aspects}) == len(exercise.aspects)
+    assert len({mistake.key for mistake in exercise.mistakes}) == len(exercise.mistakes)
+    assert find(exercise.name) is exercise
+
+
+@each_mistake
+def test_what_a_mistake_says(exercise, mistake):
+    assert mistake.aspect in {a.key for a in exercise.aspects if not a.leaves_input_alone}
+    assert mistake.what.endswith(".")
+    assert mistake.outside.endswith((".", ".)"))
+    assert mistake.hint[-1] in ".?"
+    assert not mistake.mend.endswith(".")
+    # A hint that shows the formula would give the code away.
+    assert not re.search(r"np\.(sqrt|var|mean)|axis=|\.reshape", mistake.hint)
+
+
+@each_mistake
+def test_the_section_to_read_again_exists(exercise, mistake):
+    lesson = next((SOURCE / "lessons").glob(f"{exercise.lesson}_*.py"), None)
+    if lesson is None:
+        pytest.skip(f"lesson {exercise.lesson} is not written yet")
+    assert f"# ## {mistake.section}\n" in lesson.read_text(encoding="utf-8")
+
+
+@each_mistake
+def test_a_mistake_is_far_from_rounding(exercise, mistake):
+    """So what float32 may cost can be allowed, and no mistake slips through with it."""
+    for seed in range(20):
+        worst = 0.0
+        for case in draw_cases(exercise, seed):
+            if mistake.aspect not in case.aspects:
+                continue
+            try:
+                with np.errstate(all="ignore"):
+                    wrong = exercise.variant((mistake,), case.arguments)
+            except Exception:
+                worst = np.inf
+                continue
+            right = exercise.reference(**case.arguments)
+            worst = max(worst, largest_difference(wrong, right))
+        assert worst > 50 * SINGLE_PRECISION
+
+
+@each_exercise
+def test_every_exercise_has_a_task_in_its_notebook(exercise):
+    (source,) = (SOURCE / "exercises").glob(f"{exercise.lesson}_*.py")
+    begins = f"class {exercise.name}" if exercise.of_class else f"def {exercise.signature}:"
+    assert begins in source.read_text(encoding="utf-8")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(LookupError, match='Did you mean "batch_norm_forward"'):
+        find("batch_norm_foward")
+    with pytest.raises(LookupError, match="There are: batch_norm_forward, "):
+        find("zebra")
+    with pytest.raises(LookupError, match="name in quotes, not a function"):
+        find(find)
