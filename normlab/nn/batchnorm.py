@@ -68,6 +68,12 @@ class NormBase(Module):
             f"track_running_stats={self.track_running_stats}"
         )
 
+    def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
+        """Give a state saved before version 2 the batch counter that it lacks."""
+        if (version is None or version < 2) and self.track_running_stats:
+            state.setdefault("num_batches_tracked", self.num_batches_tracked)
+        return []
+
     def _check_rank(self, input: np.ndarray) -> None:
         if input.ndim not in self._ranks:
             raise ValueError(f"expected {self._ranks_in_words} input (got {input.ndim}D input)")
@@ -99,12 +105,6 @@ class BatchNorm(NormBase):
             self.eps,
             ctx=ctx,
         )
-
-    def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
-        """Give a state saved before version 2 the batch counter that it lacks."""
-        if (version is None or version < 2) and self.track_running_stats:
-            state.setdefault("num_batches_tracked", self.num_batches_tracked)
-        return []
 
 
 class BatchNorm1d(BatchNorm):

@@ -47,30 +47,27 @@ def floating(input: Array, kernel: str) -> None:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{torch_name(input.dtype)}'")
 
 
-def same_dtype(input: Array, *parameters: Optional) -> None:
-    """Refuse parameters of another dtype than the input's, but for float32 with float16.
+def mixes_dtypes(input: Array, *parameters: Optional) -> bool:
+    """Tell whether a call mixes dtypes, and refuse any mixture but float32 with float16 input.
 
-    As in torch, the first parameter decides whether the call mixes dtypes.
+    As in torch, the first parameter decides.
     """
     dtypes = [parameter.dtype for parameter in parameters if parameter is not None]
-    if not dtypes:
-        return
-    if dtypes[0] == input.dtype:
-        accessed_as(input.dtype, *dtypes)
-        return
+    if not dtypes or dtypes[0] == input.dtype:
+        return False
     if any(dtype != np.float32 for dtype in dtypes):
         raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
     if input.dtype != np.float16:
         raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
+    return True
 
 
-def accessed_as(expected: np.dtype, *dtypes: np.dtype) -> None:
-    """Refuse the first dtype that is not the expected one."""
-    for dtype in dtypes:
-        if dtype != expected:
-            raise RuntimeError(
-                f"expected scalar type {torch_name(expected)} but found {torch_name(dtype)}"
-            )
+def same_dtype(input: Array, *parameters: Optional) -> None:
+    """Refuse parameters of another dtype, in a call that does not mix dtypes."""
+    for parameter in parameters:
+        if parameter is not None and parameter.dtype != input.dtype:
+            expected, found = torch_name(input.dtype), torch_name(parameter.dtype)
+            raise RuntimeError(f"expected scalar type {expected} but found {found}")
 
 
 def grad_output(grad_output: Array, shape: Sequence[int]) -> None:
@@ -160,7 +157,9 @@ def _batch_norm_kernel(
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
     floating(input, "batch_norm")
-    same_dtype(input, weight, bias, running_mean, running_var)
+    if not mixes_dtypes(input, weight, bias, running_mean, running_var):
+        statistics, parameters = (running_mean, running_var), (weight, bias)
+        same_dtype(input, *(statistics + parameters if training else parameters + statistics))
 
 
 def group_norm(input: Array, num_groups: int, weight: Optional, bias: Optional) -> None:
@@ -190,23 +189,29 @@ def group_norm(input: Array, num_groups: int, weight: Optional, bias: Optional) 
                 f"Expected {name} to be a vector of size equal to the number of channels in "
                 f"input, but got {name} of shape {shown} and input of shape {list(input.shape)}"
             )
-    same_dtype(input, weight, bias)
+    mixed = mixes_dtypes(input, weight, bias)
     floating(input, "GroupNormKernelImpl")
+    if not mixed:
+        same_dtype(input, weight, bias)
 
 
 def layer_norm(
     input: Array, normalized_shape: Sequence[int], weight: Optional, bias: Optional
 ) -> None:
     """Check the arguments of `functional.layer_norm`."""
-    _normalized_shape("layer_norm", normalized_shape, weight, bias)
+    _sequence_of_ints("layer_norm", normalized_shape)
+    mixed = mixes_dtypes(input, weight, bias)
+    _normalized_shape(normalized_shape, weight, bias)
     _ends_in(input, normalized_shape, separator=", ")
-    same_dtype(input, weight, bias)
     floating(input, "LayerNormKernelImpl")
+    if not mixed:
+        same_dtype(input, weight, bias)
 
 
 def rms_norm(input: Array, normalized_shape: Sequence[int], weight: Optional) -> None:
     """Check the arguments of `functional.rms_norm`."""
-    _normalized_shape("rms_norm", normalized_shape, weight, None)
+    _sequence_of_ints("rms_norm", normalized_shape)
+    _normalized_shape(normalized_shape, weight, None)
     if input.ndim < len(normalized_shape):
         raise ValueError(
             f"Input tensor must have at least {len(normalized_shape)} dimensions, "
@@ -335,14 +340,15 @@ def _several_values_per_channel(shape: Sequence[int], shown: str) -> None:
         )
 
 
-def _normalized_shape(
-    function: str, normalized_shape: Sequence[int], weight: Optional, bias: Optional
-) -> None:
-    """Check `normalized_shape`, and that the parameters have it."""
+def _sequence_of_ints(function: str, normalized_shape: Sequence[int]) -> None:
     argument = f"{function}(): argument 'normalized_shape' (position 2)"
     if not isinstance(normalized_shape, (tuple, list)):
         raise TypeError(f"{argument} must be tuple of ints, not {type(normalized_shape).__name__}")
     _ints(argument, normalized_shape)
+
+
+def _normalized_shape(normalized_shape: Sequence[int], weight: Optional, bias: Optional) -> None:
+    """Check that there is a `normalized_shape`, and that the parameters have it."""
     if not normalized_shape:
         raise RuntimeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "

@@ -76,7 +76,7 @@ class InstanceNorm(NormBase):
         """Refuse the running statistics that torch before 0.4 saved by default."""
         old = [name for name in ("running_mean", "running_var") if name in state]
         if version is not None or self.track_running_stats or not old:
-            return []
+            return super()._prepare_state(state, version)
         for name in old:
             del state[name]
         names, klass = " and ".join(f'"{name}"' for name in old), type(self).__name__

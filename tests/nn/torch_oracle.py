@@ -123,7 +123,7 @@ def make_input(kind: str, shape: tuple[int, ...], generator: np.random.Generator
 
 
 def tensor(x: np.ndarray, *, grad: bool = False) -> torch.Tensor:
-    return torch.tensor(np.ascontiguousarray(x).reshape(x.shape), requires_grad=grad)
+    return torch.tensor(x.copy(order="C"), requires_grad=grad)
 
 
 # --- layers -----------------------------------------------------------------------------------
