@@ -163,8 +163,11 @@ class Progress:
 
 def progress() -> Progress:
     """Tell how far the learner has come, exercise by exercise, in the order of the lessons."""
-    file = progress_file()
-    kept = _read(file) if file else {}
+    try:
+        file = progress_file()
+        kept = _read(file) if file else {}
+    except (OSError, RuntimeError):  # there is no home folder, or no folder here any more
+        kept = {}
     return Progress(
         tuple(
             Line(

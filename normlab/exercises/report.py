@@ -284,9 +284,8 @@ def _first_difference(verdict: Verdict) -> str:
     if verdict.problem == "shape":
         return describe_shapes(name, got.shape, expected.shape)
     right, wrong = float(expected[verdict.index]), float(got[verdict.index])
-    digits = 6 if f"{right:.6g}" != f"{wrong:.6g}" else 12
     where = f"{name}[{', '.join(map(str, verdict.index))}]"
-    return f"The first difference is {where}: expected {right:.{digits}g}, got {wrong:.{digits}g}."
+    return f"The first difference is {where}: expected {right:.6g}, got {wrong:.6g}."
 
 
 def _labelled(name: str, value: object, below: bool = False) -> str:

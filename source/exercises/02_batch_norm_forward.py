@@ -99,8 +99,8 @@ batch_norm_forward(x, weight=np.array([10.0, 2, 5]), bias=np.array([0.0, 3, 1]),
 check("batch_norm_forward", batch_norm_forward)
 
 # %% [markdown]
-# The next cell is for grading. It runs the same check, there with other numbers, and its last line
-# is the points.
+# The next cell is for grading. It is the same check once more (a grader runs it with other numbers),
+# and its last line is the points.
 
 # %% nbgrader={"grade": true, "grade_id": "batch_norm_forward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 report = check("batch_norm_forward", batch_norm_forward)

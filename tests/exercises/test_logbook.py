@@ -1,0 +1,167 @@
+"""Progress is kept in a file, and a file that cannot be read or written harms nothing."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from normlab import check
+from normlab.exercises import all_exercises, progress
+from normlab.exercises.logbook import progress_file, record
+
+NAME = "batch_norm_forward"
+
+
+def right(x, weight, bias, eps):
+    return weight * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + bias
+
+
+def without_eps(x, weight, bias, eps):
+    return right(x, weight, bias, 0)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "progress.json"
+    monkeypatch.setenv("NORMLAB_PROGRESS", str(path))
+    return path
+
+
+def line(name=NAME):
+    return next(line for line in progress().lines if line.name == name)
+
+
+def test_a_check_is_recorded(file):
+    check(NAME, without_eps)
+    entry = json.loads(file.read_text())["exercises"][NAME]
+    assert entry["points"] == entry["best"] == 8
+    assert entry["max_points"] == 10
+    assert entry["checks"] == 1
+    assert entry["mistakes"] == ["eps missing"]
+    assert os.listdir(file.parent) == ["progress.json"]
+
+
+def test_the_best_counts_and_the_last_is_kept(file):
+    check(NAME, right)
+    check(NAME, "nonsense")
+    check(NAME, without_eps)
+    entry = json.loads(file.read_text())["exercises"][NAME]
+    assert (entry["best"], entry["points"], entry["checks"]) == (10, 8, 3)
+    assert line().best == 10
+
+
+def test_exercises_do_not_overwrite_each_other(file):
+    check(NAME, right)
+    check("batch_norm_forward_images", right)
+    assert line().best == 10
+    assert line("batch_norm_forward_images").checks == 1
+
+
+def test_progress_lists_every_exercise_with_its_state(file):
+    assert [entry.name for entry in progress().lines] == list(all_exercises())
+    assert {entry.state for entry in progress().lines} == {"open"}
+    check(NAME, without_eps)
+    assert line().state == "begun"
+    check(NAME, right)
+    assert line().state == "done"
+    shown = progress()
+    assert shown.points == 10
+    assert shown.max_points == sum(e.max_points for e in all_exercises().values())
+    assert f"Exercises: 10 of {shown.max_points} points" in str(shown)
+    assert "  done  02  batch_norm_forward               10 / 10" in str(shown)
+    assert "<code>batch_norm_forward</code>" in shown._repr_html_()
+    assert repr(shown) == str(shown)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"exercises": 3}',
+        '{"exercises": {"batch_norm_forward": 3}}',
+        '{"exercises": {"batch_norm_forward": {"best": "ten"}}}',
+        '{"exercises": {"batch_norm_forward": {"best": 10}}}',
+        "\x00\x01",
+    ],
+)
+def test_a_broken_file_counts_as_empty(file, content):
+    file.parent.mkdir()
+    file.write_text(content)
+    assert progress().points == 0
+    assert check(NAME, right).passed
+    assert line().best == 10
+
+
+def test_a_file_that_is_not_text(file):
+    file.parent.mkdir()
+    file.write_bytes(b"\xff\xfe\xff")
+    assert progress().points == 0
+    assert check(NAME, right).passed
+
+
+def test_more_points_than_there_are_count_as_all(file):
+    record(NAME, 999, 10, [])
+    assert line().best == 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="/dev/null is a POSIX file")
+def test_where_it_cannot_be_written_the_check_goes_on_and_says_so(monkeypatch):
+    monkeypatch.setenv("NORMLAB_PROGRESS", "/dev/null/deep/progress.json")
+    report = check(NAME, right)
+    assert report.passed
+    assert "Note: your progress could not be saved: Not a directory." in str(report)
+    assert progress().points == 0
+
+
+def test_a_disk_that_is_full_or_read_only(file, monkeypatch):
+    check(NAME, without_eps)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    report = check(NAME, right)
+    assert "could not be saved: No space left on device." in str(report)
+    assert line().best == 8
+    assert os.listdir(file.parent) == ["progress.json"]
+
+
+def test_nothing_is_kept_where_nothing_is_wanted(monkeypatch, tmp_path):
+    monkeypatch.setenv("NORMLAB_PROGRESS", "")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert progress_file() is None
+    assert "progress" not in str(check(NAME, right))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_place_is_the_course_folder_or_home(monkeypatch, tmp_path):
+    monkeypatch.delenv("NORMLAB_PROGRESS")
+    home, course = tmp_path / "home", tmp_path / "course"
+    for folder in (home, course / "notebooks", course / "exercises"):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.chdir(course / "exercises")
+    assert progress_file() == course / ".normlab" / "progress.json"
+    monkeypatch.chdir(course)
+    assert progress_file() == course / ".normlab" / "progress.json"
+    monkeypatch.chdir(home)
+    assert progress_file() == home / ".normlab" / "progress.json"
+
+
+def test_no_home_folder(monkeypatch, tmp_path):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("NORMLAB_PROGRESS")
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.chdir(tmp_path)
+    report = check(NAME, right)
+    assert report.passed
+    assert "could not be saved: Could not determine home directory." in str(report)
+    assert progress().points == 0

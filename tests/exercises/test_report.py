@@ -1,0 +1,256 @@
+"""What a check shows, as text and as HTML, and that a grader in another process can use it."""
+
+import pickle
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from normlab import check
+from normlab.exercises import call_all, diagnose, draw_cases, find, judge, report_on
+from normlab.exercises.panel import html_panel, text_panel
+from normlab.exercises.report import Line, Remark, Report, describe_shapes
+
+NAME = "batch_norm_forward"
+
+
+def unbiased(x, weight, bias, eps):
+    return weight * (x - x.mean(0)) / np.sqrt(x.var(0, ddof=1) + eps) + bias
+
+
+def per_sample(x, weight, bias, eps):
+    mean, var = x.mean(1, keepdims=True), x.var(1, keepdims=True)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+
+
+def weight_squared(x, weight, bias, eps):
+    return weight**2 * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + bias
+
+
+def with_median(x, weight, bias, eps):
+    return weight * (x - np.median(x, 0)) / np.sqrt(x.var(0) + eps) + bias
+
+
+# ---- as text
+
+
+def test_a_named_mistake_reads_like_this():
+    assert str(check(NAME, unbiased)) == (
+        """\
+batch_norm_forward                                               7 of 10 points
+  FAIL  mean and variance of each channel              0 / 3
+        You got what comes out when the variance divides by n - 1 in place of
+        n.
+        From outside: every channel comes out a little too small; the smaller
+        the batch, the more.
+        Hint: how many values does your divisor count? NumPy's and torch's
+        `var` do not agree on it.
+  pass  eps, and a batch that hardly varies            2 / 2
+  pass  weight and bias                                3 / 3
+  pass  numbers far from zero, in float32              1 / 1
+  pass  leaves its input alone                         1 / 1
+Next: mend the variance, then run the check again. Lesson 2, "In a formula"."""
+    )
+
+
+def test_what_follows_from_a_mistake_says_so():
+    text = str(check(NAME, per_sample))
+    assert re.search(r"FAIL  eps, .* 0 / 2     follows from the same mistake\n", text)
+    assert text.count("follows from the same mistake") == 2
+    assert text.count("You got what comes out") == 1
+
+
+def test_an_unnamed_failure_shows_the_smallest_case_side_by_side():
+    text = str(check(NAME, with_median))
+    assert "No known mistake gives these numbers. The smallest case: (3, 2), weight\n" in text
+    assert "          weight = [1. 1.]\n          bias = [0. 0.]\n          eps = 1e-12\n" in text
+    assert re.search(r"\n +expected y = +got y =\n +\[\[ 1.2978  0\. +\] +\[\[ 1\.46", text)
+    assert "The first difference is y[0, 0]: expected 1.29777, got 1.45999." in text
+    # What is said once is not said again at the same length.
+    assert text.count("No known mistake") == 1
+    assert "On (4, 3), hardly any variation, eps 0.01: The first difference is y[0," in text
+
+
+def test_a_case_that_follows_from_the_learners_own_answer_says_so():
+    text = " ".join(str(check(NAME, weight_squared)).split())
+    assert "What is expected follows from your own answer to: (3, 2), eps 20.88." in text
+    own = text[text.index("expected y") : text.index("The first")]
+    assert "weight = [-1.5 3. ]" in text
+    assert "-5.7" in own
+
+
+def test_a_difference_in_the_fifth_digit_can_be_seen():
+    """The smallest that is not taken for the rounding of float32."""
+
+    def answer(x, weight, bias, eps):
+        return (weight * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + bias) * (1 + 3e-5)
+
+    text = " ".join(str(check(NAME, answer)).split())
+    assert "expected 1.29777, got 1.29781." in text
+    assert "Your numbers are the expected ones times 1.00003, everywhere." in text
+
+
+def test_lines_are_at_most_79_wide_where_words_allow():
+    for answer in (unbiased, per_sample, weight_squared, with_median):
+        rows = str(check(NAME, answer)).split("\n")
+        assert max(len(row) for row in rows if "follows from" not in row) <= 79
+
+
+def test_the_same_seed_gives_the_same_report():
+    """No time, no address, no place: or the notebooks' outputs could not be compared."""
+    for answer in (unbiased, with_median):
+        assert str(check(NAME, answer)) == str(check(NAME, answer))
+        assert check(NAME, answer)._repr_html_() == check(NAME, answer)._repr_html_()
+        assert str(check(NAME, answer)) == repr(check(NAME, answer))
+    assert str(check(NAME, with_median)) != str(check(NAME, with_median, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "said"),
+    [
+        ((4, 3), (3, 4), "the axes are in another order."),
+        ((3, 4), (3, 5), "axis 1 has 4 where 5 is asked."),
+        ((3,), (3, 5), "1 axes where 2 are asked."),
+        ((2, 4, 5, 3), (2, 3, 4, 5), "the axes are in another order."),
+    ],
+)
+def test_a_wrong_shape_says_which_axis(got, expected, said):
+    assert describe_shapes("y", got, expected).endswith(said)
+
+
+# ---- as HTML
+
+
+class Outline(HTMLParser):
+    """Collects tags, styles and text, and sees to it that every tag is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.styles, self.text = [], set(), [], ""
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+        self.tags.add(tag)
+        assert set(dict(attributes)) <= {"style"}
+        self.styles += [value for _, value in attributes]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def outline(html):
+    parser = Outline()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+# Of what JupyterLab's sanitizer lets through in a notebook that is not trusted.
+PROPERTIES = {
+    *("background", "border", "border-bottom", "border-left", "border-radius", "border-top"),
+    *("color", "column-gap", "display", "flex", "flex-wrap", "font-size", "gap", "line-height"),
+    *("justify-content", "margin", "margin-bottom", "margin-top", "max-width", "min-width"),
+    *("overflow-x", "padding", "padding-left", "padding-top", "white-space"),
+}
+
+
+@pytest.mark.parametrize("answer", [unbiased, per_sample, weight_squared, with_median, "text"])
+def test_the_panel_is_sound_html_that_survives_cleaning(answer):
+    report = check(NAME, answer)
+    panel = outline(report._repr_html_())
+    assert panel.tags <= {"div", "span", "b", "i", "pre", "code"}
+    for style in panel.styles:
+        assert {part.partition(":")[0].strip() for part in style.split(";")} <= PROPERTIES
+
+
+@pytest.mark.parametrize("answer", [unbiased, per_sample, weight_squared, with_median, "text"])
+def test_the_panel_says_what_the_text_says(answer):
+    report = check(NAME, answer)
+
+    def words(text):
+        return sorted(re.findall(r"[\w.\[\]-]+", text.replace("`", "")))
+
+    panel = outline(report._repr_html_().replace("><", "> <").replace("</div>", " </div>")).text
+    assert words(panel) == words(str(report))
+
+
+def test_colour_is_not_the_only_sign():
+    html = check(NAME, unbiased)._repr_html_()
+    assert html.count("✓</b> pass") == 4
+    assert html.count("✗</b> FAIL") == 1
+    # All other text takes the colour of the page: nothing is black on a dark theme.
+    colours = re.findall(r"[;\"]color:(#\w+)", html)
+    assert len(colours) == 5
+
+
+def test_what_a_learner_wrote_cannot_become_html():
+    def answer(x, weight, bias, eps):
+        print("<script>alert(1)</script>")
+        raise ValueError("<img src=x onerror=alert(2)>")
+
+    panel = outline(check(NAME, answer)._repr_html_())
+    assert panel.tags <= {"div", "span", "b", "i", "pre", "code"}
+    assert "<script>alert(1)</script>" in panel.text
+    assert "<img src=x onerror=alert(2)>" in panel.text
+
+
+def test_a_report_of_our_own_can_be_shown():
+    report = Report("mine", (Line("a & b", 1, 2, (Remark("x < y", "Hint"),)),), next_step="on.")
+    assert (report.points, report.max_points, report.passed) == (1, 2, False)
+    assert text_panel(report).splitlines()[1] == f"  FAIL  {'a & b':47}1 / 2"
+    assert "<b>Hint:</b> x &lt; y" in html_panel(report)
+    assert not Report("empty").passed
+
+
+# ---- in two processes, as a grader does it
+
+CHILD = """
+import pickle, sys
+import numpy as np
+from normlab.exercises.calling import call_all
+
+def unbiased(x, weight, bias, eps):
+    x -= x.mean(0)
+    return weight * x / np.sqrt(x.var(0, ddof=1) + eps) + bias
+
+cases, returns = pickle.load(sys.stdin.buffer)
+pickle.dump(call_all(unbiased, cases, returns, 5.0), sys.stdout.buffer)
+"""
+
+
+def test_an_answer_can_be_called_in_another_process():
+    """There go the names and arguments; here come plain arrays; all the judgement is here."""
+    exercise = find(NAME)
+    cases = draw_cases(exercise, seed=99)
+    sent = [type(case)(case.name, (), case.arguments) for case in cases]
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD],
+        input=pickle.dumps((sent, exercise.returns)),
+        capture_output=True,
+        check=True,
+    )
+    outcomes = pickle.loads(done.stdout)
+    for outcome in outcomes:
+        assert all(type(value) is np.ndarray for value in outcome.returned.values())
+    results = judge(exercise, cases, outcomes)
+    diagnosis = diagnose(exercise, cases, outcomes, results)
+    report = report_on(exercise, outcomes, results, diagnosis, then="go on.")
+    assert report.mistakes == ("unbiased variance",)
+    assert "Your function changed x" in str(report)
+    assert report.points == 6
+
+
+def test_judging_leaves_the_outcomes_as_they_are():
+    exercise = find(NAME)
+    cases = draw_cases(exercise, seed=4)
+    outcomes = call_all(unbiased, cases, exercise.returns, 5.0)
+    before = pickle.dumps(outcomes)
+    judge(exercise, cases, outcomes)
+    assert pickle.dumps(outcomes) == before
