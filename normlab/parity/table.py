@@ -126,12 +126,14 @@ class CaseTable:
         return all(table.equal for table in self.tables.values())
 
     def _cells(self) -> list[list[str]]:
-        header = ["case", "compared", "differs most", "relative", "verdict"]
+        header = ["case", "compared", "differs", "relative", "verdict"]
         cells = [header]
         for label, table in self.tables.items():
             row = table.worst
-            counted = len(table.rows)
-            cells.append([label, str(counted), row.name, _number(row.relative), row.verdict])
+            # Where all is equal, which array differs most is a matter of rounding.
+            name = "" if row.equal else row.name
+            relative = _number(row.relative)
+            cells.append([label, str(len(table.rows)), name, relative, row.verdict])
         return cells
 
     def __str__(self) -> str:

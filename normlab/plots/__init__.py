@@ -10,6 +10,10 @@
     Every value of a few features, before and after.
 ``curves``
     Training curves of several runs, with their spread.
+``following``
+    Scattered values, and lines that follow them.
+``graph``
+    A computation: values in boxes, operations on arrows.
 
 One style, readable at the width of a notebook, without colour and without eyes: beside colour
 there is always a second cue (a hatch, a marker, a dash, a label on the line), and each picture
@@ -17,9 +21,10 @@ carries a sentence that says what it shows.
 """
 
 from normlab.plots.block import averaged_cells, block
-from normlab.plots.curves import curves
+from normlab.plots.curves import curves, following
 from normlab.plots.distributions import dots
+from normlab.plots.graph import graph
 from normlab.plots.images import images
 from normlab.plots.picture import Picture
 
-__all__ = ["Picture", "averaged_cells", "block", "curves", "dots", "images"]
+__all__ = ["Picture", "averaged_cells", "block", "curves", "dots", "following", "graph", "images"]

@@ -54,6 +54,33 @@ def curves(
         return Picture(figure, alt)
 
 
+def following(
+    points: np.ndarray, lines: Mapping[str, np.ndarray], *, xlabel: str, ylabel: str, alt: str
+) -> Picture:
+    """Draw scattered values, one after another, and lines that follow them.
+
+    Parameters
+    ----------
+    points
+        ``(steps,)``; drawn at 1, 2, 3, ...
+    lines
+        For each name its values, ``(steps,)``. The name is written at the end of the line.
+    xlabel, ylabel
+        What the axes show.
+    alt
+        What the picture shows.
+    """
+    x = np.arange(1, len(points) + 1)
+    with styled():
+        figure = new_figure(7.5, 3.2)
+        axes = figure.subplots()
+        axes.scatter(x, points, s=10, color="#888888", marker="o", linewidths=0)
+        for index, (name, values) in enumerate(lines.items()):
+            _draw(axes, x, np.atleast_2d(values), name, index)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        return Picture(figure, alt)
+
+
 def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, name: str, index: int) -> None:
     index %= len(COLOURS)
     mean = values.mean(axis=0)  # (points,)
