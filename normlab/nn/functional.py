@@ -388,7 +388,7 @@ def instance_norm(
     """
     checks.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats)
     x = _computing(input)
-    if use_input_stats:
+    if use_input_stats or x.size == 0:
         standardized = standardize(x, tuple(range(2, x.ndim)), eps)  # statistics (N, C, 1, ...)
         standardized = _zero_where_flat(standardized, eps)
     else:
