@@ -61,8 +61,9 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
 
     Notes
     -----
-    The calls have five seconds together, where the platform can ring an alarm (Linux and macOS,
-    main thread). Progress is kept as `normlab.exercises.logbook` says.
+    The calls have five seconds together, or as many as the exercise says, where the platform can
+    ring an alarm (Linux and macOS, main thread). Progress is kept as `normlab.exercises.logbook`
+    says.
     """
     try:
         exercise = find(name)
@@ -88,17 +89,19 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     look = borrowed_by_class if exercise.of_class else borrowed
     helpers = look(answer, exercise.forbidden)
     if helpers:
+        tool = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
         return refusal(
             exercise.name,
             exercise,
             f"Your function uses {' and '.join(helpers)}. The point of this task is to do it in "
-            "NumPy alone, and there are no points for what a library did.",
-            "write each step with NumPy, then run the check again. Compare with torch outside "
-            "the function, as much as you like.",
+            f"{tool} alone, and there are no points for what a library did.",
+            f"write each step with {tool}, then run the check again. Compare with "
+            f"{exercise.forbidden[0]} outside the function, as much as you like.",
         )
     cases = draw_cases(exercise, seed)
     function = exercise.as_function(answer)
-    outcomes = call_all(function, cases, exercise.returns, _SECONDS, exercise.forbidden)
+    seconds = exercise.seconds or _SECONDS
+    outcomes = call_all(function, cases, exercise.returns, seconds, exercise.forbidden)
     results = judge(exercise, cases, outcomes)
     diagnosis = diagnose(exercise, cases, outcomes, results)
     return report_on(exercise, outcomes, results, diagnosis, _then(exercise))
@@ -107,7 +110,8 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
 def _objection(exercise: Exercise, answer: Any) -> Objection | None:  # noqa: ANN401
     if exercise.of_class:
         return exercise.of_class.objection(answer, exercise.name)
-    return objection(answer, exercise.name, exercise.parameters)
+    script = exercise.of_function
+    return objection(answer, exercise.name, (script or exercise).parameters)
 
 
 def _then(exercise: Exercise) -> str:

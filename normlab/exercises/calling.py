@@ -17,7 +17,8 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ from normlab.exercises.exercise import Case, Outputs
 _RING_AGAIN = 0.01  # seconds
 _KEPT_CHARACTERS = 300
 _KEPT_WARNINGS = 3
+_THIS_PACKAGE = str(Path(__file__).parent)
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
@@ -50,6 +52,8 @@ class Outcome:
         The first part of what it printed, and how much it was.
     warned
         The first warnings, in NumPy's words.
+    nodes
+        What came back beside the answer, by name, where the exercise invites it.
     """
 
     returned: Outputs | None = None
@@ -59,6 +63,7 @@ class Outcome:
     printed: str = ""
     printed_characters: int = 0
     warned: tuple[str, ...] = ()
+    nodes: Outputs = field(default_factory=dict)
 
 
 def call_all(
@@ -67,6 +72,7 @@ def call_all(
     returns: tuple[str, ...],
     time_limit: float,
     forbidden: tuple[str, ...] = (),
+    with_nodes: bool = False,
 ) -> list[Outcome]:
     """Call `answer` on every case, in order, within one limit of time.
 
@@ -80,6 +86,8 @@ def call_all(
         The names of what it should give back.
     forbidden
         Packages whose objects it may not give back.
+    with_nodes
+        A dict of arrays behind what is asked for is welcome.
     time_limit
         In seconds, for all calls together; it holds where `stop_after` says so. After a call
         that took too long the others are not made.
@@ -96,7 +104,7 @@ def call_all(
         if left <= 0 or (outcomes and outcomes[-1].trouble in ("time", "not called")):
             outcomes.append(Outcome(trouble="not called", message="It was not called here."))
         else:
-            outcomes.append(_call(answer, case, returns, left, forbidden))
+            outcomes.append(_call(answer, case, returns, left, forbidden, with_nodes))
     return outcomes
 
 
@@ -106,14 +114,19 @@ def _call(
     returns: tuple[str, ...],
     seconds: float,
     forbidden: tuple[str, ...],
+    with_nodes: bool,
 ) -> Outcome:
     """Call `answer` once, on copies of the arguments."""
     given = {name: np.copy(v) if np.ndim(v) else v for name, v in case.arguments.items()}
     printed, warned = _Printed(), []
     returned, trouble, message = None, "", ""
+    nodes: Outputs = {}
     try:
         with _listening(printed, warned), stop_after(seconds):
-            returned = as_plain(answer(*given.values()), returns, forbidden)
+            value = answer(*given.values())
+            if with_nodes:
+                value, nodes = _without_nodes(value, len(returns))
+            returned = as_plain(value, returns, forbidden)
     except Unusable as unusable:
         trouble, message = unusable.trouble, str(unusable)
     except TimeIsUp:
@@ -126,8 +139,22 @@ def _call(
         message = describe_error(error)
     modified = tuple(name for name, value in given.items() if _differs(value, case, name))
     return Outcome(
-        returned, trouble, message, modified, printed.kept, printed.characters, tuple(warned)
+        returned, trouble, message, modified, printed.kept, printed.characters, tuple(warned), nodes
     )
+
+
+def _without_nodes(value: Any, wanted: int) -> tuple[Any, Outputs]:  # noqa: ANN401
+    """Take a dict of arrays off the end of what came back; what cannot be read is left out."""
+    if not isinstance(value, tuple | list) or len(value) != wanted + 1:
+        return value, {}
+    *answer, beside = value
+    if not isinstance(beside, dict):
+        return value, {}
+    nodes = {}
+    for name, one in beside.items():
+        with contextlib.suppress(Unusable):
+            nodes[str(name)] = _as_array(one, str(name), ())
+    return (answer[0] if wanted == 1 else answer), nodes
 
 
 def _differs(value: Any, case: Case, name: str) -> bool:  # noqa: ANN401 - any argument
@@ -296,14 +323,14 @@ def _line_of(error: BaseException) -> str:
     line, trace = "", error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if file != __file__ and not _is_installed(file):
+        if not _is_installed(file):
             line = linecache.getline(file, trace.tb_lineno).strip()
         trace = trace.tb_next
     return line[:120]
 
 
 def _is_installed(file: str) -> bool:
-    return file.startswith(("<frozen", *_LIBRARIES))
+    return file.startswith(("<frozen", _THIS_PACKAGE, *_LIBRARIES))
 
 
 # ---- before any call: can it be called, and on whose shoulders does it stand?

@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from normlab.exercises.classes import ClassTask
+    from normlab.exercises.programs import FunctionTask
 
 #: The arguments of one call, by name and in the order of the call.
 Arguments = Mapping[str, Any]
@@ -166,8 +167,15 @@ class Exercise:
     first_step: str = field(repr=False)
     #: Packages that would do the learner's work for them.
     forbidden: tuple[str, ...] = ("torch", "normlab")
+    #: The right gradient of each node inside the computation, in the order of the walk back:
+    #: ``nodes(**arguments)``. The learner may return theirs in a dict behind the answer.
+    nodes: Callable[..., Outputs] | None = field(default=None, repr=False)
     #: Where the learner writes a class; `parameters` are then those of the script that uses it.
     of_class: "ClassTask | None" = field(default=None, repr=False)
+    #: Where a script calls the learner's function; `parameters` are then those of the script.
+    of_function: "FunctionTask | None" = field(default=None, repr=False)
+    #: How long all calls together may take, where the usual time would not do.
+    seconds: float | None = None
 
     @property
     def max_points(self) -> int:
@@ -177,11 +185,13 @@ class Exercise:
     @property
     def signature(self) -> str:
         """The call, as the learner writes it."""
-        return f"{self.name}({', '.join(self.parameters)})"
+        parameters = self.of_function.parameters if self.of_function else self.parameters
+        return f"{self.name}({', '.join(parameters)})"
 
     def as_function(self, answer: Callable) -> Callable:
-        """Return what is called with the cases' arguments: the answer, or what uses the class."""
-        return self.of_class.as_function(answer) if self.of_class else answer
+        """Return what is called with the cases' arguments: the answer, or what puts it to use."""
+        script = self.of_class or self.of_function
+        return script.as_function(answer) if script else answer
 
     @property
     def pairs(self) -> list[tuple[Mistake, Mistake]]:
