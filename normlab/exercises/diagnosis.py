@@ -93,10 +93,16 @@ class _Suspects:
         self, exercise: Exercise, cases: Sequence[Case], outcomes: Sequence[Outcome]
     ) -> None:
         self.exercise = exercise
-        self.cases = sorted(cases, key=lambda case: case.size)
         self.outcomes = {case.name: o for case, o in zip(cases, outcomes, strict=True)}
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
+        # A wrong suspicion is dropped at the first case that it does not fit: soonest among those
+        # where the answer is wrong.
+        self.cases = sorted(cases, key=lambda case: (self._is_right(case), case.size))
         self.computed: dict[tuple[str, ...], Outputs | None] = {}
+
+    def _is_right(self, case: Case) -> bool:
+        returned = self.outcomes[case.name].returned
+        return returned is not None and same(returned, self.right[case.name], case.tolerance)
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
         """Return what a function with these mistakes returns, or None where it raises.
