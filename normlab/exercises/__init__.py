@@ -101,7 +101,9 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     cases = draw_cases(exercise, seed)
     function = exercise.as_function(answer)
     seconds = exercise.seconds or _SECONDS
-    outcomes = call_all(function, cases, exercise.returns, seconds, exercise.forbidden)
+    outcomes = call_all(
+        function, cases, exercise.returns, seconds, exercise.forbidden, exercise.nodes is not None
+    )
     results = judge(exercise, cases, outcomes)
     diagnosis = diagnose(exercise, cases, outcomes, results)
     return report_on(exercise, outcomes, results, diagnosis, _then(exercise))

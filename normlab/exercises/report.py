@@ -9,7 +9,7 @@ import numpy as np
 from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis
 from normlab.exercises.exercise import Arguments, Exercise, Mistake
-from normlab.exercises.judgement import AspectResult, Verdict, differs
+from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, Verdict, differs
 from normlab.exercises.panel import html_panel, text_panel
 
 _MOST_NUMBERS = 40  # an array with more is shown by its corners
@@ -142,7 +142,7 @@ def report_on(
     return Report(
         exercise.name,
         lines,
-        notes=_notes(outcomes, results),
+        notes=(*_about_nodes(exercise, results), *_notes(outcomes, results)),
         next_step=_next_step(exercise, results, diagnosis, then),
         mistakes=tuple(m.key for together in diagnosis.explanations for m in together),
     )
@@ -346,6 +346,48 @@ def _common(got: np.ndarray, expected: np.ndarray, relation: np.ufunc) -> float 
     if np.ptp(related) > 1e-6 * np.abs(related).max():
         return None
     return float(related[0])
+
+
+# ---- the nodes of a graph
+
+
+def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[Remark, ...]:
+    """Say which of the gradients that were returned beside the answer is the first wrong one."""
+    failures = [verdict for result in results for verdict in result.failures]
+    told = [verdict for verdict in failures if verdict.outcome.nodes]
+    if exercise.nodes is None or not told:
+        return ()
+    known, compared = (), ()
+    for verdict in sorted(told, key=lambda verdict: verdict.case.size):
+        right, got = exercise.nodes(**verdict.case.arguments), verdict.outcome.nodes
+        known, compared = tuple(right), tuple(name for name in right if name in got)
+        for name in compared:
+            if _is_another(got[name], right[name], verdict.case.tolerance):
+                before = compared[: compared.index(name)]
+                return _first_wrong_node(verdict, name, right[name], before)
+    if compared:
+        said = f"{', '.join(compared)}: all right, also where the answer is wrong."
+        return (Remark(f"{said} The slip comes after them.", "Your nodes"),)
+    said = f"nothing in your dict is a node of this task. Their names are {', '.join(known)}."
+    return (Remark(said, "Your nodes"),)
+
+
+def _is_another(got: np.ndarray, right: np.ndarray, tolerance: float) -> bool:
+    """Whether a node is wrong; axes of size 1 do not matter."""
+    got, right = got.squeeze(), right.squeeze()
+    if got.shape != right.shape:
+        return True
+    return bool(differs(got, right, max(tolerance, SINGLE_PRECISION)).any())
+
+
+def _first_wrong_node(
+    verdict: Verdict, name: str, right: np.ndarray, before: tuple[str, ...]
+) -> tuple[Remark, ...]:
+    fine = f" Right before it: {', '.join(before)}." if before else ""
+    where = f"the first that differs is {name}, on {verdict.case.name}.{fine}"
+    got = _labelled(f"got {name}", verdict.outcome.nodes[name], below=True)
+    expected = _labelled(f"expected {name}", right, below=True)
+    return Remark(where, "Your nodes"), Remark(expected, code=True, beside=got)
 
 
 # ---- besides
