@@ -6,7 +6,12 @@ from importlib import import_module
 
 from normlab.exercises.exercise import Exercise
 
-_MODULES = ("batch_norm_forward",)
+_MODULES = (
+    "batch_norm_forward",
+    "group_norm",
+    "group_norm_backward",
+    "group_norm_ends",
+)
 
 
 @functools.cache
