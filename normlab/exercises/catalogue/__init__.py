@@ -8,6 +8,13 @@ from normlab.exercises.exercise import Exercise
 
 _MODULES = (
     "batch_norm_forward",
+    "running_statistics",
+    "batch_norm_eval",
+    "batch_norm_layer",
+    "batch_norm_fold",
+    "batch_norm_backward",
+    "instance_norm",
+    "restyle",
     "group_norm",
     "group_norm_backward",
     "group_norm_ends",
