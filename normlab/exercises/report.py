@@ -361,8 +361,9 @@ def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[R
     for verdict in sorted(told, key=lambda verdict: verdict.case.size):
         right, got = exercise.nodes(**verdict.case.arguments), verdict.outcome.nodes
         known, compared = tuple(right), tuple(name for name in right if name in got)
+        largest = max(np.abs(value).max() for value in right.values())
         for name in compared:
-            if _is_another(got[name], right[name], verdict.case.tolerance):
+            if _is_another(got[name], right[name], 1e-9 * largest):
                 before = compared[: compared.index(name)]
                 return _first_wrong_node(verdict, name, right[name], before)
     if compared:
@@ -372,12 +373,13 @@ def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[R
     return (Remark(said, "Your nodes"),)
 
 
-def _is_another(got: np.ndarray, right: np.ndarray, tolerance: float) -> bool:
-    """Whether a node is wrong; axes of size 1 do not matter."""
+def _is_another(got: np.ndarray, right: np.ndarray, rounding: float) -> bool:
+    """Whether a node is wrong. Axes of size 1 do not matter, nor does what a 0 is rounded to."""
     got, right = got.squeeze(), right.squeeze()
     if got.shape != right.shape:
         return True
-    return bool(differs(got, right, max(tolerance, SINGLE_PRECISION)).any())
+    near = np.abs(got - right) <= rounding
+    return bool((differs(got, right, SINGLE_PRECISION) & ~near).any())
 
 
 def _first_wrong_node(
