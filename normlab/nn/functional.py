@@ -15,8 +15,13 @@ group      a block of channels, and those      the channels
 layer      the last axes                       those same axes
 =========  ==================================  =========================
 
-RMS normalization is layer normalization that subtracts no mean. The arithmetic is done in
-the dtype of the input, or for float16 in float32, as torch does on the CPU.
+RMS normalization is layer normalization that subtracts no mean. `normalize`, for single vectors,
+is in `normlab.nn.vectors`.
+
+An output has the shape and the dtype of the input, a gradient those of what it belongs to. The
+arithmetic is done in that dtype, or for float16 in float32, as torch does on the CPU. A norm
+fills the `Context` that it is given as `ctx` with what `affine_backward` needs: that is how the
+layers spare themselves a second forward pass.
 """
 
 import math
@@ -27,9 +32,32 @@ from typing import NamedTuple
 import numpy as np
 
 from normlab.nn import checks
+from normlab.nn.precision import computing, silent
+from normlab.nn.vectors import normalize, normalize_backward
 
-# torch is silent when a NaN or an infinity passes through; so are we.
-_silent = np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore")
+__all__ = [
+    "Context",
+    "Gradients",
+    "Standardized",
+    "affine",
+    "affine_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "group_norm",
+    "group_norm_backward",
+    "instance_norm",
+    "instance_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "normalize",
+    "normalize_backward",
+    "rms_norm",
+    "rms_norm_backward",
+    "standardize",
+    "standardize_backward",
+]
 
 Axes = tuple[int, ...]
 
@@ -38,7 +66,7 @@ class Standardized(NamedTuple):
     """What `standardize` returns, and all that its backward needs.
 
     The statistics keep the reduced axes with size 1, so that they broadcast against `x_hat`.
-    `mean` is None where no mean was subtracted; without `axes` the statistics are constants,
+    `mean` is None where no mean was subtracted. Without `axes` the statistics are constants,
     to which the input contributed nothing.
     """
 
@@ -62,7 +90,7 @@ class Context:
 
 
 class Gradients(NamedTuple):
-    """The gradients of the loss with respect to what a norm was given.
+    """The gradients of the loss with respect to what a norm was given, each in its shape.
 
     `weight` and `bias` are None where the norm was given none.
     """
@@ -72,7 +100,7 @@ class Gradients(NamedTuple):
     bias: np.ndarray | None
 
 
-@_silent
+@silent
 def standardize(x: np.ndarray, axes: Axes, eps: float) -> Standardized:
     """Subtract the mean over `axes`, and divide by the standard deviation over `axes`.
 
@@ -113,7 +141,7 @@ def standardize(x: np.ndarray, axes: Axes, eps: float) -> Standardized:
     return Standardized(deviations, mean, var, inv_std, axes)
 
 
-@_silent
+@silent
 def standardize_backward(
     grad_x_hat: np.ndarray, standardized: Standardized, overwrite: bool = False
 ) -> np.ndarray:
@@ -158,7 +186,7 @@ def standardize_backward(
     return grad_x
 
 
-@_silent
+@silent
 def affine(
     standardized: Standardized,
     weight: np.ndarray | None,
@@ -198,30 +226,14 @@ def affine(
     return y
 
 
-@_silent
+@silent
 def affine_backward(grad_output: np.ndarray, ctx: Context) -> Gradients:
     """Carry the gradient of a norm's output back to its input, weight and bias.
 
     This is the whole backward pass of batch, instance, group, layer and RMS normalization:
     a parameter gathers what every value that it touched has to say, and the rest goes on
-    to `standardize_backward`.
-
-    Parameters
-    ----------
-    grad_output
-        Gradient of the loss with respect to the output, in its shape.
-    ctx
-        What the forward pass kept.
-
-    Returns
-    -------
-    Gradients
-        Each in the shape and the dtype of what it belongs to.
-
-    Raises
-    ------
-    RuntimeError
-        `grad_output` has another shape than the output.
+    to `standardize_backward`. `grad_output` has the shape of the output, or a RuntimeError
+    is raised; `ctx` is what the forward pass kept.
     """
     checks.grad_output(grad_output, ctx.shape)
     standardized, weight, bias = ctx.standardized, ctx.weight, ctx.bias
@@ -264,35 +276,17 @@ def batch_norm(
 
     Parameters
     ----------
-    input
-        (N, C, *).
-    running_mean, running_var
-        (C,); or both None, when training.
-    weight, bias
-        (C,), or None.
-    training
-        Use the statistics of the batch.
-    momentum
-        The share of the batch in the new running statistics.
-    eps
-        Added to the variance.
-    ctx
-        Filled with what `affine_backward` needs.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, C, *), in the dtype of `input`.
+    input : (N, C, *)
+    running_mean, running_var : (C,), or both None when training
+    weight, bias : (C,) or None
 
     Raises
     ------
     ValueError
-        A single value per channel when training; `eps` negative, or 0 when training; only
-        one of the running statistics.
-    RuntimeError
-        A statistic or parameter of the wrong length or dtype, or one that is missing.
-    NotImplementedError
-        The input is not floating point.
+        A single value per channel, or `eps` 0, when training; a negative `eps`; only one of
+        the running statistics.
+    RuntimeError, NotImplementedError
+        A statistic or parameter is missing, or of another length or dtype; integer input.
 
     References
     ----------
@@ -300,7 +294,7 @@ def batch_norm(
     Reducing Internal Covariate Shift"; `torch.nn.functional.batch_norm`.
     """
     checks.batch_norm(input, running_mean, running_var, weight, bias, training, eps)
-    x = _computing(input)
+    x = computing(input)
     if training or x.size == 0:
         standardized = standardize(x, (0, *range(2, x.ndim)), eps)  # statistics (1, C, 1, ...)
     else:
@@ -347,39 +341,22 @@ def instance_norm(
 ) -> np.ndarray:
     """Standardize each channel of each sample over its spatial axes.
 
-    The running statistics, where there are any, move *in place* towards the mean over the
-    batch of the instances' means and unbiased variances.
+    With `use_input_stats` the running statistics, where there are any, move *in place* towards
+    the mean over the batch of the instances' means and unbiased variances; without it they
+    are used, as constants.
 
     Parameters
     ----------
-    input
-        (N, C, *), with more than one spatial value.
-    running_mean, running_var
-        (C,), or both None.
-    weight, bias
-        (C,), or None.
-    use_input_stats
-        Use each instance's own statistics; otherwise the running ones, as constants.
-    momentum
-        The share of the batch in the new running statistics.
-    eps
-        Added to the variance.
-    ctx
-        Filled with what `affine_backward` needs.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, C, *), in the dtype of `input`.
+    input : (N, C, *), with more than one spatial value
+    running_mean, running_var : (C,), or both None with `use_input_stats`
+    weight, bias : (C,) or None
 
     Raises
     ------
     ValueError
         A single spatial value; only one of the running statistics.
-    RuntimeError
-        A statistic or parameter of the wrong length or dtype, or one that is missing.
-    NotImplementedError
-        The input is not floating point.
+    RuntimeError, NotImplementedError
+        A statistic or parameter is missing, or of another length or dtype; integer input.
 
     References
     ----------
@@ -387,7 +364,7 @@ def instance_norm(
     Fast Stylization"; `torch.nn.functional.instance_norm`.
     """
     checks.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats)
-    x = _computing(input)
+    x = computing(input)
     if use_input_stats or x.size == 0:
         standardized = standardize(x, tuple(range(2, x.ndim)), eps)  # statistics (N, C, 1, ...)
         standardized = _zero_where_flat(standardized, eps)
@@ -416,10 +393,9 @@ def instance_norm_backward(
     """
     if use_input_stats:
         running_mean = running_var = None
+    statistics = running_mean, running_var
     ctx = Context()
-    instance_norm(
-        input, running_mean, running_var, weight, bias, use_input_stats, 0.0, eps, ctx=ctx
-    )
+    instance_norm(input, *statistics, weight, bias, use_input_stats, 0.0, eps, ctx=ctx)
     return affine_backward(grad_output, ctx)
 
 
@@ -438,30 +414,16 @@ def group_norm(
 
     Parameters
     ----------
-    input
-        (N, C, *).
-    num_groups
-        The number of blocks; it divides C.
-    weight, bias
-        (C,), one value per channel, not per group; or None.
-    eps
-        Added to the variance.
-    ctx
-        Filled with what `affine_backward` needs.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, C, *), in the dtype of `input`.
+    input : (N, C, *), with C divisible by `num_groups`
+    weight, bias : (C,), a value per channel and not per group; or None
 
     Raises
     ------
     ValueError
-        A single value per group in a batch of one.
-    RuntimeError
-        C is not divisible by `num_groups`, or a parameter of the wrong shape or dtype.
-    NotImplementedError
-        The input is not floating point.
+        A single value per group, in a batch of one.
+    RuntimeError, NotImplementedError
+        Channels that the groups do not divide; a parameter of another shape or dtype; integer
+        input.
 
     References
     ----------
@@ -470,7 +432,7 @@ def group_norm(
     checks.group_norm(input, num_groups, weight, bias)
     batch, channels, *spatial = input.shape
     blocks = (batch, num_groups, channels // num_groups, *spatial)
-    x = _computing(input).reshape(blocks)
+    x = computing(input).reshape(blocks)
     standardized = standardize(x, tuple(range(2, x.ndim)), eps)  # statistics (N, G, 1, ...)
     return affine(standardized, weight, bias, (1,), like=input, ctx=ctx)
 
@@ -506,30 +468,16 @@ def layer_norm(
 
     Parameters
     ----------
-    input
-        (*, *normalized_shape).
-    normalized_shape
-        The sizes of the last axes, which share one mean and one variance.
-    weight, bias
-        In the shape `normalized_shape`, or None.
-    eps
-        Added to the variance.
-    ctx
-        Filled with what `affine_backward` needs.
-
-    Returns
-    -------
-    numpy.ndarray
-        In the shape and the dtype of `input`.
+    input : (*, *normalized_shape)
+    weight, bias : normalized_shape, or None
 
     Raises
     ------
     TypeError
         `normalized_shape` is not a sequence of ints.
-    RuntimeError
-        The input does not end in `normalized_shape`, or a parameter has another shape or dtype.
-    NotImplementedError
-        The input is not floating point.
+    RuntimeError, NotImplementedError
+        An input that does not end in `normalized_shape`; a parameter of another shape or dtype;
+        integer input.
 
     References
     ----------
@@ -537,7 +485,7 @@ def layer_norm(
     """
     checks.layer_norm(input, normalized_shape, weight, bias)
     last_axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
-    standardized = standardize(_computing(input), last_axes, eps)  # statistics (*, 1, ...)
+    standardized = standardize(computing(input), last_axes, eps)  # statistics (*, 1, ...)
     return affine(standardized, weight, bias, last_axes, like=input, ctx=ctx)
 
 
@@ -549,7 +497,7 @@ def layer_norm_backward(
     bias: np.ndarray | None = None,
     eps: float = 1e-5,
 ) -> Gradients:
-    """Return the gradients of `layer_norm`: of the input, and of weight and bias in theirs.
+    """Return the gradients of input, weight and bias of `layer_norm`, in their shapes.
 
     `grad_output`, in the shape of the input, is the gradient of the output. The other
     arguments and the errors are those of `layer_norm` (the backward pass of Ioffe & Szegedy,
@@ -560,7 +508,7 @@ def layer_norm_backward(
     return affine_backward(grad_output, ctx)
 
 
-@_silent
+@silent
 def rms_norm(
     input: np.ndarray,
     normalized_shape: tuple[int, ...],
@@ -571,35 +519,21 @@ def rms_norm(
 ) -> np.ndarray:
     """Divide by the root of the mean square over the last axes; no mean is subtracted.
 
+    Without `eps`, the machine epsilon of the dtype that is computed in is added to the mean
+    square: for float16 that is float32's.
+
     Parameters
     ----------
-    input
-        (*, *normalized_shape).
-    normalized_shape
-        The sizes of the last axes, which share one mean square.
-    weight
-        In the shape `normalized_shape`, or None; there is no bias.
-    eps
-        Added to the mean square; None for the machine epsilon of the dtype that is computed
-        in, which for float16 is that of float32.
-    ctx
-        Filled with what `affine_backward` needs.
-
-    Returns
-    -------
-    numpy.ndarray
-        In the shape and the dtype of `input`.
+    input : (*, *normalized_shape)
+    weight : normalized_shape, of any floating dtype, or None
 
     Raises
     ------
     TypeError
         `normalized_shape` is not a sequence of ints.
-    ValueError
-        The input has no axis.
-    RuntimeError
-        The input does not end in `normalized_shape`, or the weight has another shape.
-    NotImplementedError
-        The input is not floating point.
+    ValueError, RuntimeError, NotImplementedError
+        An input that does not end in `normalized_shape`; a weight of another shape; integer
+        input.
 
     References
     ----------
@@ -607,7 +541,7 @@ def rms_norm(
     `torch.nn.functional.rms_norm`.
     """
     checks.rms_norm(input, normalized_shape, weight)
-    x = _computing(input)
+    x = computing(input)
     eps = np.finfo(x.dtype).eps if eps is None else x.dtype.type(eps)
     last_axes = tuple(range(x.ndim - len(normalized_shape), x.ndim))
     mean_square = _mean_product(x, x, last_axes)  # (*, 1, ...)
@@ -623,7 +557,7 @@ def rms_norm_backward(
     weight: np.ndarray | None = None,
     eps: float | None = None,
 ) -> Gradients:
-    """Return the gradients of `rms_norm`: of the input, and of the weight in its shape.
+    """Return the gradients of input and weight of `rms_norm`, in their shapes.
 
     `grad_output`, in the shape of the input, is the gradient of the output. The other
     arguments and the errors are those of `rms_norm` (Zhang & Sennrich, 2019, section 4).
@@ -633,42 +567,25 @@ def rms_norm_backward(
     return affine_backward(grad_output, ctx)
 
 
-@_silent
+@silent
 def local_response_norm(
-    input: np.ndarray,
-    size: int,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    k: float = 1.0,
+    input: np.ndarray, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> np.ndarray:
     """Divide each value by what its neighbours in the channel axis amount to.
 
     ``y = x / (k + alpha * m)**beta``, where m is the mean square over a window of `size`
     channels around the value's own, with zeros beyond the ends. An even window reaches one
-    channel further down than up. Alpha is divided by `size`, unlike in the paper.
+    channel further down than up. Alpha is thus divided by `size`, unlike in the paper.
 
     Parameters
     ----------
-    input
-        (N, C, *), with at least one spatial axis.
-    size
-        The number of channels in the window.
-    alpha, beta, k
-        As in the formula.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, C, *), in the dtype of `input`.
+    input : (N, C, *), with at least one spatial axis
 
     Raises
     ------
-    ValueError
-        The input has fewer than three axes.
-    RuntimeError
-        The window is empty.
-    NotImplementedError
-        The input is not floating point, or is float16 with more than one spatial axis.
+    ValueError, RuntimeError, NotImplementedError
+        Fewer than three axes; an empty window; integers, which torch rounds; float16 with more
+        than one spatial axis.
 
     References
     ----------
@@ -676,12 +593,12 @@ def local_response_norm(
     Neural Networks", section 3.3; `torch.nn.functional.local_response_norm`.
     """
     checks.local_response_norm(input, size)
-    x = _computing(input)
+    x = computing(input)
     divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)
     return (x / divisor**beta).astype(input.dtype, copy=False)
 
 
-@_silent
+@silent
 def local_response_norm_backward(
     grad_output: np.ndarray,
     input: np.ndarray,
@@ -693,115 +610,19 @@ def local_response_norm_backward(
     """Return the gradient of the input (N, C, *) of `local_response_norm`.
 
     A value acts through its own numerator, and through the divisors of all channels whose
-    window it is in: those windows, seen from the value, reach as far up as the window
-    itself reaches down. `grad_output` (N, C, *) is the gradient of the output; the other
-    arguments and the errors are those of `local_response_norm` (Krizhevsky et al., 2012).
+    window it is in: seen from the value, those reach as far up as a window reaches down.
+    `grad_output` (N, C, *) is the gradient of the output; the other arguments and the errors
+    are those of `local_response_norm` (Krizhevsky et al., 2012).
     """
     checks.local_response_norm(input, size)
     checks.grad_output(grad_output, input.shape)
-    x, grad_y = _computing(input), grad_output.astype(_computing(input).dtype, copy=False)
+    x = computing(input)
+    grad_y = grad_output.astype(x.dtype, copy=False)
     divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)
     through_divisor = grad_y * x * divisor ** (-beta - 1)
     shared = _window_mean(through_divisor, (size - 1) // 2, size // 2)
     grad_x = grad_y * divisor**-beta - 2 * alpha * beta * x * shared
     return grad_x.astype(input.dtype, copy=False)
-
-
-@_silent
-def normalize(
-    input: np.ndarray,
-    p: float = 2.0,
-    dim: int | tuple[int, ...] | None = 1,
-    eps: float = 1e-12,
-    out: np.ndarray | None = None,
-) -> np.ndarray:
-    """Divide each vector by its length: ``x / max(norm, eps)``, a clamp and not a sum.
-
-    Parameters
-    ----------
-    input
-        Any shape.
-    p
-        The norm: (sum of |x|^p)^(1/p); the largest |x| for inf, the smallest for -inf, the
-        number of non-zero values for 0.
-    dim
-        The axis along which a vector lies, or several; None for all.
-    eps
-        The smallest divisor.
-    out
-        An array to write the result to.
-
-    Returns
-    -------
-    numpy.ndarray
-        In the shape and the dtype of `input`.
-
-    Raises
-    ------
-    IndexError
-        The input has no axis `dim`.
-    RuntimeError
-        The input is not floating point; an axis given twice; a norm without an identity
-        along an empty axis.
-
-    References
-    ----------
-    `torch.nn.functional.normalize`.
-    """
-    checks.normalize(input, p, dim)
-    norm = _vector_norm(_computing(input), p, _axes(dim, input.ndim)).astype(input.dtype)
-    return np.divide(input, np.maximum(norm, input.dtype.type(eps)), out=out)
-
-
-@_silent
-def normalize_backward(
-    grad_output: np.ndarray,
-    input: np.ndarray,
-    p: float = 2.0,
-    dim: int | tuple[int, ...] | None = 1,
-    eps: float = 1e-12,
-) -> np.ndarray:
-    """Return the gradient of the input of `normalize`, in its shape.
-
-    Where the norm is below `eps` the divisor is a constant; elsewhere the gradient loses its
-    part along the vector, which cannot change: for p = 2, ``(g - y * sum(g * y)) / norm``.
-    `grad_output`, in the shape of the input, is the gradient of the output; the other
-    arguments and the errors are those of `normalize`.
-    """
-    checks.normalize(input, p, dim)
-    checks.grad_output(grad_output, input.shape)
-    x, axes = _computing(input), _axes(dim, input.ndim)
-    grad_y = grad_output.astype(x.dtype, copy=False)
-    norm = _vector_norm(x, p, axes)
-    divisor = np.maximum(norm, x.dtype.type(eps))
-    grad_norm = -(grad_y * x).sum(axis=axes, keepdims=True) / divisor**2
-    grad_norm = np.where(norm >= eps, grad_norm, 0)
-    grad_x = grad_y / divisor + grad_norm * _vector_norm_slope(x, norm, p, axes)
-    return grad_x.astype(input.dtype, copy=False)
-
-
-def _vector_norm(x: np.ndarray, p: float, axes: Axes) -> np.ndarray:
-    """Return the p-norm over `axes`, kept with size 1."""
-    if p == 2:
-        return np.sqrt(np.square(x).sum(axis=axes, keepdims=True))
-    if p == 0:
-        return (x != 0).sum(axis=axes, keepdims=True).astype(x.dtype)
-    if math.isinf(p):
-        extreme = np.max if p > 0 else np.min
-        return extreme(np.abs(x), axis=axes, keepdims=True)
-    return (np.abs(x) ** p).sum(axis=axes, keepdims=True) ** (1 / p)
-
-
-def _vector_norm_slope(x: np.ndarray, norm: np.ndarray, p: float, axes: Axes) -> np.ndarray:
-    """Return the derivative of the p-norm by each x; extremes that tie share theirs."""
-    if p == 0:
-        return np.zeros_like(x)
-    if math.isinf(p):
-        at_extreme = (np.abs(x) == norm) | np.isnan(x)
-        return np.sign(x) * at_extreme / at_extreme.sum(axis=axes, keepdims=True)
-    slope = np.sign(x) * (np.abs(x) / norm) ** (p - 1)
-    flat = (norm == 0) | ((x == 0) & (p < 1))  # torch takes the slope of the kink to be 0
-    return np.where(flat, 0, slope)
 
 
 def _window_mean(x: np.ndarray, down: int, up: int) -> np.ndarray:
@@ -816,7 +637,7 @@ def _window_mean(x: np.ndarray, down: int, up: int) -> np.ndarray:
     return windows.sum(axis=-1) / x.dtype.type(size)
 
 
-@_silent
+@silent
 def _standardize_by(mean: np.ndarray, var: np.ndarray, x: np.ndarray, eps: float) -> Standardized:
     """Standardize x (N, C, *) by statistics (C,) that do not depend on it."""
     mean, var = _along((1,), mean, x), _along((1,), var, x)
@@ -824,9 +645,9 @@ def _standardize_by(mean: np.ndarray, var: np.ndarray, x: np.ndarray, eps: float
     return Standardized((x - mean) * inv_std, mean, var, inv_std, axes=())
 
 
-@_silent
+@silent
 def _zero_where_flat(standardized: Standardized, eps: float) -> Standardized:
-    """Let 1/sqrt(0) be 0, as torch's batch and instance norm define it (eps 0, flat input)."""
+    """Let 1 / sqrt(0) be 0, as torch's instance norm does: `eps` 0 and a flat input."""
     if eps != 0:
         return standardized
     flat = standardized.var == 0
@@ -834,7 +655,7 @@ def _zero_where_flat(standardized: Standardized, eps: float) -> Standardized:
     return standardized._replace(x_hat=x_hat, inv_std=np.where(flat, 0, standardized.inv_std))
 
 
-@_silent
+@silent
 def _track(
     running_mean: np.ndarray, running_var: np.ndarray, batch: Standardized, momentum: float
 ) -> None:
@@ -845,12 +666,6 @@ def _track(
         per_instance = statistic.reshape(-1, running.size)  # batch norm (1, C), instance (N, C)
         new = per_instance.sum(axis=0) / len(per_instance)
         running[...] = (1 - momentum) * running.astype(new.dtype) + momentum * new
-
-
-def _slabs(x: np.ndarray) -> Iterator[slice]:
-    """Cut the first axis into slabs that fit in the cache, where arithmetic is faster."""
-    rows = 1 + 2**16 // max(1, x[:1].size)
-    return (slice(start, start + rows) for start in range(0, len(x), rows))
 
 
 def _mean(x: np.ndarray, axes: Axes) -> np.ndarray:
@@ -872,18 +687,13 @@ def _sum_product(a: np.ndarray, b: np.ndarray, axes: Axes) -> np.ndarray:
     return np.einsum(a, every, b, every, kept)
 
 
+def _slabs(x: np.ndarray) -> Iterator[slice]:
+    """Cut the first axis into slabs that fit in the cache, where arithmetic is faster."""
+    rows = 1 + 2**16 // max(1, x[:1].size)
+    return (slice(start, start + rows) for start in range(0, len(x), rows))
+
+
 def _along(axes: Axes, parameter: np.ndarray, x: np.ndarray) -> np.ndarray:
     """View a parameter so that it broadcasts along these axes of x, in the dtype of x."""
     shape = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
     return parameter.reshape(shape).astype(x.dtype, copy=False)
-
-
-def _axes(dim: int | tuple[int, ...] | None, ndim: int) -> Axes:
-    """Return the axes that torch means by `dim`, where None and () are all of them."""
-    dims = (dim,) if isinstance(dim, int) else tuple(dim or range(ndim))
-    return tuple(d % ndim for d in dims) if ndim else ()
-
-
-def _computing(x: np.ndarray) -> np.ndarray:
-    """Return x in the dtype that is computed in: float32 for float16, else its own."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x

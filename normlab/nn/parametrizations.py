@@ -11,6 +11,7 @@ import numpy as np
 from normlab.nn import checks
 from normlab.nn import functional as F  # noqa: N812 - its name everywhere in PyTorch
 from normlab.nn.module import Module
+from normlab.nn.precision import silent
 
 
 class WeightNormGradients(NamedTuple):
@@ -45,13 +46,13 @@ def norm_except_dim(weight_v: np.ndarray, dim: int | None = 0) -> np.ndarray:
     `torch.norm_except_dim`.
     """
     if dim is None or dim == -1:  # torch takes -1 for the whole, not for the last axis
-        return np.sqrt(np.square(weight_v).sum())
+        return np.asarray(np.sqrt(np.square(weight_v).sum()))
     checks.dimension(dim, weight_v.ndim)
     others = tuple(axis for axis in range(weight_v.ndim) if axis != dim % weight_v.ndim)
     return np.sqrt(np.square(weight_v).sum(axis=others, keepdims=True))
 
 
-@np.errstate(invalid="ignore", divide="ignore")
+@silent
 def weight_norm(weight_g: np.ndarray, weight_v: np.ndarray, dim: int | None = 0) -> np.ndarray:
     """Compose a weight from its magnitude and its direction: ``g * v / norm(v)``.
 
@@ -82,7 +83,7 @@ def weight_norm(weight_g: np.ndarray, weight_v: np.ndarray, dim: int | None = 0)
     return weight_v * (weight_g / norm_except_dim(weight_v, dim))
 
 
-@np.errstate(invalid="ignore", divide="ignore")
+@silent
 def weight_norm_backward(
     grad_weight: np.ndarray, weight_g: np.ndarray, weight_v: np.ndarray, dim: int | None = 0
 ) -> WeightNormGradients:
@@ -139,7 +140,7 @@ def power_iteration(
     return u, v
 
 
-@np.errstate(invalid="ignore", divide="ignore")
+@silent
 def spectral_norm(weight: np.ndarray, u: np.ndarray, v: np.ndarray, dim: int = 0) -> np.ndarray:
     """Divide a weight by an estimate of its largest singular value: ``W / (uᵀ W v)``.
 
@@ -169,7 +170,7 @@ def spectral_norm(weight: np.ndarray, u: np.ndarray, v: np.ndarray, dim: int = 0
     return weight / (u @ as_matrix(weight, dim) @ v)
 
 
-@np.errstate(invalid="ignore", divide="ignore")
+@silent
 def spectral_norm_backward(
     grad_output: np.ndarray, weight: np.ndarray, u: np.ndarray, v: np.ndarray, dim: int = 0
 ) -> np.ndarray:

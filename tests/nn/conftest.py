@@ -1,18 +1,12 @@
-"""Let the tests of this folder import `torch_oracle`; a fixed pace for hypothesis and torch."""
+"""Let the tests of this folder import `torch_oracle`, with torch on one thread."""
 
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-settings.register_profile(
-    "twins", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("twins")
 
 
 @pytest.fixture(autouse=True, scope="module")

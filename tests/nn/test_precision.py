@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from torch_oracle import rng, tensor
+from torch_oracle import examples, rng, tensor
 
 from normlab import nn
 
@@ -97,7 +97,7 @@ def test_float16(layer, args, shape, offset):
     st.sampled_from([0.0, 1.0, 30.0, 1000.0]),
     st.sampled_from(["float32", "float16"]),
 )
-@settings(max_examples=150)
+@examples(150)
 def test_any_shape(layer_and_args, batch, spatial, offset, dtype):
     layer, args = layer_and_args
     shape = (batch, *args[-1:], *(spatial if layer[-2:] == "2d" else spatial[:1]))

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from torch_oracle import (
     Case,
     array_difference,
     difference,
+    examples,
     layer_case,
     normalize_case,
     outcome,
@@ -93,31 +94,31 @@ def response_norms(draw: st.DrawFn) -> Case:
 
 
 @given(batch_norms())
-@settings(max_examples=200)
+@examples(200)
 def test_batch_norm(case):
     assert difference(case, nn) is None
 
 
 @given(instance_norms())
-@settings(max_examples=200)
+@examples(200)
 def test_instance_norm(case):
     assert difference(case, nn) is None
 
 
 @given(group_norms())
-@settings(max_examples=150)
+@examples(150)
 def test_group_norm(case):
     assert difference(case, nn) is None
 
 
 @given(layer_norms())
-@settings(max_examples=200)
+@examples(200)
 def test_layer_norm_and_rms_norm(case):
     assert difference(case, nn) is None
 
 
 @given(response_norms())
-@settings(max_examples=100)
+@examples(100)
 def test_local_response_norm(case):
     assert difference(case, nn) is None
 
@@ -129,7 +130,7 @@ def test_local_response_norm(case):
     LAYOUT,
     st.data(),
 )
-@settings(max_examples=150)
+@examples(150)
 def test_normalize(shape, p, eps, kind, data):
     axis = st.integers(-len(shape), len(shape) - 1)
     several = st.lists(
@@ -142,7 +143,7 @@ def test_normalize(shape, p, eps, kind, data):
 
 
 @given(st.lists(SIZE, min_size=1, max_size=4).map(tuple), st.data())
-@settings(max_examples=50)
+@examples(50)
 def test_weight_norm(shape, data):
     dim = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1))
     assert difference(weight_norm_case(shape, dim)._replace(floor=1.0), nn) is None
@@ -153,7 +154,7 @@ def test_weight_norm(shape, data):
     st.lists(SIZE, min_size=1, max_size=3),
     st.booleans(),
 )
-@settings(max_examples=60)
+@examples(60)
 def test_synchronized_batch_norm(sizes, trailing, affine):
     case = sync_case(tuple(sizes), tuple(trailing), affine=affine)
     assert difference(case._replace(floor=1.0), nn) is None
@@ -208,7 +209,7 @@ def channel_axis(layer: str, shape: tuple[int, ...]) -> int:
 
 
 @given(any_calls())
-@settings(max_examples=500)
+@examples(500)
 @example(("GroupNorm", (2, 4), {}, (3, 4), ("float32", "float32"), True))
 def test_any_call_ends_as_in_torch(given):
     layer, args, _, shape, dtypes, _ = given
@@ -240,7 +241,7 @@ def test_any_call_ends_as_in_torch(given):
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=100)
+@examples(100)
 def test_load_state_dict(layer, affine, tracking, bias, dropped, extra, plain, strict):
     """Load states that fit, that lack keys, that have one too many, with and without a version."""
 

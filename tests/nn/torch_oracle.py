@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from hypothesis import HealthCheck, settings
 
 Outcome = dict[str, Any]
 
@@ -90,6 +91,12 @@ def _cached(case: Case) -> Outcome:
     if case.name not in _outcomes:
         _outcomes[case.name] = outcome(case.theirs)
     return _outcomes[case.name]
+
+
+def examples(count: int) -> settings:
+    """Let hypothesis try this many examples, the same ones every time, however slow the machine."""
+    slow = [HealthCheck.too_slow]
+    return settings(max_examples=count, deadline=None, derandomize=True, suppress_health_check=slow)
 
 
 # --- data -------------------------------------------------------------------------------------
