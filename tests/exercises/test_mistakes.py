@@ -92,6 +92,7 @@ TWICE = Exercise(
             "squaring": {"power": 2},
             "zeroing": {"factor": 0},
             "negating": {"sign": -1},
+            "minus halving": {"factor": -0.5},
             "forgetting": {"factor": 1},
         }.items()
     ),
@@ -129,9 +130,9 @@ def test_a_mistake_that_hides_others_says_so(answer_with, examine):
 
 
 def test_a_single_mistake_is_preferred_to_a_pair(answer_with, examine):
-    """Negating twice a half would also be a pair; one that is simpler is named."""
-    _, diagnosis, _ = examine(TWICE, answer_with(TWICE, of("negating")))
-    assert diagnosis.explanations == (of("negating"),)
+    """Halving and negating would give the same; the simpler explanation is named."""
+    _, diagnosis, _ = examine(TWICE, answer_with(TWICE, of("minus halving")))
+    assert diagnosis.explanations == (of("minus halving"),)
 
 
 def test_where_nothing_explains_all_an_aspect_may_be_explained(examine):

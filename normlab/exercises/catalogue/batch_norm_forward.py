@@ -42,7 +42,7 @@ class View:
     unfold, fold
         Lay `x` out before; bring the result ``fold(y, x)`` back after.
     keepdims
-        Keep the averaged axes with size 1.
+        Let mean and variance keep the averaged axes with size 1, so that they line up with `x`.
     """
 
     axes: tuple[int, ...]
@@ -53,7 +53,11 @@ class View:
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """Average over the axes."""
-        return values.mean(self.axes, keepdims=self.keepdims)
+        return values.mean(self.axes, keepdims=True)
+
+    def line_up(self, statistic: np.ndarray) -> np.ndarray:
+        """Shape a mean or variance as it meets `x`."""
+        return statistic if self.keepdims else statistic.squeeze(self.axes)
 
     def count(self, x: np.ndarray) -> int:
         """How many values share one mean."""
@@ -204,6 +208,7 @@ def batch_norm_recipe(
     n = view.count(z)
     mean = view.mean(z)
     var = variance(z, mean, view) * np.float64(n) / (n - less)
+    mean, var = view.line_up(mean), view.line_up(var)
     x_hat = (z - mean if centred else z) / divisor(var, eps)
     y = affine(x_hat, line_up(view, weight, x_hat), line_up(view, bias, x_hat))
     return {"y": view.fold(y, x)}
