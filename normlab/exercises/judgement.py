@@ -181,11 +181,15 @@ def _did_some_work(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> bool:
 
     A function that does nothing leaves its input alone; there are no points for that.
     """
-    return any(
-        _is_work(value, case)
-        for case, outcome in zip(cases, outcomes, strict=True)
-        for value in (outcome.returned or {}).values()
-    )
+    single: dict[str, set[float]] = {}
+    for case, outcome in zip(cases, outcomes, strict=True):
+        for name, value in (outcome.returned or {}).items():
+            if _is_work(value, case):
+                return True
+            if value.size == 1 and np.isfinite(value).all():
+                single.setdefault(name, set()).add(float(value.item()))
+    # One number for each case, where an array was asked for: computed, if it varies.
+    return any(len(numbers) > 1 for numbers in single.values())
 
 
 def _is_work(value: np.ndarray, case: Case) -> bool:
