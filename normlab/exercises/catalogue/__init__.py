@@ -7,6 +7,8 @@ from importlib import import_module
 from normlab.exercises.exercise import Exercise
 
 _MODULES = (
+    "normalize_data",
+    "unit_vectors",
     "batch_norm_forward",
     "running_statistics",
     "batch_norm_eval",
@@ -18,6 +20,7 @@ _MODULES = (
     "group_norm",
     "group_norm_backward",
     "group_norm_ends",
+    "choose_and_debug",
 )
 
 
