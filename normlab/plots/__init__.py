@@ -14,6 +14,8 @@
     Scattered values, and lines that follow them.
 ``graph``
     A computation: values in boxes, operations on arrows.
+``descent``
+    Level lines of a loss of two weights, and the path of gradient descent.
 
 One style, readable at the width of a notebook, without colour and without eyes: beside colour
 there is always a second cue (a hatch, a marker, a dash, a label on the line), and each picture
@@ -22,9 +24,20 @@ carries a sentence that says what it shows.
 
 from normlab.plots.block import averaged_cells, block
 from normlab.plots.curves import curves, following
+from normlab.plots.descent import descent
 from normlab.plots.distributions import dots
 from normlab.plots.graph import graph
 from normlab.plots.images import images
 from normlab.plots.picture import Picture
 
-__all__ = ["Picture", "averaged_cells", "block", "curves", "dots", "following", "graph", "images"]
+__all__ = [
+    "Picture",
+    "averaged_cells",
+    "block",
+    "curves",
+    "descent",
+    "dots",
+    "following",
+    "graph",
+    "images",
+]

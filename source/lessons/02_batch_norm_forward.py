@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Normalize a batch, one feature at a time
 #
-# *Lesson 2 · 45 minutes · gentle · the forward pass of BatchNorm*
+# *Lesson 2 · 50 minutes · gentle · the forward pass of BatchNorm*
 #
 # When you have finished you can
 #
@@ -55,17 +55,17 @@ people
 nn.BatchNorm1d(3)(people).detach()
 
 # %% [markdown]
-# Only ones, up to sign. Perhaps that is this batch. Make the second person a giant and a
-# millionaire:
+# Ones, up to sign (and a 0.9998 that we will come back to). Perhaps that is this batch. Make the second
+# person a giant and a millionaire:
 
 # %%
-giant = torch.tensor([[1.6, 58.0, 31_000.0], [19.0, 910.0, 24_000_000.0]])
+giant = torch.tensor([[1.6, 58.0, 31_000.0], [19.0, 910.0, 24_000_000.0]])  # (N=2, C=3)
 nn.BatchNorm1d(3)(giant).detach()
 
 # %% [markdown]
-# The giant's income is a thousand times what the second person's was, and the layer answers with
-# the same number: 1. In a batch of two, BatchNorm keeps of each feature *who had more*, and nothing
-# else. By the end of this lesson you will see why it cannot be otherwise, and what a larger batch
+# The giant is ten times as tall and ten times as heavy as the second person was, and the layer answers
+# with the same 1. The income has a new sign, since now the second person has more, and again nothing but
+# a 1. In a batch of two, BatchNorm keeps of each feature *who had more*. By the end of this lesson you will see why it cannot be otherwise, and what a larger batch
 # keeps.
 
 # %% [markdown]
@@ -87,7 +87,7 @@ mean = x.mean(axis=0)  # (C,)
 mean
 
 # %% [markdown]
-# **Step 2: what each sample has above or below its feature's mean.** NumPy lines `(4, 3)` up with
+# **Step 2: each sample's distance from its feature's mean, with its sign.** NumPy lines `(4, 3)` up with
 # `(3,)` from the right, so each column gets its own mean subtracted.
 
 # %%
@@ -119,8 +119,8 @@ x_hat.mean(axis=0), x_hat.var(axis=0)
 
 # %% [markdown]
 # Back to the question. With *two* samples the mean lies exactly half-way, so the deviations are
-# $-d$ and $+d$, the standard deviation is $d$, and the quotients are $-1$ and $+1$, whatever $d$
-# was. That is all a batch of two can say.
+# $-d$ and $+d$, the standard deviation is $d$, and the quotients are $-1$ and $+1$, whatever $d$ was,
+# unless it was 0. That is all a batch of two can say.
 
 # %% [markdown]
 # ## In a formula
@@ -156,9 +156,9 @@ np.allclose(normalize(x), theirs, rtol=0, atol=1e-14)
 # %% [markdown]
 # ## A feature that hardly varies
 #
-# Suppose one pixel is nearly always black. Here are features with smaller and smaller standard
-# deviations. Without `eps` each would come out with standard deviation 1. **At which of them does
-# `eps=1e-5` begin to show?** (A hint: it is added to the *variance*.)
+# Here are features with smaller and smaller standard deviations. Without `eps` each would come out with
+# standard deviation 1. **At which of them has `eps=1e-5` taken away more than half?** (A hint: it is
+# added to the *variance*.)
 
 # %%
 spread = np.array([1, 0.1, 0.01, 0.001, 0.0001, 0])  # (C=6,)
@@ -167,10 +167,16 @@ normalize(faint).std(axis=0)
 
 # %% [markdown]
 # A standard deviation of 0.01 is a variance of 0.0001, ten times `eps`: it loses a few percent. At
-# 0.001 the variance is a tenth of `eps`, and most of the signal is gone. That is what `eps` is
-# for: a feature that barely moves is not blown up to full size, since what little it does is
-# likely to be noise. And the last column, which does not vary at all, gives 0 and not "zero
-# divided by zero":
+# 0.001 the variance is a tenth of `eps`, and most of the signal is gone. That is also where the 0.9998
+# of the first cell came from: the heights 1.6 and 1.9 deviate by 0.15.
+
+# %%
+print(f"{0.15 / np.sqrt(0.15**2 + 1e-5):.4f}")
+
+# %% [markdown]
+# PyTorch's documentation gives the purpose of `eps` as numerical stability. The last column, which does
+# not vary at all, shows what that means. It gave 0. Without `eps` it would be zero divided by zero
+# (torch refuses `eps=0` in training; NumPy lets us look):
 
 # %%
 with np.errstate(invalid="ignore"):
@@ -196,15 +202,15 @@ def batch_norm(x, weight, bias, eps=1e-5):
 
 
 # %%
-weight = np.array([3.0, 1.0, 0.5])  # (C,)
-bias = np.array([2.0, 0.0, -1.0])  # (C,)
+weight = np.array([3.0, -1.5, 0.5])  # (C,)
+bias = np.array([2.0, 0.5, -1.0])  # (C,)
 y = batch_norm(x, weight, bias)
 y.mean(axis=0), y.std(axis=0)
 
 # %% [markdown]
-# The output's mean *is* the bias, and its standard deviation *is* the weight (up to `eps`). One of
-# the two articles that this course grew from calls $\gamma$ "the momentum factor". The cell above
-# says otherwise: it is a scale. There *is* a number called `momentum` in BatchNorm, but it is a
+# The output's mean *is* the bias, and its standard deviation *is* the weight, but for its sign and a
+# little `eps`. One of the two articles that this course grew from (*PyTorch Normalize*, 2023) calls
+# $\gamma$ "the momentum factor". The cell above shows a scale. There *is* a number called `momentum` in BatchNorm, but it is a
 # setting, not something learned: it says how quickly the layer's long-term averages follow the
 # batches.
 
@@ -240,38 +246,38 @@ plots.block({"BatchNorm": plots.averaged_cells((4, 6, 5), axes=(0, 2))})
 # Every sample and every position of one channel share one mean and one variance. The channels do
 # not share anything. With vectors, L is 1, and the slice is the column that you know.
 #
-# In code only the axes change. We keep the averaged axes with length 1 (`keepdims`), so that mean
-# and variance line up with `x` again. `weight` and `bias` have to be told where they belong: a bare
-# `(C,)` would line up with the *last* axis, which is W.
+# **A batch of shape (64, 3, 32, 32): how many numbers is each mean made of, and how many means are
+# there?** The answer is two cells below.
+#
+# In code only the axes change. We keep the averaged axes with length 1 (`keepdims`), so that mean and
+# variance line up with `x` again. `weight` and `bias` have to be told where they belong: a bare `(C,)`
+# would line up with the *last* axis, which is W.
 
 
 # %%
-def batch_norm_any(x, weight, bias, eps=1e-5):
-    axes = (0, *range(2, x.ndim))  # all but the channels
-    mean = x.mean(axes, keepdims=True)  # (1, C, 1, 1)
-    var = x.var(axes, keepdims=True)  # (1, C, 1, 1)
+def batch_norm_images(x, weight, bias, eps=1e-5):
+    mean = x.mean((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
+    var = x.var((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
     x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
-    per_channel = (1, -1, *(1 for _ in axes[1:]))  # (1, C, 1, 1)
-    return weight.reshape(per_channel) * x_hat + bias.reshape(per_channel)
+    return weight.reshape(1, -1, 1, 1) * x_hat + bias.reshape(1, -1, 1, 1)
 
 
 # %%
 images = np.random.default_rng(0).normal(5, 2, size=(4, 3, 2, 5))  # (N, C, H, W)
-out = batch_norm_any(images, weight, bias)
+out = batch_norm_images(images, weight, bias)  # (N, C, H, W)
 out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))
 
 # %% [markdown]
-# Again the bias and the weight, now for each channel of an image. How many numbers was each mean
-# made of?
+# Again the bias and the size of the weight, now for each channel. And the question:
 
 # %%
-images.size // images.shape[1]  # N * H * W
+N, C, H, W = 64, 3, 32, 32
+print(f"{C} means, each of {N * H * W:,} numbers")
 
 # %% [markdown]
 # ## Is it really what torch does?
 #
-# "Looks right" has fooled many. The package `normlab` holds a NumPy twin of every norm in
-# `torch.nn`, written in the way that you have seen. `parity.pair` makes a twin and a torch layer
+# The package `normlab` holds NumPy twins of the norms in `torch.nn`, forward and backward. `parity.pair` makes a twin and a torch layer
 # with the same weights, biases and running statistics, none of them 0 or 1; `parity.compare` runs
 # both, forward and backward, and compares everything that comes out.
 
@@ -280,41 +286,49 @@ twin, layer = parity.pair("BatchNorm2d", 3)
 parity.compare(twin, layer, images)
 
 # %% [markdown]
-# Differences of about $10^{-16}$ are the rounding of float64: the two add the same numbers in
-# another order. The gradients are lesson 4's, and the buffers (`running_mean` and its kin) lesson
+# Relative differences of about $10^{-16}$ are the rounding of float64: the two add the same numbers in
+# another order. (`equal` stands for at most $10^{-12}$.) The gradients are lesson 4's, and the buffers (`running_mean` and its kin) lesson
 # 3's; they are in the table so that nothing is left unwatched.
 #
 # Your function is not in that table. Put it beside torch yourself, with the same weights:
 
 # %%
-mine = batch_norm_any(images, twin.weight, twin.bias)
+mine = batch_norm_images(images, twin.weight, twin.bias)
 theirs = layer(torch.from_numpy(images)).detach().numpy()
 np.allclose(mine, theirs, rtol=0, atol=1e-13)
 
 # %% [markdown]
-# One friendly input proves little. Here are less friendly ones: a mean far from zero, a large
-# `eps`, a batch of one in both modes, sequences `(N, C, L)` and volumes `(N, C, D, H, W)`.
+# One friendly input proves little. Here are less friendly ones: a mean far from zero, a large `eps`, a
+# batch of one in both modes.
 
 # %%
 rng = np.random.default_rng(1)
-small, volume = rng.normal(size=(4, 3)), rng.normal(size=(2, 3, 2, 4, 5))
+small = rng.normal(size=(4, 3))  # (N, C)
 frozen = tuple(half.eval() for half in parity.pair("BatchNorm1d", 3))
-parity.compare_cases(
-    {
-        "mean 100": (*parity.pair("BatchNorm1d", 3), small + 100),
-        "eps=0.5": (*parity.pair("BatchNorm1d", 3, eps=0.5), small),
-        "batch of one, training": (*parity.pair("BatchNorm1d", 3), small[:1]),
-        "batch of one, evaluation": (*frozen, small[:1]),
-        "(N, C, L)": (*parity.pair("BatchNorm1d", 3), rng.normal(size=(4, 3, 7))),
-        "(N, C, D, H, W)": (*parity.pair("BatchNorm3d", 3), volume),
-        "no weight and bias": (*parity.pair("BatchNorm1d", 3, affine=False), small),
-    }
-)
+cases = {
+    "mean 100": (*parity.pair("BatchNorm1d", 3), small + 100),
+    "eps=0.5": (*parity.pair("BatchNorm1d", 3, eps=0.5), small),
+    "no weight and bias": (*parity.pair("BatchNorm1d", 3, affine=False), small),
+    "one sample, training": (*parity.pair("BatchNorm1d", 3), small[:1]),
+    "one sample, evaluation": (*frozen, small[:1]),
+}
 
 # %% [markdown]
-# The third line is worth a thought. A batch of one sample has no spread, so in training mode torch
-# refuses it, and the twin refuses it in the same words. In evaluation mode the layer uses
-# statistics that it has saved, and one sample is fine. Why there are two modes is lesson 3.
+# And other shapes: one image, sequences `(N, C, L)`, volumes `(N, C, D, H, W)`.
+
+# %%
+cases |= {
+    "one image, training": (*parity.pair("BatchNorm2d", 3), rng.normal(size=(1, 3, 4, 5))),
+    "sequences": (*parity.pair("BatchNorm1d", 3), rng.normal(size=(4, 3, 7))),
+    "volumes": (*parity.pair("BatchNorm3d", 3), rng.normal(size=(2, 3, 2, 4, 5))),
+}
+parity.compare_cases(cases)
+
+# %% [markdown]
+# The line with an error is worth a thought. Of one sample, each feature has one value and no spread, so
+# in training mode torch refuses it, and the twin refuses it in the same words. (One *image* is accepted:
+# its pixels are many values.) In evaluation mode the layer uses statistics that it has saved, and one
+# sample is fine. Why there are two modes is [lesson 3](03_batch_norm_train_and_eval.ipynb).
 
 # %% [markdown]
 # ## See it on real digits
@@ -338,16 +352,32 @@ plots.dots(
     ["varies least", "varies most", "furthest from 0"],
     xlabel="value",
     alt="""Two panels with the values of three units for 64 digits, one dot a digit, and a bar for
-    mean and standard deviation. Before: the bars have different lengths and lie at different
-    places, one of them far from zero. After: all three bars are centred on zero and equally long;
-    within each unit the dots keep their order.""",
+    mean and standard deviation. Before: two bars are centred near 0.2, one more than twice as long
+    as the other; the third lies left of zero, near minus 0.4. After, on another scale: all three
+    bars reach from minus 1 to 1; within each unit the dots keep their order.""",
 )
 
 # %% [markdown]
 # The black bars show mean and standard deviation. Before, the units sit in different places and
-# have different widths. After, they are centred and equally wide. *Within* a unit the order of the
-# dots is what it was: only origin and scale have changed. And 64 dots keep their shape, where two
-# could keep nothing but their order.
+# have different widths. After (mind the other scale), they are centred and equally wide. *Within* a unit
+# the dots keep their order and their pattern; only origin and scale have changed:
+
+# %%
+bool((before.argsort(axis=0) == after.argsort(axis=0)).all())
+
+# %% [markdown]
+# Two samples could keep nothing but their order. Sixty-four keep their whole pattern.
+#
+# ## One sample, two batches
+#
+# There is a price. The first sample of our four, `[1, 10, 0]`, beside the second, and beside the third:
+
+# %%
+print(normalize(x[[0, 1]])[0].round(2), normalize(x[[0, 2]])[0].round(2))
+
+# %% [markdown]
+# The same sample, two answers: what comes out depends on the company. That is the most important thing
+# to know about BatchNorm, and lesson 3 is about its consequences.
 
 # %% [markdown]
 # ## Break it on purpose
@@ -360,13 +390,13 @@ plots.dots(
 
 # %%
 for n in (2, 8, 64):
-    sample = torch.from_numpy(rng.normal(size=(n, 1)))
-    ratio = sample.var() / sample.var(unbiased=False)
-    print(f"N = {n:2}: std too large by {100 * (ratio.sqrt().item() - 1):.1f} %")
+    sample = torch.arange(float(n))  # (N,), any numbers will do
+    ratio = sample.var() / sample.var(correction=0)
+    print(f"N = {n:2}: std too large by {ratio.sqrt() - 1:.1%}")
 
 # %% [markdown]
-# **2. `eps` outside the root.** $\sqrt{\sigma^2} + \varepsilon$ in place of
-# $\sqrt{\sigma^2 + \varepsilon}$. On ordinary features you see nothing. On faint ones it is another
+# **2. `eps` outside the root.** PyTorch's documentation calls `eps` "a value added to the denominator",
+# and people write $\sqrt{\sigma^2} + \varepsilon$ for $\sqrt{\sigma^2 + \varepsilon}$. On ordinary features you see nothing. On faint ones it is another
 # function:
 
 # %%
@@ -374,8 +404,8 @@ outside = (faint - faint.mean(0)) / (faint.std(0) + 1e-5)
 np.stack([spread, normalize(faint).std(0), outside.std(0)])  # std before, right, wrong
 
 # %% [markdown]
-# With `eps` in the wrong place the faint feature of standard deviation 0.001 comes out at nearly
-# full size: the noise is amplified after all.
+# With `eps` in the wrong place the faint feature of standard deviation 0.001 comes out at nearly full
+# size after all.
 #
 # **3. The wrong axes.** For images, averaging over the batch alone gives every *pixel* its own
 # mean; averaging over the map alone gives every *sample* its own. Ask for the shape of the mean, and
@@ -389,8 +419,8 @@ for axes in [(0, 2, 3), (0,), (2, 3)]:
 # One number for each of the 3 channels is BatchNorm. (The last line, one for each sample and
 # channel, is InstanceNorm: a good layer, and another one.)
 #
-# **4. Weights along the wrong axis.** Multiply a bare `(C,)` onto `(N, C, H, W)`, and NumPy lines it
-# up with W. That raises an error, unless there are as many channels as columns. Then it is silent:
+# **4. Weight and bias along the wrong axis.** NumPy lines a bare `(C,)` up with W. That raises an error,
+# unless there are as many columns as channels (or one column: then the *shape* of the result is wrong):
 
 # %%
 square = np.zeros((2, 3, 4, 3))  # C = 3 and W = 3
@@ -398,7 +428,30 @@ square = np.zeros((2, 3, 4, 3))  # C = 3 and W = 3
 
 # %% [markdown]
 # Left: vertical stripes, one bias for each *column* of the image. Right: channel 0 gets its own
-# bias, 2, everywhere. So never test with two sizes that agree.
+# bias, 2, everywhere. So test with sizes that all differ.
+#
+# **Would a test have noticed?** Each mistake on the images above, beside torch with the same weights:
+
+# %%
+full = {"axis": (0, 2, 3), "keepdims": True}
+mean, var = images.mean(**full), images.var(**full)  # (1, C, 1, 1)
+n = images.size / images.shape[1]  # values in each mean
+w, b = (p.reshape(1, -1, 1, 1) for p in (twin.weight, twin.bias))
+variants = {
+    "right": (images - mean) / np.sqrt(var + 1e-5),
+    "divide by n - 1": (images - mean) / np.sqrt(var * n / (n - 1) + 1e-5),
+    "eps outside": (images - mean) / (np.sqrt(var) + 1e-5),
+    "over the batch alone": (images - images.mean(0)) / np.sqrt(images.var(0) + 1e-5),
+}
+
+# %%
+for name, x_hat in variants.items():
+    difference = np.abs(w * x_hat + b - theirs).max()
+    print(f"{name:21} strict test: {difference < 1e-12!s:6} loose test: {difference < 1e-3}")
+
+# %% [markdown]
+# Strict means a difference below $10^{-12}$ in float64, loose one below a thousandth. The loose test
+# lets `eps` in the wrong place pass.
 
 # %% [markdown]
 # ## One thing for free: the bias before it
@@ -411,10 +464,10 @@ shifted = x + np.array([100.0, -7.0, 0.3])
 np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 
 # %% [markdown]
-# Nothing is left of it: the constant moves the mean by as much, and the mean is subtracted. So
-# in front of BatchNorm a linear or convolutional layer can do without its bias (`bias=False`); the
-# `bias` *after* normalizing does the work. The article's network keeps both, and nothing breaks: it
-# carries 384 numbers that cannot change its output.
+# Nothing is left of it: the constant moves the mean by as much, and the mean is subtracted. So in front
+# of BatchNorm a linear or convolutional layer can do without its bias (`bias=False`); the `bias` *after*
+# normalizing does the work. The article's network keeps both, and nothing breaks: it carries 256 + 128
+# numbers that cannot change its output in training mode, and so learn nothing.
 
 # %% [markdown]
 # ## Your turn
@@ -434,10 +487,12 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 #   of the block.
 # - Forward: subtract the channel's mean, divide by $\sqrt{\text{variance} + \varepsilon}$ with the
 #   variance that divides by N, multiply by `weight`, add `bias`. For images only the axes change.
-# - `eps` matters where a feature hardly varies; `weight` and `bias` become the output's standard
-#   deviation and mean.
-# - Wrong variance: small batches suffer. `eps` outside: faint features explode. Wrong axes: look at
-#   the shape of the mean. Wrong alignment: stripes.
+# - `eps` shows on a feature that hardly varies; the size of `weight` and `bias` show as the output's
+#   standard deviation and mean.
+# - From outside: with the wrong variance, small batches are off most; with `eps` outside the root, faint
+#   features come out at nearly full size; with the wrong axes, the mean has the wrong shape; with weights
+#   along the wrong axis, stripes.
+# - What comes out for a sample depends on the batch it is in.
 #
 # ## Go further
 #
