@@ -142,7 +142,7 @@ def report_on(
     return Report(
         exercise.name,
         lines,
-        notes=(*_about_nodes(exercise, results), *_notes(outcomes, results)),
+        notes=(*_about_nodes(exercise, results), *_notes(exercise, outcomes, results)),
         next_step=_next_step(exercise, results, diagnosis, then),
         mistakes=tuple(m.key for together in diagnosis.explanations for m in together),
     )
@@ -395,7 +395,9 @@ def _first_wrong_node(
 # ---- besides
 
 
-def _notes(outcomes: Sequence[Outcome], results: Sequence[AspectResult]) -> tuple[Remark, ...]:
+def _notes(
+    exercise: Exercise, outcomes: Sequence[Outcome], results: Sequence[AspectResult]
+) -> tuple[Remark, ...]:
     notes = []
     characters = sum(outcome.printed_characters for outcome in outcomes)
     if characters:
@@ -407,7 +409,8 @@ def _notes(outcomes: Sequence[Outcome], results: Sequence[AspectResult]) -> tupl
     all_right = all(result.passed for result in results)
     warned = sorted({warning for outcome in outcomes for warning in outcome.warned})
     if warned and not all_right:
-        notes.append(Remark(f"{'; '.join(warned[:3])}.", "NumPy warned"))
+        library = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
+        notes.append(Remark(f"{'; '.join(warned[:3])}.", f"{library} warned"))
     if all_right and any(verdict.single for result in results for verdict in result.verdicts):
         notes.append(
             Remark(
