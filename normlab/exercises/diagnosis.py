@@ -105,12 +105,7 @@ class _Suspects:
         return returned is not None and same(returned, self.right[case.name], case.tolerance)
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
-        """Return what a function with these mistakes returns, or None where it raises.
-
-        With no mistakes, it is what the reference returns.
-        """
-        if not mistakes:
-            return self.right[case.name]
+        """Return what a function with these mistakes returns, or None where it raises."""
         key = (case.name, *(mistake.key for mistake in mistakes))
         if key not in self.computed:
             try:
@@ -124,8 +119,8 @@ class _Suspects:
 
         It must show somewhere: a value that came back, and that is not the right one.
         """
-        exact = tuple(mistake for mistake in mistakes if not mistake.rounding)
-        shows, noise = False, []
+        rounds = any(mistake.rounding for mistake in mistakes)
+        shows = False
         for case in cases:
             outcome, right = self.outcomes[case.name], self.right[case.name]
             if outcome.trouble not in ("", "raised"):
@@ -136,13 +131,11 @@ class _Suspects:
             if wrong is None:
                 continue
             allowed = max(tolerance, case.tolerance)
-            if case.rounding and exact != mistakes:
-                # What comes out here is noise: the one thing known is what it is not.
-                noise.append(not same(outcome.returned, self.returns(exact, case), allowed))
-            elif not same(outcome.returned, wrong, allowed):
+            noise = rounds and case.rounding  # nobody else's noise is the same
+            if not (noise or same(outcome.returned, wrong, allowed)):
                 return False
             shows = shows or not same(wrong, right, allowed)
-        return shows and (any(noise) or not noise)
+        return shows
 
     def hidden_by(self, named: Together) -> tuple[Mistake, ...]:
         """Find the mistakes that would change nothing beside the named ones."""

@@ -137,7 +137,7 @@ def test_names_that_are_none():
     assert "not a NoneType" in said(check(None, None))
     assert "not a list" in said(check([], right))
     assert check("x" * 10_000, right).points == 0
-    assert len(str(check("x" * 10_000, right))) < 500
+    assert len(str(check("x" * 10_000, right))) < len(str(check("x", right))) + 100
 
 
 # ---- what comes back
@@ -336,7 +336,7 @@ def test_an_error_in_some_cases_only():
 
     report = check(NAME, answer)
     assert report.points == 9
-    assert "On (50, 4) in float32, far from zero: It raised KeyError: 'float32'" in said(report)
+    assert "On (50, 50) in float32, far from zero: It raised KeyError: 'float32'" in said(report)
 
 
 def test_bottomless_recursion():

@@ -444,29 +444,29 @@ def _faint(rng: np.random.Generator, shape: tuple[int, ...]) -> Case:
     return Case(name, ("eps",), _plain(x, eps))
 
 
-def _far_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> list[Case]:
-    """Draw float32 numbers about 40,000 with a spread of about 3.
+def _far_from_zero(rng: np.random.Generator, size: int) -> list[Case]:
+    """Draw float32 numbers about 40,000 with a spread of about 3, as many samples as channels.
 
     float32 has 7 digits: 40,000 is exact to 0.004, and its square only to 128. The tolerance is
     what the rounding of a mean of so many float32 numbers may cost. No aspect asks for the case
     with weight and bias; it tells a slip there from a slip in the variance.
     """
-    x = (40_000 + 3 * rng.normal(size=shape)).astype(np.float32)
-    plain = {
-        "x": x,
-        "weight": np.ones(shape[1], np.float32),
-        "bias": np.zeros(shape[1], np.float32),
-    }
-    affine = {
-        "x": x,
-        "weight": scales(rng, shape[1]).astype(np.float32),
-        "bias": shifts(rng, shape[1]).astype(np.float32),
-    }
-    name = f"{shape_name(shape)} in float32, far from zero"
-    settings = {"tolerance": 2e-2, "rounding": True}
+    x = (40_000 + 3 * rng.normal(size=(size, size))).astype(np.float32)
+    weight, bias = (np.resize(draw(rng, 20), size) for draw in (scales, shifts))
+    ones, zeros = np.ones(size), np.zeros(size)
+    name = f"{shape_name(x.shape)} in float32, far from zero"
     return [
-        Case(name, ("far",), {**plain, "eps": 1e-5}, **settings),
-        Case(f"{name}, weight and bias", (), {**affine, "eps": 1e-5}, **settings),
+        Case(
+            case,
+            aspects,
+            {"x": x, "weight": w.astype(np.float32), "bias": b.astype(np.float32), "eps": 1e-5},
+            tolerance=2e-2,
+            rounding=True,
+        )
+        for case, aspects, w, b in (
+            (name, ("far",), ones, zeros),
+            (f"{name}, weight and bias", (), weight, bias),
+        )
     ]
 
 
@@ -477,7 +477,7 @@ def draw_vectors(rng: np.random.Generator) -> list[Case]:
         *_three_cases(rng, (4, 4), values="statistics"),
         *_three_cases(rng, (7, 5), values="statistics"),
         _faint(rng, (4, 3)),
-        *_far_from_zero(rng, (50, 4)),
+        *_far_from_zero(rng, 50),
     ]
 
 
