@@ -161,6 +161,20 @@ def test_nothing_is_named_where_everything_raises(examine):
     assert diagnosis.explanations == ()
 
 
+def test_an_error_is_not_explained_by_a_mistake_that_makes_none(examine):
+    """What the other aspects show is said all the same."""
+
+    def answer(x, weight, bias, eps):
+        if x.dtype == np.float32:
+            raise KeyError
+        return weight * (x - x.mean(0)) / np.sqrt(x.var(0, ddof=1) + eps) + bias
+
+    _, diagnosis, report = examine(find("batch_norm_forward"), answer)
+    assert diagnosis.explanations == ()
+    assert [mistake.key for mistake in diagnosis.by_aspect["statistics"]] == ["unbiased variance"]
+    assert "It raised KeyError" in str(report)
+
+
 def test_an_answer_in_float32_has_its_mistake_named(answer_with, examine):
     exercise = find("batch_norm_forward")
     for mistake in exercise.mistakes:
