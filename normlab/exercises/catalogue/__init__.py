@@ -20,6 +20,10 @@ _MODULES = (
     "group_norm",
     "group_norm_backward",
     "group_norm_ends",
+    "rms_norm",
+    "local_response_norm",
+    "weight_norm",
+    "merge_statistics",
     "choose_and_debug",
 )
 
