@@ -189,10 +189,10 @@ def _in_dx(
 
 
 _NUDGE = "nudge one x and list everything in the formula of x_hat that moves."
-# Where one mistake would hide another, both name the step: then they are not combined.
 _DIVIDED = "what did the forward pass divide by when it took the mean of a group?"
 _SUMS = "add up dx over a group, and dx * x_hat. Both should be 0. Are they, in every group?"
 
+# Where one mistake would hide another, both name the step: then they are not combined.
 BACKWARD_MISTAKES = (
     _in_dx(
         "statistics as constants",

@@ -349,7 +349,7 @@ MISTAKES = (
         divisor=lambda m, alpha, beta, k: k + (alpha * m) ** beta,
     ),
     _mistake(
-        "alpha inside the square",
+        "alpha times k",
         "alpha multiplies k, too.",
         "right for k = 0.",
         _ONE_NUMBER,
