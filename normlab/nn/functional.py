@@ -33,31 +33,8 @@ import numpy as np
 
 from normlab.nn import checks
 from normlab.nn.precision import computing, silent
-from normlab.nn.vectors import normalize, normalize_backward
-
-__all__ = [
-    "Context",
-    "Gradients",
-    "Standardized",
-    "affine",
-    "affine_backward",
-    "batch_norm",
-    "batch_norm_backward",
-    "group_norm",
-    "group_norm_backward",
-    "instance_norm",
-    "instance_norm_backward",
-    "layer_norm",
-    "layer_norm_backward",
-    "local_response_norm",
-    "local_response_norm_backward",
-    "normalize",
-    "normalize_backward",
-    "rms_norm",
-    "rms_norm_backward",
-    "standardize",
-    "standardize_backward",
-]
+from normlab.nn.vectors import normalize as normalize
+from normlab.nn.vectors import normalize_backward as normalize_backward
 
 Axes = tuple[int, ...]
 
@@ -65,9 +42,9 @@ Axes = tuple[int, ...]
 class Standardized(NamedTuple):
     """What `standardize` returns, and all that its backward needs.
 
-    The statistics keep the reduced axes with size 1, so that they broadcast against `x_hat`.
-    `mean` is None where no mean was subtracted. Without `axes` the statistics are constants,
-    to which the input contributed nothing.
+    `x_hat` has the shape of the input; the statistics keep the reduced axes with size 1, so that
+    they broadcast against it. `mean` is None where no mean was subtracted. Without
+    `axes` the statistics are constants, to which the input contributed nothing.
     """
 
     x_hat: np.ndarray
@@ -79,13 +56,16 @@ class Standardized(NamedTuple):
 
 @dataclass
 class Context:
-    """What a forward pass keeps for its backward pass: the ``ctx`` of `torch.autograd`."""
+    """What a forward pass keeps for its backward pass: the ``ctx`` of `torch.autograd`.
+
+    `weight` and `bias` run along `parameter_axes`; `shape` and `dtype` are the output's.
+    """
 
     standardized: Standardized | None = None
     weight: np.ndarray | None = None
     bias: np.ndarray | None = None
     parameter_axes: Axes = ()
-    shape: tuple[int, ...] = ()  # of the output, and so of the input
+    shape: tuple[int, ...] = ()
     dtype: np.dtype | None = None
 
 
@@ -108,17 +88,18 @@ def standardize(x: np.ndarray, axes: Axes, eps: float) -> Standardized:
 
     Parameters
     ----------
-    x
-        Any shape, float32 or float64.
-    axes
-        The axes that share one mean and one variance.
-    eps
-        Added to the variance, inside the square root.
+    x : any shape, float32 or float64
+    axes : the axes that share one mean and one variance
 
     Returns
     -------
     Standardized
         `x_hat` in the shape of `x`; `mean`, `var` and `inv_std` with size 1 along `axes`.
+
+    Raises
+    ------
+    IndexError
+        `x` has no such axis.
 
     Notes
     -----
@@ -154,17 +135,19 @@ def standardize_backward(
 
     Parameters
     ----------
-    grad_x_hat
-        Gradient of the loss with respect to `x_hat`, in its shape.
-    standardized
-        What `standardize` returned.
-    overwrite
-        Whether the result may take the place of `grad_x_hat`, to spare memory.
+    grad_x_hat : gradient of the loss with respect to `x_hat`, in its shape
+    standardized : what `standardize` returned
+    overwrite : whether the result may take the place of `grad_x_hat`, to spare memory
 
     Returns
     -------
     numpy.ndarray
         Gradient with respect to `x`, in its shape.
+
+    Raises
+    ------
+    ValueError
+        `grad_x_hat` has another shape than `x_hat`.
 
     References
     ----------
@@ -199,21 +182,18 @@ def affine(
 
     Parameters
     ----------
-    standardized
-        What `standardize` returned.
-    weight, bias
-        Scale and shift, with one value per index along `parameter_axes`; or None.
-    parameter_axes
-        The axes of the input along which weight and bias run.
-    like
-        The input of the norm.
-    ctx
-        Filled with what `affine_backward` needs.
+    standardized : what `standardize` returned
+    weight, bias : one value per index along `parameter_axes`; or None
+    like : the input of the norm, in whose shape and dtype the output is
 
-    Returns
-    -------
-    numpy.ndarray
-        In the shape and the dtype of `like`.
+    Raises
+    ------
+    ValueError
+        A parameter has not one value per index.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, algorithm 1.
     """
     x_hat = standardized.x_hat.reshape(like.shape)
     y = x_hat.copy() if weight is None else x_hat * _along(parameter_axes, weight, x_hat)
@@ -232,8 +212,8 @@ def affine_backward(grad_output: np.ndarray, ctx: Context) -> Gradients:
 
     This is the whole backward pass of batch, instance, group, layer and RMS normalization:
     a parameter gathers what every value that it touched has to say, and the rest goes on
-    to `standardize_backward`. `grad_output` has the shape of the output, or a RuntimeError
-    is raised; `ctx` is what the forward pass kept.
+    to `standardize_backward` (Ioffe & Szegedy, 2015, section 3). `grad_output` has the shape of
+    the output, or a RuntimeError is raised; `ctx` is what the forward pass kept.
     """
     checks.grad_output(grad_output, ctx.shape)
     standardized, weight, bias = ctx.standardized, ctx.weight, ctx.bias

@@ -15,7 +15,7 @@ from normlab.nn.precision import silent
 
 
 class WeightNormGradients(NamedTuple):
-    """The gradients of the magnitude g and the direction v of `weight_norm`."""
+    """The gradients of the magnitude g (out, 1, ...) and the direction v (out, *)."""
 
     weight_g: np.ndarray
     weight_v: np.ndarray
@@ -26,10 +26,8 @@ def norm_except_dim(weight_v: np.ndarray, dim: int | None = 0) -> np.ndarray:
 
     Parameters
     ----------
-    weight_v
-        (out, *) for `dim` 0.
-    dim
-        The axis that is kept; None or -1 for the norm of the whole array.
+    weight_v : (out, *) for `dim` 0
+    dim : the axis that is kept; None or -1 for the norm of the whole array
 
     Returns
     -------
@@ -58,17 +56,9 @@ def weight_norm(weight_g: np.ndarray, weight_v: np.ndarray, dim: int | None = 0)
 
     Parameters
     ----------
-    weight_g
-        (out, 1, ...): the norm of each output's weights.
-    weight_v
-        (out, *): their direction, of any length but 0, for which the result is NaN.
-    dim
-        The axis of the outputs; None or -1 to share one norm.
-
-    Returns
-    -------
-    numpy.ndarray
-        (out, *).
+    weight_g : (out, 1, ...), the norm of each output's weights
+    weight_v : (out, *), their direction, of any length but 0, for which the result is NaN
+    dim : the axis of the outputs; None or -1 to share one norm
 
     Raises
     ------
@@ -109,14 +99,10 @@ def power_iteration(
 
     Parameters
     ----------
-    matrix
-        (out, in).
-    v
-        (in,): where to start from.
-    n_power_iterations
-        How many times to multiply by the matrix and its transpose; at least 1.
-    eps
-        The smallest norm that is divided by.
+    matrix : (out, in)
+    v : (in,), where to start from
+    n_power_iterations : how many times to multiply by the matrix and its transpose
+    eps : the smallest norm that is divided by
 
     Returns
     -------
@@ -146,17 +132,9 @@ def spectral_norm(weight: np.ndarray, u: np.ndarray, v: np.ndarray, dim: int = 0
 
     Parameters
     ----------
-    weight
-        (out, *), taken as a matrix (out, the rest).
-    u, v
-        (out,) and (the rest,), of length 1, as `power_iteration` returns them.
-    dim
-        The axis of the outputs; 1 in a transposed convolution.
-
-    Returns
-    -------
-    numpy.ndarray
-        In the shape of `weight`.
+    weight : (out, *), taken as a matrix (out, the rest)
+    u, v : (out,) and (the rest,), of length 1, as `power_iteration` returns them
+    dim : the axis of the outputs; 1 in a transposed convolution
 
     Raises
     ------
@@ -189,7 +167,11 @@ def spectral_norm_backward(
 
 
 def as_matrix(weight: np.ndarray, dim: int = 0) -> np.ndarray:
-    """Lay a weight out as a matrix: (out, the rest), with the outputs taken from axis `dim`."""
+    """Lay a weight out as a matrix (out, the rest), with the outputs taken from axis `dim`.
+
+    So does `torch.nn.utils.parametrizations.spectral_norm`. An AxisError says that there is no
+    such axis.
+    """
     outputs_first = np.moveaxis(weight, dim, 0)
     return outputs_first.reshape(len(outputs_first), outputs_first[:1].size)
 

@@ -31,21 +31,10 @@ class StatisticsGradients(NamedTuple):
 
 
 def local_statistics(input: np.ndarray) -> Statistics:
-    """Return the statistics of one worker's part of the batch.
+    """Return the statistics (C,) of one worker's part (N, C, *) of the batch.
 
-    Parameters
-    ----------
-    input
-        (N, C, *), float32 or float64; N may be 0, and then `mean` and `var` are NaN.
-
-    Returns
-    -------
-    Statistics
-        Over every axis but the channels.
-
-    References
-    ----------
-    Ioffe & Szegedy, 2015, algorithm 1; `torch.nn.SyncBatchNorm`.
+    They are over every axis but the channels, as in batch norm (Ioffe & Szegedy, 2015,
+    algorithm 1); NaN for a part without values. An input without channels is an IndexError.
     """
     axes = (0, *range(2, input.ndim))
     standardized = F.standardize(input, axes, 0.0)
@@ -61,8 +50,7 @@ def merge_statistics(parts: Sequence[Statistics]) -> Statistics:
 
     Parameters
     ----------
-    parts
-        The statistics of each worker; those without values are left out.
+    parts : the statistics (C,) of each worker; those without values are left out
 
     Returns
     -------
@@ -94,26 +82,8 @@ def merge_statistics_backward(
 ) -> list[StatisticsGradients]:
     """Carry the gradients of the merged mean (C,) and variance (C,) back to each worker's.
 
-    Parameters
-    ----------
-    grad
-        The gradients with respect to the result of `merge_statistics`.
-    parts
-        What was merged.
-
-    Returns
-    -------
-    list of StatisticsGradients
-        One for each part; 0 for a part without values.
-
-    Raises
-    ------
-    ValueError
-        As `merge_statistics`.
-
-    References
-    ----------
-    Chan, Golub & LeVeque, 1979; the merge rule, differentiated.
+    `parts` is what was merged, and the errors are those of `merge_statistics` (Chan, Golub &
+    LeVeque, 1979). A part without values has gradients of 0.
     """
     merged = merge_statistics(parts)
     gradients = []
@@ -132,25 +102,20 @@ def statistics_gradients(
     weight: np.ndarray | None = None,
     eps: float = 1e-5,
 ) -> StatisticsGradients:
-    """Return what one worker's values contribute to the gradients of the merged statistics.
+    """Return what one worker's values add to the gradients (C,) of the merged statistics.
 
-    The workers add theirs up, in an all-reduce, before `merge_statistics_backward`.
+    The workers sum theirs, in an all-reduce, before `merge_statistics_backward`.
 
     Parameters
     ----------
-    grad_output, input
-        (N, C, *): this worker's part.
-    merged
-        The statistics that the output was standardized by.
-    weight
-        (C,), or None.
-    eps
-        Added to the variance.
+    grad_output, input : (N, C, *), this worker's part
+    merged : the statistics (C,) that the output was standardized by
+    weight : (C,) or None
 
-    Returns
-    -------
-    StatisticsGradients
-        (C,) each.
+    Raises
+    ------
+    ValueError
+        The shapes do not fit.
 
     References
     ----------
@@ -166,6 +131,49 @@ def statistics_gradients(
     return StatisticsGradients(grad_mean, grad_var)
 
 
+def worker_backward(
+    grad_output: np.ndarray,
+    input: np.ndarray,
+    part: Statistics,
+    grad_part: StatisticsGradients,
+    merged: Statistics,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    eps: float = 1e-5,
+) -> F.Gradients:
+    """Return one worker's gradients, once those of its statistics are known.
+
+    Two roads lead to the input: past the statistics, as when they are constants, and through
+    this worker's own mean and variance. The gradients of weight and bias are the worker's
+    share, which the workers add up as they do those of every other parameter.
+
+    Parameters
+    ----------
+    grad_output, input : (N, C, *), this worker's part
+    part, grad_part : its statistics (C,), and their gradients by `merge_statistics_backward`
+    merged : the statistics (C,) that the output was standardized by
+    weight, bias : (C,) or None
+
+    Raises
+    ------
+    ValueError, RuntimeError, NotImplementedError
+        As `functional.batch_norm_backward`.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3; `torch.nn.SyncBatchNorm`.
+    """
+    past = F.batch_norm_backward(grad_output, input, merged.mean, merged.var, weight, bias, eps=eps)
+    if part.count == 0:
+        return past
+    per_channel = (-1, *[1] * (input.ndim - 2))
+    mean, grad_mean, grad_var = (
+        array.reshape(per_channel) for array in (part.mean, grad_part.mean, grad_part.var)
+    )
+    through = (grad_mean + 2 * (input - mean) * grad_var) / part.count
+    return past._replace(input=past.input + through)
+
+
 def sync_batch_norm(
     inputs: Sequence[np.ndarray],
     weight: np.ndarray | None = None,
@@ -174,14 +182,12 @@ def sync_batch_norm(
 ) -> list[np.ndarray]:
     """Normalize the parts of a batch that several workers hold as the one batch that they are.
 
+    All workers are played in one process here; `tests/nn/test_sync.py` has real ones.
+
     Parameters
     ----------
-    inputs
-        (N_i, C, *) for each worker; the N_i may differ.
-    weight, bias
-        (C,), or None.
-    eps
-        Added to the variance.
+    inputs : (N_i, C, *) for each worker; the N_i may differ
+    weight, bias : (C,) or None
 
     Returns
     -------
@@ -208,29 +214,10 @@ def sync_batch_norm_backward(
     bias: np.ndarray | None = None,
     eps: float = 1e-5,
 ) -> list[F.Gradients]:
-    """Return each worker's gradients of `sync_batch_norm`.
+    """Return the gradients of `sync_batch_norm` for each worker, as `worker_backward` does.
 
-    Parameters
-    ----------
-    grad_outputs
-        (N_i, C, *) for each worker.
-    inputs, weight, bias, eps
-        As given to `sync_batch_norm`.
-
-    Returns
-    -------
-    list of Gradients
-        For each worker, of its input (N_i, C, *); and its share of those of weight and bias
-        (C,), which the workers add up as they do with every other parameter.
-
-    Raises
-    ------
-    ValueError, RuntimeError, NotImplementedError
-        As `sync_batch_norm`.
-
-    References
-    ----------
-    `torch.nn.SyncBatchNorm`.
+    `grad_outputs` (N_i, C, *) are the gradients of the outputs; the other arguments and the
+    errors are those of `sync_batch_norm` (`torch.nn.SyncBatchNorm`).
     """
     parts = [local_statistics(input) for input in inputs]
     merged = merge_statistics(parts)
@@ -243,56 +230,3 @@ def sync_batch_norm_backward(
             pairs, parts, merge_statistics_backward(grad, parts), strict=True
         )
     ]
-
-
-def worker_backward(
-    grad_output: np.ndarray,
-    input: np.ndarray,
-    part: Statistics,
-    grad_part: StatisticsGradients,
-    merged: Statistics,
-    weight: np.ndarray | None = None,
-    bias: np.ndarray | None = None,
-    eps: float = 1e-5,
-) -> F.Gradients:
-    """Return one worker's gradients, once those of its statistics are known.
-
-    Two roads lead to the input: past the statistics, as when they are constants, and through
-    this worker's own mean and variance.
-
-    Parameters
-    ----------
-    grad_output, input
-        (N, C, *): this worker's part.
-    part, grad_part
-        This worker's statistics and their gradients, from `merge_statistics_backward`.
-    merged
-        The statistics that the output was standardized by.
-    weight, bias
-        (C,), or None.
-    eps
-        Added to the variance.
-
-    Returns
-    -------
-    Gradients
-        Of the input (N, C, *), the weight (C,) and the bias (C,).
-
-    Raises
-    ------
-    ValueError, RuntimeError, NotImplementedError
-        As `functional.batch_norm_backward`.
-
-    References
-    ----------
-    Ioffe & Szegedy, 2015, section 3.
-    """
-    past = F.batch_norm_backward(grad_output, input, merged.mean, merged.var, weight, bias, eps=eps)
-    if part.count == 0:
-        return past
-    per_channel = (-1, *[1] * (input.ndim - 2))
-    mean, grad_mean, grad_var = (
-        array.reshape(per_channel) for array in (part.mean, grad_part.mean, grad_part.var)
-    )
-    through = (grad_mean + 2 * (input - mean) * grad_var) / part.count
-    return past._replace(input=past.input + through)

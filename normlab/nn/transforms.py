@@ -9,7 +9,7 @@ from normlab.nn.module import Module
 
 
 class Normalize(Module):
-    """Shift and scale each channel by constants: ``(x - mean) / std``.
+    """Shift and scale each channel of an image (C, H, W) by constants: ``(x - mean) / std``.
 
     The constants describe the data, usually the training set; they are not what the result is
     to have. No eps is added.

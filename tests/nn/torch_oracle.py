@@ -5,6 +5,7 @@ side returns its arrays by name, or the error that it raised. `CASES` is the bat
 suite runs on `normlab.nn`, and that each mutant in `test_mutants.py` has to fail.
 """
 
+import contextlib
 import functools
 import itertools
 import math
@@ -197,6 +198,7 @@ def _torch_steps(layer: torch.nn.Module, steps: list) -> Outcome:
         y = layer(x_torch)
         y.backward(tensor(dy))
         found |= {f"output {number}": y.detach(), f"grad input {number}": x_torch.grad}
+        found[f"output {number}, later"] = y.detach()
         found |= {f"grad {k} {number}": p.grad.clone() for k, p in layer.named_parameters()}
         found |= {f"{k} {number}": buffer.clone() for k, buffer in layer.named_buffers()}
     return found
@@ -206,15 +208,27 @@ def _numpy_steps(layer: Any, steps: list) -> Outcome:
     found: Outcome = {}
     for number, (mode, x, dy) in enumerate(steps):
         layer.train(mode)
-        x_before, dy_before = x.copy(), dy.copy()
-        y = layer(x)
-        found |= {f"output {number}": y.copy(), f"grad input {number}": layer.backward(dy)}
+        with untouched(input=x, grad_output=dy):
+            y = layer(x)
+            assert not np.shares_memory(y, x), "the output is the input"
+            found |= {f"output {number}": y.copy(), f"grad input {number}": layer.backward(dy)}
+            found[f"output {number}, later"] = y
         found |= {f"grad {k} {number}": layer.grads[k].copy() for k, _ in layer.named_parameters()}
         found |= {f"{k} {number}": buffer.copy() for k, buffer in layer.named_buffers()}
-        np.testing.assert_array_equal(x, x_before, "the input was modified")
-        np.testing.assert_array_equal(dy, dy_before, "the gradient was modified")
-        assert not np.shares_memory(y, x), "the output is the input"
     return found
+
+
+@contextlib.contextmanager
+def untouched(**arrays: np.ndarray | None) -> Iterator[None]:
+    """Refuse any change of these arrays, and undo it for those who come after."""
+    before = {name: np.copy(array) for name, array in arrays.items() if array is not None}
+    try:
+        yield
+        for name, kept in before.items():
+            np.testing.assert_array_equal(arrays[name], kept, f"{name} was modified")
+    finally:
+        for name, kept in before.items():
+            arrays[name][...] = kept
 
 
 # --- functions --------------------------------------------------------------------------------
@@ -233,6 +247,7 @@ def function_case(
     `call` and `backward` take the package and the arrays, `backward` also `grad_output`; it
     returns the gradients in the order of the arrays that are not None.
     """
+    arrays = {k: None if a is None else np.asarray(a) for k, a in arrays.items()}
 
     def grad_output(shape: tuple[int, ...]) -> np.ndarray:
         return rng(name, "grad_output").normal(size=shape)
@@ -249,18 +264,20 @@ def function_case(
         return found
 
     def run_ours(nn: ModuleType) -> Outcome:
-        before = {k: None if a is None else a.copy() for k, a in arrays.items()}
+        with untouched(**arrays):
+            return run_untouched(nn)
+
+    def run_untouched(nn: ModuleType) -> Outcome:
         y = call(nn, **arrays)
         found = {"output": y}
         if backward is not None:
             dy = grad_output(y.shape).astype(arrays["input"].dtype)
-            gradients = backward(nn, dy, **arrays)
+            with untouched(grad_output=dy):
+                gradients = backward(nn, dy, *arrays.values())
             gradients = gradients if isinstance(gradients, tuple) else (gradients,)
             present = [g for g in gradients if g is not None]
             names = [k for k, a in arrays.items() if a is not None]
             found |= {f"grad {k}": g for k, g in zip(names, present, strict=True)}
-        for key, array in arrays.items():
-            np.testing.assert_equal(array, before[key], f"{key} was modified")
         return found
 
     return Case(name, run_theirs, run_ours, **bounds)
@@ -277,11 +294,10 @@ def norm_function_case(function: str, *options: object, shape: tuple, vectors: t
     def call(nn: ModuleType, input: np.ndarray, **parameters: np.ndarray) -> np.ndarray:
         return getattr(nn.functional, function)(input, *options, **parameters, **extra)
 
-    def backward(
-        nn: ModuleType, dy: np.ndarray, input: np.ndarray, **parameters: np.ndarray
-    ) -> Any:
+    def backward(nn: ModuleType, dy: np.ndarray, input: np.ndarray, *parameters: Any) -> Any:
+        named = dict(zip(list(arrays)[1:], parameters, strict=True))
         name = f"{function}_backward"
-        return getattr(nn.functional, name)(dy, input, *options, **parameters, **extra)
+        return getattr(nn.functional, name)(dy, input, *options, **named, **extra)
 
     def theirs(input: torch.Tensor, **parameters: torch.Tensor) -> torch.Tensor:
         return getattr(torch.nn.functional, function)(input, *options, **parameters, **extra)
@@ -350,8 +366,9 @@ def spectral_norm_case(shape: tuple, dim: int = 0, n_power_iterations: int = 2) 
             value[...] = _unit(name, key, value.shape)
         found: Outcome = {}
         for mode in (True, False):
-            y = own.train(mode)(weight)
-            found |= {f"output {mode}": y, f"grad {mode}": own.backward(dy)}
+            with untouched(weight=weight, grad_output=dy):
+                y = own.train(mode)(weight)
+                found |= {f"output {mode}": y, f"grad {mode}": own.backward(dy)}
             found |= {f"{k} {mode}": b.copy() for k, b in own.named_buffers()}
         return found
 
@@ -409,10 +426,8 @@ def transform_case(shape: tuple, mean: list[float], std: list[float]) -> Case:
 
     def ours(nn: ModuleType) -> Outcome:
         transform = nn.Normalize(mean, std)
-        before = image.copy()
-        found = {"output": transform(image), "grad": transform.backward(dy)}
-        np.testing.assert_array_equal(image, before, "the image was modified")
-        return found
+        with untouched(image=image, grad_output=dy):
+            return {"output": transform(image).copy(), "grad": transform.backward(dy)}
 
     return Case(name, theirs, ours)
 
@@ -435,6 +450,64 @@ def error_case(name: str, call: Callable[[Any, Callable[..., Any]], Any]) -> Cas
         return {}
 
     return Case(f"error: {name}", theirs, ours)
+
+
+def standardize_case(axes: tuple[int, ...], eps: float) -> Case:
+    """Call the operation under all norms by itself, on axes that no norm chooses."""
+    name = f"functional.standardize {axes} {eps}"
+
+    def theirs(input: torch.Tensor) -> torch.Tensor:
+        var = input.var(axes, correction=0, keepdim=True)
+        return (input - input.mean(axes, keepdim=True)) / (var + eps).sqrt()
+
+    return function_case(
+        name,
+        {"input": make_input("normal", (3, 4, 2), rng(name))},
+        lambda nn, input: nn.functional.standardize(input, axes, eps).x_hat,
+        lambda nn, dy, input: nn.functional.standardize_backward(
+            dy, nn.functional.standardize(input, axes, eps)
+        ),
+        theirs,
+    )
+
+
+def initial_state_case(layer: str, *args: object, **kwargs: object) -> Case:
+    """Compare a new layer's state, and what the resets make of another one."""
+
+    def states(package: Any, float64: Any) -> Outcome:
+        twin = getattr(package, layer)(*args, **kwargs)
+        found = {f"new {k}": np.array(v) for k, v in twin.state_dict().items()}
+        twin = getattr(package, layer)(*args, **kwargs, dtype=float64)
+        for reset in ("reset_running_stats", "reset_parameters"):
+            for value in twin.state_dict().values():
+                value[...] = 3
+            if hasattr(twin, reset):
+                getattr(twin, reset)()
+            found |= {f"{reset} {k}": np.array(v) for k, v in twin.state_dict().items()}
+        return found | {"repr": np.array(repr(twin))}
+
+    return Case(
+        f"state {layer}{args}{kwargs}",
+        lambda: states(torch.nn, torch.float64),
+        lambda nn: states(nn, np.float64),
+    )
+
+
+def wrong_gradient_case(layer: str, *args: object, shape: tuple, wrong: tuple) -> Case:
+    """Give backward a gradient of another shape."""
+
+    def theirs() -> Outcome:
+        x = torch.ones(shape, requires_grad=True)
+        getattr(torch.nn, layer)(*args)(x).backward(torch.ones(wrong))
+        return {}
+
+    def ours(nn: ModuleType) -> Outcome:
+        twin = getattr(nn, layer)(*args)
+        twin(np.ones(shape, np.float32))
+        twin.backward(np.ones(wrong, np.float32))
+        return {}
+
+    return Case(f"error: gradient {wrong} of {layer}", theirs, ours)
 
 
 # --- the battery ------------------------------------------------------------------------------
@@ -500,6 +573,7 @@ def _batch_cases() -> Iterator[Case]:
     for kind in ("nan", "inf", *LAYOUTS):
         yield batch(kind=kind)
     yield batch(modes=(False,), eps=1e-3)
+    yield batch(shape=(5, 3, 110, 120))  # more than a slab
 
 
 def _instance_cases() -> Iterator[Case]:
@@ -609,15 +683,19 @@ def _batch_norm_function_case(training: bool) -> Case:
     def statistics() -> tuple[np.ndarray, np.ndarray]:
         return mean.copy(), var.copy()
 
+    def backward(nn: ModuleType, dy: np.ndarray, input: np.ndarray, *parameters: Any) -> Any:
+        with untouched(running_mean=mean, running_var=var):
+            return nn.functional.batch_norm_backward(
+                dy, input, mean, var, *parameters, training, 1e-3
+            )
+
     return function_case(
         f"functional.batch_norm training={training}",
         arrays,
         lambda nn, input, weight, bias: nn.functional.batch_norm(
             input, *statistics(), weight, bias, training, 0.2, 1e-3
         ),
-        lambda nn, dy, input, weight, bias: nn.functional.batch_norm_backward(
-            dy, input, mean, var, weight, bias, training, 1e-3
-        ),
+        backward,
         lambda input, weight, bias: torch.nn.functional.batch_norm(
             input, *map(tensor, statistics()), weight, bias, training, 0.2, 1e-3
         ),
@@ -629,22 +707,76 @@ def _instance_norm_function_case(use_input_stats: bool) -> Case:
     arrays = {"input": make_input("normal", (4, 3, 5), generator)}
     arrays |= {k: generator.uniform(0.5, 2, 3) for k in ("weight", "bias")}
     mean, var = generator.uniform(0.5, 2, (2, 3))
+
+    def backward(nn: ModuleType, dy: np.ndarray, input: np.ndarray, *parameters: Any) -> Any:
+        with untouched(running_mean=mean, running_var=var):
+            return nn.functional.instance_norm_backward(
+                dy, input, mean, var, *parameters, use_input_stats, 1e-3
+            )
+
     return function_case(
         f"functional.instance_norm use_input_stats={use_input_stats}",
         arrays,
         lambda nn, input, weight, bias: nn.functional.instance_norm(
             input, mean.copy(), var.copy(), weight, bias, use_input_stats, 0.2, 1e-3
         ),
-        lambda nn, dy, input, weight, bias: nn.functional.instance_norm_backward(
-            dy, input, mean, var, weight, bias, use_input_stats, 1e-3
-        ),
+        backward,
         lambda input, weight, bias: torch.nn.functional.instance_norm(
             input, tensor(mean), tensor(var), weight, bias, use_input_stats, 0.2, 1e-3
         ),
     )
 
 
+HALF = {
+    "tolerance": 4e-3,
+    "floor": 1.0,
+    "reason": "float16 has eleven bits; test_precision.py compares with float64",
+}
+SINGLE = {
+    "tolerance": 4e-6,
+    "floor": 1.0,
+    "reason": "float32 has 24 bits; test_precision.py compares with float64",
+}
+
+
+def _dtype_cases() -> Iterator[Case]:
+    for layer, args, shape in (
+        ("BatchNorm2d", (3,), (4, 3, 2, 5)),
+        ("InstanceNorm1d", (3,), (2, 3, 5)),
+        ("GroupNorm", (2, 4), (2, 4, 5)),
+        ("LayerNorm", (6,), (4, 6)),
+        ("RMSNorm", (6,), (4, 6)),
+        ("LocalResponseNorm", (3,), (2, 4, 3)),
+    ):
+        modes = TRACKED if layer.startswith("Batch") else (True,)
+        options = {"affine": True} if layer.startswith("Instance") else {}
+        common = {"shape": shape, "modes": modes} | options
+        yield layer_case(layer, *args, dtype="float32", **common, **SINGLE)
+        yield layer_case(layer, *args, dtype="float16", **common, **HALF)
+        if layer != "LocalResponseNorm":
+            mixed = {"dtype": "float32", "input_dtype": "float16"}
+            yield layer_case(layer, *args, **mixed, **common, **HALF)
+    yield layer_case("RMSNorm", 6, shape=(4, 6), kind="tiny", dtype="float16", **HALF)
+
+
 def _other_cases() -> Iterator[Case]:
+    for axes in ((1,), (0, 1), (0, 2), (0, 1, 2)):
+        yield standardize_case(axes, 1e-3)
+    for layer in (*BATCH_SHAPES, *INSTANCE_SHAPES):
+        yield initial_state_case(layer, 3)
+        yield initial_state_case(layer, 3, 1e-3, None, True, True, bias=False)
+        yield initial_state_case(layer, 3, affine=False, track_running_stats=False)
+    yield initial_state_case("GroupNorm", 2, 4)
+    yield initial_state_case("GroupNorm", 2, 4, 1e-3, bias=False)
+    yield initial_state_case("GroupNorm", 2, 4, affine=False)
+    for layer in ("LayerNorm", "RMSNorm"):
+        yield initial_state_case(layer, 3)
+        yield initial_state_case(layer, [3, 2], 1e-3, True)
+        yield initial_state_case(layer, 3, elementwise_affine=False)
+    yield initial_state_case("LayerNorm", 3, bias=False)
+    yield wrong_gradient_case("LayerNorm", 3, shape=(4, 3), wrong=(2, 3))
+    yield wrong_gradient_case("BatchNorm1d", 3, shape=(4, 3), wrong=(4, 3, 1))
+    yield wrong_gradient_case("LocalResponseNorm", 2, shape=(4, 3, 2), wrong=(4, 3))
     for p in (0, 0.5, 1, 1.5, 2, 3, float("inf"), float("-inf"), -1):
         yield normalize_case((3, 4), p)
         yield normalize_case((3, 4), p, kind="zeros")
@@ -836,6 +968,7 @@ def cases() -> list[Case]:
         _group_cases(),
         _layer_cases(),
         _response_cases(),
+        _dtype_cases(),
         _function_cases(),
         _other_cases(),
     )

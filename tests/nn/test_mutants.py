@@ -1,0 +1,30 @@
+"""The battery of `torch_oracle` catches every planted mistake, and nothing else."""
+
+import numpy as np
+import pytest
+from mutants import FUNCTIONAL, MUTANTS, build
+from torch_oracle import CASES, difference
+
+
+def first_difference(package) -> str | None:
+    with np.errstate(all="ignore"):
+        return next((found for case in CASES if (found := difference(case, package))), None)
+
+
+def test_there_are_enough_mutants():
+    assert len(FUNCTIONAL) >= 40
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_the_unchanged_source_passes():
+    assert first_difference(build(None)) is None
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_caught(mutant):
+    assert first_difference(build(mutant)) is not None
+
+
+def test_the_unchanged_source_still_passes():
+    """No mutant has spoilt the data of those after it."""
+    assert first_difference(build(None)) is None
