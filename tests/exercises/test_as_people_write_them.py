@@ -194,6 +194,14 @@ def adds_and_takes_away(x, w, c, weight, bias, eps):
     return weight * (z - mean) / np.sqrt(((z - mean) ** 2).mean(0) + eps) + bias, mean, z.var(0)
 
 
+def adds_and_sums_exactly(x, w, c, weight, bias, eps):
+    """Round otherwise: the sums are exact, and the digits are lost before."""
+    z = x @ w.T + c
+    mean = np.array([math.fsum(column) / len(z) for column in z.T])
+    var = np.array([math.fsum(column) / len(z) for column in ((z - mean) ** 2).T])
+    return weight * (z - mean) / np.sqrt(var + eps) + bias, mean, var
+
+
 def mean_without(x, w, c, weight, bias, eps):
     y, mean, var = linear(x, w, 0, weight, bias, eps)
     return y, mean, var
@@ -224,6 +232,7 @@ LINEAR = {
     adds_to_bias: "linear bias added to the output",
     adds_before_weight: "linear bias times weight added to the output",
     adds_and_takes_away: "linear bias added and taken away",
+    adds_and_sums_exactly: "linear bias added and taken away",
     mean_without: "mean without linear bias",
     mean_less: "linear bias subtracted from the mean",
     variance_with: "linear bias added to the variance",
