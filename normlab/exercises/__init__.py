@@ -18,7 +18,7 @@ from normlab.exercises.calling import Objection, borrowed, call_all, objection
 from normlab.exercises.cases import draw_cases
 from normlab.exercises.catalogue import all_exercises, find
 from normlab.exercises.classes import borrowed_by_class
-from normlab.exercises.diagnosis import diagnose
+from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.judgement import judge
 from normlab.exercises.logbook import progress, record
@@ -26,6 +26,7 @@ from normlab.exercises.report import Remark, Report, refusal, report_on
 
 __all__ = [
     "Report",
+    "Variants",
     "all_exercises",
     "call_all",
     "check",

@@ -40,6 +40,7 @@ def diagnose(
     cases: Sequence[Case],
     outcomes: Sequence[Outcome],
     results: Sequence[AspectResult],
+    variants: "Variants | None" = None,
 ) -> Diagnosis:
     """Compare a wrong answer with every known mistake, and with every two of them.
 
@@ -51,6 +52,9 @@ def diagnose(
         What was drawn and what came of each, in the same order.
     results
         The judgement on them.
+    variants
+        What the known mistakes give in these cases. Whoever examines many answers to the same
+        cases makes it once and gives it each time: most of the work is in it.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def diagnose(
         return Diagnosis()
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # wrong formulas divide by zero
-        return _diagnose(failing, _Suspects(exercise, cases, outcomes))
+        return _diagnose(failing, _Suspects(variants or Variants(exercise, cases), outcomes))
 
 
 def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnosis:
@@ -86,33 +90,52 @@ def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnos
     return Diagnosis(by_aspect=by_aspect)
 
 
-class _Suspects:
-    """What each set of mistakes would have returned, computed once and only where needed."""
+class Variants:
+    """What each set of mistakes gives in each case, computed once and only where needed.
 
-    def __init__(
-        self, exercise: Exercise, cases: Sequence[Case], outcomes: Sequence[Outcome]
-    ) -> None:
+    Parameters
+    ----------
+    exercise
+        The entry of the catalogue.
+    cases
+        What was drawn.
+    """
+
+    def __init__(self, exercise: Exercise, cases: Sequence[Case]) -> None:
         self.exercise = exercise
-        self.outcomes = {case.name: o for case, o in zip(cases, outcomes, strict=True)}
+        self.cases = tuple(cases)
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
-        # A wrong suspicion is dropped at the first case that it does not fit: soonest among those
-        # where the answer is wrong.
-        self.cases = sorted(cases, key=lambda case: (self._is_right(case), case.size))
-        self.computed: dict[tuple[str, ...], Outputs | None] = {}
-
-    def _is_right(self, case: Case) -> bool:
-        returned = self.outcomes[case.name].returned
-        return returned is not None and same(returned, self.right[case.name], case.tolerance)
+        self._computed: dict[tuple[str, ...], Outputs | None] = {}
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
         """Return what a function with these mistakes returns, or None where it raises."""
         key = (case.name, *(mistake.key for mistake in mistakes))
-        if key not in self.computed:
+        if key not in self._computed:
             try:
-                self.computed[key] = self.exercise.variant(mistakes, case.arguments)
+                self._computed[key] = self.exercise.variant(mistakes, case.arguments)
             except Exception:
-                self.computed[key] = None
-        return self.computed[key]
+                self._computed[key] = None
+        return self._computed[key]
+
+
+class _Suspects:
+    """The sets of mistakes, and one answer to hold against them."""
+
+    def __init__(self, variants: Variants, outcomes: Sequence[Outcome]) -> None:
+        self.exercise, self.right, self.returns = (
+            variants.exercise,
+            variants.right,
+            variants.returns,
+        )
+        pairs = zip(variants.cases, outcomes, strict=True)
+        self.outcomes = {case.name: outcome for case, outcome in pairs}
+        # A wrong suspicion is dropped at the first case that it does not fit: soonest among those
+        # where the answer is wrong.
+        self.cases = sorted(variants.cases, key=lambda case: (self._is_right(case), case.size))
+
+    def _is_right(self, case: Case) -> bool:
+        returned = self.outcomes[case.name].returned
+        return returned is not None and same(returned, self.right[case.name], case.tolerance)
 
     def explain(self, mistakes: Together, cases: Sequence[Case], tolerance: float) -> bool:
         """Whether the learner's function does in these cases what the mistakes would do.

@@ -3,7 +3,7 @@
 import jupytext
 import pytest
 
-from normlab.exercises import call_all, diagnose, draw_cases, judge, report_on
+from normlab.exercises import Variants, call_all, diagnose, draw_cases, judge, report_on
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +29,21 @@ def answer_with():
 
 @pytest.fixture(scope="session")
 def examine():
-    """Return what does as `check` does, but does not ask whose code the answer is made of."""
+    """Return what does as `check` does, but does not ask whose code the answer is made of.
+
+    The cases of an exercise and a seed, and what the mistakes give there, are kept: hundreds of
+    pairs are each compared with all the others, and computing them anew would take an hour.
+    """
+    kept = {}
 
     def run(exercise, answer, seed=0, seconds=20.0):
-        cases = draw_cases(exercise, seed)
+        if (id(exercise), seed) not in kept:
+            cases = draw_cases(exercise, seed)
+            kept[id(exercise), seed] = exercise, cases, Variants(exercise, cases)
+        _, cases, variants = kept[id(exercise), seed]
         outcomes = call_all(answer, cases, exercise.returns, seconds)
         results = judge(exercise, cases, outcomes)
-        diagnosis = diagnose(exercise, cases, outcomes, results)
+        diagnosis = diagnose(exercise, cases, outcomes, results, variants)
         return results, diagnosis, report_on(exercise, outcomes, results, diagnosis, "go on.")
 
     return run
