@@ -37,8 +37,10 @@ def course(tmp_path):
     """Make a folder with a first lesson, and with names that JupyterLab should hide or show."""
     folder = tmp_path / "course"
     (folder / "notebooks").mkdir(parents=True)
-    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    (folder / lab.FIRST_LESSON).write_text(json.dumps(notebook))
+    for path, language in ((lab.FIRST_LESSON, "python"), ("mine.ipynb", "R")):
+        metadata = {"language_info": {"name": language}}
+        notebook = {"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        (folder / path).write_text(json.dumps(notebook))
     for name in ("exercises/tests", "tests", "normlab", "solutions", "mine", "__pycache__"):
         (folder / name).mkdir(parents=True)
     for name in ("README.md", "Makefile", "mine.py"):
@@ -222,6 +224,7 @@ def test_a_whole_session(course, tmp_path):
 
             assert_only_the_course_is_listed(server)
             assert_extensions_are_off(server)
+            assert_a_lesson_knows_its_python(server)
 
             server.process.send_signal(signal.SIGINT)
             assert server.process.wait(30) == 0
@@ -235,7 +238,7 @@ def assert_only_the_course_is_listed(server):
     def listed(path):
         return {entry["name"] for entry in json.loads(ask(server, path)[1])["content"]}
 
-    top = {"README.md", "exercises", "notebooks", "mine", "mine.py"}
+    top = {"README.md", "exercises", "notebooks", "mine", "mine.py", "mine.ipynb"}
     assert listed("/api/contents") == top
     assert listed("/api/contents/") == top
     assert listed("/api/contents/exercises") == {"tests"}
@@ -259,3 +262,12 @@ def assert_extensions_are_off(server):
         assert ask(server, path)[0] == 404, path
     # jupytext would make a notebook of it.
     assert json.loads(ask(server, "/api/contents/mine.py?content=0")[1])["type"] == "file"
+
+
+def assert_a_lesson_knows_its_python(server):
+    def language(path):
+        notebook = json.loads(ask(server, f"/api/contents/{path}")[1])["content"]
+        return notebook["metadata"]["language_info"]
+
+    assert language(lab.FIRST_LESSON)["version"] == sys.version.split()[0]
+    assert language("mine.ipynb") == {"name": "R"}

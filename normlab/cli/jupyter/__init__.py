@@ -9,6 +9,9 @@ for that one run, so nothing is written into a learner's own Jupyter settings an
 ``labconfig/page_config.json``
     The extensions of the page that stay off. A name without a colon means all of its plugins.
     ``announcements`` is the question about Jupyter's news, and the check for newer versions.
+``labconfig/default_setting_overrides.json``
+    The file browser without its dates, so that the names of the lessons can be read. A learner's
+    own setting has the last word.
 ``contents.py``
-    What the file browser lists.
+    What the file browser lists, and how a notebook reaches the page.
 """

@@ -1,7 +1,8 @@
-"""What a learner sees in JupyterLab's file browser: the course, and files of their own."""
+"""What a learner sees in JupyterLab of the files: the course as it is, and files of their own."""
 
 from typing import Any
 
+from ipykernel.ipkernel import IPythonKernel
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
 WORKSHOP = frozenset(
@@ -26,12 +27,21 @@ WORKSHOP = frozenset(
 """Names at the top of the course folder that serve to make and test it, not to learn from it."""
 
 
-class CourseContentsManager(AsyncLargeFileManager):
-    """Jupyter's own manager of files, which leaves `WORKSHOP` out of the list of the top folder.
+# What the course's notebooks say of their language: not which Python 3 they were made with.
+_ANY_PYTHON = {"name": "python"}
 
-    Jupyter's ``hide_globs`` would do this with a setting, but it goes by name alone: a folder
-    ``exercises/tests`` of a learner's own would vanish as well. What is left out can still be
-    opened by its address: this keeps the list short, and nothing secret.
+
+class CourseContentsManager(AsyncLargeFileManager):
+    """Jupyter's own manager of files, which shows a learner the course, and as it is.
+
+    It leaves `WORKSHOP` out of the list of the top folder. Jupyter's ``hide_globs`` would do this
+    with a setting, but it goes by name alone: a folder ``exercises/tests`` of a learner's own would
+    vanish as well. What is left out can still be opened by its address: this keeps the list short,
+    and nothing secret.
+
+    And it tells JupyterLab in advance what the kernel will say of its language. JupyterLab would
+    put that into the notebook by itself, take it for a change, and ask whether to save it when the
+    learner closes a lesson that was only read.
     """
 
     async def get(self, path: str, content: bool = True, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever Jupyter passes on
@@ -39,4 +49,8 @@ class CourseContentsManager(AsyncLargeFileManager):
         model = await super().get(path, content=content, **options)
         if content and path.strip("/") == "":
             model["content"] = [file for file in model["content"] if file["name"] not in WORKSHOP]
+        if content and model["type"] == "notebook":
+            metadata = model["content"]["metadata"]
+            if metadata.get("language_info") == _ANY_PYTHON:
+                metadata["language_info"] = IPythonKernel.language_info
         return model

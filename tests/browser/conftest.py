@@ -1,0 +1,44 @@
+"""A Chromium, and ``normlab lab`` on a copy of the course."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))  # `screenshot.py` finds the driver the same way
+
+import driver
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    with sync_playwright() as playwright:
+        executable = driver.find_chromium(playwright)
+        if executable is None:
+            pytest.skip(driver.HOW_TO_GET_CHROMIUM)
+        browser = driver.start_chromium(playwright, executable)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory):
+    return driver.copy_course(tmp_path_factory.mktemp("learner") / "course")
+
+
+@pytest.fixture(scope="session")
+def server(chromium, course, tmp_path_factory):
+    with driver.serve(course, tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture
+def lab(chromium, server, course):
+    """Give JupyterLab in a page without a past; see to it that the page asked nobody else."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    lab = driver.Lab(context.new_page(), server, course)
+    yield lab
+    lab.shut_down_kernels()
+    context.close()
+    assert lab.external_requests() == []
