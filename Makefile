@@ -3,6 +3,8 @@
 PYTHON ?= python3
 # The port JupyterLab serves on.
 PORT ?= 8888
+# How many tests run side by side.
+JOBS ?= 2
 # An extra package index, for the CPU build of PyTorch (README, "The CPU build of PyTorch").
 TORCH_INDEX ?=
 
@@ -12,13 +14,14 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PYTHON_FILES := normlab tests benchmarks source
 
-.PHONY: help lab test course lint format browser clean
+.PHONY: help lab test course lint format browser screenshot clean
 
 help:
 	@echo "make lab      open the course in JupyterLab (PORT=8888)"
 	@echo "make test     lint, unit tests, every notebook, every exercise"
 	@echo "make course   rebuild notebooks/, exercises/ and solutions/ from source/"
-	@echo "make browser  run lesson 05 in headless Chromium, through JupyterLab's own menu"
+	@echo "make browser  run the notebooks in headless Chromium, through JupyterLab's own menu"
+	@echo "make screenshot  take the README's picture of lesson 05 (needs Chromium)"
 	@echo "make format   format the Python code"
 	@echo "make clean    remove the virtual environment and caches"
 
@@ -41,9 +44,11 @@ $(VENV)/ready-to-make: $(VENV)/ready-to-learn
 lab: $(VENV)/ready-to-learn
 	$(BIN)/normlab lab --port $(PORT)
 
+# One file's tests stay in one process, so that a notebook's cells run in their order.
 test: lint
-	$(BIN)/python -m pytest tests notebooks solutions \
-		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg
+	$(BIN)/python -m pytest tests notebooks solutions --ignore tests/browser \
+		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+		--numprocesses $(JOBS) --dist loadfile
 
 course: $(VENV)/ready-to-make
 	$(BIN)/python source/build.py
@@ -58,6 +63,10 @@ format: $(VENV)/ready-to-make
 
 browser: $(VENV)/ready-to-make
 	$(BIN)/python -m pytest tests/browser
+
+screenshot: $(VENV)/ready-to-make
+	$(BIN)/python tests/browser/screenshot.py notebooks/05_mnist_with_batch_norm.ipynb \
+		docs/lesson_05.png --scroll-to "The whole run, recorded" --height 1300
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

@@ -18,7 +18,7 @@
 # When you have finished you can
 #
 # - run a notebook, stop it, and start it afresh;
-# - say in one sentence what all normalization layers have in common, and what tells them apart;
+# - say in one sentence what nearly all normalization layers have in common, and what tells them apart;
 # - find your way: which lesson comes next, where its exercises are, and what a check tells you.
 #
 # **What you need:** Python, a little NumPy, and to know what a gradient is.
@@ -146,6 +146,12 @@ mean.size
 # | [03 Give one image one answer](03_batch_norm_train_and_eval.ipynb) | predict what BatchNorm remembers, and recognise a forgotten `eval()` | 50 | [03](../exercises/03_batch_norm_train_and_eval.ipynb) |
 # | [04 Follow the gradient back](04_batch_norm_backward.ipynb) | derive BatchNorm's backward pass twice, and check it | 60 | [04](../exercises/04_batch_norm_backward.ipynb) |
 # | [05 Train the article's network](05_mnist_with_batch_norm.ipynb) | mend a printed training loop, and compare two networks fairly | 50 | [05](../exercises/05_mnist_with_batch_norm.ipynb) |
+#
+# More exercises, which state what they need themselves:
+# [06 LayerNorm](../exercises/06_layer_norm.ipynb), [07 InstanceNorm](../exercises/07_instance_norm.ipynb),
+# [08 GroupNorm](../exercises/08_group_norm.ipynb),
+# [09 RMSNorm and relatives](../exercises/09_rms_norm_and_relatives.ipynb), and six
+# [bug hunts](../exercises/13_choose_and_debug.ipynb).
 #
 # Each lesson begins with what you will be able to do and ends with the same list, so that you can
 # tell whether you can.
