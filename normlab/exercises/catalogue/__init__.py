@@ -15,6 +15,7 @@ _MODULES = (
     "batch_norm_layer",
     "batch_norm_fold",
     "batch_norm_backward",
+    "mnist_with_batch_norm",
     "layer_norm",
     "layer_norm_backward",
     "layer_norm_padding",

@@ -6,62 +6,15 @@ scripts, the mended programs and their exchangeable steps are in `choose_and_deb
 imports torch, and is itself imported when the first of these tasks is checked.
 """
 
-from typing import Any
+import functools
 
 import numpy as np
 
 from normlab.exercises.cases import distinct_values, shape_name
-from normlab.exercises.classes import ClassTask
-from normlab.exercises.exercise import Aspect, Case, Exercise, Mistake
-from normlab.exercises.programs import FunctionTask, Later, put_to_use
+from normlab.exercises.catalogue.torch_exercises import torch_exercise
+from normlab.exercises.exercise import Aspect, Case, Mistake
 
-_PROGRAMS = f"{__name__}_programs"
-
-
-def _bug_hunt(
-    name: str,
-    programs: str,
-    learners: tuple[str, ...],
-    parameters: tuple[str, ...],
-    returns: tuple[str, ...],
-    **more: Any,  # noqa: ANN401 - the rest of an exercise
-) -> Exercise:
-    """Make an exercise of the programs of one name.
-
-    Parameters
-    ----------
-    name
-        Of the learner's function or class; a class begins with a capital letter.
-    programs
-        As in ``use_...``.
-    learners
-        What the learner's function, or its class's constructor, takes.
-    parameters, returns
-        Of the script.
-    """
-    drive = Later(_PROGRAMS, f"use_{programs}")
-    is_class = name[0].isupper()
-    kind: dict[str, Any] = (
-        {"of_class": ClassTask(learners, ("forward",), drive)}
-        if is_class
-        else {"of_function": FunctionTask(learners, drive)}
-    )
-    mended, in_steps = (
-        (f"{name}Mended", f"{name}InSteps")
-        if is_class
-        else (f"{programs}_mended", f"{programs}_in_steps")
-    )
-    return Exercise(
-        name=name,
-        lesson="13",
-        parameters=parameters,
-        returns=returns,
-        reference=put_to_use(drive, Later(_PROGRAMS, mended), parameters, returns),
-        recipe=put_to_use(drive, Later(_PROGRAMS, in_steps), parameters, returns),
-        forbidden=("normlab",),
-        **kind,
-        **more,
-    )
+_bug_hunt = functools.partial(torch_exercise, "13", f"{__name__}_programs")
 
 
 def _seed(rng: np.random.Generator) -> int:
@@ -80,7 +33,7 @@ def _rows(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def _draw_fine_tune(rng: np.random.Generator) -> list[Case]:
     keys = ("buffers", "weights", "counter", "head", "losses")
     cases = []
-    for batches, samples, features, epochs in ((2, 4, 3, 1), (2, 5, 2, 3)):
+    for batches, samples, features, epochs in ((2, 4, 3, 1), (2, 5, 2, 2)):
         arguments = {
             "x": _rows(rng, batches, samples, features),
             "y": _rows(rng, batches, samples, 1),

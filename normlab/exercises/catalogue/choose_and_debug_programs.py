@@ -6,74 +6,22 @@ learner's program, and returns plain arrays that say what it did. ``..._mended``
 """
 
 import copy
-import functools
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as PyTorch's own code calls it
 
-# ---- what all of them need
-
-
-def undisturbed(use: Callable) -> Callable:
-    """Let a script compute in float64, on one thread, and leave torch's settings as they were."""
-
-    @functools.wraps(use)
-    def run(*arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - whatever the script returns
-        dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-        torch.set_default_dtype(torch.float64)
-        torch.set_num_threads(1)
-        try:
-            with torch.random.fork_rng(devices=[]), torch.enable_grad():
-                torch.manual_seed(0)
-                return use(*arguments, **more)
-        finally:
-            torch.set_num_threads(threads)
-            torch.set_default_dtype(dtype)
-
-    return run
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a learner returned
-    """Turn a tensor into an array of its own; leave anything else as it is."""
-    return value.detach().numpy().copy() if isinstance(value, Tensor) else value
-
-
-def joined(tensors: Iterable[Tensor]) -> np.ndarray:
-    """Lay all numbers of some tensors behind each other."""
-    return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])
-
-
-def filled(network: nn.Module, seed: int) -> nn.Module:
-    """Give every parameter and running statistic a number of its own, as after some training."""
-    rng = np.random.default_rng(seed)
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if name.endswith("num_batches_tracked"):
-                value.fill_(7)
-            elif name.endswith("running_var"):
-                value.copy_(torch.from_numpy(rng.uniform(0.5, 2, value.shape)))
-            else:
-                value.copy_(torch.from_numpy(rng.normal(size=value.shape)))
-    return network
-
-
-def running_statistics(network: nn.Module) -> list[Tensor]:
-    """List the running means and variances, without the counters."""
-    return [value for name, value in network.named_buffers() if "running" in name]
-
-
-def counters(network: nn.Module) -> list[Tensor]:
-    """List the counters of batches."""
-    return [value for name, value in network.named_buffers() if "tracked" in name]
-
-
-def _layer(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU())
-
+from normlab.exercises.catalogue.torch_scripts import (
+    counters,
+    filled,
+    hidden_layer,
+    joined,
+    plain,
+    running_statistics,
+    undisturbed,
+)
 
 # ---- fine_tune
 
@@ -97,8 +45,8 @@ def use_fine_tune(
     validation_x, validation_y
         (M, D) and (M, 1).
     """
-    body = filled(_layer(x.shape[2], 4), seed)
-    head = filled(nn.Sequential(_layer(4, 3), nn.Linear(3, 1)), seed + 1)
+    body = filled(hidden_layer(x.shape[2], 4), seed)
+    head = filled(nn.Sequential(hidden_layer(4, 3), nn.Linear(3, 1)), seed + 1)
     batches = list(zip(torch.from_numpy(x), torch.from_numpy(y), strict=True))
     validation = torch.from_numpy(validation_x), torch.from_numpy(validation_y)
     losses = answer(body, head, batches, validation, epochs, 0.01)
@@ -180,7 +128,9 @@ def use_predict(answer: Callable, x: np.ndarray, batch_size: int, given: str, se
     given
         The network's mode before: "train", "eval", or "part" for one layer in evaluation mode.
     """
-    network = filled(nn.Sequential(_layer(x.shape[1], 4), _layer(4, 4), nn.Linear(4, 3)), seed)
+    network = filled(
+        nn.Sequential(hidden_layer(x.shape[1], 4), hidden_layer(4, 4), nn.Linear(4, 3)), seed
+    )
     network.train(given != "eval")
     network[0].train(given == "train")
     scores = answer(network, torch.from_numpy(x), batch_size)
@@ -237,7 +187,7 @@ def use_update_teacher(answer: Callable, x: np.ndarray, decay: float, seed: int)
         The batches, (K, N, D): after the last of them there is no more update, and the teacher
         must not move with the student any more.
     """
-    student = filled(nn.Sequential(_layer(x.shape[2], 4), nn.Linear(4, 2)), seed).train()
+    student = filled(nn.Sequential(hidden_layer(x.shape[2], 4), nn.Linear(4, 2)), seed).train()
     teacher = filled(copy.deepcopy(student), seed + 1).eval()
     for batch in torch.from_numpy(x[:-1]):
         _one_step(student, batch)

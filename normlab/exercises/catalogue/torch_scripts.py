@@ -1,0 +1,67 @@
+"""What the scripts of torch exercises share. It imports torch: see `torch_exercises`."""
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+def undisturbed(use: Callable) -> Callable:
+    """Let a script compute in float64, on one thread, and leave torch's settings as they were."""
+
+    @functools.wraps(use)
+    def run(*arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - whatever the script returns
+        dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+        torch.set_default_dtype(torch.float64)
+        torch.set_num_threads(1)
+        try:
+            with torch.random.fork_rng(devices=[]), torch.enable_grad():
+                torch.manual_seed(0)
+                return use(*arguments, **more)
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_default_dtype(dtype)
+
+    return run
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a learner returned
+    """Turn a tensor into an array of its own; leave anything else as it is."""
+    return value.detach().numpy().copy() if isinstance(value, Tensor) else value
+
+
+def joined(tensors: Iterable[Tensor]) -> np.ndarray:
+    """Lay all numbers of some tensors behind each other."""
+    return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])
+
+
+def filled(network: nn.Module, seed: int) -> nn.Module:
+    """Give every parameter and running statistic a number of its own, as after some training."""
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name.endswith("num_batches_tracked"):
+                value.fill_(7)
+            elif name.endswith("running_var"):
+                value.copy_(torch.from_numpy(rng.uniform(0.5, 2, value.shape)))
+            else:
+                value.copy_(torch.from_numpy(rng.normal(size=value.shape)))
+    return network
+
+
+def running_statistics(network: nn.Module) -> list[Tensor]:
+    """List the running means and variances, without the counters."""
+    return [value for name, value in network.named_buffers() if "running" in name]
+
+
+def counters(network: nn.Module) -> list[Tensor]:
+    """List the counters of batches."""
+    return [value for name, value in network.named_buffers() if "tracked" in name]
+
+
+def hidden_layer(inputs: int, outputs: int) -> nn.Sequential:
+    """Return a linear layer with BatchNorm and ReLU behind it."""
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU())
