@@ -158,14 +158,13 @@ def standardize_backward(
     if not axes:
         grad_x *= inv_std
         return grad_x
-    through_mean = np.zeros_like(inv_std) if mean is None else _mean(grad_x_hat, axes)
-    through_var = _mean_product(grad_x_hat, x_hat, axes)
-    statistics = np.broadcast_arrays(x_hat, through_mean, through_var, inv_std)
-    for slab in _slabs(grad_x):
-        xs, through_means, through_vars, inv_stds = (array[slab] for array in statistics)
-        grad_x[slab] -= through_means
-        grad_x[slab] -= xs * through_vars
-        grad_x[slab] *= inv_stds
+    for slab in _slabs(grad_x, axes):
+        grad, xs = grad_x[slab], x_hat[slab]  # views: what follows changes grad_x
+        through_var = xs * _mean_product(grad, xs, axes)
+        if mean is not None:
+            grad -= _mean(grad, axes)
+        grad -= through_var
+        grad *= inv_std[slab]
     return grad_x
 
 
@@ -667,9 +666,12 @@ def _sum_product(a: np.ndarray, b: np.ndarray, axes: Axes) -> np.ndarray:
     return np.einsum(a, every, b, every, kept)
 
 
-def _slabs(x: np.ndarray) -> Iterator[slice]:
-    """Cut the first axis into slabs that fit in the cache, where arithmetic is faster."""
-    rows = 1 + 2**16 // max(1, x[:1].size)
+def _slabs(x: np.ndarray, axes: Axes) -> Iterator[slice]:
+    """Cut an array along its first axis into slabs that fit in the cache, for speed.
+
+    Only statistics that do not run along that axis can be taken slab by slab.
+    """
+    rows = max(1, len(x)) if 0 in axes else 1 + 2**16 // max(1, x[:1].size)
     return (slice(start, start + rows) for start in range(0, len(x), rows))
 
 

@@ -615,6 +615,7 @@ def _group_cases() -> Iterator[Case]:
 
     yield group(affine=False)
     yield group(bias=False)
+    yield group(shape=(3, 6, 110, 120))  # three slabs
     yield group(eps=1e-3, kind="tiny")
     yield group(eps=0.0)
     yield group(eps=0.0, kind="zeros")
