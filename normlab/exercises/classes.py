@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normlab.exercises.calling import Objection, borrowed
+from normlab.exercises.programs import loaded
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ClassTask:
 
     def as_function(self, answer: Callable) -> Callable:
         """Return the function of the exercise's arguments that puts the class to use."""
-        return functools.partial(self.drive, answer)
+        return functools.partial(loaded(self.drive), answer)
 
     def objection(self, answer: Any, name: str) -> Objection | None:  # noqa: ANN401
         """Say why `answer` cannot be used as the class of this name, or None where it can."""

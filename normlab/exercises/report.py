@@ -426,6 +426,7 @@ _WHAT_TO_DO = {
     "raised": "mend what raises the error",
     "not written": "write the part that still raises NotImplementedError",
     "time": "find the loop that never ends",
+    "not called": "make it faster: when the time was up, not every case had been tried",
     "none": "return the result",
     "type": "return what is asked for",
     "shape": "print the shape of every intermediate",

@@ -3,6 +3,8 @@
 import copy
 import subprocess
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import jupytext
@@ -11,7 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - as PyTorch's own code calls it
 
+import normlab.exercises
 from normlab import check
+from normlab.exercises import find
 
 NOTEBOOK = jupytext.read(
     Path(__file__).parents[2] / "source" / "exercises" / "13_choose_and_debug.py"
@@ -536,3 +540,24 @@ def test_the_catalogue_does_not_import_torch():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_importing_torch_is_not_the_learners_time():
+    """What puts an answer to use is imported before the clock starts."""
+    assert find("SensorNet").as_function(nn.Linear).func.__module__.endswith("_programs")
+    assert find("predict").as_function(len).func.__module__.endswith("_programs")
+
+
+def test_where_the_time_is_up_between_two_calls_the_report_says_so(monkeypatch):
+    monkeypatch.setattr(normlab.exercises.calling, "stop_after", lambda _: nullcontext())
+    monkeypatch.setattr(normlab.exercises, "_SECONDS", 0.01)
+
+    split = with_torch_std_mean
+
+    def answer(x, size):
+        time.sleep(0.02)
+        return split(x, size)
+
+    report = check("split_and_standardize", answer)
+    assert report.points == 1
+    assert "make it faster" in str(report)
