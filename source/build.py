@@ -126,9 +126,9 @@ def main() -> None:
     # No half-drawn progress bars in the outputs, and nobody's own progress touched.
     os.environ["TQDM_DISABLE"] = "1"
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["NORMLAB_PROGRESS"] = str(Path(scratch) / "progress.json")
         for source in (bar := tqdm(chosen, unit="notebook", disable=False)):
             bar.set_postfix_str(source.stem)
+            os.environ["NORMLAB_PROGRESS"] = str(Path(scratch) / f"{source.stem}.json")
             try:
                 build(source)
             except CellExecutionError as error:

@@ -1,1 +1,5 @@
-"""The command line: ``normlab lab`` opens the course, ``normlab mnist`` trains in a terminal."""
+"""The command line.
+
+``normlab lab`` opens the course, ``normlab mnist`` trains its network in a terminal, and
+``normlab progress`` shows a learner's points.
+"""

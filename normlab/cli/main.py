@@ -9,6 +9,7 @@ from normlab import __version__
 # LAB
 from normlab.cli.lab import lab
 from normlab.cli.mnist import mnist
+from normlab.cli.progress import progress
 from normlab.data import DataFileError
 
 # What a shell reports for a command that Ctrl-C ended: 128 and the signal's number.
@@ -24,6 +25,7 @@ def normlab() -> None:
 # LAB2
 normlab.add_command(lab)
 normlab.add_command(mnist)
+normlab.add_command(progress)
 
 
 def main() -> None:

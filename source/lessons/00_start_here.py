@@ -174,8 +174,14 @@ def batch_norm_forward(x, weight, bias, eps):
 normlab.check("batch_norm_forward", batch_norm_forward)
 
 # %% [markdown]
-# You need not understand that yet; lesson 2 explains the mistake.
-#
+# You need not understand that yet; lesson 2 explains the mistake. Every check is noted, and this table
+# shows how far you have come (`normlab progress` shows it in a terminal):
+
+# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# Output not compared: it shows your own progress.
+normlab.exercises.progress()
+
+# %% [markdown]
 # ## Two articles
 #
 # The course grew from two articles on the web, *PyTorch Normalize: Understanding and Utilizing the
