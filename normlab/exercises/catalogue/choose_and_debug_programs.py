@@ -45,8 +45,9 @@ def use_fine_tune(
     validation_x, validation_y
         (M, D) and (M, 1).
     """
-    body = filled(hidden_layer(x.shape[2], 4), seed)
-    head = filled(nn.Sequential(hidden_layer(4, 3), nn.Linear(3, 1)), seed + 1)
+    # So many units that some of them are awake behind the ReLU, whatever the seed.
+    body = filled(hidden_layer(x.shape[2], 12), seed)
+    head = filled(nn.Sequential(hidden_layer(12, 12), nn.Linear(12, 1)), seed + 1)
     batches = list(zip(torch.from_numpy(x), torch.from_numpy(y), strict=True))
     validation = torch.from_numpy(validation_x), torch.from_numpy(validation_y)
     losses = answer(body, head, batches, validation, epochs, 0.01)
