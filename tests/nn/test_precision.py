@@ -138,6 +138,7 @@ def test_rms_norm_takes_eps_from_the_dtype_that_it_computes_in(dtype, eps):
     np.testing.assert_allclose(ours, theirs, rtol=2 * float(np.finfo(dtype).eps))
 
 
+@pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
 @pytest.mark.parametrize("weight_dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_rms_norm_allows_any_dtype_of_weight(dtype, weight_dtype):
