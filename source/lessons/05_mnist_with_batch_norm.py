@@ -376,7 +376,7 @@ draw(
     live,
     alt="""Wrong test digits in percent, on a logarithmic scale, against training steps; two
     epochs, mean and range of five seeds. At the first measurement, after 134 steps, BatchNorm is
-    near 12 percent; it crosses the line of 95 percent right just after the first epoch and ends
+    near 12 percent; it crosses the line of 95 percent right soon after the first epoch and ends
     below 4 percent. Without it the curve begins near 65 percent and ends near 12. The bands never
     touch.""",
 )

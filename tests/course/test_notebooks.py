@@ -97,7 +97,7 @@ def test_an_uncompared_output_has_its_reason_in_the_cell(path):
     skipped = [cell for cell in cells if "NBVAL_IGNORE_OUTPUT" in cell.metadata.get("tags", [])]
     for cell in skipped:
         assert cell.source.startswith("# Output not compared: "), cell.source
-    assert len(skipped) <= 0.2 * len(cells)
+    assert len(skipped) <= max(2, 0.2 * len(cells))
 
 
 @pytest.mark.parametrize("source", LESSONS, ids=name)
