@@ -283,7 +283,7 @@ def train_one_epoch(network, inputs, labels):
 # %% [markdown]
 # Try it with your own network from task 1:
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 mnist = load_mnist(tensors=True)
 inputs, labels = mnist.train_images[:20_000].flatten(1) / 255, mnist.train_labels[:20_000]

@@ -68,7 +68,7 @@ plots.images(
 # between the others. With ten kinds of digits, guessing gives about 10 %. **What share of the 10,000
 # test digits will each network get right? Write two numbers down.**
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 from normlab.training import article_net, fit
 
@@ -177,7 +177,7 @@ normlab.check("batch_norm_forward", batch_norm_forward)
 # You need not understand that yet; lesson 2 explains the mistake. Every check is noted, and this table
 # shows how far you have come (`normlab progress` shows it in a terminal):
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: it shows your own progress.
 normlab.exercises.progress()
 

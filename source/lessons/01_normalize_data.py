@@ -212,7 +212,7 @@ def accuracies(norm, lr):
     }  # (seeds,) for each scale
 
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 plain = {lr: accuracies("none", lr) for lr in (0.0001, 0.01, 0.1)}
 for name in scales:
@@ -236,7 +236,7 @@ print("at 0.0001 raw is ahead:        ", plain[0.0001][raw].min() > plain[0.0001
 # One more. The same at learning rate 0.01, but *with* BatchNorm behind the first linear layer. **Does
 # the scale of the input matter now?**
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 with_norm = accuracies("batch", 0.01)
 for name, values in with_norm.items():

@@ -45,7 +45,7 @@ torch.set_num_threads(1)  # the networks here are small
 # We train the article's network with BatchNorm for one epoch, five times, with five seeds. That
 # takes a few seconds each.
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 networks, accuracies = [], []
 for seed in range(5):
@@ -75,7 +75,7 @@ def labels_in_company(network, order):
     return answers  # (2000,)
 
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained network differs in its last digits from processor to processor.
 torch.manual_seed(0)
 changing = []  # share of the images whose answers differ, for each network
@@ -294,7 +294,7 @@ def accuracy(network, batch_size=None):
     return sum((network(x).argmax(1) == y).sum().item() for x, y in batches) / len(images)
 
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 forgotten = {size: [accuracy(net, size) for net in networks] for size in (2, 4, 8, 32, 1000, None)}
 for size, values in forgotten.items():
@@ -312,7 +312,7 @@ assert max(forgotten[2]) < 0.75 < 0.9 < min(forgotten[None])
 # "do not look at the batch, and do not remember it". Ten forward passes over inverted digits, white
 # on black made black on white, under `no_grad` and without `eval()`. No optimizer is anywhere near:
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 spoiled = [copy.deepcopy(net).train() for net in networks]
 with torch.no_grad():

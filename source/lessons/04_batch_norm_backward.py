@@ -368,7 +368,7 @@ def accuracies(norm, lr=0.1):
     return np.array(values)  # (seeds,)
 
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 right, wrong = accuracies(nn.BatchNorm1d), accuracies(Detached)
 for name, values in {"BatchNorm": right, "detached": wrong}.items():

@@ -234,7 +234,7 @@ def accuracy(network):
 # With ten classes, chance is about 10 %. **What share of the test digits will be right after one pass
 # over the training set?**
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 torch.manual_seed(0)
 network = MyNetwork()
@@ -259,7 +259,7 @@ def accuracy_without_eval(network, batch_size):
     return right / len(test_inputs)
 
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 saved = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 without_eval = {size: accuracy_without_eval(network, size) for size in (2, 8, 64, 1000)}
@@ -311,7 +311,7 @@ same
 # Two epochs of 938 steps, ten runs, a measurement on the test set every 134 steps (seven in an epoch).
 # While it runs, write down what you expect for both networks after one epoch and after two.
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a progress bar is drawn while it runs.
 networks = {"without": partial(article_net, "none"), "BatchNorm": partial(article_net, "batch")}
 live = fit_many(networks, seeds=range(5), epochs=2, lr=0.01, batch_size=64, measure_every=134)
@@ -325,7 +325,7 @@ def final_accuracies(histories):
     }
 
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 final = final_accuracies(live)
 for seed, (without, with_norm) in enumerate(zip(*final.values(), strict=True)):
@@ -345,7 +345,7 @@ for seed, (without, with_norm) in enumerate(zip(*final.values(), strict=True)):
 # standard error. For five pairs (four degrees of freedom) chance alone stays below 2.78 in 95 of 100
 # cases, if the differences are roughly normally distributed.
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 differences = final["BatchNorm"] - final["without"]  # (seeds,)
 standard_error = differences.std(ddof=1) / np.sqrt(len(differences))
@@ -472,7 +472,7 @@ print("a millionth of the weights' gradients, or less:", idle < 1e-6 * busy)
 # In time, one step has more to do with BatchNorm. How much longer it takes depends on the machine and on
 # what else runs there. From the ten runs above, five pairs:
 
-# %% tags=["NBVAL_IGNORE_OUTPUT"]
+# %% tags=["nbval-ignore-output"]
 # Output not compared: these are timings.
 seconds = {name: np.array([run.final.seconds for run in runs]) for name, runs in live.items()}
 ratios = np.sort(seconds["BatchNorm"] / seconds["without"])  # (seeds,)

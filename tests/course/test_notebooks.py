@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbval.plugin import metadata_tags
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,10 +95,17 @@ def test_every_picture_has_alt_text(path):
 def test_an_uncompared_output_has_its_reason_in_the_cell(path):
     """A tag that tells nbval to skip a cell's output needs a reason, and few cells carry one."""
     cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
-    skipped = [cell for cell in cells if "NBVAL_IGNORE_OUTPUT" in cell.metadata.get("tags", [])]
+    skipped = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
     for cell in skipped:
         assert cell.source.startswith("# Output not compared: "), cell.source
     assert len(skipped) <= max(2, 0.2 * len(cells))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_nbval_understands_every_tag(path):
+    """Nbval passes over a tag that it does not know, and then compares what never agrees."""
+    for cell in read(path).cells:
+        assert set(cell.metadata.get("tags", [])) <= set(metadata_tags), cell.source
 
 
 @pytest.mark.parametrize("source", LESSONS, ids=name)
