@@ -1,5 +1,6 @@
 """``normlab lab``: the course in JupyterLab, and nothing else."""
 
+import asyncio
 import os
 import secrets
 import signal
@@ -19,6 +20,9 @@ FIRST_LESSON = "notebooks/00_start_here.ipynb"
 _CONFIGURATION = Path(__file__).parent / "jupyter"
 # The folder that holds notebooks/ beside the package, where normlab is installed with --editable.
 _CHECKOUT = Path(__file__).parents[2]
+
+# Seconds that a file which is being saved has to reach the disk, after Ctrl-C.
+_PATIENCE = 1
 
 
 @click.command()
@@ -49,6 +53,7 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
     # Once the loop runs, when the server answers at its address.
     server.io_loop.add_callback(announce, server, port, open_browser)
     server.start()
+    end_open_requests(server)
     click.echo("JupyterLab has stopped.")
 
 
@@ -187,3 +192,23 @@ def stop_on_interrupt(server: "ServerApp") -> None:
         server.stop(from_signal=True)
 
     signal.signal(signal.SIGINT, stop)
+
+
+def end_open_requests(server: "ServerApp") -> None:
+    """Bring the requests to an end that were open when the server stopped.
+
+    The page asks for something every few seconds. Jupyter leaves such a request where it is, and
+    the thread that reads or writes a file for it would keep this process alive for ever.
+    """
+
+    async def end_them() -> None:
+        await server.http_server.close_all_connections()
+        requests = asyncio.all_tasks() - {asyncio.current_task()}
+        if requests:
+            await asyncio.wait(requests, timeout=_PATIENCE)
+        server.log.setLevel("CRITICAL")  # nobody waits for an answer any more
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+
+    server.io_loop.asyncio_loop.run_until_complete(end_them())

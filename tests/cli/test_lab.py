@@ -3,6 +3,7 @@
 ``tests/browser`` looks at the same through Chromium.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -10,11 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 import webbrowser
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,15 +38,26 @@ def course(tmp_path):
     """Make a folder with a first lesson, and with names that JupyterLab should hide or show."""
     folder = tmp_path / "course"
     (folder / "notebooks").mkdir(parents=True)
-    for path, language in ((lab.FIRST_LESSON, "python"), ("mine.ipynb", "R")):
-        metadata = {"language_info": {"name": language}}
-        notebook = {"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-        (folder / path).write_text(json.dumps(notebook))
+    write_notebook(folder / lab.FIRST_LESSON, "python")
+    write_notebook(folder / "mine.ipynb", "R")
     for name in ("exercises/tests", "tests", "normlab", "solutions", "mine", "__pycache__"):
         (folder / name).mkdir(parents=True)
     for name in ("README.md", "Makefile", "mine.py"):
         (folder / name).touch()
     return folder
+
+
+def write_notebook(path, language, cells=0):
+    notebook = {
+        "cells": [
+            {"cell_type": "markdown", "id": str(index), "metadata": {}, "source": "A line."}
+            for index in range(cells)
+        ],
+        "metadata": {"language_info": {"name": language}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.write_text(json.dumps(notebook))
 
 
 @pytest.mark.parametrize("start", [".", "notebooks", "exercises/tests"])
@@ -133,7 +145,7 @@ def test_all_that_stands_at_the_top_is_the_course_or_hidden():
 # A real server
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(course, jupyter_home, *arguments):
     """Run ``normlab lab --no-browser`` in `course`; yield what it printed, and how to ask it."""
     import pty  # not on Windows
@@ -226,12 +238,36 @@ def test_a_whole_session(course, tmp_path):
             assert_extensions_are_off(server)
             assert_a_lesson_knows_its_python(server)
 
-            server.process.send_signal(signal.SIGINT)
-            assert server.process.wait(30) == 0
+            with asking_all_the_time(server, course):
+                server.process.send_signal(signal.SIGINT)
+                assert server.process.wait(30) == 0
             assert server.output.read_text() == printed + "JupyterLab has stopped.\n"
 
     assert files_below(own) == before
     assert (course / ".normlab" / "jupyterlab").is_dir()
+
+
+@contextlib.contextmanager
+def asking_all_the_time(server, course):
+    """Keep the server at work on a file that takes a while to read."""
+    write_notebook(course / "mine" / "long.ipynb", "python", cells=5000)
+    done = threading.Event()
+
+    def ask_until_done():
+        while not done.is_set():
+            with contextlib.suppress(OSError):  # the server has gone
+                ask(server, "/api/contents/mine/long.ipynb")
+
+    threads = [threading.Thread(target=ask_until_done) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
 
 
 def assert_only_the_course_is_listed(server):

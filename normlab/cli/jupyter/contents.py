@@ -15,6 +15,7 @@ WORKSHOP = frozenset(
         "conftest.py",
         "constraints.txt",
         "dist",
+        "docs",
         "environment.yml",
         "normlab",
         "normlab.egg-info",
