@@ -29,6 +29,7 @@ from normlab.training import article_net, as_inputs, fit
 
 BATCH_SIZE, LR = 64, 0.01
 MNIST = load_mnist()
+IMAGES, LABELS = torch.tensor(MNIST.train_images), torch.tensor(MNIST.train_labels)
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
@@ -40,9 +41,25 @@ class OneByOne(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Return one image, ``(1, 28, 28)``, normalized, and its label."""
-        image = Image.fromarray(MNIST.train_images[index])
-        tensor = torch.from_numpy(np.array(image)).unsqueeze(0).float() / 255  # ToTensor
-        return (tensor - 0.1307) / 0.3081, int(MNIST.train_labels[index])  # Normalize
+        image = Image.fromarray(IMAGES[index].numpy())
+        return normalize(to_tensor(image)), int(LABELS[index])
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """Do what torchvision's ToTensor does, step by step."""
+    tensor = torch.from_numpy(np.array(image, np.uint8, copy=True))  # (28, 28)
+    tensor = tensor.view(image.height, image.width, 1).permute(2, 0, 1).contiguous()
+    return tensor.to(torch.float32).div(255)  # (1, 28, 28)
+
+
+def normalize(tensor: Tensor) -> Tensor:
+    """Do what torchvision's Normalize does, step by step."""
+    tensor = tensor.clone()
+    mean = torch.as_tensor((0.1307,), dtype=tensor.dtype)
+    std = torch.as_tensor((0.3081,), dtype=tensor.dtype)
+    if (std == 0).any():
+        raise ValueError("std evaluated to zero")
+    return tensor.sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
 
 
 def seconds_of_loop(batches: Batches) -> float:

@@ -39,7 +39,7 @@ def as_inputs(images: object, device: str | torch.device | None = None) -> Tenso
         float32, of the same shape.
     """
     inputs = _as_tensor(images).to(device)
-    return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs.float()
+    return inputs / 255 if inputs.dtype == torch.uint8 else inputs.float()
 
 
 @torch.no_grad()
@@ -160,7 +160,7 @@ def fit(
         try:
             for step, batch in zip(range(1, total + 1), batches, strict=False):
                 inputs = as_inputs(images.index_select(0, batch))  # (batch_size, H, W)
-                loss = F.cross_entropy(model(inputs), labels[batch])
+                loss = F.cross_entropy(model(inputs), labels.index_select(0, batch))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
