@@ -86,18 +86,19 @@ FUNCTIONAL = functional(
         "1 / np.sqrt(var + x.dtype.type(eps))\n    deviations",
         "1 / (var + x.dtype.type(eps))\n    deviations",
     ),
-    ("mean not subtracted", "deviations = x - mean  #", "deviations = x - 0 * mean  #"),
+    ("mean not subtracted", "np.subtract(x, mean, out=out)", "np.subtract(x, 0, out=out)"),
+    ("not divided by the standard deviation", "    deviations *= inv_std\n", ""),
     (
         "unbiased variance in the output",
         "    inv_std = 1 / np.sqrt(var + x.dtype.type(eps))\n    deviations",
-        "    var *= (n := math.prod(x.shape[a] for a in axes)) / (n - 1)\n    inv_std = 1 / np.sqrt(var + x.dtype.type(eps))\n    deviations",
+        "    var *= _count(x, axes) / (_count(x, axes) - 1)\n    inv_std = 1 / np.sqrt(var + x.dtype.type(eps))\n    deviations",
     ),
     (
         "variance as E[x²] - E[x]²",
         "    var = _mean_product(deviations, deviations, axes)\n    if (np.square(mean) > var).any():",
         "    var = _mean_product(x, x, axes) - np.square(mean)\n    if False:",
     ),
-    ("input modified", "deviations = x - mean  #", "deviations = np.subtract(x, mean, out=x)  #"),
+    ("input modified", "x_hat = np.empty_like(x)", "x_hat = x"),
     (
         "rounding not taken from the deviations",
         "        deviations -= rounding\n",
@@ -107,6 +108,17 @@ FUNCTIONAL = functional(
         "rounding subtracted from the mean",
         "        mean += rounding\n",
         "        mean -= 1e6 * rounding\n",
+    ),
+    (
+        "divided by n - 1 for n",
+        "_sum(x, axes) / x.dtype.type(_count(x, axes))",
+        "_sum(x, axes) / x.dtype.type(_count(x, axes) - 1)",
+    ),
+    ("batch statistics slab by slab", "rows = length if 0 in axes else 1", "rows = 1"),
+    (
+        "only the first slab",
+        "for start in range(0, length, rows))",
+        "for start in range(0, min(length, rows), rows))",
     ),
     # standardize_backward
     ("mean and variance taken for constants", "    if not axes:\n", "    if True:\n"),
@@ -146,30 +158,30 @@ FUNCTIONAL = functional(
     ),
     ("RMS centres its gradient", "        if mean is not None:\n", "        if True:\n"),
     ("gradient overwritten", "grad_x_hat.copy()\n    if not axes", "grad_x_hat\n    if not axes"),
-    ("batch statistics slab by slab", "rows = max(1, len(x)) if 0 in axes else 1", "rows = 1"),
-    (
-        "only the first slab",
-        "for start in range(0, len(x), rows))",
-        "for start in range(0, min(len(x), rows), rows))",
-    ),
     # affine
     (
         "weight forgotten",
-        "y = x_hat.copy() if weight is None else x_hat * _along(parameter_axes, weight, x_hat)",
-        "y = x_hat.copy()",
-    ),
-    ("bias forgotten", "    y += _along(parameter_axes, bias, x_hat)\n", "    pass\n"),
-    (
-        "bias subtracted",
-        "y += _along(parameter_axes, bias, x_hat)",
-        "y -= _along(parameter_axes, bias, x_hat)",
+        "    scale = _along(parameter_axes, weight, x_hat, default=1)\n    shift",
+        "    scale = _along(parameter_axes, None, x_hat, default=1)\n    shift",
     ),
     (
-        "shift before scale",
-        "    if bias is not None:\n        y += _along(parameter_axes, bias, x_hat)",
-        "    if bias is not None:\n        y += _along(parameter_axes, bias, x_hat) * (1 if weight is None else _along(parameter_axes, weight, x_hat))",
+        "weight of 0 where there is none",
+        "    scale = _along(parameter_axes, weight, x_hat, default=1)\n    shift",
+        "    scale = _along(parameter_axes, weight, x_hat, default=0)\n    shift",
     ),
-    ("x_hat handed out as the output", "y = x_hat.copy() if weight", "y = x_hat if weight"),
+    ("bias forgotten", "        y[slab] += shift[slab]\n", ""),
+    ("bias subtracted", "y[slab] += shift[slab]", "y[slab] -= shift[slab]"),
+    (
+        "bias of 1 where there is none",
+        "shift = _along(parameter_axes, bias, x_hat, default=0)",
+        "shift = _along(parameter_axes, bias, x_hat, default=1)",
+    ),
+    ("shift before scale", "y[slab] += shift[slab]", "y[slab] += shift[slab] * scale[slab]"),
+    (
+        "x_hat handed out as the output",
+        "    y = np.empty_like(x_hat)\n    for",
+        "    y = x_hat\n    for",
+    ),
     (
         "output in another dtype",
         "y = y.astype(like.dtype, copy=False)",
@@ -178,30 +190,45 @@ FUNCTIONAL = functional(
     # affine_backward
     (
         "grad weight without x_hat",
-        "_sum_product(grad_y, x_hat, others)",
-        "_sum_product(grad_y, np.ones_like(x_hat), others)",
+        "_sum_product(grad_y[slab], x_hat[slab], others)",
+        "_sum(grad_y[slab], others)",
     ),
+    ("grad weight of the last slab only", "grad_scale = grad_scale + _sum", "grad_scale = _sum"),
     (
         "grad weight averaged",
-        "_sum_product(grad_y, x_hat, others).reshape",
-        "(_sum_product(grad_y, x_hat, others) / x_hat.shape[0]).reshape",
+        "grad_scale.reshape(weight.shape)",
+        "(grad_scale / _count(x_hat, others)).reshape(weight.shape)",
     ),
-    ("grad bias averaged", "grad_y.sum(axis=others)", "grad_y.mean(axis=others)"),
-    ("grad bias of the scaled gradient", "grad_bias = grad_y.sum", "grad_bias = grad_x_hat.sum"),
+    (
+        "grad weight in float64",
+        "grad_scale.reshape(weight.shape).astype(weight.dtype)",
+        "grad_scale.reshape(weight.shape).astype(np.float64)",
+    ),
+    (
+        "grad bias averaged",
+        "grad_shift.reshape(bias.shape)",
+        "(grad_shift / _count(x_hat, others)).reshape(bias.shape)",
+    ),
+    (
+        "grad bias of the scaled gradient",
+        "_sum(grad_y[slab], others)\n    grad",
+        "_sum(grad_x_hat[slab], others)\n    grad",
+    ),
+    ("grad bias of the last slab only", "grad_shift = grad_shift + _sum", "grad_shift = _sum"),
     (
         "weight forgotten in grad input",
-        "grad_x_hat = grad_y * _along(ctx.parameter_axes, weight, grad_y)",
-        "grad_x_hat = grad_y.copy()",
+        "np.multiply(grad_y[slab], scale[slab], out=grad_x_hat[slab])",
+        "np.copyto(grad_x_hat[slab], grad_y[slab])",
     ),
     (
         "weight applied twice in grad input",
-        "grad_x_hat = grad_y * _along(ctx.parameter_axes, weight, grad_y)",
-        "grad_x_hat = grad_y * _along(ctx.parameter_axes, weight, grad_y) ** 2",
+        "np.multiply(grad_y[slab], scale[slab], out=grad_x_hat[slab])",
+        "np.multiply(grad_y[slab], scale[slab] ** 2, out=grad_x_hat[slab])",
     ),
     (
         "caller's gradient overwritten",
-        "    if weight is None:\n        grad_x_hat = grad_y.copy()",
-        "    if weight is None:\n        grad_x_hat = grad_y",
+        "    grad_x_hat = np.empty_like(x_hat)\n",
+        "    grad_x_hat = grad_y\n",
     ),
     (
         "shape of the gradient unchecked",
@@ -275,7 +302,7 @@ FUNCTIONAL = functional(
     ),
     (
         "unbiased by the batch size alone",
-        "n = math.prod(batch.x_hat.shape[axis] for axis in batch.axes)\n    unbiased",
+        "n = _count(batch.x_hat, batch.axes)\n    unbiased",
         "n = batch.x_hat.shape[batch.axes[0]]\n    unbiased",
     ),
     (
@@ -377,7 +404,7 @@ FUNCTIONAL = functional(
     (
         "RMS of the sum, not the mean",
         "mean_square = _mean_product(x, x, last_axes)",
-        "mean_square = np.square(x).sum(axis=last_axes, keepdims=True)",
+        "mean_square = _mean_product(x, x, last_axes) * _count(x, last_axes)",
     ),
     (
         "RMS norm subtracts the mean",

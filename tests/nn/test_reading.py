@@ -66,7 +66,7 @@ def test_the_layers_can_be_read_in_one_sitting():
         len((FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines())
         for name in ("functional", "vectors")
     )
-    assert lines <= 800
+    assert lines <= 820
 
 
 @pytest.mark.parametrize(("name", "value"), public_functions())
