@@ -122,7 +122,7 @@ def _standardize_into(
     mean = _mean(x, axes)
     deviations = np.subtract(x, mean, out=out)
     var = _mean_product(deviations, deviations, axes)
-    if (np.square(mean) > var).any():
+    if (np.square(mean) > var).any():  # the Notes of `standardize` say why
         rounding = _mean(deviations, axes)
         deviations -= rounding
         mean += rounding
