@@ -5,8 +5,7 @@ import sys
 import click
 
 from normlab import __version__
-
-# LAB
+from normlab.cli.experiment import experiment
 from normlab.cli.lab import lab
 from normlab.cli.mnist import mnist
 from normlab.cli.progress import progress
@@ -22,7 +21,7 @@ def normlab() -> None:
     """Learn normalization in PyTorch: open the course, train its network, check its exercises."""
 
 
-# LAB2
+normlab.add_command(experiment)
 normlab.add_command(lab)
 normlab.add_command(mnist)
 normlab.add_command(progress)

@@ -1,7 +1,9 @@
-"""Training: the article's network, the loop, and many seeds at once.
+"""Training: the article's network, the loop, many seeds at once, and recorded experiments.
 
 ``article_net``
     The MLP 784-256-128-10, with the norm of your choice after its first two layers.
+``small_cnn``
+    A small convolutional network, with the norm of your choice after its two convolutions.
 ``fit``, ``evaluate``
     Train a network on images held in memory, and measure it. ``fit`` returns a ``History``.
 ``fit_many``
@@ -10,28 +12,58 @@
 ``save_histories``, ``load_histories``, ``recorded_with``
     What was measured, in a small CSV file that says how. ``RECORDED`` is the folder of those that
     come with the course.
+``Experiment``, ``record``, ``run_live``, ``Recording``
+    A question with the runs that answer it; run and recorded, or run in place.
+``experiment_names``, ``find_experiment``, ``recorded``
+    The course's experiments, and what they measured when it was made.
 """
 
+from normlab.training.experiment import (
+    Experiment,
+    Recording,
+    load_recording,
+    record,
+    run_live,
+)
+from normlab.training.experiments import experiment_names, find_experiment, recorded
 from normlab.training.fit import as_inputs, evaluate, fit, pick_device
 from normlab.training.history import History, Point, stack
 from normlab.training.many import fit_many
-from normlab.training.network import NORMS, ArticleNet, article_net
+from normlab.training.network import (
+    IMAGE_NORMS,
+    NORMS,
+    ArticleNet,
+    SmallCNN,
+    article_net,
+    small_cnn,
+)
 from normlab.training.records import RECORDED, load_histories, recorded_with, save_histories
 
 __all__ = [
+    "IMAGE_NORMS",
     "NORMS",
     "RECORDED",
     "ArticleNet",
+    "Experiment",
     "History",
     "Point",
+    "Recording",
+    "SmallCNN",
     "article_net",
     "as_inputs",
     "evaluate",
+    "experiment_names",
+    "find_experiment",
     "fit",
     "fit_many",
     "load_histories",
+    "load_recording",
     "pick_device",
+    "record",
+    "recorded",
     "recorded_with",
+    "run_live",
     "save_histories",
+    "small_cnn",
     "stack",
 ]

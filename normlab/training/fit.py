@@ -4,7 +4,6 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone knows it 
 from normlab.data import ImageDataset, load_mnist, shuffled_batches
 from normlab.training.history import History, Point
 from normlab.training.progress import progress_bar
+from normlab.training.threads import limited_threads
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
@@ -151,7 +151,7 @@ def fit(
     model.train()
     with (
         torch.random.fork_rng(),
-        _threads(threads),
+        limited_threads(threads),
         progress_bar(total, "step", show=progress) as bar,
     ):
         torch.manual_seed(seed)
@@ -172,16 +172,6 @@ def fit(
         except KeyboardInterrupt:
             history.interrupted = True
     return history
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Meter:

@@ -74,7 +74,7 @@ def fit_many(
     finished: dict[int, History] = {}
     with progress_bar(len(runs), "run", show=progress) as bar:
         try:
-            for index, history in _side_by_side(jobs or joblib.cpu_count(), tasks):
+            for index, history in side_by_side(jobs or joblib.cpu_count(), tasks):
                 finished[index] = history
                 bar.update()
         except KeyboardInterrupt:
@@ -86,7 +86,8 @@ def fit_many(
     return histories
 
 
-def _side_by_side(jobs: int, tasks: Iterable[Any]) -> Iterable[tuple[int, History]]:
+def side_by_side(jobs: int, tasks: Iterable[Any]) -> Iterable[Any]:
+    """Run joblib tasks, so many at a time on one thread each; yield results as they come."""
     if jobs == 1:
         return joblib.Parallel(return_as="generator_unordered")(tasks)
     with joblib.parallel_config("loky", inner_max_num_threads=1):

@@ -71,3 +71,65 @@ def article_net(norm: str = "batch", seed: int = 0) -> ArticleNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ArticleNet(norm)
+
+
+# The same for a feature map of `channels` by `size` by `size`.
+IMAGE_NORMS: dict[str, Callable[[int, int], nn.Module]] = {
+    "none": lambda channels, size: nn.Identity(),
+    "batch": lambda channels, size: nn.BatchNorm2d(channels),
+    "layer": lambda channels, size: nn.LayerNorm([channels, size, size]),
+    "instance": lambda channels, size: nn.InstanceNorm2d(channels, affine=True),
+    "group": lambda channels, size: nn.GroupNorm(8, channels),
+    "rms": lambda channels, size: nn.RMSNorm([channels, size, size]),
+}
+
+
+class SmallCNN(nn.Module):
+    """A small convolutional network for 28 x 28 images: two convolutions, each with a norm.
+
+    Parameters
+    ----------
+    norm
+        ``"batch"``, ``"none"``, ``"layer"``, ``"instance"`` (with weight and bias), ``"group"``
+        (8 groups) or ``"rms"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such norm.
+    """
+
+    def __init__(self, norm: str = "batch") -> None:
+        super().__init__()
+        if norm not in IMAGE_NORMS:
+            choice = ", ".join(IMAGE_NORMS)
+            raise ValueError(f"No norm is called {norm!r}. Choose one of: {choice}.")
+        self.conv1 = nn.Conv2d(1, 16, kernel_size=3, stride=2, padding=1)
+        self.norm1 = IMAGE_NORMS[norm](16, 14)
+        self.conv2 = nn.Conv2d(16, 32, kernel_size=3, stride=2, padding=1)
+        self.norm2 = IMAGE_NORMS[norm](32, 7)
+        self.fc = nn.Linear(32 * 7 * 7, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits, ``(N, 10)``, of images ``(N, 28, 28)``."""
+        x = x.unsqueeze(1)  # (N, 1, 28, 28)
+        x = torch.relu(self.norm1(self.conv1(x)))  # (N, 16, 14, 14)
+        x = torch.relu(self.norm2(self.conv2(x)))  # (N, 32, 7, 7)
+        return self.fc(x.flatten(1))  # (N, 10)
+
+
+def small_cnn(norm: str = "batch", seed: int = 0) -> SmallCNN:
+    """Build the small convolutional network with weights drawn from a seed.
+
+    As with `article_net`, networks of one seed differ in the norm alone.
+
+    Parameters
+    ----------
+    norm
+        See `SmallCNN`.
+    seed
+        Where the weights come from.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SmallCNN(norm)

@@ -1,0 +1,63 @@
+"""``normlab experiment``: run again what the lessons' recorded results come from."""
+
+from pathlib import Path
+
+import click
+
+_TITLE_WIDTH = 26
+
+
+@click.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Run every experiment.")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("recorded"),
+    show_default=True,
+    help="The folder for the CSV files.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="How many runs at a time, a process each.",
+)
+def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) -> None:
+    """Run the course's long experiments and record what they measure.
+
+    Without a NAME: list the experiments. Each gives a CSV file that says how it was made. Stop a
+    run with Ctrl-C whenever you like: what is finished is kept, and the same command goes on.
+
+    \b
+    Examples:
+      normlab experiment
+      normlab experiment learning_rates
+      normlab experiment --all --into normlab/training/recorded
+    """  # noqa: D301 - \b is how click is told not to rewrap
+    from normlab.training import experiment_names, find_experiment, record
+
+    if everything and names:
+        raise click.UsageError("give either names or --all.")
+    if not everything and not names:
+        click.echo("\n".join(_line(name) for name in experiment_names()))
+        return
+    try:
+        chosen = [find_experiment(name) for name in (experiment_names() if everything else names)]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    for one in chosen:
+        click.echo(f"{one.name}: {one.question} ({len(one.settings)} runs)")
+        try:
+            path = record(one, into, jobs=jobs)
+        except KeyboardInterrupt:
+            click.echo("The finished runs are kept; the same command goes on from there.", err=True)
+            raise
+        click.echo(f"  written to {path}")
+
+
+def _line(name: str) -> str:
+    from normlab.training import find_experiment
+
+    return f"{name:{_TITLE_WIDTH}}{find_experiment(name).question}"

@@ -1,0 +1,329 @@
+"""Experiments too long for a lesson: run once, recorded, resumed where they stopped."""
+
+import csv
+import hashlib
+import inspect
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+
+from normlab.training.many import side_by_side
+from normlab.training.progress import progress_bar
+from normlab.training.threads import limited_threads
+
+Scalar = str | int | float | bool
+Settings = Mapping[str, Scalar]
+Row = dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, the runs that answer it, and what one run measures.
+
+    Attributes
+    ----------
+    name
+        What ``normlab experiment NAME`` calls it.
+    question
+        One line: what it is meant to find out.
+    measure
+        Does one run: takes the settings of a run by name, gives one row of numbers or several. A
+        function of a module, not a lambda, since other processes call it. The same settings give
+        the same rows.
+    settings
+        The settings of every run, in the order of the recorded file. Each has a ``"seed"``.
+    timings
+        The measured columns that hold times: the only ones that differ from run to run.
+    tolerances
+        For a measured column how far another machine's number may be from the recorded one. Other
+        processors round sums differently, and training makes small differences grow.
+    """
+
+    name: str
+    question: str
+    measure: Callable[..., Iterable[Row]]
+    settings: Sequence[Settings]
+    timings: frozenset[str] = frozenset()
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+
+    def only(self, **chosen: Scalar | Iterable[Scalar]) -> "Experiment":
+        """Return the experiment with fewer runs.
+
+        Parameters
+        ----------
+        **chosen
+            For the name of a setting the value, or the values, to keep.
+
+        Raises
+        ------
+        ValueError
+            If no run is left.
+        """
+        kept = [settings for settings in self.settings if _chosen(settings, chosen)]
+        if not kept:
+            raise ValueError(f"{self.name} has no run with {chosen}.")
+        return replace(self, settings=kept)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The rows that an experiment measured, and how.
+
+    Attributes
+    ----------
+    rows
+        For each measurement the run's settings and what was measured, by name; ``"run_seconds"``
+        is how long the run took in all.
+    how
+        The command, date, versions, seeds and duration, in words.
+    """
+
+    rows: Sequence[Row]
+    how: Mapping[str, str]
+
+    def values(self, column: str, **chosen: Scalar | Iterable[Scalar]) -> np.ndarray:
+        """Return one column of the rows with the chosen settings, in the order of the file.
+
+        Parameters
+        ----------
+        column
+            The name of a setting or of something measured.
+        **chosen
+            For the name of a column the value, or the values, to keep.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row.
+
+        Examples
+        --------
+        >>> recording.values("accuracy", norm="batch", lr=0.1)  # doctest: +SKIP
+        array([0.9689, 0.9702, 0.9693, 0.971 , 0.9698])
+        """
+        kept = [row[column] for row in self.rows if _chosen(row, chosen)]
+        if not kept:
+            raise ValueError(f"No row has {chosen}.")
+        return np.array(kept)
+
+    def different(self, column: str) -> list[Scalar]:
+        """Return the different values of a column, in the order of the file."""
+        return list(dict.fromkeys(row[column] for row in self.rows))
+
+
+def run_live(
+    experiment: Experiment, *, jobs: int | None = None, progress: bool = True
+) -> Recording:
+    """Do the runs of an experiment now, several at a time, and write nothing.
+
+    Parameters
+    ----------
+    experiment
+        What to run; in a lesson usually a few of its runs, see `Experiment.only`.
+    jobs
+        How many runs at a time; as many as there are cores without it.
+    progress
+        Show a progress bar.
+    """
+    finished: dict[str, dict[str, Any]] = {}
+    _run_all(experiment, experiment.settings, jobs, progress, finished, keep=lambda _: None)
+    return Recording(_rows(experiment, finished), _how(experiment, finished, "run live"))
+
+
+def record(
+    experiment: Experiment,
+    folder: str | Path,
+    *,
+    jobs: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Do the runs of an experiment and write them to ``folder/NAME.csv``.
+
+    Each finished run is kept at once in ``NAME.csv.part``. When the experiment is stopped, by
+    Ctrl-C or otherwise, the next call does only the runs that are missing, unless the experiment
+    or the versions have changed since. The CSV file is written when the last run is done.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    folder
+        Where the file goes; made if it is not there.
+    jobs, progress
+        See `run_live`.
+
+    Returns
+    -------
+    pathlib.Path
+        The CSV file.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C, with the finished runs kept.
+    """
+    path = Path(folder) / f"{experiment.name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    finished = _unfinished_work(experiment, part)
+    missing = [settings for settings in experiment.settings if _key(settings) not in finished]
+    with part.open("a") as file:
+
+        def keep(run: dict[str, Any]) -> None:
+            file.write(json.dumps(run) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+        _run_all(experiment, missing, jobs, progress, finished, keep)
+    how = _how(experiment, finished, f"normlab experiment {experiment.name}")
+    _write(path, _rows(experiment, finished), how)
+    part.unlink()
+    return path
+
+
+def load_recording(path: str | Path) -> Recording:
+    """Read a file that `record` wrote."""
+    with Path(path).open(newline="") as file:
+        lines = file.readlines()
+    comments = [line[2:].strip() for line in lines if line.startswith("# ")]
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return Recording(
+        rows=[{name: _read_value(text) for name, text in row.items()} for row in rows],
+        how=dict(comment.split(": ", 1) for comment in comments),
+    )
+
+
+def _chosen(row: Settings, chosen: Mapping[str, Scalar | Iterable[Scalar]]) -> bool:
+    for name, wanted in chosen.items():
+        several = isinstance(wanted, Iterable) and not isinstance(wanted, str)
+        if row[name] not in (list(wanted) if several else [wanted]):
+            return False
+    return True
+
+
+def _run_all(
+    experiment: Experiment,
+    settings: Sequence[Settings],
+    jobs: int | None,
+    progress: bool,
+    finished: dict[str, dict[str, Any]],
+    keep: Callable[[dict[str, Any]], None],
+) -> None:
+    tasks = (joblib.delayed(_run)(experiment.measure, one) for one in settings)
+    total = len(experiment.settings)
+    with progress_bar(total, "run", show=progress) as bar:
+        bar.update(total - len(settings))  # what an earlier call has finished
+        for run in side_by_side(min(jobs or joblib.cpu_count(), len(settings) or 1), tasks):
+            finished[_key(run["settings"])] = run
+            keep(run)
+            bar.update()
+
+
+def _run(measure: Callable[..., Iterable[Row]], settings: Settings) -> dict[str, Any]:
+    start = time.perf_counter()
+    with limited_threads(1):
+        rows = [
+            {name: _rounded(value) for name, value in row.items()} for row in measure(**settings)
+        ]
+    return {"settings": dict(settings), "rows": rows, "seconds": time.perf_counter() - start}
+
+
+def _rounded(value: Any) -> Scalar:  # noqa: ANN401 - whatever a number may be
+    """Return a plain value with six digits, the same one that the file will hold."""
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return float(f"{float(value):.6g}")
+
+
+def _unfinished_work(experiment: Experiment, part: Path) -> dict[str, dict[str, Any]]:
+    """Return the runs that an earlier call finished; begin a new file if there are none."""
+    # A changed experiment or another version begins anew: old and new rows do not belong together.
+    first = json.dumps({"versions": _versions(), "code": _fingerprint(experiment)})
+    lines = part.read_text().splitlines() if part.exists() else []
+    finished = {}
+    if lines and lines[0] == first:
+        for line in lines[1:]:
+            run = _complete(line)
+            if run is not None:
+                finished[_key(run["settings"])] = run
+    rest = "".join(json.dumps(run) + "\n" for run in finished.values())
+    part.write_text(first + "\n" + rest)
+    return finished
+
+
+def _complete(line: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:  # the line that was being written at the end
+        return None
+
+
+def _fingerprint(experiment: Experiment) -> str:
+    source = inspect.getsource(inspect.getmodule(experiment.measure) or experiment.measure)
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def _key(settings: Settings) -> str:
+    return json.dumps(settings, sort_keys=True)
+
+
+def _rows(experiment: Experiment, finished: Mapping[str, dict[str, Any]]) -> list[Row]:
+    runs = [finished[_key(settings)] for settings in experiment.settings]
+    return [
+        {**run["settings"], **row, "run_seconds": _rounded(run["seconds"])}
+        for run in runs
+        for row in run["rows"]
+    ]
+
+
+def _versions() -> str:
+    return f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+
+
+def _how(
+    experiment: Experiment, finished: Mapping[str, dict[str, Any]], command: str
+) -> dict[str, str]:
+    seeds = dict.fromkeys(settings["seed"] for settings in experiment.settings)
+    seconds = sum(run["seconds"] for run in finished.values())
+    return {
+        "question": experiment.question,
+        "command": command,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "versions": _versions(),
+        "seeds": ", ".join(str(seed) for seed in seeds),
+        "duration": f"{len(finished)} runs, {seconds:.0f} s of one core in all",
+    }
+
+
+def _write(path: Path, rows: Sequence[Row], how: Mapping[str, str]) -> None:
+    unfinished = path.with_name(path.name + ".new")
+    with unfinished.open("w", newline="") as file:
+        for name, text in how.items():
+            file.write(f"# {name}: {text}\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    unfinished.replace(path)
+
+
+def _read_value(text: str) -> Scalar:
+    if text in {"True", "False"}:
+        return text == "True"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,42 @@
+"""The experiments behind the lessons' recorded results, a module each.
+
+``experiment_names``
+    What there is; a module's name is its experiment's name.
+``find_experiment``
+    An experiment by its name.
+``recorded``
+    What it measured when the course was made, from the file that comes with the package.
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from normlab.training.experiment import Experiment, Recording, load_recording
+from normlab.training.records import RECORDED
+
+
+def experiment_names() -> list[str]:
+    """Return the names of all experiments, in alphabetical order."""
+    return sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+
+
+def find_experiment(name: str) -> Experiment:
+    """Return the experiment of this name.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if name not in experiment_names():
+        raise ValueError(
+            f"No experiment is called {name!r}. Choose one of: {', '.join(experiment_names())}."
+        )
+    return importlib.import_module(f"{__name__}.{name}").EXPERIMENT
+
+
+def recorded(name: str) -> Recording:
+    """Return the recorded measurements of an experiment."""
+    find_experiment(name)
+    return load_recording(RECORDED / f"{name}.csv")
