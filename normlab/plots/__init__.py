@@ -16,12 +16,15 @@
     A computation: values in boxes, operations on arrows.
 ``descent``
     Level lines of a loss of two weights, and the path of gradient descent.
+``explore``
+    Pictures with controls under them: ``plots.explore.block()``.
 
 One style, readable at the width of a notebook, without colour and without eyes: beside colour
 there is always a second cue (a hatch, a marker, a dash, a label on the line), and each picture
 carries a sentence that says what it shows.
 """
 
+from normlab.plots import explore
 from normlab.plots.block import averaged_cells, block
 from normlab.plots.curves import curves, following
 from normlab.plots.descent import descent
@@ -37,6 +40,7 @@ __all__ = [
     "curves",
     "descent",
     "dots",
+    "explore",
     "following",
     "graph",
     "images",

@@ -131,8 +131,9 @@ def _describe(panels: dict[str, np.ndarray]) -> str:
             for count, axis in zip(counts, ("sample", "channel", "position"), strict=True)
         )
         shape = " by ".join(str(size) for size in np.shape(coloured))
+        heading = ", ".join(title.splitlines())
         sentences.append(
-            f"{title}: in a block of {shape} (samples by channels by positions) the cells that "
+            f"{heading}: in a block of {shape} (samples by channels by positions) the cells that "
             f"share one mean are coloured: {words}."
         )
     return " ".join(sentences)

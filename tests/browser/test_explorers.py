@@ -1,0 +1,75 @@
+"""The pictures with controls: a control moves in JupyterLab, and the picture under it follows."""
+
+import json
+
+import driver
+import pytest
+
+PICTURE = f"{driver.NOTEBOOK} .jp-OutputArea img"
+CONTROLS = f"{driver.NOTEBOOK} .jupyter-widgets"
+
+
+@pytest.fixture
+def explorer(lab):
+    """Return a function that runs a line of code in a notebook and waits for the controls."""
+
+    def show(line):
+        path = "exercises/explorer.ipynb"
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        cell = {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": "cell-0",
+            "metadata": {},
+            "outputs": [],
+            "source": f"from normlab import plots\n\n{line}",
+        }
+        notebook = {"cells": [cell], "metadata": {"kernelspec": kernel}}
+        notebook |= {"nbformat": 4, "nbformat_minor": 5}
+        (lab.course / path).write_text(json.dumps(notebook))
+        lab.open(path)
+        lab.run_all_cells()
+        lab.page.locator(CONTROLS).first.wait_for()
+        return lab
+
+    return show
+
+
+def picture(lab):
+    """Return the alt text and the bytes of the one picture in the notebook."""
+    (shown,) = lab.page.locator(PICTURE).all()
+    return shown.get_attribute("alt"), shown.get_attribute("src")
+
+
+def wait_for_another(lab, before):
+    """Wait until the picture is another one, and return it: the alt text and the bytes."""
+    lab.page.wait_for_function(
+        "([picture, alt]) => document.querySelector(picture)?.alt !== alt",
+        arg=[PICTURE, before[0]],
+        timeout=20_000,
+    )
+    lab.settle()
+    after = picture(lab)
+    assert after[1] != before[1]
+    return after
+
+
+def press(lab, label, key):
+    """Press a key on the slider with this label."""
+    row = lab.page.locator(f"{driver.NOTEBOOK} .widget-slider", has_text=label)
+    row.locator(".noUi-handle").press(key)
+
+
+def test_ticking_an_axis_and_moving_the_groups_draw_another_block(explorer):
+    lab = explorer('plots.explore.block("L")')
+    before = picture(lab)
+    assert before[0].startswith("InstanceNorm, 24 means, each of 5 numbers")
+
+    lab.page.locator("label", has_text="average over C").click()
+    layer = wait_for_another(lab, before)
+    assert layer[0].startswith("LayerNorm over C and L, 4 means, each of 30 numbers")
+
+    press(lab, "groups of channels", "ArrowRight")
+    group = wait_for_another(lab, layer)
+    assert group[0].startswith("GroupNorm, 2 groups, 8 means, each of 15 numbers")
+    assert lab.errors() == []
