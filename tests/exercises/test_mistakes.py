@@ -12,7 +12,6 @@ EXERCISES = list(all_exercises().values())
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
 SEEDS = 20
 
-each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
 each_mistake = pytest.mark.parametrize(
     ("exercise", "mistake"), MISTAKES, ids=[f"{e.name}: {m.key}" for e, m in MISTAKES]
 )
@@ -41,17 +40,6 @@ def test_a_mistake_fails_and_is_named_alone(exercise, mistake, answer_with, exam
         points.add(tuple(result.points for result in results))
     assert len(points) == 1
     assert 0 < sum(points.pop()) < exercise.max_points
-
-
-@each_exercise
-@pytest.mark.parametrize("seed", [0, 1])
-def test_two_mistakes_together_are_told_apart_from_all_others(exercise, seed, answer_with, examine):
-    for pair in exercise.pairs:
-        results, diagnosis, report = examine(exercise, answer_with(exercise, pair), seed)
-        assert diagnosis.explanations == (pair,)
-        assert not all(result.passed for result in results)
-        text = " ".join(str(report).split())
-        assert all(f"You got what comes out when {mistake.what}" in text for mistake in pair)
 
 
 def test_what_hides_behind_a_pair_is_said(answer_with, examine):
