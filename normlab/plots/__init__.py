@@ -4,6 +4,10 @@
     The N × C × L block, with the values that share one mean coloured.
 ``averaged_cells``
     Which cells those are, from the axes of a norm.
+``arrays``
+    Small arrays as tables of numbers, with some of the cells marked.
+``buffers``
+    Batch statistics, and the running statistics that follow them.
 ``images``
     A row of images.
 ``dots``
@@ -25,7 +29,9 @@ carries a sentence that says what it shows.
 """
 
 from normlab.plots import explore
+from normlab.plots.arrays import arrays
 from normlab.plots.block import averaged_cells, block
+from normlab.plots.buffers import Statistic, buffers
 from normlab.plots.curves import curves, following
 from normlab.plots.descent import descent
 from normlab.plots.distributions import dots
@@ -35,8 +41,11 @@ from normlab.plots.picture import Picture
 
 __all__ = [
     "Picture",
+    "Statistic",
+    "arrays",
     "averaged_cells",
     "block",
+    "buffers",
     "curves",
     "descent",
     "dots",

@@ -1,5 +1,8 @@
 """The pictures with controls, without a browser: what is drawn, and what a notebook stores."""
 
+import re
+
+import numpy as np
 import pytest
 
 from normlab.plots import Picture, explore
@@ -30,6 +33,51 @@ def test_the_block_refuses_what_it_cannot_draw():
         explore.block("NH")
     with pytest.raises(ValueError, match="num_channels \\(6\\) must be divisible by num_groups"):
         explore.block("CL", groups=4)
+
+
+def test_in_a_batch_of_two_a_number_moves_and_the_output_stays():
+    alt = explore.one_number().picture().alt
+    assert "x[0, 0] moved from 1 to 3" in alt
+    assert "1 of 6 in x, 2 of 6 in statistics, 0 of 6 in output" in alt
+    assert "output, row by row: -1, -1, -1; 1, 1, 1." in alt
+    passed = explore.one_number().picture(value=9.0).alt  # now sample 0 has more
+    assert "2 of 6 in output" in passed
+    assert "output, row by row: 1, -1, -1; -1, 1, 1." in passed
+
+
+def test_a_number_that_moves_changes_its_column_or_its_row():
+    x, dy = np.array([[1.0, 10], [3, 10], [5, 30], [7, 38]]), np.array([[1.0], [0], [0], [0]])
+    samples = explore.one_number(x, dy=dy * [1, 2]).picture().alt
+    assert "4 of 8 in output, 4 of 8 in gradient of x" in samples
+    x = np.array([[1.0, 2, 6], [3, 8, 7]])
+    features = explore.one_number(x, axis=1, index=(1, 0)).picture().alt
+    assert "x[1, 0] moved from 3 to 5" in features
+    assert "2 of 4 in mean, std, 3 of 6 in output" in features
+    assert "output, row by row: -0.93, -0.46, 1.39; -1.34, 1.07, 0.27." in features
+
+
+def test_the_gradient_in_the_picture_is_that_of_the_moved_batch():
+    dy = np.array([[1.0, 0], [0, 0], [0, 0]])
+    x = np.array([[0.0, 1], [2, 5], [7, 3]])
+    alt = explore.one_number(x, dy=dy, by=1).picture().alt
+
+    def output(first):
+        column = np.array([first, 2, 7])
+        return (column[0] - column.mean()) / np.sqrt(column.var() + 1e-5)
+
+    slope = (output(1 + 1e-5) - output(1 - 1e-5)) / 2e-5
+    shown = re.search(r"gradient of x, row by row: ([-0-9.]+)", alt)[1]
+    assert shown == f"{slope:.2f}".rstrip("0")
+
+
+def test_the_buffers_are_those_of_the_layer():
+    batches = np.array([[1.0, 3], [5, 9]])  # means 2 and 7, variances 1 and 4
+    alt = explore.buffers(batches, momentum=0.1, step=2).picture().alt
+    assert "After 2 batches" in alt
+    assert "mean: 7.00 in training mode, 0.88 in evaluation mode" in alt  # 0.9 * 0.2 + 0.7
+    assert "variance: 4.00 in training mode, 1.79 in evaluation mode" in alt  # 0.9 * 1.1 + 0.8
+    average = explore.buffers(batches, step=2).picture(momentum=None).alt
+    assert "4.50 in evaluation mode" in average
 
 
 @pytest.fixture
