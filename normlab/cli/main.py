@@ -6,9 +6,12 @@ import click
 
 from normlab import __version__
 from normlab.cli.experiment import experiment
+from normlab.cli.export import export
+from normlab.cli.grade import grade
 from normlab.cli.lab import lab
 from normlab.cli.mnist import mnist
 from normlab.cli.progress import progress
+from normlab.cli.release import release
 from normlab.data import DataFileError
 
 # What a shell reports for a command that Ctrl-C ended: 128 and the signal's number.
@@ -18,13 +21,19 @@ _INTERRUPTED = 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
 @click.version_option(__version__, prog_name="normlab")
 def normlab() -> None:
-    """Learn normalization in PyTorch: open the course, train its network, check its exercises."""
+    """Learn normalization in PyTorch: open the course, train its network, check its exercises.
+
+    For teachers: release, grade, export.
+    """
 
 
 normlab.add_command(experiment)
+normlab.add_command(export)
+normlab.add_command(grade)
 normlab.add_command(lab)
 normlab.add_command(mnist)
 normlab.add_command(progress)
+normlab.add_command(release)
 
 
 def main() -> None:

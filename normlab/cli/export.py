@@ -1,0 +1,96 @@
+"""``normlab export``: the grades, in the format of another system."""
+
+from pathlib import Path
+
+import click
+
+# The names of normlab.grading.exports.FORMATS, repeated here so that --help need not wait.
+FORMAT_NAMES = ("canvas", "moodle", "gradescope", "nbgrader", "csv")
+
+
+@click.command()
+@click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--to",
+    "system",
+    required=True,
+    type=click.Choice(FORMAT_NAMES),
+    help="Who is to read it.",
+)
+@click.option(
+    "--template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Fill in this file: Canvas's exported gradebook, or Moodle's grading worksheet.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="EXERCISE=TITLE",
+    help="The template's column for an exercise, where its title does not tell; repeatable.",
+)
+@click.option(
+    "--exercise",
+    "exercises",
+    multiple=True,
+    metavar="NAME",
+    help="Only this exercise, 02 or 02_batch_norm_forward; repeatable.",
+)
+@click.option(
+    "-o",
+    "path",
+    type=click.Path(path_type=Path),
+    help="What to write: a file, or a folder for Gradescope. By default in OUT, named after it.",
+)
+def export(
+    out: Path,
+    system: str,
+    template: Path | None,
+    columns: tuple[str, ...],
+    exercises: tuple[str, ...],
+    path: Path | None,
+) -> None:
+    """Write the grades of OUT, where `normlab grade` put them, for another system.
+
+    Where nothing of an exercise could be judged, the cell stays empty: what is missing or failed
+    is listed, and never becomes a silent 0.
+
+    \b
+    Examples:
+      normlab export results --to csv
+      normlab export results --to canvas --template 2026-11-20_Grades.csv
+      normlab export results --to moodle --template worksheet.csv --exercise 02
+    """  # noqa: D301 - \b is how click is told not to rewrap
+    from normlab.grading.exports import ExportError
+    from normlab.grading.exports import export as write_export
+    from normlab.grading.gradebook import FILE_NAME, Gradebook, GradebookError
+    from normlab.grading.submissions import SubmissionsError, exercise_named
+
+    if not (out / FILE_NAME).is_file():
+        raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")
+    path = path or out / (system if system == "gradescope" else f"{system}.csv")
+    try:
+        chosen = {exercise_named(name) for name in exercises}
+        titles = {exercise_named(name): title for name, title in map(_split, columns)}
+        with Gradebook(out / FILE_NAME) as gradebook:
+            entries = [e for e in gradebook.entries() if not chosen or e.exercise in chosen]
+            waiting = gradebook.waiting()
+        done = write_export(entries, system, path, template, titles)
+    except (ExportError, GradebookError, SubmissionsError) as error:
+        raise click.ClickException(str(error)) from error
+    for note in done.notes:
+        click.echo(f"Note: {note}", err=True)
+    if waiting:
+        click.echo(f"Not graded yet, and not in it: {len(waiting)} notebooks.", err=True)
+    if done.open_questions:
+        click.echo("Not judged in full, for you to look at:", err=True)
+        for line in done.open_questions:
+            click.echo(f"  {line}", err=True)
+    click.echo(f"Written to {done.path}")
+
+
+def _split(column: str) -> tuple[str, str]:
+    exercise, equals, title = column.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{column!r} is not EXERCISE=TITLE.", param_hint="--column")
+    return exercise.strip(), title.strip()

@@ -1,0 +1,192 @@
+"""``normlab grade``: hand-ins to a gradebook, an overview for the teacher, a page for everyone."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from normlab.grading.batch import Graded, Settings
+    from normlab.grading.gradebook import Gradebook
+    from normlab.grading.submissions import HandedIn, Submission
+
+_SECONDS = 120.0  # the timeout; repeated from normlab.grading.Limits so that --help need not wait
+
+
+@click.command()
+@click.argument("submissions", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder for the results.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="How many submissions at a time; as many as there are cores without it.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Of the cases. Without it, one is drawn in the first run and kept in the gradebook.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one submission may take in all.",
+)
+@click.option("--only", multiple=True, metavar="STUDENT", help="Grade this student; repeatable.")
+@click.option(
+    "--exercise",
+    "exercises",
+    multiple=True,
+    metavar="NAME",
+    help="Grade this exercise, 02 or 02_batch_norm_forward; repeatable.",
+)
+@click.option("--regrade", is_flag=True, help="Grade again what is graded already.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Hand the work to the Dask cluster whose scheduler is there: tcp://HOST:8786.",
+)
+@click.option(
+    "--no-isolation",
+    is_flag=True,
+    help="Run the students' code unprotected. Only where you trust every line of it.",
+)
+def grade(
+    submissions: Path,
+    out: Path,
+    jobs: int | None,
+    seed: int | None,
+    timeout: float,
+    only: tuple[str, ...],
+    exercises: tuple[str, ...],
+    regrade: bool,
+    dask: str | None,
+    no_isolation: bool,
+) -> None:
+    """Grade the notebooks that students handed in.
+
+    SUBMISSIONS is a folder with STUDENT/EXERCISE.ipynb or STUDENT__EXERCISE.ipynb, or a zip of
+    one, or the zip that Moodle or Canvas gives. The results: index.html for you, feedback/ with a
+    page for each student, grades.csv, and gradebook.db, from which `normlab export` feeds other
+    systems.
+
+    Stop it whenever you like: every verdict is written when it is known, and the same command goes
+    on. After late hand-ins run it again; only what changed is graded.
+
+    \b
+    Examples:
+      normlab grade submissions -o results
+      normlab grade moodle.zip -o results --only "Ann Lee" --regrade
+    """  # noqa: D301 - \b is how click is told not to rewrap
+    from normlab.grading.batch import GradingError, Settings
+    from normlab.grading.gradebook import FILE_NAME, Gradebook, GradebookError
+    from normlab.grading.reports import write_reports
+    from normlab.grading.submissions import SubmissionsError
+
+    try:
+        handed_in = _handed_in(submissions, only, exercises)
+        out.mkdir(parents=True, exist_ok=True)
+        with Gradebook(out / FILE_NAME) as gradebook, _cluster(dask) as client:
+            settings = Settings(gradebook.choose_seed(seed), timeout, not no_isolation)
+            gradebook.note(handed_in.students, handed_in.submissions)
+            todo = handed_in.submissions
+            if not regrade:
+                todo = gradebook.needing(todo, settings.terms)
+            counts = _grade(todo, settings, jobs or os.cpu_count() or 1, client, gradebook)
+            write_reports(gradebook, out, handed_in.notes)
+    except (SubmissionsError, GradebookError, GradingError) as error:
+        raise click.ClickException(str(error)) from error
+    for note in handed_in.notes:
+        click.echo(f"Note: {note}", err=True)
+    click.echo(_summary(handed_in, len(todo), counts))
+    click.echo(f"Open {out / 'index.html'}")
+
+
+def _handed_in(where: Path, students: tuple[str, ...], exercises: tuple[str, ...]) -> "HandedIn":
+    from normlab.grading.submissions import find_submissions
+
+    handed_in = find_submissions(where)
+    if students:
+        handed_in = handed_in.of_students(students)
+    return handed_in.of_exercises(exercises) if exercises else handed_in
+
+
+def _cluster(address: str | None) -> "AbstractContextManager[Client | None]":
+    """Connect to a Dask cluster, where there is an address."""
+    if address is None:
+        return nullcontext()
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise click.ClickException(
+            '--dask needs the package "distributed": pip install "normlab[dask]".'
+        ) from error
+    try:
+        return Client(address, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"No Dask scheduler answers at {address}: {error}") from error
+
+
+def _grade(
+    todo: "list[Submission]",
+    settings: "Settings",
+    jobs: int,
+    client: "Client | None",
+    gradebook: "Gradebook",
+) -> Counter[str]:
+    """Grade, write down each verdict when it is known, and count the tasks by status."""
+    from tqdm import tqdm
+
+    counts: Counter[str] = Counter()
+    with (
+        closing(_results(todo, settings, jobs, client)) as results,
+        tqdm(total=len(todo), unit="notebook", disable=None if todo else True) as bar,
+    ):
+        try:
+            for graded in results:
+                submission, verdict = graded.submission, graded.verdict
+                gradebook.record(submission, verdict, settings.terms, graded.isolation)
+                counts.update(task.status.value for task in verdict.tasks)
+                bar.update()
+        except KeyboardInterrupt:
+            bar.close()
+            left = len(todo) - bar.n
+            click.echo(f"{left} are not graded yet; the same command goes on from here.", err=True)
+            raise
+    return counts
+
+
+def _results(
+    todo: "list[Submission]", settings: "Settings", jobs: int, client: "Client | None"
+) -> "Iterator[Graded]":
+    from normlab.grading.batch import grade_all, grade_all_with_dask
+
+    if client is not None:
+        return grade_all_with_dask(todo, settings, client)
+    return grade_all(todo, settings, min(jobs, len(todo)))
+
+
+def _summary(handed_in: "HandedIn", graded: int, counts: Counter[str]) -> str:
+    unchanged = len(handed_in.submissions) - graded
+    lines = [
+        f"{len(handed_in.students)} students, {len(handed_in.submissions)} notebooks: "
+        f"{graded} graded now, {unchanged} unchanged."
+    ]
+    if counts:
+        tasks = ", ".join(f"{status} {count}" for status, count in counts.most_common())
+        lines.append(f"Tasks by status: {tasks}.")
+    return "\n".join(lines)

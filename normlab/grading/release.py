@@ -1,0 +1,144 @@
+"""Make the students' bundle: lessons, exercises and the package, and no solutions.
+
+What a student can read in it, and what grading does not depend on, `README.md` of the bundle says.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from normlab import __version__
+
+#: The name of the folder inside a zip.
+FOLDER = "normlab-course"
+
+# What `pip install .` and conda need, and the licences.
+_FILES = (
+    "LICENSE",
+    "LICENSE-TEXT.md",
+    "constraints.txt",
+    "environment.yml",
+    "pyproject.toml",
+)
+_NOTEBOOKS = ("exercises", "notebooks")
+_PACKAGE = "normlab"
+_NOT_COPIED = ("__pycache__", "*.pyc", ".*")
+# nbgrader's marks around what is cut out of a source.
+_MARKS = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS")
+_OPEN = "NotImplementedError"
+
+
+class ReleaseError(Exception):
+    """The bundle cannot be made; the message says why and what to do."""
+
+
+def release(course: Path, out: Path) -> list[Path]:
+    """Write the bundle.
+
+    Parameters
+    ----------
+    course
+        The checkout: the folder with exercises/ and notebooks/.
+    out
+        A folder that is new or empty; or, where the name ends in ".zip", a zip.
+
+    Returns
+    -------
+    list of Path
+        What is in it, relative to its top, in order.
+
+    Raises
+    ------
+    ReleaseError
+        Something is missing, an exercise notebook is filled in, or `out` holds something already.
+    """
+    _look_at(course)
+    as_zip = out.suffix.lower() == ".zip"
+    if (as_zip and out.exists()) or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+        raise ReleaseError(f"{out} is there already. Remove it, or choose another name.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
+        bundle = Path(scratch) / FOLDER
+        _copy(course, bundle)
+        files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
+        if as_zip:
+            unfinished = Path(scratch) / "bundle.zip"
+            _pack(bundle, files, unfinished)
+            os.replace(unfinished, out)
+        else:
+            if out.exists():
+                out.rmdir()
+            os.replace(bundle, out)
+    return files
+
+
+def _look_at(course: Path) -> None:
+    """See that all is there, and that no exercise is filled in.
+
+    Raises
+    ------
+    ReleaseError
+        See `release`.
+    """
+    missing = [name for name in (*_FILES, *_NOTEBOOKS, _PACKAGE) if not (course / name).exists()]
+    if missing:
+        raise ReleaseError(
+            f"{course} is no checkout of the course: {', '.join(missing)} missing. Run this in "
+            "the folder that you cloned."
+        )
+    if not list((course / "exercises").glob("*.ipynb")):
+        raise ReleaseError(f"{course / 'exercises'} holds no notebooks. Run `make course`.")
+    for path in _notebooks(course):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if trace := _trace_of_a_solution(cell, in_exercise=path.parent.name == "exercises"):
+                raise ReleaseError(
+                    f"{path.relative_to(course)} {trace}. Run `make course`, or take the "
+                    "committed file back, and release that."
+                )
+
+
+def _notebooks(course: Path) -> Iterator[Path]:
+    for folder in _NOTEBOOKS:
+        yield from sorted((course / folder).glob("*.ipynb"))
+
+
+def _trace_of_a_solution(cell: dict, in_exercise: bool) -> str:
+    """Say what in a cell should not go to students; "" where there is nothing."""
+    source = "".join(cell["source"])
+    for mark in _MARKS:
+        if mark in source:
+            return f'holds "{mark}"'
+    if not in_exercise:
+        return ""
+    if cell["metadata"].get("nbgrader", {}).get("solution") and _OPEN not in source:
+        name = cell["metadata"]["nbgrader"].get("grade_id", "a cell")
+        return f"holds an answer to {name}"
+    return "holds outputs" if cell.get("outputs") else ""
+
+
+def _copy(course: Path, bundle: Path) -> None:
+    bundle.mkdir()
+    for name in _FILES:
+        shutil.copyfile(course / name, bundle / name)
+    for folder in _NOTEBOOKS:
+        (bundle / folder).mkdir()
+    for path in _notebooks(course):
+        shutil.copyfile(path, bundle / path.relative_to(course))
+    ignored = shutil.ignore_patterns(*_NOT_COPIED)
+    shutil.copytree(course / _PACKAGE, bundle / _PACKAGE, ignore=ignored)
+    (bundle / "README.md").write_text(_readme(), encoding="utf-8")
+
+
+def _readme() -> str:
+    template = Path(__file__).parent / "templates" / "student_readme.md"
+    return template.read_text(encoding="utf-8").replace("VERSION", __version__)
+
+
+def _pack(bundle: Path, files: Iterable[Path], path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for file in files:
+            archive.write(bundle / file, f"{FOLDER}/{file.as_posix()}")

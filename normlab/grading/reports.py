@@ -1,0 +1,350 @@
+"""What a teacher and each student get to read: a table, an overview, and a page for everyone.
+
+The pages need nothing but themselves: no script, no address, and whatever a student wrote or is
+called is escaped.
+"""
+
+import csv
+import functools
+import hashlib
+import io
+import os
+import re
+import statistics
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from normlab import __version__
+from normlab.exercises import find
+from normlab.exercises.exercise import Mistake
+from normlab.grading.gradebook import Entry, Gradebook
+from normlab.grading.verdict import Status, TaskVerdict
+
+#: The columns of grades.csv.
+COLUMNS = ("student", "exercise", "task", "score", "max_score", "status", "mistake")
+
+#: What a status means, for the one whose work it is about.
+MEANINGS = {
+    Status.GRADED: "",
+    Status.FAILED: "It could not be judged.",
+    Status.TIMEOUT: "The time was up before an answer was there.",
+    Status.MEMORY: "It asked for more memory than a submission may have.",
+    Status.FORBIDDEN: "It tried something that a submission may not do.",
+    Status.UNREADABLE: "The file could not be read as a notebook.",
+    Status.MISSING: "Nothing was handed in for this task.",
+}
+
+_BINS = 10
+# Names that Windows keeps for devices.
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+_PLAIN_NAME = re.compile(r"[\w(][\w ().+@-]{0,99}(?<![ .])")
+
+
+def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) -> None:
+    """Write grades.csv, index.html and feedback/ from what the gradebook holds.
+
+    Parameters
+    ----------
+    gradebook
+        With the verdicts.
+    out
+        The folder of results.
+    notes
+        What the teacher should know about the hand-ins, line by line.
+    """
+    pages = page_names(gradebook.students())
+    (out / "feedback").mkdir(parents=True, exist_ok=True)
+    overview = Overview()
+    rows = [COLUMNS]
+    for student, entries in by_student(gradebook.entries()):
+        for entry in entries:
+            overview.add(entry)
+            rows += grade_rows(entry)
+        page = _render("feedback.html", student=student, entries=entries, meanings=MEANINGS)
+        write_whole(out / "feedback" / f"{pages[student]}.html", page)
+    write_whole(out / "grades.csv", as_csv(rows))
+    index = _render(
+        "index.html",
+        overview=overview,
+        pages=pages,
+        notes=notes,
+        waiting=gradebook.waiting(),
+        meanings=MEANINGS,
+        when=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        version=__version__,
+    )
+    write_whole(out / "index.html", index)
+
+
+def by_student(entries: Iterable[Entry]) -> Iterable[tuple[str, list[Entry]]]:
+    """Yield each student with the entries; `entries` come in the order of the students."""
+    together: list[Entry] = []
+    for entry in entries:
+        if together and together[0].student != entry.student:
+            yield together[0].student, together
+            together = []
+        together.append(entry)
+    if together:
+        yield together[0].student, together
+
+
+def grade_rows(entry: Entry) -> list[tuple[str, ...]]:
+    """Return the rows of grades.csv for one exercise of one student."""
+    return [
+        (
+            without_formula(entry.student),
+            entry.exercise,
+            task.task,
+            points(task.score),
+            points(task.max_score),
+            task.status.value,
+            task.mistake,
+        )
+        for task in entry.verdict.tasks
+    ]
+
+
+def as_csv(rows: Iterable[Iterable[str]], delimiter: str = ",") -> str:
+    """Return rows as CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def points(score: float) -> str:
+    """Write points with as few digits as they need."""
+    return f"{score:.2f}".rstrip("0").rstrip(".")
+
+
+def without_formula(name: str) -> str:
+    """Return a name with a quote before it where a spreadsheet would take it for a formula."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in one step: a reader finds the old one or the new one, whole."""
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(text)
+        os.chmod(unfinished, 0o644)  # what one would expect; mkstemp is for secrets
+        os.replace(unfinished, path)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise
+
+
+# ---- the name of a student's page
+
+
+def page_names(students: Iterable[str]) -> dict[str, str]:
+    """Return for each student the name of the page, without its ending.
+
+    It is the student's own name where a file may be called that. Where not, or where two names
+    are one on a system that does not tell capitals apart, there is a code of letters behind it.
+    """
+    students = list(students)
+    alike = Counter(student.casefold() for student in students)
+    return {
+        student: student
+        if alike[student.casefold()] == 1 and _is_file_name(student)
+        else _coded_name(student)
+        for student in students
+    }
+
+
+def _is_file_name(name: str) -> bool:
+    return bool(_PLAIN_NAME.fullmatch(name)) and not _RESERVED.fullmatch(name)
+
+
+def _coded_name(student: str) -> str:
+    plain = re.sub(r"[^\w-]+", "_", student, flags=re.ASCII).strip("_")[:60] or "student"
+    return f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:10]}"
+
+
+# ---- the overview
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How many students have a share of the points; `not_judged` of them lack a judgement."""
+
+    label: str
+    count: int
+    not_judged: int
+
+
+class TaskSummary:
+    """How one task went."""
+
+    def __init__(self, exercise: str, task: str) -> None:
+        self.exercise, self.task = exercise, task
+        self.title = find(task).title
+        self.shares: list[float] = []
+        self.not_judged: Counter[Status] = Counter()
+
+    def add(self, task: TaskVerdict) -> None:
+        """Count one student's verdict."""
+        if task.status is Status.GRADED:
+            self.shares.append(task.score / task.max_score)
+        else:
+            self.not_judged[task.status] += 1
+
+    @property
+    def mean(self) -> float | None:
+        """The mean share of the points among those judged."""
+        return statistics.fmean(self.shares) if self.shares else None
+
+    @property
+    def full(self) -> int:
+        """How many have all points."""
+        return sum(share == 1 for share in self.shares)
+
+
+@dataclass(frozen=True)
+class MistakeCount:
+    """A known mistake, and how many made it."""
+
+    exercise: str
+    task: str
+    mistake: Mistake
+    count: int
+    judged: int
+
+    @property
+    def lesson(self) -> int:
+        """The number of the lesson that treats it."""
+        return int(self.exercise[:2])
+
+
+class Overview:
+    """What index.html shows, counted from one entry after the other."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, TaskSummary] = {}
+        self.statuses: Counter[Status] = Counter()
+        self.scores: dict[str, dict[str, Entry]] = {}
+        self.isolations: Counter[str] = Counter()
+        self.trouble: list[tuple[Entry, list[TaskVerdict]]] = []
+        self._mistakes: Counter[tuple[str, str, str]] = Counter()
+        self._unexplained: Counter[tuple[str, str]] = Counter()
+
+    def add(self, entry: Entry) -> None:
+        """Count one exercise of one student."""
+        self.scores.setdefault(entry.student, {})[entry.exercise] = _without_text(entry)
+        if entry.isolation:
+            self.isolations[entry.isolation] += 1
+        for task in entry.verdict.tasks:
+            summary = self.tasks.setdefault(task.task, TaskSummary(entry.exercise, task.task))
+            summary.add(task)
+            self.statuses[task.status] += 1
+            for key in task.mistake.split(" + ") if task.mistake else ():
+                self._mistakes[entry.exercise, task.task, key] += 1
+            if task.status is Status.GRADED and not task.mistake and task.score < task.max_score:
+                self._unexplained[entry.exercise, task.task] += 1
+        if any(status is not Status.MISSING for status in _unjudged(entry)):
+            failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
+            self.trouble.append((entry, failed))
+
+    @property
+    def exercises(self) -> list[str]:
+        """In the order of the course."""
+        return sorted({summary.exercise for summary in self.tasks.values()})
+
+    @property
+    def handed_in(self) -> int:
+        """How many notebooks."""
+        return sum(
+            any(task.status is not Status.MISSING for task in entry.verdict.tasks)
+            for entries in self.scores.values()
+            for entry in entries.values()
+        )
+
+    @property
+    def max_total(self) -> float:
+        """What one student can reach."""
+        return max(
+            sum(entry.verdict.max_score for entry in entries.values())
+            for entries in self.scores.values()
+        )
+
+    def total(self, student: str) -> float:
+        """Return a student's points."""
+        return sum(entry.verdict.score for entry in self.scores[student].values())
+
+    def all_judged(self, student: str) -> bool:
+        """Whether nothing of a student's is missing or failed."""
+        return all(entry.is_judged for entry in self.scores[student].values())
+
+    @property
+    def median(self) -> float:
+        """Of the totals."""
+        return statistics.median(self.total(student) for student in self.scores)
+
+    def histogram(self) -> list[Bar]:
+        """Count the students by their share of all points, in ten steps."""
+        bins: list[list[bool]] = [[] for _ in range(_BINS)]
+        for student in self.scores:
+            share = self.total(student) / self.max_total
+            bins[min(int(_BINS * share + 1e-9), _BINS - 1)].append(self.all_judged(student))
+        step = 100 // _BINS
+        return [
+            Bar(f"{step * i}–{step * (i + 1)} %", len(judged), judged.count(False))
+            for i, judged in enumerate(bins)
+        ]
+
+    def mistakes(self) -> list[MistakeCount]:
+        """Return the mistakes that were named, the most frequent first."""
+        counts = []
+        for (exercise, task, key), count in self._mistakes.most_common():
+            known = next((m for m in find(task).mistakes if m.key == key), None)
+            if known:
+                judged = len(self.tasks[task].shares)
+                counts.append(MistakeCount(exercise, task, known, count, judged))
+        return counts
+
+    def unexplained(self) -> list[tuple[str, str, int]]:
+        """Return exercise, task and how many were wrong in a way that no known mistake explains."""
+        return [(*where, count) for where, count in self._unexplained.most_common()]
+
+
+def _unjudged(entry: Entry) -> list[Status]:
+    return [task.status for task in entry.verdict.tasks if task.status is not Status.GRADED]
+
+
+def _without_text(entry: Entry) -> Entry:
+    """Return the entry without what students' work printed: 500 of them are kept at once."""
+    tasks = tuple(
+        TaskVerdict(task.task, task.score, task.max_score, task.status, task.mistake)
+        for task in entry.verdict.tasks
+    )
+    verdict = type(entry.verdict)(entry.exercise, tasks)
+    return Entry(entry.student, entry.exercise, verdict)
+
+
+# ---- the pages
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("normlab.grading"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["points"] = points
+    environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
+    return environment
+
+
+def _render(template: str, **content: Any) -> str:  # noqa: ANN401 - whatever a template needs
+    return _templates().get_template(template).render(**content)
