@@ -1,0 +1,384 @@
+"""All norms of the course in one list, and what can be read off the layers themselves.
+
+Which values share a statistic, what a layer learns and remembers, whether `eval()` changes its
+answer: none of it is written down here. `observe` finds it out by running torch's layers, so that
+a table of it cannot be wrong. Where a norm is used is written down, each with its source.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+# The block of the course's picture: samples N, channels C, positions L.
+SHAPE = (4, 6, 5)
+
+
+class DynamicTanh(nn.Module):
+    """Dynamic Tanh: a learned squashing in a norm's place; nothing is averaged.
+
+    ``y = weight * tanh(alpha * x) + bias``, with one alpha for the layer.
+
+    Parameters
+    ----------
+    size
+        The size of the last axis, along which weight and bias run.
+    alpha
+        What alpha begins with.
+
+    References
+    ----------
+    Zhu, Chen, He, LeCun & Liu, "Transformers without Normalization", CVPR 2025,
+    arXiv:2503.10622.
+    """
+
+    def __init__(self, size: int, alpha: float = 0.5) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.tensor([alpha]))
+        self.weight = nn.Parameter(torch.ones(size))
+        self.bias = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Squash every value of x ``(*, size)``, then scale and shift it."""
+        return self.weight * torch.tanh(self.alpha * x) + self.bias
+
+
+class OnTokens(nn.Module):
+    """A layer of the last axis, run on ``(N, C, L)``: each position is a token of C features."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn the channels to the end, run the layer, and turn them back."""
+        return self.layer(x.transpose(1, 2)).transpose(1, 2)  # (N, C, L)
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A norm of the course.
+
+    Attributes
+    ----------
+    name
+        Its name, with how it is applied where there are several ways.
+    build
+        Takes the number of channels C and of positions L, and gives torch's layer for
+        ``(N, C, L)``.
+    used
+        Where it is used, each with author and year.
+    lesson
+        The lesson that derives it.
+    of_weights
+        Whether it normalizes a layer's weights rather than data. It is observed on a layer
+        that mixes channels and leaves positions apart.
+    """
+
+    name: str
+    build: Callable[[int, int], nn.Module]
+    used: str
+    lesson: str
+    of_weights: bool = False
+
+
+def _pointwise(channels: int) -> nn.Conv1d:
+    return nn.Conv1d(channels, channels, kernel_size=1)
+
+
+NORMS = (
+    Norm(
+        "BatchNorm",
+        lambda channels, _: nn.BatchNorm1d(channels),
+        "image classification (He et al. 2016)",
+        "02",
+    ),
+    Norm(
+        "SyncBatchNorm, one worker",
+        lambda channels, _: nn.SyncBatchNorm(channels),
+        "detection on several GPUs (Peng et al. 2018)",
+        "09",
+    ),
+    Norm(
+        "InstanceNorm",
+        lambda channels, _: nn.InstanceNorm1d(channels),
+        "style transfer (Ulyanov et al. 2016)",
+        "07",
+    ),
+    Norm(
+        "LayerNorm, images",
+        lambda channels, positions: nn.LayerNorm([channels, positions]),
+        "a comparison in Wu & He 2018; rarely else",
+        "06",
+    ),
+    Norm(
+        "GroupNorm, 2 groups",
+        lambda channels, _: nn.GroupNorm(2, channels),
+        "detection, video (Wu & He 2018)",
+        "08",
+    ),
+    Norm(
+        "LocalResponseNorm",
+        lambda *_: nn.LocalResponseNorm(5),
+        "AlexNet (Krizhevsky et al. 2012)",
+        "09",
+    ),
+    Norm(
+        "LayerNorm, tokens",
+        lambda channels, _: OnTokens(nn.LayerNorm(channels)),
+        "transformers (Vaswani et al. 2017)",
+        "06",
+    ),
+    Norm(
+        "RMSNorm, tokens",
+        lambda channels, _: OnTokens(nn.RMSNorm(channels)),
+        "language models (Touvron et al. 2023)",
+        "09",
+    ),
+    Norm(
+        "Dynamic Tanh",
+        lambda channels, _: OnTokens(DynamicTanh(channels)),
+        "transformers, an experiment (Zhu et al. 2025)",
+        "09",
+    ),
+    Norm(
+        "weight norm",
+        lambda channels, _: parametrizations.weight_norm(_pointwise(channels)),
+        "speech synthesis (Kong et al. 2020)",
+        "09",
+        of_weights=True,
+    ),
+    Norm(
+        "spectral norm",
+        lambda channels, _: parametrizations.spectral_norm(_pointwise(channels)),
+        "GAN discriminators (Miyato et al. 2018)",
+        "09",
+        of_weights=True,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a layer shows when it is run.
+
+    Attributes
+    ----------
+    cells
+        bool, ``(N, C, L)``: in training mode, the inputs that the front, right output depends on.
+    parameters, buffers
+        For each name its shape.
+    answers_alike
+        Whether training mode and evaluation mode give the same output.
+    moves_buffers
+        Whether a forward pass in training mode changes a buffer.
+    blind_to_shift, blind_to_scale
+        Whether adding 3 to every input, or doubling every input, leaves the output as it was, but
+        for `eps`. For a norm of weights it is the weights that are doubled.
+    """
+
+    cells: np.ndarray
+    parameters: dict[str, tuple[int, ...]]
+    buffers: dict[str, tuple[int, ...]]
+    answers_alike: bool
+    moves_buffers: bool
+    blind_to_shift: bool
+    blind_to_scale: bool
+
+
+def observe(norm: Norm, shape: tuple[int, int, int] = SHAPE) -> Observed:
+    """Build a norm for ``(N, C, L)``, run it on random numbers, and say what it did.
+
+    Parameters
+    ----------
+    norm
+        Which one.
+    shape
+        The sizes N, C and L.
+
+    Returns
+    -------
+    Observed
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layer = norm.build(*shape[1:]).double().train()
+        x = torch.randn(shape, dtype=torch.float64)  # (N, C, L)
+    before = _copies(layer.buffers())
+    y = layer(x).detach()
+    moved = any(not torch.equal(*pair) for pair in zip(before, layer.buffers(), strict=True))
+    return Observed(
+        cells=_inputs_of_one_output(layer, x),
+        parameters={name: tuple(p.shape) for name, p in layer.named_parameters()},
+        buffers={name: tuple(b.shape) for name, b in layer.named_buffers()},
+        answers_alike=_same(layer(x), _in_evaluation(layer, x)),
+        moves_buffers=moved,
+        blind_to_shift=not norm.of_weights and _same(layer(x + 3), y),
+        blind_to_scale=_weights_doubled(layer, x) if norm.of_weights else _same(layer(2 * x), y),
+    )
+
+
+def seconds_per_step(
+    norms: Sequence[Norm] = NORMS, shape: tuple[int, int, int] = (32, 64, 196), repeats: int = 15
+) -> dict[str, float]:
+    """Measure how long a forward and a backward pass take.
+
+    Parameters
+    ----------
+    norms
+        Which ones.
+    shape
+        The sizes N, C and L of the input, float32.
+    repeats
+        How often each is timed; the quickest counts. The norms take turns, so that all see the
+        same moods of the machine.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds. For a norm of weights, what it adds to its layer.
+    """
+    layers = {norm.name: norm.build(*shape[1:]) for norm in norms}
+    bare = _pointwise(shape[1])
+    x, dy = torch.randn(2, *shape)
+    timings = {name: [] for name in layers}
+    without = []
+    for _ in range(repeats):
+        without.append(_seconds(bare, x, dy))
+        for name, layer in layers.items():
+            timings[name].append(_seconds(layer, x, dy))
+    extra = {norm.name: min(without) if norm.of_weights else 0.0 for norm in norms}
+    return {name: max(0.0, min(found) - extra[name]) for name, found in timings.items()}
+
+
+def averaged(cells: np.ndarray) -> str:
+    """Say in words over which axes the coloured cells ``(N, C, L)`` reach.
+
+    Examples
+    --------
+    >>> averaged(observe(NORMS[0]).cells)
+    'N and L'
+    """
+    reached = []
+    for name, size, index in zip("NCL", cells.shape, np.nonzero(cells), strict=True):
+        count = np.unique(index).size
+        if count > 1:
+            reached.append(name if count == size else f"{count} of {size} C")
+    return " and ".join(reached) or "nothing"
+
+
+class FactTable:
+    """A table of norms that shows itself in a notebook, and prints as Markdown.
+
+    Parameters
+    ----------
+    norms
+        The rows.
+    seconds
+        For each name the time of a step, as `seconds_per_step` gives it; a column without it less.
+
+    Attributes
+    ----------
+    rows
+        A list of cells for each line, the header first.
+    """
+
+    def __init__(
+        self, norms: Sequence[Norm] = NORMS, seconds: dict[str, float] | None = None
+    ) -> None:
+        header = ["", "averages over", "does not see", "learns", "remembers", "train and eval"]
+        self.rows = [[*header, *([] if seconds is None else ["step"]), "used in"]]
+        for norm in norms:
+            cost = [] if seconds is None else [f"{1000 * seconds[norm.name]:.1f} ms"]
+            self.rows.append([norm.name, *_cells(norm), *cost, norm.used])
+
+    def __str__(self) -> str:
+        head, *rest = (f"| {' | '.join(row)} |" for row in self.rows)
+        return "\n".join([head, "|---" * len(self.rows[0]) + "|", *rest])
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def _cells(norm: Norm) -> list[str]:
+    seen = observe(norm)
+    return [
+        "weights" if norm.of_weights else averaged(seen.cells),
+        _blind_to(norm, seen),
+        _names(seen.parameters),
+        _names(seen.buffers),
+        _modes(seen),
+    ]
+
+
+def _blind_to(norm: Norm, seen: Observed) -> str:
+    blind = [
+        word
+        for word, is_blind in (("shift", seen.blind_to_shift), ("scale", seen.blind_to_scale))
+        if is_blind
+    ]
+    what = ", ".join(blind) or "nothing"
+    return f"{what} of weights" if norm.of_weights and blind else what
+
+
+def _names(shapes: dict[str, tuple[int, ...]]) -> str:
+    """Name parameters or buffers with their shapes; a layer inside another is not named."""
+    words = [f"{name.rsplit('.', 1)[-1]} {_letters(shape)}" for name, shape in shapes.items()]
+    return ", ".join(words) or "nothing"
+
+
+def _letters(shape: tuple[int, ...]) -> str:
+    """Write a shape with the letters of the block in place of its sizes."""
+    letters = dict(zip(SHAPE, "NCL", strict=True))
+    inside = ", ".join(letters.get(size, str(size)) for size in shape)
+    return f"({inside}{',' if len(shape) == 1 else ''})" if shape else "()"
+
+
+def _modes(seen: Observed) -> str:
+    if not seen.answers_alike:
+        return "differ"
+    return "alike; training moves its memory" if seen.moves_buffers else "alike"
+
+
+def _inputs_of_one_output(layer: nn.Module, x: Tensor) -> np.ndarray:
+    x = x.clone().requires_grad_()
+    (grad,) = torch.autograd.grad(layer(x)[0, -1, 0], x)
+    return (grad != 0).numpy()
+
+
+def _in_evaluation(layer: nn.Module, x: Tensor) -> Tensor:
+    layer.eval()
+    y = layer(x)
+    layer.train()
+    return y
+
+
+def _weights_doubled(layer: nn.Module, x: Tensor) -> bool:
+    layer.eval()  # keeps the memory still between the two
+    y = layer(x)
+    *_, last = layer.parametrizations.weight.parameters()
+    with torch.no_grad():
+        last *= 2
+    return _same(layer(x), y)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    # Loose enough for eps, which a doubled input feels a little less.
+    return torch.allclose(one, other, rtol=0, atol=1e-3)
+
+
+def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.clone() for tensor in tensors]
+
+
+def _seconds(layer: nn.Module, x: Tensor, dy: Tensor) -> float:
+    x = x.clone().requires_grad_()
+    start = time.perf_counter()
+    layer(x).backward(dy)
+    return time.perf_counter() - start
