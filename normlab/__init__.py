@@ -7,6 +7,8 @@ import torch:
     Check an exercise and name the mistake.
 ``load_mnist()``
     MNIST, from the package itself.
+``doctor(model)``
+    What is suspicious about the norm layers of any torch model.
 ``nn``, ``data``, ``training``, ``parity``, ``plots``
     The rooms of the package; each one's docstring says what is in it.
 """
@@ -16,8 +18,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_ROOMS = ("data", "exercises", "nn", "parity", "plots", "training")
-_SHORTCUTS = {"check": "exercises", "load_mnist": "data"}
+_ROOMS = ("checkup", "data", "exercises", "nn", "parity", "plots", "training")
+_SHORTCUTS = {"check": "exercises", "doctor": "checkup", "load_mnist": "data"}
 
 __all__ = ["__version__", *_ROOMS, *_SHORTCUTS]
 

@@ -1,0 +1,65 @@
+"""The doctor itself."""
+
+import torch
+from torch import nn
+
+from normlab.checkup.checks import find_all
+from normlab.checkup.patient import Example, admit
+from normlab.checkup.report import Report
+
+
+def doctor(
+    model: nn.Module,
+    example: Example | None = None,
+    *,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> Report:
+    """Say what is suspicious about the norm layers of a model.
+
+    Parameters
+    ----------
+    model
+        Any module, in the mode in which you use it: the same model may be fine in evaluation mode
+        and not in training mode.
+    example
+        An input, as the model is given it: a tensor, a tuple of arguments, or a mapping of named
+        ones. With it the order in which layers run is known, and the shapes that norms are fed;
+        without it only what can be read off the layers. It is run once, without gradients, on a
+        copy of the model. A hook of yours runs as well.
+    optimizer
+        The model's optimizer, if its weight decay is to be looked at, too.
+
+    Returns
+    -------
+    Report
+        The findings; shows itself in a notebook, and as text. ``report.healthy`` says whether
+        there is any beside notes.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is no ``torch.nn.Module``.
+
+    Notes
+    -----
+    The model is left as it was: modes, parameters, gradients, buffers and the random state. The
+    norms of `torch.nn` are known (BatchNorm, SyncBatchNorm, InstanceNorm, GroupNorm, LayerNorm,
+    RMSNorm, and classes derived from them), and none that a model writes by hand.
+
+    Not being found suspicious is no proof of health: padding in the statistics, sorted batches or a
+    leak from the test set are matters of data, which no model shows.
+
+    Examples
+    --------
+    >>> import torch, normlab
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4, momentum=0.99))
+    >>> normlab.doctor(model, torch.randn(8, 3)).names()
+    ['momentum reversed', 'a bias that the norm subtracts again']
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"doctor looks at a torch.nn.Module, and this is {type(model).__name__}: pass the "
+            "model itself, not its class, its name or its output."
+        )
+    patient = admit(model, example, optimizer)
+    return Report(patient.looked_at, find_all(patient))

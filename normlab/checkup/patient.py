@@ -1,0 +1,234 @@
+"""The model as the checks see it: its norms, what stands before them, what they are fed."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.modules.lazy import LazyModuleMixin
+
+Norm = _BatchNorm | _InstanceNorm | nn.GroupNorm | nn.LayerNorm | nn.RMSNorm
+Example = Tensor | tuple | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a norm layer in the run of the example.
+
+    Attributes
+    ----------
+    shape
+        Of its input.
+    finite
+        Whether the input holds no NaN and no infinity.
+    before
+        The name of the linear layer, convolution or dropout whose output is the input, with
+        nothing in between but another view of it; None if there is none.
+    same_channels
+        Whether each channel of that layer lies in one channel of the norm, so that its bias is a
+        constant there.
+    """
+
+    shape: tuple[int, ...]
+    finite: bool
+    before: str | None
+    same_channels: bool
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A model that is being looked at.
+
+    Attributes
+    ----------
+    model
+        The model itself; it is only read.
+    norms
+        Its norm layers, by name.
+    calls
+        For each norm layer its calls in the run of the example.
+    neighbours
+        For each norm layer the name of the layer registered right before it in the same module,
+        and whether that module is an ``nn.Sequential``, in which they also *run* in that order.
+    optimizer
+        The model's optimizer, if it was given.
+    looked_at
+        How it was looked at, in sentences.
+    """
+
+    model: nn.Module
+    norms: Mapping[str, Norm]
+    calls: Mapping[str, list[Call]]
+    neighbours: Mapping[str, tuple[str, bool]]
+    optimizer: torch.optim.Optimizer | None = None
+    looked_at: list[str] = field(default_factory=list)
+
+    def layer(self, name: str) -> nn.Module:
+        """Return the layer of this name."""
+        return self.model.get_submodule(name)
+
+    def parent(self, name: str) -> nn.Module:
+        """Return the module in which a layer stands."""
+        return self.model.get_submodule(name.rpartition(".")[0])
+
+
+def remembers(norm: nn.Module) -> bool:
+    """Return whether a norm layer has running statistics."""
+    return isinstance(getattr(norm, "running_mean", None), Tensor)
+
+
+def admit(
+    model: nn.Module, example: Example | None, optimizer: torch.optim.Optimizer | None
+) -> Patient:
+    """Collect all that the checks want to know of a model, and leave it as it is."""
+    norms, lazy = _norms(model)
+    looked_at = [_headline(model, norms)]
+    if lazy:
+        looked_at.append(f"Passed over, since they are lazy and not built yet: {', '.join(lazy)}.")
+    calls: dict[str, list[Call]] = {}
+    if example is not None:
+        calls, told = _watch(model, list(norms), example)
+        looked_at.append(told)
+    return Patient(model, norms, calls, dict(_neighbours(model)), optimizer, looked_at)
+
+
+def _norms(model: nn.Module) -> tuple[dict[str, Norm], list[str]]:
+    norms, lazy = {}, []
+    for name, module in model.named_modules():
+        if isinstance(module, Norm):
+            if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
+                lazy.append(name)
+            else:
+                norms[name] = module
+    return norms, lazy
+
+
+def _headline(model: nn.Module, norms: Mapping[str, Norm]) -> str:
+    count = f"{len(norms)} norm layer{'' if len(norms) == 1 else 's'}"
+    mode = "training" if model.training else "evaluation"
+    return f"{type(model).__name__}: {count}, in {mode} mode."
+
+
+def _neighbours(model: nn.Module) -> Iterator[tuple[str, tuple[str, bool]]]:
+    for path, parent in model.named_modules():
+        prefix = f"{path}." if path else ""
+        names = [name for name, _ in parent.named_children()]
+        for before, name in pairwise(names):
+            yield prefix + name, (prefix + before, isinstance(parent, nn.Sequential))
+
+
+# ---- the run of the example
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An output that a norm may be fed; the tensor is kept, so that its memory is not reused."""
+
+    name: str
+    output: Tensor
+    version: int
+    channel_axis: int
+
+
+def _watch(
+    model: nn.Module, names: list[str], example: Example
+) -> tuple[dict[str, list[Call]], str]:
+    """Run the example on a copy of the model, in its present mode, and write down what happens."""
+    try:
+        watched = copy.deepcopy(model)
+    except Exception as error:
+        return {}, f"The example was not run, since the model cannot be copied: {error}"
+    calls: dict[str, list[Call]] = defaultdict(list)
+    made: dict[int, _Made] = {}  # by the address of its memory
+    for name, module in watched.named_modules():
+        if name in names:
+            module.register_forward_pre_hook(_write_down(name, calls, made), with_kwargs=True)
+        if isinstance(module, nn.Linear | _ConvNd | _DropoutNd):
+            module.register_forward_hook(_remember(name, made))
+    try:
+        _run(watched, example)
+    except Exception as error:
+        return dict(calls), f"The example stopped with {type(error).__name__}: {error}"
+    return dict(calls), f"Run once, on a copy, with an example {_shapes(example)}."
+
+
+def _run(model: nn.Module, example: Example) -> None:
+    arguments, named = (), {}
+    if isinstance(example, Mapping):
+        named = dict(example)
+    else:
+        arguments = example if isinstance(example, tuple) else (example,)
+    devices = {p.get_device() for p in model.parameters() if p.is_cuda}
+    with torch.random.fork_rng(devices), torch.no_grad():
+        model(*arguments, **named)
+
+
+def _remember(name: str, made: dict[int, _Made]) -> Any:  # noqa: ANN401 - a hook
+    def hook(module: nn.Module, inputs: tuple, output: object) -> None:
+        passes = isinstance(module, _DropoutNd) and not (module.training and module.p > 0)
+        if isinstance(output, Tensor) and not passes:
+            address = output.untyped_storage().data_ptr()
+            made[address] = _Made(name, output, output._version, _channel_axis(module))
+
+    return hook
+
+
+def _channel_axis(module: nn.Module) -> int:
+    """Return the axis of the output along which the bias varies, counted from the end."""
+    return -1 - len(module.kernel_size) if isinstance(module, _ConvNd) else -1
+
+
+def _write_down(name: str, calls: dict[str, list[Call]], made: dict[int, _Made]) -> Any:  # noqa: ANN401
+    def hook(module: nn.Module, arguments: tuple, named: dict[str, Any]) -> None:
+        x = arguments[0] if arguments else next(iter(named.values()), None)
+        if not isinstance(x, Tensor):
+            return
+        source = made.get(x.untyped_storage().data_ptr())
+        # Written to in place since then: what stands there now is something else.
+        if source is not None and source.output._version != source.version:
+            source = None
+        calls[name].append(
+            Call(
+                shape=tuple(x.shape),
+                finite=bool(x.isfinite().all()),
+                before=source.name if source else None,
+                same_channels=source is not None and _same_channels(source, x),
+            )
+        )
+
+    return hook
+
+
+def _same_channels(source: _Made, x: Tensor) -> bool:
+    """Return whether each channel of ``x``, a view of the output, lies in one channel of that.
+
+    Every element of the output gets its channel's number; then they are looked at as ``x`` looks
+    at the output's memory.
+    """
+    output = source.output
+    if x.dim() < 2:
+        return False
+    size = output.shape[source.channel_axis]
+    numbers = torch.empty_strided(output.shape, output.stride(), dtype=torch.int32)
+    numbers.movedim(source.channel_axis, -1).copy_(torch.arange(size))
+    offset = x.storage_offset() - output.storage_offset()
+    try:
+        seen = numbers.as_strided(x.shape, x.stride(), offset)
+    except RuntimeError:  # it reaches beyond the output
+        return False
+    channels = seen.movedim(1, 0).flatten(1)  # (C, everything else)
+    return bool((channels == channels[:, :1]).all())
+
+
+def _shapes(example: Example) -> str:
+    values = example.values() if isinstance(example, Mapping) else example
+    values = [values] if isinstance(values, Tensor) else list(values)
+    return ", ".join(str(tuple(v.shape)) if isinstance(v, Tensor) else repr(v) for v in values)
