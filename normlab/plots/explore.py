@@ -211,8 +211,8 @@ def _draw_buffers(batches: np.ndarray, momentum: float | None, step: int) -> Pic
         "variance": Statistic(batches.var(axis=1), running_var),
     }
     uses = "; ".join(
-        f"{name}: {statistic.of_batch[step - 1]:.2f} in training mode, "
-        f"{statistic.remembered[step - 1]:.2f} in evaluation mode"
+        f"{name}: {statistic.of_batch[step - 1]:.3g} in training mode, "
+        f"{statistic.remembered[step - 1]:.3g} in evaluation mode"
         for name, statistic in statistics.items()
     )
     alt = f"""Means and variances of {len(batches)} batches as dots, and as lines the running

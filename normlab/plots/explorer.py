@@ -41,6 +41,10 @@ class Slider:
             **_wide(),
         )
 
+    def read(self, widget: "ipywidgets.FloatSlider") -> float:
+        """Return the number."""
+        return widget.value
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -54,8 +58,17 @@ class Choice:
         """Return the control as a widget."""
         from ipywidgets import SelectionSlider
 
-        options = [(str(option), option) for option in self.options]
-        return SelectionSlider(value=self.value, options=options, description=self.label, **_wide())
+        # By its place: for ipywidgets the value None means that nothing is chosen.
+        return SelectionSlider(
+            value=self.options.index(self.value),
+            options=[(str(option), place) for place, option in enumerate(self.options)],
+            description=self.label,
+            **_wide(),
+        )
+
+    def read(self, widget: "ipywidgets.SelectionSlider") -> Any:  # noqa: ANN401 - any option
+        """Return what is chosen."""
+        return self.options[widget.value]
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,10 @@ class Tick:
         return Checkbox(
             value=self.value, description=self.label, indent=False, layout=Layout(width="11em")
         )
+
+    def read(self, widget: "ipywidgets.Checkbox") -> bool:
+        """Return whether it is ticked."""
+        return widget.value
 
 
 Control = Slider | Choice | Tick
@@ -124,10 +141,12 @@ class _ControlPanel:
     def _widgets(self) -> "ipywidgets.Box":
         from ipywidgets import HBox, Layout
 
-        widgets = {name: control.widget() for name, control in self.explorer.controls.items()}
+        controls = self.explorer.controls
+        widgets = {name: control.widget() for name, control in controls.items()}
 
         def redraw(_: object) -> None:
-            self.show(self.explorer.draw(**{name: it.value for name, it in widgets.items()}))
+            values = {name: controls[name].read(widget) for name, widget in widgets.items()}
+            self.show(self.explorer.draw(**values))
 
         for widget in widgets.values():
             widget.observe(redraw, names="value")

@@ -73,3 +73,32 @@ def test_ticking_an_axis_and_moving_the_groups_draw_another_block(explorer):
     group = wait_for_another(lab, layer)
     assert group[0].startswith("GroupNorm, 2 groups, 8 means, each of 15 numbers")
     assert lab.errors() == []
+
+
+def test_moving_one_number_changes_its_column(explorer):
+    lab = explorer("plots.explore.one_number()")
+    before = picture(lab)
+    press(lab, "x[0, 0]", "End")
+    after = wait_for_another(lab, before)
+    assert "output, row by row: -1, -1, -1; 1, 1, 1." in before[0]
+    assert "output, row by row: 1, -1, -1; -1, 1, 1." in after[0]
+
+    press(lab, "average over", "ArrowRight")
+    layer = wait_for_another(lab, after)
+    assert "3 of 6 in output" in layer[0]
+    assert lab.errors() == []
+
+
+def test_momentum_and_step_move_what_evaluation_mode_uses(explorer):
+    lab = explorer("plots.explore.buffers()")
+    before = picture(lab)
+    assert "with momentum 0.1" in before[0]
+    assert "After 5 batches" in before[0]
+
+    press(lab, "momentum", "End")
+    average = wait_for_another(lab, before)
+    assert "with momentum None" in average[0]
+
+    press(lab, "batches seen", "ArrowRight")
+    assert "After 6 batches" in wait_for_another(lab, average)[0]
+    assert lab.errors() == []
