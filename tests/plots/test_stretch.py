@@ -9,20 +9,25 @@ from normlab.plots.stretch import stretch
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Keep the lines and the words that are drawn."""
-    found = {"lines": [], "words": []}
-    plot, annotate = Axes.plot, Axes.annotate
+    """Keep the lines, the arrow and the title that are drawn."""
+    found = {"lines": [], "arrows": [], "titles": []}
+    plot, annotate, set_ = Axes.plot, Axes.annotate, Axes.set
 
     def keep_plot(axes, x, y, **options):
         found["lines"].append(np.stack([np.atleast_1d(x), np.atleast_1d(y)]))
         return plot(axes, x, y, **options)
 
     def keep_annotate(axes, text, *args, **options):
-        found["words"].append((text, args[0]))
+        found["arrows"].append(args[0])
         return annotate(axes, text, *args, **options)
+
+    def keep_set(axes, **options):
+        found["titles"].append(options["title"])
+        return set_(axes, **options)
 
     monkeypatch.setattr(Axes, "plot", keep_plot)
     monkeypatch.setattr(Axes, "annotate", keep_annotate)
+    monkeypatch.setattr(Axes, "set", keep_set)
     return found
 
 
@@ -34,7 +39,7 @@ def test_circle_image_and_largest_stretch(drawn):
     np.testing.assert_allclose(image, matrix @ circle)
     largest = np.linalg.norm(matrix, 2)
     np.testing.assert_allclose(np.linalg.norm(matrix @ start), largest)
-    (_, end), (label, _) = drawn["words"]
-    np.testing.assert_allclose(np.hypot(*end), largest)
-    assert label == f"σ = {largest:.2f}"
+    (end,) = drawn["arrows"]
+    np.testing.assert_allclose(end, matrix @ start[:, 0])
+    assert drawn["titles"] == [f"a matrix: σ = {largest:.2f}"]
     assert picture.alt == "An ellipse."
