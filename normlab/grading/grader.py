@@ -1,14 +1,31 @@
 """Grade one submission after the other, each in a process of its own."""
 
+import os
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from normlab.exercises import all_exercises
-from normlab.exercises.exercise import Exercise
-from normlab.grading.isolation import Isolation, best_isolation
-from normlab.grading.limits import Limits
-from normlab.grading.verdict import Verdict
+from normlab.exercises import Variants, all_exercises, diagnose, draw_cases, judge, report_on
+from normlab.exercises.calling import Outcome
+from normlab.exercises.exercise import Case, Exercise
+from normlab.exercises.report import refusal
+from normlab.grading.answers import read_outcome, text
+from normlab.grading.feedback import judged, not_judged
+from normlab.grading.isolation import Isolation, Site, best_isolation
+from normlab.grading.limits import MEBIBYTE, Limits
+from normlab.grading.processes import CannotStart, Gone, Late, Talk, ask
+from normlab.grading.scripts import script_for
+from normlab.grading.verdict import Status, TaskVerdict, Verdict
+from normlab.grading.wire import WireError
+
+_GRACE = 0.5  # seconds that a process may take longer than it was told, before it is ended
+_MOST_STARTS = 8
+_SECONDS = 5.0
 
 
 class Grader:
@@ -35,6 +52,8 @@ class Grader:
         self.seed = seed
         self.limits = limits or Limits()
         self.isolation = isolation or best_isolation()
+        self._sites: dict[bool, Site] = {}
+        self._drawn: dict[str, _Drawn] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -49,8 +68,11 @@ class Grader:
 
     def close(self) -> None:
         """End the warm processes."""
+        for site in self._sites.values():
+            site.close()
+        self._sites.clear()
 
-    def grade(self, path: Path, exercise: str) -> Verdict:
+    def grade(self, path: str | os.PathLike[str], exercise: str) -> Verdict:
         """Grade one notebook file; whatever is in it, there is a verdict on every task.
 
         Parameters
@@ -65,7 +87,35 @@ class Grader:
         LookupError
             There is no exercise notebook of this stem. Nothing else is ever raised.
         """
-        raise NotImplementedError
+        tasks = [self._draw(task) for task in tasks_of(exercise)]
+        wall, cpu = time.monotonic(), time.process_time()
+        try:
+            notebook = _read_file(Path(path), self.limits.notebook_size)
+            run = _Run(self._site(tasks), self.limits, notebook, tasks)
+            verdicts, message = run.verdicts(), run.message()
+        except _Refused as refused:
+            run, message = None, str(refused)
+            verdicts = [not_judged(t.exercise, refused.status, message) for t in tasks]
+        own = time.process_time() - cpu
+        return Verdict(
+            exercise,
+            tuple(verdicts),
+            message,
+            cpu_seconds=own + (run.learner_seconds + run.warm_seconds if run else 0.0),
+            learner_cpu_seconds=run.learner_seconds if run else 0.0,
+            wall_seconds=time.monotonic() - wall,
+        )
+
+    def _draw(self, exercise: Exercise) -> "_Drawn":
+        if exercise.name not in self._drawn:
+            self._drawn[exercise.name] = _Drawn(exercise, self.seed)
+        return self._drawn[exercise.name]
+
+    def _site(self, tasks: Sequence["_Drawn"]) -> Site:
+        torch = any("torch" not in task.exercise.forbidden for task in tasks)
+        if torch not in self._sites:
+            self._sites[torch] = Site(self.isolation, torch, self.limits)
+        return self._sites[torch]
 
 
 def tasks_of(exercise: str) -> list[Exercise]:
@@ -85,3 +135,331 @@ def tasks_of(exercise: str) -> list[Exercise]:
     if not tasks:
         raise LookupError(f'There is no exercise notebook "{exercise[:60]}".')
     return tasks
+
+
+# ---- the file
+
+
+class _Refused(Exception):  # noqa: N818
+    """There is nothing to run."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _read_file(path: Path, most: int) -> bytes:
+    """Read a submission; not a link, a pipe or a device that has its name."""
+    flags = os.O_RDONLY
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise _Refused(Status.MISSING, "Nothing was handed in.") from None
+    except (OSError, ValueError) as problem:
+        what = "it is a link" if path.is_symlink() else str(problem).split(":")[0]
+        raise _Refused(Status.UNREADABLE, f"The file cannot be opened: {what}.") from None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise _Refused(Status.UNREADABLE, "What was handed in is not a file.")
+        if found.st_size > most:
+            raise _Refused(
+                Status.UNREADABLE,
+                f"The file has {found.st_size / MEBIBYTE:.0f} MiB, and no more than "
+                f"{most / MEBIBYTE:.0f} are read. Clear the outputs and hand it in again.",
+            )
+        try:
+            return file.read(most)
+        except OSError as problem:
+            raise _Refused(Status.UNREADABLE, f"The file cannot be read: {problem}.") from None
+
+
+# ---- what is asked of everybody
+
+
+class _Drawn:
+    """The cases of an exercise, drawn once for a run, and what its mistakes give in them."""
+
+    def __init__(self, exercise: Exercise, seed: int) -> None:
+        self.exercise = exercise
+        self.cases = draw_cases(exercise, seed)
+
+    @cached_property
+    def variants(self) -> Variants:
+        """What the known mistakes give: most of a diagnosis is in it."""
+        return Variants(self.exercise, self.cases)
+
+
+# ---- one submission
+
+
+@dataclass
+class _Attempt:
+    """What has come of one task so far."""
+
+    drawn: _Drawn
+    outcomes: list[Outcome] = field(default_factory=list)
+    verdict: TaskVerdict | None = None
+    notes: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+
+class _Run:
+    """One submission: its processes, one after the other, until there is a verdict on each task.
+
+    A process that does not answer in time, or ends, is given up with the cell or the call that it
+    was at. The next one leaves that out.
+    """
+
+    def __init__(
+        self, site: Site, limits: Limits, notebook: bytes, tasks: Sequence[_Drawn]
+    ) -> None:
+        self.site, self.limits, self.notebook = site, limits, notebook
+        self.attempts = [_Attempt(task) for task in tasks]
+        self.end = time.monotonic() + limits.seconds
+        self.learner_seconds = self.warm_seconds = 0.0
+        self.cell_problems: dict[int, tuple[str, str]] = {}
+        self.left_out: set[int] = set()
+        self.defines: dict[str, list[int]] = {}
+        self.cell_notes: list[str] = []
+
+    def verdicts(self) -> list[TaskVerdict]:
+        """Return a verdict on each task."""
+        for _ in range(_MOST_STARTS):
+            if all(attempt.verdict for attempt in self.attempts):
+                break
+            self._one_process()
+        for attempt in self.attempts:
+            if attempt.verdict is None:
+                why = "The notebook ended its process again and again."
+                attempt.verdict = not_judged(attempt.drawn.exercise, Status.FAILED, why)
+        return [attempt.verdict for attempt in self.attempts]
+
+    def message(self) -> str:
+        """Say what concerns the submission as a whole."""
+        tried = dict.fromkeys([*self.cell_notes, *(n for a in self.attempts for n in a.notes)])
+        lines = [f"Cell {i + 1}: {said}" for i, (_, said) in sorted(self.cell_problems.items())]
+        lines = [*lines[:10], *([f"and {len(lines) - 10} more cells"] if len(lines) > 10 else [])]
+        if tried:
+            lines.append(f"The notebook tried to {', to '.join(tried)}.")
+        return "\n".join(lines)
+
+    def _one_process(self) -> None:
+        """Run the cells and make the calls in a new process, as far as it goes."""
+        try:
+            talk = self.site.begin()
+        except CannotStart as problem:
+            self._give_up(Status.FAILED, f"The grader could not start a process: {problem}")
+            return
+        self.doing: int | _Attempt | None = None
+        left = True
+        try:
+            self._read(talk)
+            for index in range(self.cells):
+                if index not in self.left_out:
+                    self._run_cell(talk, index)
+            for attempt in self.attempts:
+                if attempt.verdict is None:
+                    self._grade(talk, attempt)
+            left = False
+        except Late:
+            self._blame(Status.TIMEOUT, "it had not come to an end when the time was up.")
+        except Gone:
+            self._blame(Status.FAILED, "it ended the notebook's process.")
+        except WireError as problem:
+            self._blame(Status.FORBIDDEN, f"it put itself in the place of the answers: {problem}.")
+        except _Refused as refused:
+            self._give_up(refused.status, str(refused))
+        finally:
+            used = talk.finish()
+            self.learner_seconds += used.seconds
+            self.warm_seconds += used.own_seconds
+            if left:
+                self.site.start_afresh()
+
+    def _give_up(self, status: Status, why: str) -> None:
+        for attempt in self.attempts:
+            if attempt.verdict is None:
+                attempt.verdict = not_judged(attempt.drawn.exercise, status, why)
+
+    def _blame(self, status: Status, what: str) -> None:
+        """Hold the cell or the task to account that the process was at."""
+        if time.monotonic() >= self.end:
+            self._give_up(Status.TIMEOUT, "The time for the whole notebook was up.")
+        elif isinstance(self.doing, _Attempt):
+            attempt = self.doing
+            if attempt.notes and status is Status.FAILED:
+                status = Status.FORBIDDEN
+            attempt.verdict = not_judged(
+                attempt.drawn.exercise, status, f"When the function was called, {what}"
+            )
+        elif isinstance(self.doing, int):
+            trouble = {Status.TIMEOUT: "time", Status.FORBIDDEN: "forbidden"}.get(status, "gone")
+            self.cell_problems[self.doing] = trouble, what
+            self.left_out.add(self.doing)
+        else:
+            self._give_up(Status.UNREADABLE, "The file could not be read as a notebook.")
+
+    # ---- what is asked of a process
+
+    def _ask(
+        self, talk: Talk, request: dict[str, Any], seconds: float, notes: list[str]
+    ) -> dict[str, Any]:
+        end = min(self.end, time.monotonic() + seconds + _GRACE)
+        return ask(talk, request, end, notes)
+
+    def _read(self, talk: Talk) -> None:
+        names = [attempt.drawn.exercise.name for attempt in self.attempts]
+        request = {"do": "read", "notebook": self.notebook, "names": names}
+        answer = self._ask(talk, request, self.limits.seconds, [])
+        if answer["problem"]:
+            raise _Refused(Status.UNREADABLE, text(answer["problem"], 300))
+        self.cells, self.defines = answer["cells"], answer["defines"]
+
+    def _run_cell(self, talk: Talk, index: int) -> None:
+        self.doing = index
+        seconds = self.limits.cell_seconds
+        request = {"do": "cell", "index": index, "seconds": seconds}
+        answer = self._ask(talk, request, seconds, self.cell_notes)
+        trouble = text(answer.get("trouble"), 20)
+        if trouble:
+            self.cell_problems[index] = trouble, text(answer.get("message"), 300)
+
+    def _grade(self, talk: Talk, attempt: _Attempt) -> None:
+        self.doing = attempt
+        which = self._find(talk, attempt)
+        if which is None:
+            return
+        for number in which:
+            attempt.outcomes = self._call_all(talk, attempt, number)
+            if any(outcome.trouble != "not written" for outcome in attempt.outcomes):
+                break
+        attempt.verdict = self._judge(attempt)
+
+    def _find(self, talk: Talk, attempt: _Attempt) -> list[int] | None:
+        """Find the definitions that can be called; where there is none, give the verdict."""
+        exercise = attempt.drawn.exercise
+        script = exercise.of_class or exercise.of_function
+        request = {
+            "do": "find",
+            "name": exercise.name,
+            "methods": list(exercise.of_class.methods) if exercise.of_class else [],
+            "parameters": list(
+                exercise.of_class.constructor
+                if exercise.of_class
+                else (script or exercise).parameters
+            ),
+            "seconds": self.limits.call_seconds,
+        }
+        answer = self._ask(talk, request, self.limits.call_seconds, attempt.notes)
+        attempt.missed = [text(name, 100) for name in answer.get("missed", [])][:50]
+        usable = [n for n in answer.get("usable", []) if type(n) is int and 0 <= n < 2**31]
+        if usable:
+            # Where a program is given to be mended, an earlier definition is the given one.
+            return usable[:3] if "torch" in exercise.forbidden else usable[:1]
+        attempt.verdict = self._not_usable(exercise, answer)
+        return None
+
+    def _not_usable(self, exercise: Exercise, answer: dict[str, Any]) -> TaskVerdict:
+        objection = answer.get("objection")
+        if answer.get("found") and isinstance(objection, list) and len(objection) == 2:
+            why = " ".join(text(part, 300) for part in objection)
+            return not_judged(exercise, Status.FAILED, why)
+        statuses = {
+            "time": Status.TIMEOUT,
+            "memory": Status.MEMORY,
+            "forbidden": Status.FORBIDDEN,
+        }
+        for index in self.defines.get(exercise.name, []):
+            trouble, said = self.cell_problems.get(index, ("", ""))
+            if trouble:
+                status = statuses.get(trouble, Status.FAILED)
+                return not_judged(exercise, status, f"Its cell (number {index + 1}): {said}")
+        why = f"Nothing in the notebook is called {exercise.name}."
+        return not_judged(exercise, Status.MISSING, why)
+
+    def _call_all(self, talk: Talk, attempt: _Attempt, number: int) -> list[Outcome]:
+        """Call one definition on every case, within one limit of time."""
+        exercise = attempt.drawn.exercise
+        end = time.monotonic() + (exercise.seconds or self.limits.call_seconds)
+        outcomes: list[Outcome] = []
+        for case in attempt.drawn.cases:
+            left = end - time.monotonic()
+            if left <= 0 or (outcomes and outcomes[-1].trouble in ("time", "not called")):
+                outcomes.append(Outcome(trouble="not called", message="It was not called here."))
+                continue
+            request = {
+                "do": "call",
+                "name": exercise.name,
+                "which": number,
+                "script": script_for(exercise),
+                "arguments": dict(case.arguments),
+                "returns": list(exercise.returns),
+                "seconds": left,
+                "forbidden": list(exercise.forbidden),
+                "with_nodes": exercise.nodes is not None,
+            }
+            answer = self._ask(talk, request, left, attempt.notes)
+            outcomes.append(read_outcome(answer, exercise, case))
+        return outcomes
+
+    # ---- the verdict
+
+    def _judge(self, attempt: _Attempt) -> TaskVerdict:
+        drawn, outcomes = attempt.drawn, attempt.outcomes
+        exercise = drawn.exercise
+        try:
+            results = judge(exercise, drawn.cases, outcomes)
+            wrong = any(not result.passed for result in results)
+            variants = drawn.variants if wrong else None
+            diagnosis = diagnose(exercise, drawn.cases, outcomes, results, variants)
+            report = report_on(exercise, outcomes, results, diagnosis, "")
+        except Exception as problem:
+            why = f"What came back could not be compared ({type(problem).__name__})."
+            return not_judged(exercise, Status.FAILED, why)
+        borrowed = _borrowed(exercise, outcomes, attempt.missed)
+        if borrowed:
+            tool = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
+            message = (
+                f"Your function uses {borrowed}, which is not there when it is graded. The point "
+                f"of this task is to do it in {tool} alone."
+            )
+            return replace(
+                judged(exercise, refusal(exercise.name, exercise, message, ""), Status.FORBIDDEN),
+            )
+        return judged(exercise, report, _status(outcomes, report.passed, attempt.notes))
+
+
+def _status(outcomes: Sequence[Outcome], passed: bool, notes: Sequence[str]) -> Status:
+    """Tell how it came to the points."""
+    troubles = {outcome.trouble for outcome in outcomes}
+    if passed:
+        return Status.GRADED
+    if "time" in troubles or "not called" in troubles:
+        return Status.TIMEOUT
+    if troubles == {"not written"}:
+        return Status.MISSING
+    raised = [outcome.message for outcome in outcomes if outcome.trouble == "raised"]
+    if any("MemoryError" in message.partition("\n")[0].partition(":")[0] for message in raised):
+        return Status.MEMORY
+    if raised and notes:
+        return Status.FORBIDDEN
+    return Status.GRADED
+
+
+def _borrowed(exercise: Exercise, outcomes: Sequence[Outcome], missed: Sequence[str]) -> str:
+    """Name the forbidden package that a function missed when it was called, or return ""."""
+    known = dict(entry.partition("=")[::2] for entry in missed)
+    for outcome in outcomes:
+        if outcome.trouble != "raised":
+            continue
+        head = outcome.message.partition("\n")[0]
+        for package in exercise.forbidden:
+            if f"No module named '{package}" in head:
+                return package
+            for name, whole in known.items():
+                if whole.partition(".")[0] == package and f"name '{name}' is not defined" in head:
+                    return package
+    return ""

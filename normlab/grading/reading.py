@@ -1,0 +1,123 @@
+"""Read the code cells of a notebook as people hand it in, whatever happened to it on the way.
+
+It is read where nothing can be hurt, before any of its code runs: see `sandbox`. Standard library
+alone.
+"""
+
+import ast
+import json
+import re
+import warnings
+from typing import Any
+
+_MOST_CELLS = 20_000
+_MOST_CHARACTERS = 10_000_000
+
+# What Jupyter understands and Python does not, at the beginning of a line. Behind the magics of
+# the first pattern stands Python that is to be run.
+_RUNS_ITS_REST = re.compile(r"^(\s*)%(?:time|prun|timeit)\b((?:\s+-\S+)*)\s*(.*)$")
+_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[%!].*)$")
+# Cell magics behind whose first line is Python; behind any other is another language.
+_PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%python3")
+
+
+class Unreadable(ValueError):  # noqa: N818 - it is said of a file
+    """The file is no notebook; the message says why, to whoever handed it in."""
+
+
+def read_cells(data: bytes) -> list[str]:
+    """Return the source of each code cell of a notebook, in its order.
+
+    Parameters
+    ----------
+    data
+        A file of nbformat 3 or 4, or of something near it: a cell that cannot be read is left
+        out, and metadata, outputs and ids are not looked at.
+
+    Raises
+    ------
+    Unreadable
+        There are no cells to be found in it.
+    """
+    notebook = _parse(data)
+    if not isinstance(notebook, dict):
+        raise Unreadable("The file is no notebook: it holds something else.")
+    cells = _cells_of(notebook)
+    if cells is None:
+        raise Unreadable("The file is no notebook: it has no list of cells.")
+    if len(cells) > _MOST_CELLS:
+        raise Unreadable(f"The notebook has {len(cells):,} cells; at most {_MOST_CELLS:,} are read.")
+    sources = [_source(cell) for cell in cells if _is_code(cell)]
+    if sum(map(len, sources)) > _MOST_CHARACTERS:
+        raise Unreadable("The notebook's cells are too long to be code.")
+    return sources
+
+
+def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if not data.strip(b"\x00 \t\r\n"):
+        raise Unreadable("The file is empty.")
+    try:
+        return json.loads(data.decode(_encoding(data)))
+    except UnicodeDecodeError:
+        raise Unreadable("The file is not UTF-8 text, as every notebook is.") from None
+    except RecursionError:
+        raise Unreadable("The file is no notebook: it is nested too deep.") from None
+    except json.JSONDecodeError as problem:
+        end = "it breaks off" if problem.pos >= len(data.rstrip()) - 1 else "it is not JSON"
+        raise Unreadable(f"The file is no notebook: {end} at line {problem.lineno}.") from None
+    except ValueError as problem:  # a number of a million digits
+        raise Unreadable(f"The file is no notebook: {str(problem)[:80]}.") from None
+
+
+def _encoding(data: bytes) -> str:
+    """Tell UTF-8, with or without a mark, from what Windows calls Unicode."""
+    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _cells_of(notebook: dict[str, Any]) -> list[Any] | None:
+    if isinstance(notebook.get("cells"), list):
+        return notebook["cells"]
+    sheets = notebook.get("worksheets")  # nbformat 3
+    if not isinstance(sheets, list):
+        return None
+    cells = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+    return [cell for some in cells if isinstance(some, list) for cell in some]
+
+
+def _is_code(cell: Any) -> bool:  # noqa: ANN401
+    return isinstance(cell, dict) and cell.get("cell_type") == "code"
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", cell.get("input", ""))  # nbformat 3 says input
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""
+
+
+def parse_cell(source: str) -> list[ast.stmt]:
+    """Return the statements of a cell, without what only Jupyter understands.
+
+    Raises
+    ------
+    SyntaxError
+        It is not Python without that either.
+    """
+    source = source.replace("\r\n", "\n").replace("\x00", "")
+    if source.lstrip().startswith("%%"):
+        magic, _, rest = source.lstrip().partition("\n")
+        source = rest if magic.split()[0] in _PYTHON_CELLS else ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "\s" in a string
+        try:
+            return ast.parse(source).body
+        except SyntaxError:
+            lines = [_without_magic(line) for line in source.split("\n")]
+            return ast.parse("\n".join(lines)).body
+
+
+def _without_magic(line: str) -> str:
+    found = _RUNS_ITS_REST.match(line)
+    if found:
+        return f"{found[1]}{found[3] or 'pass'}"
+    return _MAGIC.sub(r"\1pass", line)

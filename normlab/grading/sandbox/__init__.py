@@ -1,0 +1,15 @@
+"""What runs where the learner's code runs: nothing in this folder knows an answer.
+
+``warm``
+    The process that has imported NumPy, and forks a child for each submission.
+``child``
+    Runs a notebook's cells, and calls its functions with what the grader sends.
+``locks``
+    What the kernel lets a process forbid itself.
+``stand_ins``
+    What is there in place of matplotlib and of the rest of this package.
+
+The files are copied to a folder of their own (`normlab.grading.view`) and imported there, beside
+NumPy and the standard library, and nothing else of this package than `normlab.grading.wire`,
+`normlab.grading.reading` and what `normlab.exercises` calls functions with.
+"""

@@ -1,0 +1,389 @@
+"""Run a notebook's cells, and call its functions with what the grader sends.
+
+Nothing here knows what is right: it answers the requests that come in, one by one. The learner's
+code runs in the same process and can do with it as it likes. All that it can reach is data, and
+all that it can send is taken for an answer of the learner's.
+"""
+
+import ast
+import builtins
+import functools
+import linecache
+import os
+import socket
+import struct
+import sys
+import threading
+import types
+from collections.abc import Callable
+from typing import Any
+
+from normlab.exercises import calling
+from normlab.exercises.classes import ClassTask
+from normlab.exercises.exercise import Case
+from normlab.grading import reading, wire
+
+_HEAD = struct.Struct("<I")
+_MOST_NOTES = 20
+_KEPT_PROBLEM = 500
+
+
+class Channel:
+    """Messages to and from the grader, over two file descriptors."""
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self.incoming, self.outgoing = incoming, outgoing
+        self._sending = threading.RLock()
+
+    def receive(self) -> Any:  # noqa: ANN401
+        """Wait for a message; the process ends where there will be no more."""
+        (size,) = _HEAD.unpack(self._read(_HEAD.size))
+        return wire.decode(self._read(size))
+
+    def _read(self, size: int) -> bytes:
+        parts, left = [], size
+        while left:
+            part = os.read(self.incoming, min(left, 2**20))
+            if not part:
+                os._exit(0)
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+
+    def send(self, message: Any) -> None:  # noqa: ANN401
+        """Send a message."""
+        data = wire.encode(message)
+        with self._sending:
+            data = memoryview(_HEAD.pack(len(data)) + data)
+            while data:
+                data = data[os.write(self.outgoing, data) :]
+
+
+class Child:
+    """A submission's process: its cells, its names, and the answers to the grader's requests."""
+
+    def __init__(self, channel: Channel, silent: object) -> None:
+        self.channel = channel
+        self.cells: list[str] = []
+        self.module = types.ModuleType("__main__")
+        self.module.__dict__.update(
+            __builtins__=sys.modules["builtins"],
+            get_ipython=silent,
+            display=silent,
+            check=silent,
+        )
+        sys.modules["__main__"] = self.module
+        self.defined: dict[str, list[Any]] = {}
+        self.missed: set[str] = set()
+
+    def serve(self) -> None:
+        """Answer requests until the grader has no more."""
+        answers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "read": self.read,
+            "cell": self.cell,
+            "find": self.find,
+            "call": self.call,
+            "probe": probe,
+        }
+        while True:
+            request = self.channel.receive()
+            self.channel.send(answers[request["do"]](request))
+
+    def read(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Read the notebook; say how many cells there are, and which of them define what."""
+        try:
+            self.cells = reading.read_cells(request["notebook"])
+        except reading.Unreadable as problem:
+            return {"problem": str(problem), "cells": 0, "defines": {}}
+        except MemoryError:
+            return {"problem": "The file is too large to be read.", "cells": 0, "defines": {}}
+        self.defined = {name: [] for name in request["names"]}
+        defines = {
+            name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)]
+            for name in self.defined
+        }
+        return {"problem": "", "cells": len(self.cells), "defines": defines}
+
+    def cell(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run one cell."""
+        trouble, message = "", ""
+        try:
+            with calling.stop_after(request["seconds"]):
+                self._run(request["index"])
+        except calling.TimeIsUp:
+            trouble, message = "time", "it had not come to an end when the time was up."
+        except BaseException as error:
+            trouble = _kind_of_trouble(error)
+            message = calling.describe_error(error)
+        self._keep_what_is_defined()
+        return {"trouble": trouble, "message": message[:_KEPT_PROBLEM]}
+
+    def _run(self, index: int) -> None:
+        source, name = self.cells[index], f"<cell {index + 1}>"
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        for statement in reading.parse_cell(source):
+            code = compile(ast.Module([statement], []), name, "exec")
+            try:
+                exec(code, self.module.__dict__)
+            except ImportError:
+                # The learner had more packages than there are here; the rest may not need them.
+                if not isinstance(statement, ast.Import | ast.ImportFrom):
+                    raise
+                self._note_missed(statement)
+
+    def _note_missed(self, statement: ast.Import | ast.ImportFrom) -> None:
+        package = statement.module if isinstance(statement, ast.ImportFrom) else ""
+        for one in statement.names:
+            whole = f"{package}.{one.name}" if package else one.name
+            self.missed.add(f"{one.asname or one.name.partition('.')[0]}={whole}")
+
+    def _keep_what_is_defined(self) -> None:
+        """Keep each definition of a task's name: a later cell may put the empty one back."""
+        for name, known in self.defined.items():
+            value = self.module.__dict__.get(name)
+            if value is not None and not (known and known[-1] is value):
+                known.append(value)
+
+    def find(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Say which definitions of a task's name can be used, the last one first."""
+        known = self.defined[request["name"]][::-1]
+        objections = [self._objection(value, request) for value in known]
+        usable = [i for i, objection in enumerate(objections) if objection is None]
+        return {
+            "found": len(known),
+            "usable": usable,
+            "objection": objections[0] if objections and not usable else None,
+            "missed": sorted(self.missed),
+        }
+
+    def _objection(self, value: Any, request: dict[str, Any]) -> list[str] | None:  # noqa: ANN401
+        try:
+            with calling.stop_after(request["seconds"]):
+                if request["methods"]:
+                    task = ClassTask(
+                        tuple(request["parameters"]), tuple(request["methods"]), _nothing
+                    )
+                    found = task.objection(value, request["name"])
+                else:
+                    found = calling.objection(
+                        value, request["name"], tuple(request["parameters"])
+                    )
+        except BaseException:
+            return None  # an object that resists being looked at: the calls will show
+        return None if found is None else [found.message, found.advice]
+
+    def call(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Call a definition once, or let a script put it to use, and say what came of it."""
+        answer = self.defined[request["name"]][::-1][request["which"]]
+        if request["script"]:
+            answer = functools.partial(_unpacked(request["script"]), answer)
+        case = Case("", (), request["arguments"])
+        try:
+            (outcome,) = calling.call_all(
+                answer,
+                [case],
+                tuple(request["returns"]),
+                request["seconds"],
+                tuple(request["forbidden"]),
+                request["with_nodes"],
+            )
+        except BaseException as error:  # KeyboardInterrupt, or an alarm on the way out
+            outcome = calling.Outcome(trouble="raised", message=calling.describe_error(error))
+        return {
+            "returned": outcome.returned,
+            "trouble": outcome.trouble,
+            "message": outcome.message,
+            "modified": list(outcome.modified),
+            "printed": outcome.printed,
+            "printed_characters": outcome.printed_characters,
+            "warned": list(outcome.warned),
+            "nodes": outcome.nodes,
+        }
+
+
+def probe(request: dict[str, Any]) -> dict[str, Any]:
+    """Say what this process can reach: the grader asks before it trusts an isolation."""
+    folders = [*request["paths"], "/", "/tmp", "/usr/lib", "/dev/shm"]
+    return {
+        "user": os.getuid(),
+        "reads": [path for path in request["paths"] if _works(_look_into, path)],
+        "writes": [path for path in folders if _works(_write_into, path)],
+        "sockets": _works(socket.socket),
+        "network": _works(_send_far_away),
+        "forks": _works(_fork),
+        "own_processes": os.getppid() <= 2,
+    }
+
+
+def _works(attempt: Callable[..., object], *arguments: object) -> bool:
+    try:
+        attempt(*arguments)
+    except OSError:
+        return False
+    return True
+
+
+def _look_into(path: str) -> None:
+    if os.path.isdir(path):
+        os.listdir(path)
+    else:
+        open(path, "rb").close()
+
+
+def _write_into(folder: str) -> None:
+    path = f"{folder}/normlab-probe-{os.getpid()}"
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    os.unlink(path)
+
+
+def _send_far_away() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # an address that is nobody's: is there a way out?
+
+
+def _fork() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+
+
+def _nothing(*_: object) -> None:
+    """Take the place of a script where only the class is looked at."""
+
+
+def _defines(source: str, name: str) -> bool:
+    return f"def {name}" in source or f"class {name}" in source or f"{name} =" in source
+
+
+def _kind_of_trouble(error: BaseException) -> str:
+    for kind, trouble in ((MemoryError, "memory"), (SyntaxError, "syntax")):
+        if isinstance(error, kind):
+            return trouble
+    return "raised"
+
+
+# ---- scripts that put an answer to use
+
+_SCRIPTS: dict[bytes, Callable[..., Any]] = {}
+
+
+def _unpacked(script: bytes) -> Callable[..., Any]:
+    """Return a function that the grader sent; it is sent when it is needed, and no earlier."""
+    if script not in _SCRIPTS:
+        import pickle
+
+        _SCRIPTS[script] = protected(pickle.loads(script))
+    return _SCRIPTS[script]
+
+
+# ---- what the learner's code must not change under our hands
+
+_COPIES: dict[str, types.ModuleType] = {}
+
+
+def keep_copies(names: list[str]) -> None:
+    """Keep these modules as they are now, before the learner's code can change them."""
+    for name in names:
+        copy = types.ModuleType(name)
+        copy.__dict__.update(sys.modules[name].__dict__)
+        _COPIES[name] = copy
+
+
+def protect(module: types.ModuleType) -> None:
+    """Let a module of ours use the kept copies."""
+    _use_copies(module.__dict__)
+
+
+def protected(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function, and those that it calls, use the kept copies."""
+    seen: set[int] = set()
+
+    def visit(value: Any) -> None:  # noqa: ANN401
+        value = getattr(value, "__wrapped__", value)
+        if isinstance(value, types.FunctionType) and id(value) not in seen:
+            seen.add(id(value))
+            _use_copies(value.__globals__)
+            for other in list(value.__globals__.values()):
+                visit(other)
+            for cell in value.__closure__ or ():
+                visit(cell.cell_contents)
+
+    visit(function)
+    return function
+
+
+def _use_copies(names: dict[str, Any]) -> None:
+    for name, value in list(names.items()):
+        if isinstance(value, types.ModuleType) and value.__name__ in _COPIES:
+            names[name] = _COPIES[value.__name__]
+
+
+def give_own_builtins() -> None:
+    """Let the learner's code have builtins of its own: to change them changes nothing of ours."""
+    own = types.ModuleType("builtins", builtins.__doc__)
+    own.__dict__.update(builtins.__dict__)
+    own.input = lambda *_: ""
+    sys.modules["builtins"] = own
+
+
+# ---- what it tried that it may not
+
+_EVENTS = {
+    "socket.__new__": "open a network connection",
+    "socket.connect": "open a network connection",
+    "socket.bind": "open a network connection",
+    "socket.sendto": "open a network connection",
+    "subprocess.Popen": "start another program",
+    "os.system": "start another program",
+    "os.exec": "start another program",
+    "os.posix_spawn": "start another program",
+    "os.spawn": "start another program",
+    "os.fork": "start another process",
+    "os.forkpty": "start another process",
+    "os.kill": "send a signal to a process",
+    "os.killpg": "send a signal to a process",
+    "signal.pthread_kill": "send a signal to a process",
+    "ctypes.dlopen": "reach past Python into a C library",
+    "os.chmod": "change files",
+    "os.chown": "change files",
+}
+_PATHS = {
+    "open": "open",
+    "os.listdir": "list",
+    "os.scandir": "list",
+    "os.remove": "delete",
+    "os.rmdir": "delete",
+    "os.rename": "rename",
+    "os.truncate": "change",
+    "os.mkdir": "make",
+    "os.link": "link to",
+    "os.symlink": "link to",
+    "shutil.rmtree": "delete",
+    "shutil.move": "move",
+}
+
+
+def watch(channel: Channel, allowed: tuple[str, ...]) -> None:
+    """Note what the learner's code tries. It stops nothing: the kernel does."""
+    noted: set[str] = set()
+
+    def hook(event: str, arguments: tuple) -> None:
+        if event in _EVENTS:
+            note(_EVENTS[event])
+        elif event in _PATHS and _is_outside(arguments[0], allowed):
+            note(f"{_PATHS[event]} files outside its own folder")
+
+    def note(what: str) -> None:
+        if what not in noted and len(noted) < _MOST_NOTES:
+            noted.add(what)
+            channel.send({"note": what})
+
+    sys.addaudithook(hook)
+
+
+def _is_outside(path: Any, allowed: tuple[str, ...]) -> bool:  # noqa: ANN401
+    if isinstance(path, bytes):
+        path = os.fsdecode(path)
+    if not isinstance(path, str):
+        return False  # an open file's number, or the folder it is in
+    return not os.path.abspath(path).startswith(allowed)

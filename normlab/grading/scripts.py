@@ -1,0 +1,50 @@
+"""Send a submission's process the script that puts its class or program to use, and no more.
+
+The scripts stand in modules that also hold the answers. cloudpickle takes one function out, with
+those that it calls.
+"""
+
+import functools
+import io
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+
+import normlab
+from normlab.exercises.exercise import Exercise
+from normlab.exercises.programs import loaded
+
+
+@functools.cache
+def script_of(name: str, drive: Callable[..., Any]) -> bytes:
+    """Return a script as bytes, for the process to load.
+
+    Parameters
+    ----------
+    name
+        Of the exercise.
+    drive
+        The script.
+    """
+    cloudpickle.register_pickle_by_value(normlab)
+    try:
+        file = io.BytesIO()
+        _Pickler(file).dump(loaded(drive))
+        return file.getvalue()
+    finally:
+        cloudpickle.unregister_pickle_by_value(normlab)
+
+
+class _Pickler(cloudpickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:  # noqa: ANN401
+        # A cached function is known by its name alone, and nothing has that name there.
+        if isinstance(value, functools._lru_cache_wrapper):
+            return functools.partial, (value.__wrapped__,)
+        return super().reducer_override(value)
+
+
+def script_for(exercise: Exercise) -> bytes:
+    """Return the script of an exercise, or b"" where its function is called as it is."""
+    task = exercise.of_class or exercise.of_function
+    return script_of(exercise.name, task.drive) if task else b""

@@ -1,0 +1,131 @@
+"""What a submission's process can import: NumPy, maybe torch, a silent normlab, and no answers."""
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import normlab
+
+_PACKAGE = Path(normlab.__file__).parent
+#: The files of this package that run there, under their own names. None of them knows an answer.
+_HARNESS = (
+    "exercises/calling.py",
+    "exercises/classes.py",
+    "exercises/exercise.py",
+    "exercises/programs.py",
+    "grading/reading.py",
+    "grading/wire.py",
+    "grading/sandbox/child.py",
+    "grading/sandbox/locks.py",
+    "grading/sandbox/plain.py",
+    "grading/sandbox/stage.py",
+    "grading/sandbox/stand_ins.py",
+    "grading/sandbox/warm.py",
+)
+_ALWAYS = ("numpy", "cloudpickle", "pyseccomp")
+
+
+@dataclass(frozen=True)
+class View:
+    """What may be imported, as a folder.
+
+    Parameters
+    ----------
+    torch
+        Whether torch, and the data that its exercises train on, belong to it.
+    folder
+        Holds ``harness`` (our own modules), ``learner`` (the silent normlab) and ``site`` (links
+        to the installed packages).
+    links
+        Path in the folder to what it stands for.
+    search
+        Folders of installed packages, where links cannot be made.
+    """
+
+    torch: bool
+    folder: Path
+    links: dict[str, Path] = field(default_factory=dict)
+    search: tuple[str, ...] = ()
+
+    def remove(self) -> None:
+        """Delete the folder; what the links lead to stays."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def make_view(torch: bool) -> View:
+    """Make the folder, in the system's place for temporary ones."""
+    folder = Path(tempfile.mkdtemp(prefix="normlab-view-"))
+    folder.chmod(0o755)
+    for name in _HARNESS:
+        _copy(_PACKAGE / name, folder / "harness" / "normlab" / name)
+    for inside in ("", "exercises", "grading", "grading/sandbox"):
+        (folder / "harness" / "normlab" / inside / "__init__.py").write_text("")
+    stand_in = _PACKAGE / "grading" / "sandbox" / "learners_normlab.py"
+    _copy(stand_in, folder / "learner" / "normlab" / "__init__.py")
+    (folder / "site").mkdir()
+    links = {f"site/{path.name}": path for path in installed(torch)}
+    if torch:
+        links["learner/normlab/data"] = _PACKAGE / "data"
+    try:
+        for name, path in links.items():
+            (folder / name).symlink_to(path, target_is_directory=path.is_dir())
+    except OSError:  # Windows, without the right to make links
+        search = tuple({str(path.parent) for path in links.values()})
+        return View(torch, folder, {}, search)
+    return View(torch, folder, links)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+@cache
+def installed(torch: bool) -> tuple[Path, ...]:
+    """List the files and folders of the installed packages that may be imported."""
+    names, found = [*_ALWAYS, *(["torch"] if torch else [])], {}
+    seen: set[str] = set()
+    while names:
+        name = names.pop()
+        if name not in seen:
+            seen.add(name)
+            found.update((path.name, path) for path in _top_level(name))
+            names += _needed_by(name)
+    return tuple(found.values())
+
+
+def _top_level(name: str) -> list[Path]:
+    """List what a distribution has laid into its folder of installed packages."""
+    try:
+        files = importlib.metadata.distribution(name).files or []
+    except importlib.metadata.PackageNotFoundError:
+        return _by_import(name)
+    tops = {file.parts[0] for file in files} - {"..", "__pycache__"}
+    root = importlib.metadata.distribution(name).locate_file("")
+    return [path for top in sorted(tops) if (path := Path(os.fspath(root), top)).exists()]
+
+
+def _by_import(name: str) -> list[Path]:
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        return []
+    return [Path(place) for place in spec.submodule_search_locations or [spec.origin]]
+
+
+def _needed_by(name: str) -> list[str]:
+    """Name what a distribution requires, without its extras."""
+    try:
+        required = importlib.metadata.requires(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [
+        found[0]
+        for line in required
+        if "extra ==" not in line and (found := re.match(r"[\w.-]+", line))
+    ]
