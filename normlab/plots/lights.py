@@ -1,0 +1,50 @@
+"""Images in rows that share one scale of grey, so that a difference in light stays a difference."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from normlab.plots.picture import INK, Picture, new_figure, styled
+
+
+def lights(rows: Mapping[str, np.ndarray], titles: Sequence[str], *, alt: str) -> Picture:
+    """Show rows of images, each row with one scale of grey or colour for all its images.
+
+    Unlike `images`, which stretches every image to its own black and white.
+
+    Parameters
+    ----------
+    rows
+        For each row's name its images: grey ``(N, H, W)``, drawn from the row's smallest value
+        (white) to its largest (black), or coloured ``(N, H, W, 3)``, drawn as they are, 0 to 1.
+    titles
+        What stands above each column.
+    alt
+        What the picture shows.
+
+    Raises
+    ------
+    ValueError
+        If a row has another number of images than there are titles.
+    """
+    for name, row in rows.items():
+        if len(row) != len(titles):
+            raise ValueError(f"Row {name!r} has {len(row)} images for {len(titles)} titles.")
+    with styled():
+        side = min(1.7, 6.9 / len(titles))  # inches
+        figure = new_figure(side * len(titles) + 0.6, (side + 0.05) * len(rows) + 0.45)
+        grid = figure.subplots(len(rows), len(titles), squeeze=False)
+        for panels, (name, pictures) in zip(grid, rows.items(), strict=True):
+            for axes, picture in zip(panels, pictures, strict=True):
+                axes.imshow(
+                    np.clip(picture, 0, 1) if picture.ndim == 3 else picture,
+                    cmap="gray_r",
+                    vmin=np.min(pictures),
+                    vmax=np.max(pictures),
+                )
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set(visible=True, color=INK, linewidth=0.6)
+            panels[0].set_ylabel(name, color=INK)
+        for axes, title in zip(grid[0], titles, strict=True):
+            axes.set_title(title, loc="center", fontsize=9.5)
+        return Picture(figure, alt)
