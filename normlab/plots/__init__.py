@@ -16,6 +16,10 @@
     Training curves of several runs, with their spread.
 ``following``
     Scattered values, and lines that follow them.
+``sweep``
+    What comes out for each value of a setting, on a logarithmic axis.
+``layer_bands``, ``by_layer``
+    What goes on inside the layers while a network trains.
 ``graph``
     A computation: values in boxes, operations on arrows.
 ``descent``
@@ -37,7 +41,9 @@ from normlab.plots.descent import descent
 from normlab.plots.distributions import dots
 from normlab.plots.graph import graph
 from normlab.plots.images import images
+from normlab.plots.layers import by_layer, layer_bands
 from normlab.plots.picture import Picture
+from normlab.plots.sweeps import sweep
 
 __all__ = [
     "Picture",
@@ -46,6 +52,7 @@ __all__ = [
     "averaged_cells",
     "block",
     "buffers",
+    "by_layer",
     "curves",
     "descent",
     "dots",
@@ -53,4 +60,6 @@ __all__ = [
     "following",
     "graph",
     "images",
+    "layer_bands",
+    "sweep",
 ]

@@ -86,7 +86,7 @@ def by_layer(
                 axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             _use_step_scale(axes, steps)
         row[0].set_ylabel(ylabel)
-        row[-1].legend(handlelength=3)
+        row[0].legend(handlelength=3)
         return Picture(figure, alt)
 
 
