@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from normlab import __version__
 from normlab.grading.gradebook import Terms, refused
 from normlab.grading.grader import Grader
-from normlab.grading.isolation import NoIsolation, best_isolation, no_isolation
+from normlab.grading.isolation import Isolation, NoIsolation, best_isolation
 from normlab.grading.limits import Limits
 from normlab.grading.submissions import Submission, digest_of
 from normlab.grading.verdict import Status, Verdict
@@ -56,21 +56,34 @@ class Settings:
         Of all cases.
     timeout
         The wall time of one submission, in seconds.
-    isolate
-        Whether learners' code is kept in its place.
+    isolation
+        Where learners' code runs; None leaves it to each machine to find the best it has.
     version
         Of the normlab that gives the orders: no other may carry them out.
     """
 
     seed: int
     timeout: float = Limits().seconds
-    isolate: bool = True
+    isolation: Isolation | None = None
     version: str = __version__
 
     @property
     def terms(self) -> Terms:
         """What the verdicts depend on."""
         return Terms(self.seed, self.version, self.timeout)
+
+    def to_json(self) -> str:
+        """Write the settings as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        """Read what `to_json` wrote."""
+        data = json.loads(text)
+        isolation = data.pop("isolation")
+        if isolation:
+            isolation = Isolation(isolation["name"], tuple(isolation["held"]))
+        return cls(isolation=isolation, **data)
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,7 @@ class AnyGrader(Protocol):
 @contextlib.contextmanager
 def open_grader(settings: Settings) -> Iterator[tuple[AnyGrader, str]]:
     """Open a grader; yield it with what its isolation is, line by line."""
-    isolation = best_isolation() if settings.isolate else no_isolation()
+    isolation = settings.isolation or best_isolation()
     limits = replace(Limits(), seconds=settings.timeout)
     with Grader(seed=settings.seed, limits=limits, isolation=isolation) as grader:
         yield grader, "\n".join(isolation.describe())
@@ -129,7 +142,7 @@ def serve(
         answers.write(json.dumps(content) + "\n")
         answers.flush()
 
-    settings = Settings(**json.loads(asked.readline()))
+    settings = Settings.from_json(asked.readline())
     try:
         with (
             tempfile.TemporaryDirectory(prefix="normlab-") as inbox,
@@ -185,7 +198,7 @@ class GradingProcess:
             start_new_session=True,
         )
         try:
-            answer = self._ask(asdict(settings))
+            answer = self._ask(settings.to_json())
         except ProcessDied:
             self.close()
             raise
@@ -214,14 +227,15 @@ class GradingProcess:
             path.write_bytes(content)
         except FileNotFoundError as error:  # it ended, and tidied up
             raise ProcessDied(self._last_words()) from error
-        return Verdict.from_json(self._ask({"path": str(path), "exercise": exercise})["verdict"])
+        question = json.dumps({"path": str(path), "exercise": exercise})
+        return Verdict.from_json(self._ask(question)["verdict"])
 
-    def _ask(self, question: dict[str, Any]) -> dict[str, str]:
+    def _ask(self, question: str) -> dict[str, str]:
         """Send a line and return what is answered."""
         alarm = threading.Timer(self._settings.timeout + _PATIENCE, self._process.kill)
         alarm.start()
         try:
-            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.write(question + "\n")
             self._process.stdin.flush()
             return json.loads(self._process.stdout.readline())
         except (OSError, ValueError) as error:  # the pipe is closed, or the line was cut off

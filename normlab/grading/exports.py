@@ -194,8 +194,8 @@ def _to_gradescope(
     """Write a folder for each student and exercise, with its results.json."""
     names = page_names(dict.fromkeys(entry.student for entry in entries))
     for entry in entries:
-        if not entry.modified:
-            continue  # nothing was handed in, so there is nothing to give results for
+        if not entry.was_handed_in:
+            continue  # there is nothing to give results for
         folder = path / names[entry.student] / entry.exercise
         folder.mkdir(parents=True, exist_ok=True)
         results = json.dumps(_gradescope_results(entry), indent=2)
@@ -258,7 +258,7 @@ class _Sheet:
             It is no CSV file in UTF-8 with a header.
         """
         try:
-            text = path.read_text(encoding="utf-8", newline="")
+            text = path.read_bytes().decode()
         except UnicodeDecodeError as error:
             raise ExportError(f"{path} is not in UTF-8. Download it again, as UTF-8.") from error
         except OSError as error:
@@ -426,16 +426,13 @@ def _column_of(exercise: str, sheet: _Sheet, columns: Mapping[str, str]) -> int:
     ExportError
         There is none, or more than one.
     """
-    titles = [re.sub(r"\s*\(\d+\)\s*$", "", title).strip() for title in sheet.header]
     if exercise in columns:
-        wanted = {_plain(columns[exercise])}
+        wanted = [columns[exercise]]
     else:
-        wanted = {exercise, exercise[3:].replace("_", " "), exercise.replace("_", " ")}
-    found = [
-        at
-        for at, (title, whole) in enumerate(zip(titles, sheet.header, strict=True))
-        if {_plain(title), _plain(whole)} & wanted
-    ]
+        wanted = [exercise, exercise.replace("_", " "), exercise[3:].replace("_", " ")]
+    found: list[int] = []
+    for name in wanted:
+        found = found or [at for at, title in enumerate(sheet.header) if _is_titled(title, name)]
     if len(found) != 1:
         how_many = "no column" if not found else "more than one column"
         raise ExportError(
@@ -444,6 +441,11 @@ def _column_of(exercise: str, sheet: _Sheet, columns: Mapping[str, str]) -> int:
             f'--column "{exercise}=TITLE".'
         )
     return found[0]
+
+
+def _is_titled(title: str, name: str) -> bool:
+    without_number = re.sub(r"\s*\(\d+\)\s*$", "", title)
+    return _plain(name) in (_plain(title), _plain(without_number))
 
 
 # ---- Moodle

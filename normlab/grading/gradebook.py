@@ -99,6 +99,11 @@ class Entry:
     modified: str = ""
 
     @property
+    def was_handed_in(self) -> bool:
+        """Whether there is a notebook."""
+        return bool(self.modified)
+
+    @property
     def is_judged(self) -> bool:
         """Whether every task of it was judged."""
         return all(task.status is Status.GRADED for task in self.verdict.tasks)

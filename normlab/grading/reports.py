@@ -262,9 +262,7 @@ class Overview:
     def handed_in(self) -> int:
         """How many notebooks."""
         return sum(
-            any(task.status is not Status.MISSING for task in entry.verdict.tasks)
-            for entries in self.scores.values()
-            for entry in entries.values()
+            entry.was_handed_in for entries in self.scores.values() for entry in entries.values()
         )
 
     @property
@@ -326,7 +324,7 @@ def _without_text(entry: Entry) -> Entry:
         for task in entry.verdict.tasks
     )
     verdict = type(entry.verdict)(entry.exercise, tasks)
-    return Entry(entry.student, entry.exercise, verdict)
+    return Entry(entry.student, entry.exercise, verdict, modified=entry.modified)
 
 
 # ---- the pages

@@ -1,0 +1,300 @@
+"""What is found in a folder or a zip, whatever the names in it are."""
+
+import os
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from normlab.grading import tasks_of
+from normlab.grading.submissions import (
+    NOTEBOOKS,
+    SubmissionsError,
+    exercise_named,
+    find_submissions,
+    without_id,
+)
+
+ROOT = Path(__file__).parents[2]
+NAME = "02_batch_norm_forward.ipynb"
+
+
+def found(handed_in):
+    return [(one.student, one.exercise) for one in handed_in.submissions]
+
+
+def zipped(path, members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_the_notebooks_are_those_of_the_course():
+    assert sorted(path.stem for path in (ROOT / "exercises").glob("*.ipynb")) == list(NOTEBOOKS)
+    assert all(tasks_of(notebook) for notebook in NOTEBOOKS)
+
+
+# ---- layouts
+
+
+def test_a_folder_for_each_student(tmp_path, write_notebook):
+    write_notebook(tmp_path / "bob" / NAME)
+    write_notebook(tmp_path / "ann" / "handed in" / NAME)
+    write_notebook(tmp_path / "ann" / "06_layer_norm.ipynb")
+    (tmp_path / "carl").mkdir()
+    handed_in = find_submissions(tmp_path)
+    assert handed_in.students == ("ann", "bob", "carl")
+    assert found(handed_in) == [
+        ("ann", "02_batch_norm_forward"),
+        ("ann", "06_layer_norm"),
+        ("bob", "02_batch_norm_forward"),
+    ]
+    assert handed_in.notes == ()
+
+
+def test_a_flat_folder(tmp_path, write_notebook):
+    write_notebook(tmp_path / f"ann__{NAME}")
+    write_notebook(tmp_path / f"j__doe__{NAME}")
+    assert found(find_submissions(tmp_path)) == [
+        ("ann", "02_batch_norm_forward"),
+        ("j__doe", "02_batch_norm_forward"),
+    ]
+
+
+MOODLE = {
+    f"Ann Lee_4711_assignsubmission_file_/{NAME}": "{}",
+    f"Bob van Dyk_12_assignsubmission_file_/{NAME}": "{}",
+    "Bob van Dyk_12_assignsubmission_onlinetext_/onlinetext.html": "<p>",
+}
+MOODLE_FLAT = {
+    f"Ann Lee_4711_assignsubmission_file_{NAME}": "{}",
+    f"Bob van Dyk_12_assignsubmission_file_{NAME}": "{}",
+}
+CANVAS = {
+    f"leeann_4711_90210_{NAME}": "{}",
+    f"dykbob_LATE_12_90211_{NAME[:-6]}-1.ipynb": "{}",
+}
+
+
+@pytest.mark.parametrize("members", [MOODLE, MOODLE_FLAT], ids=["folders", "flat"])
+def test_a_zip_of_moodle(tmp_path, members):
+    handed_in = find_submissions(zipped(tmp_path / "moodle.zip", members))
+    assert handed_in.students == ("Ann Lee_4711", "Bob van Dyk_12")
+    assert [exercise for _, exercise in found(handed_in)] == ["02_batch_norm_forward"] * 2
+
+
+def test_a_zip_of_moodle_that_was_unpacked(tmp_path):
+    with zipfile.ZipFile(zipped(tmp_path / "moodle.zip", MOODLE)) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    handed_in = find_submissions(tmp_path / "unpacked")
+    assert handed_in.students == ("Ann Lee_4711", "Bob van Dyk_12")
+
+
+def test_a_zip_of_canvas(tmp_path):
+    handed_in = find_submissions(zipped(tmp_path / "canvas.zip", CANVAS))
+    assert handed_in.students == ("dykbob_12", "leeann_4711")
+    assert [without_id(student) for student in handed_in.students] == ["dykbob", "leeann"]
+
+
+def test_a_zip_of_a_folder(tmp_path):
+    members = {f"week 2/{name}/{NAME}": "{}" for name in ("ann", "bob")}
+    handed_in = find_submissions(zipped(tmp_path / "one.zip", members))
+    assert handed_in.students == ("ann", "bob")
+
+
+def test_a_zip_of_one_student_is_not_taken_apart(tmp_path):
+    handed_in = find_submissions(zipped(tmp_path / "one.zip", {f"ann/work/{NAME}": "{}"}))
+    assert handed_in.students == ("ann",)
+
+
+def test_the_content_of_a_file_and_of_one_in_a_zip_are_alike(tmp_path, write_notebook):
+    path = write_notebook(tmp_path / "all" / "ann" / NAME, "x = 1")
+    (plain,) = find_submissions(tmp_path / "all").submissions
+    packed = zipped(tmp_path / "all.zip", {f"ann/{NAME}": path.read_bytes()})
+    (in_zip,) = find_submissions(packed).submissions
+    assert plain.read() == in_zip.read() == path.read_bytes()
+    assert plain.digest == in_zip.digest
+    path.write_bytes(path.read_bytes() + b" ")
+    assert find_submissions(tmp_path / "all").submissions[0].digest != plain.digest
+
+
+# ---- which exercise
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "02_batch_norm_forward (1).ipynb",
+        "Copy of 02_Batch_Norm_Forward.ipynb",
+        "02-batch-norm-forward.IPYNB",
+        "02 final.ipynb",
+        "02.ipynb",
+        "Ann Lee 02_batch_norm_forward.ipynb",
+    ],
+)
+def test_a_renamed_file_is_recognised(tmp_path, write_notebook, name):
+    write_notebook(tmp_path / "ann" / name)
+    assert found(find_submissions(tmp_path)) == [("ann", "02_batch_norm_forward")]
+
+
+def test_a_file_of_another_name_is_recognised_by_its_tasks(tmp_path, write_notebook):
+    source = "def layer_norm_forward(x): ...", "check('layer_norm_forward', layer_norm_forward)"
+    write_notebook(tmp_path / "ann" / "homework.ipynb", *source)
+    assert found(find_submissions(tmp_path)) == [("ann", "06_layer_norm")]
+
+
+def test_what_is_no_notebook_of_the_course_is_left_out_and_said(tmp_path, write_notebook):
+    write_notebook(tmp_path / "ann" / "shopping.ipynb", "eggs = 12")
+    (tmp_path / "ann" / "02_batch_norm_forward.pdf").write_text("a picture of my code")
+    write_notebook(tmp_path / NAME)
+    write_notebook(tmp_path / "ann" / ".ipynb_checkpoints" / NAME)
+    handed_in = find_submissions(tmp_path)
+    assert handed_in.submissions == ()
+    assert handed_in.students == ("ann",)
+    assert sorted(note.split(":")[0] for note in handed_in.notes) == [
+        NAME,
+        "ann/02_batch_norm_forward.pdf",
+        "ann/shopping.ipynb",
+    ]
+
+
+def test_of_two_attempts_the_newest_counts(tmp_path, write_notebook):
+    old = write_notebook(tmp_path / "ann" / "02_batch_norm_forward (2).ipynb", "old")
+    new = write_notebook(tmp_path / "ann" / NAME, "new")
+    os.utime(old, (1_000_000, 1_000_000))
+    handed_in = find_submissions(tmp_path)
+    assert [one.path for one in handed_in.submissions] == [new]
+    assert handed_in.notes == (
+        f"ann/02_batch_norm_forward (2).ipynb: ann has a newer 02_batch_norm_forward, ann/{NAME}.",
+    )
+    for path in (old, new):  # of the same age, the number tells
+        os.utime(path, (1_000_000, 1_000_000))
+    assert [one.path for one in find_submissions(tmp_path).submissions] == [old]
+
+
+@pytest.mark.parametrize("name", ["02", "02_batch_norm_forward", "02_batch_norm_forward.ipynb"])
+def test_an_exercise_is_named_in_full_or_by_number(name):
+    assert exercise_named(name) == "02_batch_norm_forward"
+
+
+def test_an_exercise_that_is_not_there_is_said():
+    with pytest.raises(SubmissionsError, match="no exercise '99'.*There are: 01_normalize_data"):
+        exercise_named("99")
+
+
+# ---- a part of it
+
+
+def test_one_student_by_name_with_or_without_the_number(tmp_path):
+    handed_in = find_submissions(zipped(tmp_path / "moodle.zip", MOODLE))
+    for name in ("Ann Lee", "Ann Lee_4711"):
+        assert handed_in.of_students([name]).students == ("Ann Lee_4711",)
+        assert len(handed_in.of_students([name]).submissions) == 1
+    with pytest.raises(SubmissionsError, match="no student 'Ann Lea'.*mean Ann Lee_4711"):
+        handed_in.of_students(["Ann Lea"])
+
+
+def test_one_exercise(tmp_path, write_notebook):
+    write_notebook(tmp_path / "ann" / NAME)
+    write_notebook(tmp_path / "ann" / "06_layer_norm.ipynb")
+    handed_in = find_submissions(tmp_path).of_exercises(["06"])
+    assert found(handed_in) == [("ann", "06_layer_norm")]
+
+
+# ---- nothing there
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(SubmissionsError, match="No student's work"):
+        find_submissions(tmp_path)
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(SubmissionsError, match="no folder and no zip"):
+        find_submissions(tmp_path / "nowhere")
+
+
+def test_what_is_no_zip_is_refused(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK, but no zip")
+    with pytest.raises(SubmissionsError, match="cannot be read as a zip"):
+        find_submissions(tmp_path / "a.zip")
+
+
+# ---- hostile names and files
+
+
+def test_a_link_is_not_followed(tmp_path, write_notebook):
+    secret = write_notebook(tmp_path / "elsewhere" / NAME, "the teacher's solution")
+    (tmp_path / "all" / "eve").mkdir(parents=True)
+    (tmp_path / "all" / "eve" / NAME).symlink_to(secret)
+    (tmp_path / "all" / "mallory").symlink_to(tmp_path / "elsewhere")
+    write_notebook(tmp_path / "all" / "ann" / NAME)
+    handed_in = find_submissions(tmp_path / "all")
+    assert found(handed_in) == [(n, "02_batch_norm_forward") for n in ("ann", "eve")]
+    eve = handed_in.submissions[1]
+    assert "symbolic link" in eve.problem
+    with pytest.raises(OSError, match="."):
+        eve.read()
+    assert handed_in.notes == ("mallory: no student's name in it, so it was left out.",)
+
+
+def test_a_pipe_does_not_stop_the_search(tmp_path):
+    (tmp_path / "eve").mkdir()
+    os.mkfifo(tmp_path / "eve" / NAME)
+    (eve,) = find_submissions(tmp_path).submissions
+    assert eve.problem == "It is not an ordinary file."
+
+
+def test_a_zip_does_not_lead_out_of_itself(tmp_path):
+    members = {
+        f"../../eve/{NAME}": "{}",
+        f"/etc/{NAME}": "{}",
+        f"ann/../bob/{NAME}": "{}",
+        f"ann\\..\\carl\\{NAME}": "{}",
+        f"dora/{NAME}": "{}",
+    }
+    handed_in = find_submissions(zipped(tmp_path / "evil.zip", members))
+    assert not {"bob", "carl", "eve", "..", ""} & set(handed_in.students)
+    by_student = {one.student: one.problem for one in handed_in.submissions}
+    assert by_student.pop("dora") == ""
+    assert all("leads out" in problem for problem in by_student.values())
+
+
+def test_a_link_in_a_zip_is_not_followed(tmp_path):
+    link = zipfile.ZipInfo(f"eve/{NAME}")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    (eve,) = find_submissions(tmp_path / "evil.zip").submissions
+    assert "symbolic link" in eve.problem
+
+
+def test_a_damaged_member_has_a_problem_and_not_the_whole_zip(tmp_path):
+    members = {f"{name}/{NAME}": f"{name} " * 100 for name in ("ann", "bob")}
+    path = zipped(tmp_path / "damaged.zip", members)
+    path.write_bytes(path.read_bytes().replace(b"bob bob", b"rob rob", 1))
+    ann, bob = find_submissions(path).submissions
+    assert ann.problem == ""
+    assert "cannot be read" in bob.problem
+
+
+def test_names_that_cannot_be_shown_are_made_to(tmp_path, write_notebook):
+    names = [b"\xff\xfe", b"\xff\xfd", "evil\u202eexe".encode(), b"two\nlines", b"x" * 200]
+    for name in names:
+        folder = os.path.join(os.fsencode(tmp_path), name)
+        os.mkdir(folder)
+        write_notebook(Path(os.fsdecode(folder)) / NAME)
+    handed_in = find_submissions(tmp_path)
+    assert len(handed_in.students) == len(handed_in.submissions) == len(names)
+    for student in handed_in.students:
+        assert student.encode().decode() == student
+        assert not set(student) & set("\n\u202e")
+        assert len(student) < 130
+
+
+def test_a_name_that_is_written_in_two_ways_is_one(tmp_path, write_notebook):
+    write_notebook(tmp_path / "Rene\u0301" / NAME)
+    write_notebook(tmp_path / "Ren\u00e9" / "06_layer_norm.ipynb")
+    assert find_submissions(tmp_path).students == ("Ren\u00e9",)
