@@ -1,6 +1,7 @@
 """Grade one submission after the other, each in a process of its own."""
 
 import os
+import signal
 import stat
 import time
 from collections.abc import Sequence
@@ -12,13 +13,13 @@ from typing import Any, Self
 
 from normlab.exercises import Variants, all_exercises, diagnose, draw_cases, judge, report_on
 from normlab.exercises.calling import Outcome
-from normlab.exercises.exercise import Case, Exercise
+from normlab.exercises.exercise import Exercise
 from normlab.exercises.report import refusal
 from normlab.grading.answers import read_outcome, text
 from normlab.grading.feedback import judged, not_judged
 from normlab.grading.isolation import Isolation, Site, best_isolation
 from normlab.grading.limits import MEBIBYTE, Limits
-from normlab.grading.processes import CannotStart, Gone, Late, Talk, ask
+from normlab.grading.processes import CannotStart, Gone, Late, Talk, Used, ask
 from normlab.grading.scripts import script_for
 from normlab.grading.verdict import Status, TaskVerdict, Verdict
 from normlab.grading.wire import WireError
@@ -89,20 +90,24 @@ class Grader:
         """
         tasks = [self._draw(task) for task in tasks_of(exercise)]
         wall, cpu = time.monotonic(), time.process_time()
+        run = None
         try:
             notebook = _read_file(Path(path), self.limits.notebook_size)
             run = _Run(self._site(tasks), self.limits, notebook, tasks)
             verdicts, message = run.verdicts(), run.message()
         except _Refused as refused:
-            run, message = None, str(refused)
-            verdicts = [not_judged(t.exercise, refused.status, message) for t in tasks]
-        own = time.process_time() - cpu
+            message = str(refused)
+            verdicts = [not_judged(task.exercise, refused.status, message) for task in tasks]
+        except Exception as problem:  # the run never stops because of one submission
+            message = f"The grader itself failed ({type(problem).__name__}: {problem})."
+            verdicts = [not_judged(task.exercise, Status.FAILED, message) for task in tasks]
+        learner, warm = (run.learner_seconds, run.warm_seconds) if run else (0.0, 0.0)
         return Verdict(
             exercise,
             tuple(verdicts),
             message,
-            cpu_seconds=own + (run.learner_seconds + run.warm_seconds if run else 0.0),
-            learner_cpu_seconds=run.learner_seconds if run else 0.0,
+            cpu_seconds=time.process_time() - cpu + learner + warm,
+            learner_cpu_seconds=learner,
             wall_seconds=time.monotonic() - wall,
         )
 
@@ -194,6 +199,14 @@ class _Drawn:
 
 # ---- one submission
 
+#: What a task's status is where the trouble was in its cell.
+_OF_CELLS = {"time": Status.TIMEOUT, "memory": Status.MEMORY} | {one: one for one in Status}
+
+
+def signal_number(name: str) -> int:
+    """Return the number of a signal, or 0 where the platform has none of that name."""
+    return int(getattr(signal, name, 0))
+
 
 @dataclass
 class _Attempt:
@@ -240,7 +253,11 @@ class _Run:
     def message(self) -> str:
         """Say what concerns the submission as a whole."""
         tried = dict.fromkeys([*self.cell_notes, *(n for a in self.attempts for n in a.notes)])
-        lines = [f"Cell {i + 1}: {said}" for i, (_, said) in sorted(self.cell_problems.items())]
+        lines = [
+            f"Code cell {index + 1}: {said}"
+            for index, (_, said) in sorted(self.cell_problems.items())
+            if "NotImplementedError" not in said  # an example of a task that is not begun
+        ]
         lines = [*lines[:10], *([f"and {len(lines) - 10} more cells"] if len(lines) > 10 else [])]
         if tried:
             lines.append(f"The notebook tried to {', to '.join(tried)}.")
@@ -254,7 +271,7 @@ class _Run:
             self._give_up(Status.FAILED, f"The grader could not start a process: {problem}")
             return
         self.doing: int | _Attempt | None = None
-        left = True
+        failure: Exception | None = None
         try:
             self._read(talk)
             for index in range(self.cells):
@@ -263,21 +280,33 @@ class _Run:
             for attempt in self.attempts:
                 if attempt.verdict is None:
                     self._grade(talk, attempt)
-            left = False
-        except Late:
-            self._blame(Status.TIMEOUT, "it had not come to an end when the time was up.")
-        except Gone:
-            self._blame(Status.FAILED, "it ended the notebook's process.")
-        except WireError as problem:
-            self._blame(Status.FORBIDDEN, f"it put itself in the place of the answers: {problem}.")
-        except _Refused as refused:
-            self._give_up(refused.status, str(refused))
+        except (Late, Gone, WireError, _Refused) as problem:
+            failure = problem
         finally:
-            used = talk.finish()
+            used = talk.finish(gone=isinstance(failure, Gone))
             self.learner_seconds += used.seconds
             self.warm_seconds += used.own_seconds
-            if left:
+            if failure is not None:
                 self.site.start_afresh()
+        if failure is not None:
+            self._hold_to_account(failure, used)
+
+    def _hold_to_account(self, failure: Exception, used: Used) -> None:
+        """Say of the cell or the call that the process was at what came of it."""
+        if isinstance(failure, _Refused):
+            self._give_up(failure.status, str(failure))
+        elif isinstance(failure, Late):
+            self._blame(Status.TIMEOUT, "it had not come to an end when the time was up.")
+        elif isinstance(failure, WireError):
+            self._blame(Status.FORBIDDEN, f"it put itself in the place of the answers: {failure}.")
+        elif used.status in (signal_number("SIGKILL"), signal_number("SIGXCPU")):
+            # It cannot have sent this signal: the kernel has.
+            if used.seconds >= self.limits.seconds:
+                self._blame(Status.TIMEOUT, "it used up its processor time.")
+            else:
+                self._blame(Status.MEMORY, "it was ended for want of memory.")
+        else:
+            self._blame(Status.FAILED, "it ended the notebook's process.")
 
     def _give_up(self, status: Status, why: str) -> None:
         for attempt in self.attempts:
@@ -296,8 +325,9 @@ class _Run:
                 attempt.drawn.exercise, status, f"When the function was called, {what}"
             )
         elif isinstance(self.doing, int):
-            trouble = {Status.TIMEOUT: "time", Status.FORBIDDEN: "forbidden"}.get(status, "gone")
-            self.cell_problems[self.doing] = trouble, what
+            if self.cell_notes and status is Status.FAILED:
+                status = Status.FORBIDDEN
+            self.cell_problems[self.doing] = status, what
             self.left_out.add(self.doing)
         else:
             self._give_up(Status.UNREADABLE, "The file could not be read as a notebook.")
@@ -316,7 +346,8 @@ class _Run:
         answer = self._ask(talk, request, self.limits.seconds, [])
         if answer["problem"]:
             raise _Refused(Status.UNREADABLE, text(answer["problem"], 300))
-        self.cells, self.defines = answer["cells"], answer["defines"]
+        self.cells: int = answer["cells"]
+        self.defines = answer["defines"]
 
     def _run_cell(self, talk: Talk, index: int) -> None:
         self.doing = index
@@ -354,8 +385,8 @@ class _Run:
             "seconds": self.limits.call_seconds,
         }
         answer = self._ask(talk, request, self.limits.call_seconds, attempt.notes)
-        attempt.missed = [text(name, 100) for name in answer.get("missed", [])][:50]
-        usable = [n for n in answer.get("usable", []) if type(n) is int and 0 <= n < 2**31]
+        attempt.missed = [text(name, 100) for name in _list(answer, "missed")][:50]
+        usable = [n for n in _list(answer, "usable") if type(n) is int and 0 <= n < 2**31]
         if usable:
             # Where a program is given to be mended, an earlier definition is the given one.
             return usable[:3] if "torch" in exercise.forbidden else usable[:1]
@@ -367,16 +398,11 @@ class _Run:
         if answer.get("found") and isinstance(objection, list) and len(objection) == 2:
             why = " ".join(text(part, 300) for part in objection)
             return not_judged(exercise, Status.FAILED, why)
-        statuses = {
-            "time": Status.TIMEOUT,
-            "memory": Status.MEMORY,
-            "forbidden": Status.FORBIDDEN,
-        }
         for index in self.defines.get(exercise.name, []):
             trouble, said = self.cell_problems.get(index, ("", ""))
             if trouble:
-                status = statuses.get(trouble, Status.FAILED)
-                return not_judged(exercise, status, f"Its cell (number {index + 1}): {said}")
+                status = _OF_CELLS.get(trouble, Status.FAILED)
+                return not_judged(exercise, status, f"Its code cell (number {index + 1}): {said}")
         why = f"Nothing in the notebook is called {exercise.name}."
         return not_judged(exercise, Status.MISSING, why)
 
@@ -430,6 +456,11 @@ class _Run:
                 judged(exercise, refusal(exercise.name, exercise, message, ""), Status.FORBIDDEN),
             )
         return judged(exercise, report, _status(outcomes, report.passed, attempt.notes))
+
+
+def _list(answer: dict[str, Any], key: str) -> list[Any]:
+    value = answer.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _status(outcomes: Sequence[Outcome], passed: bool, notes: Sequence[str]) -> Status:

@@ -21,7 +21,7 @@ from typing import Any
 import normlab
 from normlab.grading.limits import Limits
 from normlab.grading.processes import CannotStart, Gone, Late, Plain, Talk, Warm, ask
-from normlab.grading.view import View, make_view
+from normlab.grading.view import View, boot, make_view
 from normlab.grading.wire import WireError
 
 _SCRATCH = "/scratch"
@@ -30,7 +30,7 @@ _PROBE_SECONDS = 20.0
 
 
 class NoIsolation(RuntimeError):  # noqa: N818 - it is a state of the machine
-    """This machine offers nothing that could keep a submission's code in its place."""
+    """Nothing on this machine could keep a submission's code in its place."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,8 @@ class Site:
 
     def _kernel_command(self) -> list[str]:
         self.scratch = self.scratch or _make_scratch(self.view)
-        program = _program(str(self.view.folder))
         options = ["kernel", *(["torch"] if self.view.torch else [])]
-        return [sys.executable, "-I", "-S", program, str(self.view.folder), self.scratch, *options]
+        return [sys.executable, *boot("warm"), str(self.view.folder), self.scratch, *options]
 
     def close(self) -> None:
         """End the warm process, and remove the folders."""
@@ -161,10 +160,6 @@ def _make_scratch(view: View) -> str:
     return str(scratch)
 
 
-def _program(base: str) -> str:
-    return f"{base}/harness/normlab/grading/sandbox/warm.py"
-
-
 # ---- bubblewrap
 
 
@@ -175,7 +170,7 @@ def bubblewrap_command(view: View, limits: Limits) -> list[str]:
     """
     python = os.path.realpath(sys.executable)
     options = ["torch"] if view.torch else []
-    program = [python, "-I", "-S", "-B", _program(_BASE), _BASE, _SCRATCH, *options]
+    program = [python, "-B", *boot("warm"), _BASE, _SCRATCH, *options]
     # Root keeps its user namespace and what it takes to become nobody, which is done first.
     root = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     user = root if os.getuid() == 0 else ["--unshare-user"]
@@ -306,7 +301,8 @@ def _judge(found: dict[str, Any]) -> tuple[str, ...]:
         "files: Python and its libraries, read-only, and an empty folder of its own; not the "
         "home folder, the submissions, this package's answers or the gradebook",
         f"network: {'no socket can be made' if not found['sockets'] else 'none is reachable'}",
-        "processes: " + ("none can be started" if not found["forks"] else "a limited number")
+        "processes: "
+        + ("none can be started" if not found["forks"] else "a limited number")
         + (", none of the machine's is in sight" if found["own_processes"] else ""),
         "memory, processor time, file size, threads, and time by the clock: limited",
     )

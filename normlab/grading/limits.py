@@ -27,7 +27,7 @@ class Limits:
         In bytes: a larger file is not read.
     """
 
-    seconds: float = 120.0
+    seconds: float = 180.0
     cell_seconds: float = 20.0
     call_seconds: float = 5.0
     memory: int = 1024 * MEBIBYTE

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from normlab.grading import wire
 from normlab.grading.limits import Limits
-from normlab.grading.view import View
+from normlab.grading.view import View, boot
 
 #: The most bytes that one answer may have.
 LARGEST_ANSWER = 8 * 2**20
@@ -52,7 +52,7 @@ class Used:
     Parameters
     ----------
     status
-        As `os.wait` gives it.
+        As `os.wait` gives it; -1 where it had not ended by itself.
     seconds
         Processor time of the submission's process.
     own_seconds
@@ -61,7 +61,7 @@ class Used:
         The largest resident size, in bytes.
     """
 
-    status: int = 0
+    status: int = -1
     seconds: float = 0.0
     own_seconds: float = 0.0
     memory: int = 0
@@ -76,8 +76,8 @@ class Talk(Protocol):
     def receive(self, end: float) -> Any:  # noqa: ANN401
         """Return its answer, if it comes before the time `end`."""
 
-    def finish(self) -> Used:
-        """End the process, whatever it does."""
+    def finish(self, gone: bool = False) -> Used:
+        """End the process, whatever it does; `gone` says that it seems to have ended."""
 
 
 # ---- with a warm process
@@ -134,11 +134,11 @@ class Warm:
             theirs.close()
         return Forked(self, ours)
 
-    def end_child(self) -> Used:
+    def end_child(self, gone: bool) -> Used:
         """End the submission's process, and everything that it has started."""
         self.control.settimeout(_END_SECONDS)
         try:
-            self.control.send(b"E")
+            self.control.send(b"G" if gone else b"E")
             answer = self.control.recv(_USED.size)
             return Used(*_USED.unpack(answer))
         except (OSError, struct.error):
@@ -203,11 +203,11 @@ class Forked:
             raise Late
         self.talk.settimeout(left)
 
-    def finish(self) -> Used:
+    def finish(self, gone: bool = False) -> Used:
         """End the process, whatever it does."""
         self.talk.close()
         try:
-            return self.warm.end_child()
+            return self.warm.end_child(gone)
         except Gone:
             return Used()
 
@@ -225,11 +225,10 @@ class Plain:
 
     def __init__(self, view: View, limits: Limits) -> None:
         self.scratch = tempfile.mkdtemp(prefix="normlab-scratch-")
-        program = view.folder / "harness" / "normlab" / "grading" / "sandbox" / "plain.py"
         options = [*(["torch"] if view.torch else []), *view.search]
         environment = {**os.environ, **ENVIRONMENT} if sys.platform == "win32" else ENVIRONMENT
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(program), str(view.folder), self.scratch, *options],
+            [sys.executable, *boot("plain"), str(view.folder), self.scratch, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -274,14 +273,28 @@ class Plain:
         finally:
             alarm.cancel()
 
-    def finish(self) -> Used:
+    def finish(self, gone: bool = False) -> Used:
         """End the process."""
-        self.process.kill()
-        status = self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        before = _seconds_of_children()
+        if not gone:
+            self.process.kill()
+        try:
+            status = self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
-        return Used(status=-status)
+        ended = -status if status < 0 else status << 8
+        return Used(ended if gone else -1, _seconds_of_children() - before)
+
+
+def _seconds_of_children() -> float:
+    """Return the processor time of all processes that were waited for; 0 on Windows."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 # ---- ask

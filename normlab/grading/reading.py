@@ -46,7 +46,9 @@ def read_cells(data: bytes) -> list[str]:
     if cells is None:
         raise Unreadable("The file is no notebook: it has no list of cells.")
     if len(cells) > _MOST_CELLS:
-        raise Unreadable(f"The notebook has {len(cells):,} cells; at most {_MOST_CELLS:,} are read.")
+        raise Unreadable(
+            f"The notebook has {len(cells):,} cells; at most {_MOST_CELLS:,} are read."
+        )
     sources = [_source(cell) for cell in cells if _is_code(cell)]
     if sum(map(len, sources)) > _MOST_CHARACTERS:
         raise Unreadable("The notebook's cells are too long to be code.")

@@ -81,6 +81,20 @@ def make_view(torch: bool) -> View:
     return View(torch, folder, links)
 
 
+def boot(module: str) -> list[str]:
+    """Return what makes Python run the ``main`` of a module of `sandbox`, in a view.
+
+    Its first argument is the view's folder.
+    """
+    program = (
+        "import sys\n"
+        "sys.path += [f'{sys.argv[1]}/site', f'{sys.argv[1]}/harness']\n"
+        f"from normlab.grading.sandbox import {module}\n"
+        f"{module}.main(*sys.argv[1:])"
+    )
+    return ["-I", "-S", "-c", program]
+
+
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)

@@ -23,7 +23,22 @@ import numpy as np
 
 #: The dtypes that an array may have.
 DTYPES = frozenset(
-    "|b1 |i1 |u1 <i2 <i4 <i8 <u2 <u4 <u8 <f2 <f4 <f8 <f12 <f16".split()
+    [
+        "|b1",
+        "|i1",
+        "|u1",
+        "<i2",
+        "<i4",
+        "<i8",
+        "<u2",
+        "<u4",
+        "<u8",
+        "<f2",
+        "<f4",
+        "<f8",
+        "<f12",
+        "<f16",
+    ]
 )
 _MOST_AXES = 32
 _LONGEST_AXIS = 2**40

@@ -165,9 +165,7 @@ class Child:
                     )
                     found = task.objection(value, request["name"])
                 else:
-                    found = calling.objection(
-                        value, request["name"], tuple(request["parameters"])
-                    )
+                    found = calling.objection(value, request["name"], tuple(request["parameters"]))
         except BaseException:
             return None  # an object that resists being looked at: the calls will show
         return None if found is None else [found.message, found.advice]

@@ -86,7 +86,7 @@ def become_nobody() -> None:
 # The packages for it are pre-releases, and it is three system calls.
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _IN_SCRATCH = sum(1 << bit for bit in (1, 2, 3, 4, 5, 7, 8))  # no links, sockets, devices, pipes
 _ALL = 0x1FFF
 _DEATH_SIGNAL, _NOT_DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
@@ -125,6 +125,7 @@ def lock_files(readable: Iterable[str], scratch: str) -> None:
     ruleset = _checked(_libc().syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0))
     for path in readable:
         _allow(ruleset, path, _READ_FILE | (_READ_DIR if os.path.isdir(path) else 0))
+    _allow(ruleset, os.devnull, _READ_FILE | _WRITE_FILE)
     truncate = 1 << 14 if version >= 3 else 0
     _allow(ruleset, scratch, _IN_SCRATCH | truncate)
     no_new_privileges()

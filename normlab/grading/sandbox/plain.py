@@ -1,19 +1,23 @@
-"""One submission's process without protection, for machines that offer none.
-
-Started as ``python -I plain.py BASE SCRATCH OPTIONS...``; it talks over its standard input and
-output, on every platform.
-"""
+"""One submission's process without protection, for machines that offer none."""
 
 import os
 import sys
 
-BASE, SCRATCH, *OPTIONS = sys.argv[1:]
-sys.path += [f"{BASE}/site", f"{BASE}/harness", *(o for o in OPTIONS if os.path.isdir(o))]
-
 from normlab.grading.sandbox import child, stage
 
-if __name__ == "__main__":
-    stage.prepare(BASE, "torch" in OPTIONS)
+
+def main(base: str, scratch: str, *options: str) -> None:
+    """Serve the grader over standard input and output, on every platform.
+
+    Parameters
+    ----------
+    base, scratch
+        As in `warm.main`.
+    options
+        "torch" to have it ready; folders of installed packages, where `base` cannot lead to them.
+    """
+    sys.path += [option for option in options if os.path.isdir(option)]
+    stage.prepare(base, "torch" in options)
     incoming, outgoing = os.dup(0), os.dup(1)
     if sys.platform == "win32":
         import msvcrt
@@ -23,5 +27,5 @@ if __name__ == "__main__":
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    os.chdir(SCRATCH)
-    stage.run(child.Channel(incoming, outgoing), SCRATCH, BASE)
+    os.chdir(scratch)
+    stage.run(child.Channel(incoming, outgoing), scratch, base)

@@ -9,23 +9,25 @@ from normlab.exercises import calling
 from normlab.grading import reading, wire
 from normlab.grading.sandbox import child, stand_ins
 
-_COPIED = "numpy torch torch.nn torch.nn.functional signal time inspect os".split()
+_COPIED = ["numpy", "torch", "torch.nn", "torch.nn.functional", "signal", "time", "inspect", "os"]
 
 
-def prepare(base: str, torch: bool) -> None:
+def prepare(base: str, with_torch: bool) -> None:
     """Import what takes long, and put the learner's normlab in the place of ours.
 
     Parameters
     ----------
     base
         The folder with what may be imported.
-    torch
-        Import torch, too.
+    with_torch
+        Import torch, too, and have the data ready.
     """
-    if torch:
+    if with_torch:
         import torch
 
         torch.set_num_threads(1)  # a child forked after several threads were at work hangs
+        # The first optimizer imports a thousand modules.
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     sys.path.remove(f"{base}/harness")
     sys.path.insert(0, f"{base}/learner")
     for name in [name for name in sys.modules if name.partition(".")[0] == "normlab"]:
@@ -33,6 +35,8 @@ def prepare(base: str, torch: bool) -> None:
     import normlab
 
     normlab._SILENT = stand_ins.Silent()
+    if with_torch:
+        normlab.load_mnist(tensors=True)  # it is kept
     rooms = {"normlab.plots", "normlab.parity", "normlab.training"}
     sys.meta_path.insert(0, stand_ins.SilentImports(stand_ins.SHOWS | rooms))
     child.keep_copies([name for name in _COPIED if name in sys.modules])

@@ -14,7 +14,18 @@ from typing import Any
 
 #: Packages that only show something.
 SHOWS = frozenset(
-    "matplotlib seaborn plotly altair bokeh IPython ipywidgets tqdm rich pylab".split()
+    [
+        "matplotlib",
+        "seaborn",
+        "plotly",
+        "altair",
+        "bokeh",
+        "IPython",
+        "ipywidgets",
+        "tqdm",
+        "rich",
+        "pylab",
+    ]
 )
 _UNPACK = dis.opmap["UNPACK_SEQUENCE"]
 
@@ -22,7 +33,7 @@ _UNPACK = dis.opmap["UNPACK_SEQUENCE"]
 class Silent:
     """Takes every call, and is what every call gives back."""
 
-    def __call__(self, *_: Any, **__: Any) -> "Silent":  # noqa: ANN401
+    def __call__(self, *_: Any, **__: Any) -> "Silent":  # noqa: ANN401, D102
         return self
 
     def __getattr__(self, name: str) -> "Silent":

@@ -1,28 +1,25 @@
 """The warm process: it has imported what takes long, and forks a child for each submission.
 
-Started as ``python -I warm.py BASE SCRATCH OPTIONS...``: BASE is the folder with what may be
-imported (`normlab.grading.view`), SCRATCH the only folder that can be written to. On its
-standard input is a socket; each message on it is one letter:
+On its standard input is a socket; each message on it is one letter:
 
 ``F``, limits, and a socket
     Fork a child that talks over this socket.
-``E``
-    End the child, whatever it does, and answer with what it used.
+``E``, or ``G``
+    End the child, whatever it does, and answer with what it used. After G it is given a moment to
+    end by itself, since the grader saw it go.
 """
-
-import sys
-
-BASE, SCRATCH, *OPTIONS = sys.argv[1:]
-sys.path += [f"{BASE}/site", f"{BASE}/harness"]
 
 import contextlib
 import gc
 import os
+import resource
 import shutil
 import signal
 import socket
 import struct
+import sys
 import time
+from typing import Any
 
 from normlab.grading.sandbox import child, locks, stage
 
@@ -30,23 +27,46 @@ from normlab.grading.sandbox import child, locks, stage
 LIMITS = struct.Struct("<QdQQ")
 #: The answer to "E": how it ended, its processor seconds, those of this process, its memory.
 USED = struct.Struct("<iddQ")
+_PATIENCE = 0.2  # seconds
+_FAILED = 70
 
 
-def lock() -> None:
-    """Give up, in this process, what no child needs."""
-    if "kernel" in OPTIONS:
-        try:
-            if locks.own_namespaces():
-                locks.open_the_way_to(sys.base_prefix)
-                _go_on_as_first_process()
-        except OSError:
-            pass  # the trial will tell what holds
-    if os.getuid() == 0:
+def main(base: str, scratch: str, *options: str) -> None:
+    """Get ready, give up what no child needs, and serve the grader.
+
+    Parameters
+    ----------
+    base
+        The folder with what may be imported (`normlab.grading.view`).
+    scratch
+        The only folder that can be written to.
+    options
+        "torch" to have it ready; "kernel" where nobody else has built a sandbox around us.
+    """
+    stage.prepare(base, "torch" in options)
+    control = socket.socket(fileno=os.dup(0))
+    if "kernel" in options:
+        build_sandbox(base, scratch)
+    elif os.getuid() == 0:
         locks.become_nobody()
-    if "kernel" in OPTIONS:
-        locks.lock_files([*_readable(), BASE, *_targets(f"{BASE}/site")], SCRATCH)
     locks.no_new_privileges()
     locks.hide_memory()
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not copy all of our memory
+    control.send(b"R")
+    serve(control, base, scratch)
+
+
+def build_sandbox(base: str, scratch: str) -> None:
+    """Do with the kernel's own means what bubblewrap would have done."""
+    locks.end_with_parent()
+    with contextlib.suppress(OSError):  # the trial will tell what holds
+        if locks.own_namespaces():
+            locks.open_the_way_to(sys.base_prefix)
+            _go_on_as_first_process()
+    if os.getuid() == 0:
+        locks.become_nobody()
+    locks.lock_files([*_readable(), base, *_targets(f"{base}/site")], scratch)
 
 
 def _go_on_as_first_process() -> None:
@@ -61,7 +81,7 @@ def _go_on_as_first_process() -> None:
 
 def _readable() -> list[str]:
     """List what Python reads at run time: itself and libraries, but no installed packages."""
-    found = ["/dev/null", "/dev/urandom", "/dev/zero", "/etc/ld.so.cache"]
+    found = ["/dev/urandom", "/dev/zero", "/etc/ld.so.cache"]
     for folder in {os.path.dirname(os.__file__), *("/lib", "/lib64", "/usr/lib", "/usr/lib64")}:
         if os.path.isdir(folder):
             found += [e.path for e in os.scandir(folder) if not e.name.startswith("python3.")]
@@ -74,34 +94,47 @@ def _targets(folder: str) -> list[str]:
     return [os.path.realpath(entry.path) for entry in os.scandir(folder)]
 
 
-def serve(control: socket.socket) -> None:
+def serve(control: socket.socket, base: str, scratch: str) -> None:
     """Fork and end children until the grader is gone."""
-    filters = locks.forbidden_calls() if locks.has_seccomp() and "open" not in OPTIONS else None
+    filters = locks.forbidden_calls() if locks.has_seccomp() else None
     while True:
-        try:
-            message, sockets, _, _ = socket.recv_fds(control, 1 + LIMITS.size, 1)
-        except OSError:
-            return
+        message, sockets = _next_request(control)
         if message[:1] != b"F" or not sockets:
             return
         start = time.process_time()
         process = os.fork()
         if process == 0:
             control.close()
-            _become_child(sockets[0], LIMITS.unpack(message[1:]), filters)
+            _become_child(sockets[0], LIMITS.unpack(message[1:]), filters, base, scratch)
         os.close(sockets[0])
-        if control.recv(1) != b"E":
+        end = control.recv(1)
+        status, used = _end(process, patience=_PATIENCE if end == b"G" else 0.0)
+        if end not in (b"E", b"G"):
             return
-        status, used = _end(process)
-        _empty(SCRATCH)
+        _empty(scratch)
         own = time.process_time() - start
         control.send(USED.pack(status, used.ru_utime + used.ru_stime, own, used.ru_maxrss * 1024))
 
 
-def _end(process: int):  # noqa: ANN202 - os.wait4's own kind
-    """End a child and all that came of it."""
-    os.kill(process, signal.SIGKILL)
-    _, status, used = os.wait4(process, 0)
+def _next_request(control: socket.socket) -> tuple[bytes, list[int]]:
+    try:
+        message, sockets, _, _ = socket.recv_fds(control, 1 + LIMITS.size, 1)
+    except OSError:
+        return b"", []
+    return message, sockets
+
+
+def _end(process: int, patience: float) -> tuple[int, resource.struct_rusage]:
+    """End a child and all that came of it; return how it ended by itself, or -1."""
+    until = time.monotonic() + patience
+    found, status, used = os.wait4(process, os.WNOHANG)
+    while not found and time.monotonic() < until:
+        time.sleep(0.001)
+        found, status, used = os.wait4(process, os.WNOHANG)
+    if not found:
+        os.kill(process, signal.SIGKILL)
+        _, _, used = os.wait4(process, 0)
+        status = -1
     if os.getpid() <= 2:
         # In a world of our own this reaches every process of the submission, and no other.
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -113,35 +146,36 @@ def _end(process: int):  # noqa: ANN202 - os.wait4's own kind
 
 
 def _empty(folder: str) -> None:
+    """Delete what the submission has written, locked folders included."""
+    for path, folders, files in os.walk(folder):
+        for name in folders:
+            os.chmod(f"{path}/{name}", 0o700, follow_symlinks=os.path.islink(f"{path}/{name}"))
+        for name in files:
+            os.unlink(f"{path}/{name}")
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
+            shutil.rmtree(entry.path)
         else:
             os.unlink(entry.path)
 
 
-def _become_child(talk: int, limits: tuple[int, float, int, int], filters) -> None:  # noqa: ANN001
+def _become_child(
+    talk: int,
+    limits: tuple[int, float, int, int],
+    filters: Any,  # noqa: ANN401 - pyseccomp's own
+    base: str,
+    scratch: str,
+) -> None:
     """Turn into a submission's process; this does not return."""
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(nowhere, standard)
         os.setsid()
-        os.chdir(SCRATCH)
-        memory, seconds, file_size, threads = limits
-        locks.limit(memory, seconds, file_size, threads)
+        os.chdir(scratch)
+        locks.limit(*limits)
         if filters is not None:
             filters.load()
-        stage.run(child.Channel(talk, talk), SCRATCH, BASE)
+        stage.run(child.Channel(talk, talk), scratch, base)
     finally:
-        os._exit(70)
-
-
-if __name__ == "__main__":
-    stage.prepare(BASE, "torch" in OPTIONS)
-    control = socket.socket(fileno=os.dup(0))
-    lock()
-    gc.collect()
-    gc.freeze()  # so that a child's collector does not copy all of our memory
-    control.send(b"R")
-    serve(control)
+        os._exit(_FAILED)
