@@ -20,6 +20,10 @@
     What comes out for each value of a setting, on a logarithmic axis.
 ``layer_bands``, ``by_layer``
     What goes on inside the layers while a network trains.
+``beside``
+    Training curves of several networks, each in a panel with the one it is compared with.
+``differences``
+    How far several networks are from one: every seed, the mean, an interval.
 ``graph``
     A computation: values in boxes, operations on arrows.
 ``descent``
@@ -34,10 +38,12 @@ carries a sentence that says what it shows.
 
 from normlab.plots import explore
 from normlab.plots.arrays import arrays
+from normlab.plots.beside import beside
 from normlab.plots.block import averaged_cells, block
 from normlab.plots.buffers import Statistic, buffers
 from normlab.plots.curves import curves, following
 from normlab.plots.descent import descent
+from normlab.plots.differences import differences
 from normlab.plots.distributions import dots
 from normlab.plots.graph import graph
 from normlab.plots.images import images
@@ -50,11 +56,13 @@ __all__ = [
     "Statistic",
     "arrays",
     "averaged_cells",
+    "beside",
     "block",
     "buffers",
     "by_layer",
     "curves",
     "descent",
+    "differences",
     "dots",
     "explore",
     "following",

@@ -1,0 +1,84 @@
+"""Several networks against one of them, a panel each, where one picture would be a tangle."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
+
+from normlab.plots.picture import BLUE, Picture, new_figure, styled
+
+
+def beside(
+    x: np.ndarray,
+    runs: Mapping[str, np.ndarray],
+    against: str,
+    *,
+    xlabel: str,
+    ylabel: str,
+    alt: str,
+    columns: int = 3,
+    log_x: bool = False,
+    ylim: tuple[float, float] | None = None,
+) -> Picture:
+    """Draw for each network the mean over its seeds, a band from worst to best, and one to compare.
+
+    Parameters
+    ----------
+    x
+        ``(points,)``, such as steps.
+    runs
+        For each network's name its values, ``(seeds, points)``.
+    against
+        The name of the network that every panel repeats, in grey and dashed.
+    xlabel, ylabel
+        What the axes show, with units.
+    alt
+        What the picture shows.
+    columns
+        Panels in a row.
+    log_x
+        Make equal factors equally far apart on the horizontal axis.
+    ylim
+        The ends of the vertical axis; values outside are cut off.
+
+    Raises
+    ------
+    ValueError
+        If no network is called ``against``.
+    """
+    if against not in runs:
+        raise ValueError(f"No network is called {against!r}. There are: {', '.join(runs)}.")
+    others = [name for name in runs if name != against]
+    lines = math.ceil(len(others) / columns)
+    with styled():
+        figure = new_figure(7.5, 1.75 * lines + 0.6)
+        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in grid.flat[len(others) :]:
+            axes.set_visible(False)
+        for axes, name in zip(grid.flat, others, strict=False):
+            _draw(axes, x, runs[against], {"color": "#777777", "linestyle": "--", "marker": ""})
+            _draw(axes, x, runs[name], {"color": BLUE, "linestyle": "-", "marker": "o"})
+            axes.set_title(name, fontsize="medium", weight="bold")
+            if log_x:
+                _name_each_value(axes, x)
+            if ylim:
+                axes.set_ylim(*ylim)
+        figure.supxlabel(xlabel, fontsize="medium")
+        figure.supylabel(ylabel, fontsize="medium")
+        return Picture(figure, alt)
+
+
+def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, str]) -> None:
+    worst, best = values.min(axis=0), values.max(axis=0)  # (points,), (points,)
+    axes.fill_between(x, worst, best, color=look["color"], alpha=0.25, linewidth=0)
+    axes.plot(x, values.mean(axis=0), markersize=3.5, **look)
+
+
+def _name_each_value(axes: Axes, x: np.ndarray) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(list(x)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
