@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from normlab.grading.isolation import Isolation
     from normlab.grading.submissions import HandedIn, Submission
 
-_SECONDS = 120.0  # the timeout; repeated from normlab.grading.Limits so that --help need not wait
+_SECONDS = 180.0  # the timeout; repeated from normlab.grading.Limits so that --help need not wait
 
 
 @click.command()

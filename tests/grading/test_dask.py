@@ -1,0 +1,144 @@
+"""The same work on a Dask cluster, a real one of two workers on this machine."""
+
+import csv
+import os
+import shutil
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from normlab.cli.main import normlab
+from normlab.grading import Status, batch
+from normlab.grading.batch import GradingError, Settings, grade_all, grade_all_with_dask
+from normlab.grading.submissions import find_submissions
+
+distributed = pytest.importorskip("distributed")
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = Settings(seed=7, timeout=30)
+QUIET = {
+    "distributed.worker.memory.terminate": False,
+    "distributed.comm.timeouts.connect": "5s",
+    "distributed.logging.distributed": "critical",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    import dask
+
+    folder = tmp_path_factory.mktemp("dask")
+    with (
+        dask.config.set(QUIET),
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(folder),
+        ) as cluster,
+    ):
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster, stand_in_command):
+    with distributed.Client(cluster) as client:
+        client.run(use_command, stand_in_command)
+        yield client
+
+
+def use_command(command):
+    """Let the grading processes of this Dask worker be started with another command."""
+    batch._Worker.__init__.__defaults__ = (command,)
+
+
+def verdicts(graded):
+    return {
+        (one.submission.student, one.submission.exercise): (
+            one.submission.digest,
+            [replace(task, feedback="") for task in one.verdict.tasks],
+            one.isolation,
+        )
+        for one in graded
+    }
+
+
+def test_a_cluster_gives_the_same_verdicts(tmp_path, a_class, client, stand_in_command):
+    submissions = find_submissions(a_class(tmp_path, students=12)).submissions
+    there = list(grade_all_with_dask(submissions, SETTINGS, client))
+    here = list(grade_all(submissions, SETTINGS, 1, stand_in_command))
+    assert len(there) == len(submissions) == 20
+    assert verdicts(there) == verdicts(here)
+
+
+def test_both_workers_work_and_keep_their_grading_process(tmp_path, a_class, client):
+    submissions = find_submissions(a_class(tmp_path, students=12)).submissions
+    assert len(list(grade_all_with_dask(submissions, SETTINGS, client))) == 20
+    idle = client.run(lambda: batch._idle_workers.qsize())
+    assert list(idle.values()) == [1, 1]
+
+
+def test_what_cannot_be_read_is_not_sent(tmp_path, a_class, client):
+    folder = a_class(tmp_path, students=2)
+    for name in ("eve", "mallory"):
+        (folder / name).mkdir()
+        (folder / name / "02_batch_norm_forward.ipynb").symlink_to("/etc/passwd")
+    submissions = find_submissions(folder).submissions
+    (folder / "student00" / "02_batch_norm_forward.ipynb").unlink()
+    graded = list(grade_all_with_dask(submissions, SETTINGS, client))
+    assert len(graded) == 5
+    unreadable = [one for one in graded if one.verdict.tasks[0].status is Status.UNREADABLE]
+    assert {one.submission.student for one in unreadable} == {"eve", "mallory", "student00"}
+
+
+def test_a_worker_with_another_normlab_is_not_trusted(tmp_path, a_class, client):
+    submissions = find_submissions(a_class(tmp_path, students=1)).submissions
+    settings = replace(SETTINGS, version="0.0.1")
+    with pytest.raises(GradingError, match="you have 0.0.1. Install the same"):
+        list(grade_all_with_dask(submissions, settings, client))
+
+
+def test_where_no_scheduler_is_it_says_so(tmp_path, a_class):
+    import dask
+
+    folder = a_class(tmp_path / "all", students=1)
+    with dask.config.set({"distributed.comm.timeouts.connect": "100ms"}):
+        result = CliRunner().invoke(
+            normlab,
+            ["grade", str(folder), "-o", str(tmp_path / "out"), "--dask", "tcp://127.0.0.1:1"],
+        )
+    assert result.exit_code == 1
+    assert "No Dask scheduler answers at tcp://127.0.0.1:1" in result.output
+
+
+def test_the_command_takes_the_address_and_the_real_grader_works_there(tmp_path, client, cluster):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("submissions are isolated on Linux alone")
+    client.run(use_command, batch.COMMAND)
+    for folder in ("solutions", "exercises"):
+        (tmp_path / "all" / folder).mkdir(parents=True)
+        shutil.copy(ROOT / folder / "02_batch_norm_forward.ipynb", tmp_path / "all" / folder)
+    options = ["-o", str(tmp_path / "out"), "--dask", cluster.scheduler_address]
+    result = CliRunner().invoke(normlab, ["grade", str(tmp_path / "all"), *options])
+    assert result.exit_code == 0, result.output
+    assert "2 students, 2 notebooks: 2 graded now" in result.output
+    with (tmp_path / "out" / "grades.csv").open() as file:
+        scores = [(row["student"], row["score"]) for row in csv.DictReader(file)]
+    assert scores == [*[("exercises", "0")] * 3, *[("solutions", "10")] * 3]
+    assert "Isolation: " in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_what_a_worker_that_dies_had_is_graded_by_another(tmp_path, a_class, client):
+    submissions = find_submissions(a_class(tmp_path, students=12)).submissions
+    results = grade_all_with_dask(submissions, SETTINGS, client)
+    graded = [next(results)]
+    before = client.run(os.getpid)
+    os.kill(min(before.values()), signal.SIGKILL)
+    graded += results
+    assert len({(one.submission.student, one.submission.exercise) for one in graded}) == 20
+    client.wait_for_workers(2)
+    assert set(client.run(os.getpid).values()) != set(before.values())
