@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The names of normlab.training.NORMS, repeated here so that --help need not wait for torch; a
 # test holds the two together.
-NORM_CHOICES = ("batch", "none", "layer", "group", "rms")
+NORM_CHOICES = ("batch", "none", "layer", "group", "rms", "batch-no-affine")
 
 
 @click.command()
@@ -53,11 +53,6 @@ NORM_CHOICES = ("batch", "none", "layer", "group", "rms")
     help="How many runs, with other weights and another order of the images; several at a time.",
 )
 @click.option(
-    "--record",
-    type=click.Path(dir_okay=False, writable=True),
-    help="Also write every measurement to this CSV file.",
-)
-@click.option(
     "--measure-every",
     type=click.IntRange(min=1),
     help="Steps between two measurements; one epoch without it.",
@@ -68,7 +63,6 @@ def mnist(
     lr: float,
     batch_size: int,
     seeds: int,
-    record: str | None,
     measure_every: int | None,
 ) -> None:
     """Train the article's network on MNIST and print how it goes.
@@ -84,16 +78,12 @@ def mnist(
       normlab mnist --norm layer --lr 0.1 --seeds 5
     """  # noqa: D301 - \b is how click is told not to rewrap
     load_mnist()  # a damaged file is told at once, before torch is waited for
-    from normlab.training import save_histories
-
     options = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "measure_every": measure_every}
     try:
         runs = _train(norm, seeds, options)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     runs = [run for run in runs if run.points]
-    if record and runs:
-        save_histories(record, {norm: runs}, command=_command_line())
     if runs:
         click.echo(_table(runs))
     if len(runs) < seeds or any(run.interrupted for run in runs):
@@ -106,16 +96,6 @@ def _train(norm: str, seeds: int, options: dict[str, Any]) -> "list[History]":
     if seeds == 1:
         return [fit(article_net(norm, seed=0), seed=0, **options)]
     return fit_many({norm: partial(article_net, norm)}, range(seeds), **options)[norm]
-
-
-def _command_line() -> str:
-    """Return the command with all its options but the file it writes."""
-    given = (
-        f"--{name.replace('_', '-')} {value}"
-        for name, value in click.get_current_context().params.items()
-        if value is not None and name != "record"
-    )
-    return " ".join(["normlab mnist", *given])
 
 
 def _table(runs: "list[History]") -> str:

@@ -76,7 +76,7 @@ def by_layer(
         Make equal factors equally far apart on the vertical axis.
     """
     with styled():
-        figure = new_figure(7.5, 3.3)
+        figure = new_figure(7.5, 3.6)
         row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         for axes, (network, layers) in zip(row, panels.items(), strict=True):
             for index, (layer, values) in enumerate(layers.items()):
@@ -86,7 +86,8 @@ def by_layer(
                 axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             _use_step_scale(axes, steps)
         row[0].set_ylabel(ylabel)
-        row[0].legend(handlelength=3)
+        lines, names = row[0].get_legend_handles_labels()
+        figure.legend(lines, names, loc="outside lower center", ncols=len(names), handlelength=3)
         return Picture(figure, alt)
 
 
@@ -107,7 +108,9 @@ def _draw_line(axes: Axes, steps: np.ndarray, values: np.ndarray, layer: str, in
 def _use_step_scale(axes: Axes, steps: np.ndarray) -> None:
     """Give the first steps room: most happens in them."""
     axes.set_xscale("symlog", linthresh=_FIRST_STEPS)
-    ticks = [tick for tick in (0, 5, 10, 30, 100, 300, 1000, 3000) if tick <= max(steps)]
-    axes.set_xticks(ticks)
+    first, last = min(steps), max(steps)
+    ticks = [tick for tick in (0, 5, 10, 30, 100, 300, 1000, 3000) if tick <= last / 2]
+    axes.set_xticks([*ticks, last])
+    axes.set_xlim(first - 0.5, 1.2 * last)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -37,7 +37,7 @@ def sweep(
         Values of the setting to mark with an upright line, such as ``{"the article's": 0.01}``.
     """
     with styled():
-        figure = new_figure(7.5, 3.4)
+        figure = new_figure(7.5, 3.6)
         row = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
         for axes, (title, results) in zip(row, panels.items(), strict=True):
             for index, (name, (setting, values)) in enumerate(results.items()):
@@ -48,7 +48,8 @@ def sweep(
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.xaxis.set_minor_locator(NullLocator())
         row[0].set_ylabel(ylabel)
-        row[0].legend(loc="center left", handlelength=3)
+        lines, names = row[0].get_legend_handles_labels()
+        figure.legend(lines, names, loc="outside lower center", ncols=len(names), handlelength=3)
         return Picture(figure, alt)
 
 

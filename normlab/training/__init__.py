@@ -9,13 +9,11 @@
 ``fit_many``
     The same training for several networks and seeds, on all cores. ``stack`` puts the measurements
     of several runs into one array.
-``save_histories``, ``load_histories``, ``recorded_with``
-    What was measured, in a small CSV file that says how. ``RECORDED`` is the folder of those that
-    come with the course.
 ``Experiment``, ``record``, ``run_live``, ``Recording``
     A question with the runs that answer it; run and recorded, or run in place.
 ``experiment_names``, ``find_experiment``, ``recorded``
-    The course's experiments, and what they measured when it was made.
+    The course's experiments, and what they measured when it was made. ``RECORDED`` is the folder
+    of the files.
 """
 
 from normlab.training.experiment import (
@@ -25,7 +23,12 @@ from normlab.training.experiment import (
     record,
     run_live,
 )
-from normlab.training.experiments import experiment_names, find_experiment, recorded
+from normlab.training.experiments import (
+    RECORDED,
+    experiment_names,
+    find_experiment,
+    recorded,
+)
 from normlab.training.fit import as_inputs, evaluate, fit, pick_device
 from normlab.training.history import History, Point, stack
 from normlab.training.many import fit_many
@@ -37,7 +40,6 @@ from normlab.training.network import (
     article_net,
     small_cnn,
 )
-from normlab.training.records import RECORDED, load_histories, recorded_with, save_histories
 
 __all__ = [
     "IMAGE_NORMS",
@@ -56,14 +58,11 @@ __all__ = [
     "find_experiment",
     "fit",
     "fit_many",
-    "load_histories",
     "load_recording",
     "pick_device",
     "record",
     "recorded",
-    "recorded_with",
     "run_live",
-    "save_histories",
     "small_cnn",
     "stack",
 ]

@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 import torch
 
+from normlab.training.history import History, Point
 from normlab.training.many import side_by_side
 from normlab.training.progress import progress_bar
 from normlab.training.threads import limited_threads
@@ -111,14 +112,49 @@ class Recording:
         >>> recording.values("accuracy", norm="batch", lr=0.1)  # doctest: +SKIP
         array([0.9689, 0.9702, 0.9693, 0.971 , 0.9698])
         """
-        kept = [row[column] for row in self.rows if _chosen(row, chosen)]
-        if not kept:
-            raise ValueError(f"No row has {chosen}.")
-        return np.array(kept)
+        return np.array([row[column] for row in self._kept(chosen)])
+
+    def histories(self, **chosen: Scalar | Iterable[Scalar]) -> list[History]:
+        """Return the chosen trainings, for an experiment whose rows are the points of trainings.
+
+        Parameters
+        ----------
+        **chosen
+            For the name of a setting the value to keep. All settings but the seed must have one
+            value left, or points of different trainings would be mixed.
+
+        Returns
+        -------
+        list of History
+            One for each seed, in the order of the file.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row, or if several trainings of one seed are left.
+
+        Examples
+        --------
+        >>> recording.histories(norm="batch", lr=0.1, epochs=5)  # doctest: +SKIP
+        """
+        columns = [column.name for column in fields(Point)]
+        runs: dict[Scalar, History] = {}
+        for row in self._kept(chosen):
+            run = runs.setdefault(row["seed"], History(seed=int(row["seed"])))
+            if run.points and row["step"] <= run.final.step:
+                raise ValueError(f"Several trainings of one seed have {chosen}: choose more.")
+            run.points.append(Point(**{name: row[name] for name in columns}))
+        return list(runs.values())
 
     def different(self, column: str) -> list[Scalar]:
         """Return the different values of a column, in the order of the file."""
         return list(dict.fromkeys(row[column] for row in self.rows))
+
+    def _kept(self, chosen: Mapping[str, Scalar | Iterable[Scalar]]) -> list[Row]:
+        kept = [row for row in self.rows if _chosen(row, chosen)]
+        if not kept:
+            raise ValueError(f"No row has {chosen}.")
+        return kept
 
 
 def run_live(

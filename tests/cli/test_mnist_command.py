@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from normlab.cli.mnist import NORM_CHOICES
-from normlab.training import NORMS, load_histories, recorded_with
+from normlab.training import NORMS
 
 
 def normlab(*arguments, **environment):
@@ -53,20 +53,6 @@ def test_several_seeds_give_mean_and_spread(small_data):
     assert "Mean ± standard deviation of 2 runs." in result.stdout
 
 
-def test_a_record_can_be_made_again_from_its_first_line(small_data, tmp_path):
-    path = tmp_path / "run.csv"
-    result = normlab(
-        "mnist", "--norm", "none", "--epochs", "2", "--record", str(path), NORMLAB_DATA=small_data
-    )
-    assert result.returncode == 0
-    command = recorded_with(path)["command"]
-    assert command == "normlab mnist --norm none --epochs 2 --lr 0.01 --batch-size 64 --seeds 1"
-    again = tmp_path / "again.csv"
-    normlab(*command.split()[1:], "--record", str(again), NORMLAB_DATA=small_data)
-    first, second = (load_histories(file)["none"][0] for file in (path, again))
-    assert first.series("train_loss").tolist() == second.series("train_loss").tolist()
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -100,7 +86,7 @@ def test_damaged_data_gets_one_clear_line(small_data):
 
 def test_the_help_names_the_norms_that_exist():
     assert set(NORM_CHOICES) == set(NORMS)
-    assert "[batch|none|layer|group|rms]" in normlab("mnist", "--help").stdout
+    assert "[batch|none|layer|group|rms|batch-no-affine]" in normlab("mnist", "--help").stdout
 
 
 def test_without_a_command_it_shows_the_help():

@@ -71,7 +71,7 @@ def test_layers_differ_in_more_than_colour_and_have_names(lines):
     assert first.get_marker() != second.get_marker()
     assert first.get_linestyle() != second.get_linestyle()
     assert [axes.get_title("left") for axes in lines.axes] == ["without", "BatchNorm"]
-    names = [text.get_text() for text in lines.axes[0].get_legend().get_texts()]
+    names = [text.get_text() for text in lines.legends[0].get_texts()]
     assert names == ["layer 1", "layer 2"]
 
 

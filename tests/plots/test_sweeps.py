@@ -55,7 +55,7 @@ def test_networks_differ_in_more_than_colour(figure):
     first, second = curve(figure.axes[0], "without"), curve(figure.axes[0], "BatchNorm")
     assert first.get_marker() != second.get_marker()
     assert first.get_linestyle() != second.get_linestyle()
-    names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["without", "BatchNorm"]
 
 

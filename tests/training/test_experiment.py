@@ -134,6 +134,35 @@ def test_values_are_chosen_by_settings():
         experiment().only(size=11)
 
 
+def trainings(steps, seed):
+    """Give the points of a made-up training."""
+    return [
+        {
+            "step": step,
+            "epoch": step / 10,
+            "train_loss": 1 / step,
+            "test_loss": 2 / step,
+            "test_accuracy": seed + step / 100,
+            "seconds": 0.5,
+        }
+        for step in range(10, steps + 1, 10)
+    ]
+
+
+def test_the_points_of_a_training_become_its_history():
+    settings = [{"steps": steps, "seed": seed} for steps in (30, 20) for seed in (4, 2)]
+    recording = run_live(Experiment("made_up", "?", trainings, settings), jobs=1)
+    runs = recording.histories(steps=30)
+    assert [run.seed for run in runs] == [4, 2]
+    assert runs[1].series("step").tolist() == [10, 20, 30]
+    assert runs[1].series("test_accuracy").tolist() == [2.1, 2.2, 2.3]
+    assert runs[0].steps_to(4.15) == 20
+    with pytest.raises(ValueError, match="Several trainings of one seed"):
+        recording.histories(seed=4)
+    with pytest.raises(ValueError, match="No row has"):
+        recording.histories(steps=40)
+
+
 def test_every_experiment_is_recorded_and_every_recording_has_its_experiment():
     made = {path.stem for path in RECORDED.glob("*.csv")}
     assert made == set(experiment_names())

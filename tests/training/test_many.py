@@ -1,4 +1,4 @@
-"""Many trainings at once, and their records."""
+"""Many trainings at once."""
 
 from functools import partial
 
@@ -8,18 +8,7 @@ import torch
 from torch import nn
 
 from normlab.data import ImageDataset
-from normlab.training import (
-    RECORDED,
-    History,
-    Point,
-    article_net,
-    fit,
-    fit_many,
-    load_histories,
-    recorded_with,
-    save_histories,
-    stack,
-)
+from normlab.training import History, Point, article_net, fit, fit_many, stack
 
 
 @pytest.fixture
@@ -106,48 +95,3 @@ def test_a_run_without_a_measurement_has_no_end():
 def test_stack_goes_as_far_as_all_runs_got():
     stacked = stack([history(0, 0.1, 0.2, 0.3), history(1, 0.4, 0.5)], "test_accuracy")
     assert stacked.tolist() == [[0.1, 0.2], [0.4, 0.5]]
-
-
-def test_a_record_comes_back(tmp_path):
-    path = tmp_path / "runs.csv"
-    histories = {"none": [history(0, 0.1, 0.2), history(5, 0.3)], "batch": [history(0, 0.4)]}
-    save_histories(path, histories, command="normlab mnist --seeds 2")
-    found = load_histories(path)
-    assert list(found) == ["none", "batch"]
-    assert [run.seed for run in found["none"]] == [0, 5]
-    assert found["none"][0].series("test_accuracy").tolist() == [0.1, 0.2]
-    assert found["batch"][0].final.step == 10
-    assert recorded_with(path)["command"] == "normlab mnist --seeds 2"
-    assert f"torch {torch.__version__}" in recorded_with(path)["versions"]
-    assert not list(tmp_path.glob("*.part"))
-
-
-@pytest.mark.parametrize("path", sorted(RECORDED.glob("*.csv")), ids=lambda path: path.stem)
-def test_the_recorded_runs_are_what_their_command_gives(path):
-    """Recompute the first measurement of seed 0 with the options in the file's first line."""
-    words = recorded_with(path)["command"].split()
-    given = dict(zip(words[2::2], words[3::2], strict=True))
-    (name, runs), *_ = load_histories(path).items()
-    assert name == given["--norm"]
-    assert [run.seed for run in runs] == list(range(int(given["--seeds"])))
-    expected = runs[0].points[0]
-    assert expected.step == int(given["--measure-every"])
-    net = article_net(given["--norm"], seed=0)
-    found = _first_point(net, float(given["--lr"]), int(given["--batch-size"]), expected.step)
-    # Other processors add in another order; after 67 steps that shows in the fourth digit.
-    assert found.test_loss == pytest.approx(expected.test_loss, rel=1e-2)
-    assert found.test_accuracy == pytest.approx(expected.test_accuracy, abs=0.01)
-    assert runs[0].final.epoch == float(given["--epochs"])
-
-
-def _first_point(net, lr, batch_size, step):
-    def stop(module, arguments):
-        if module.training:
-            stop.steps += 1
-        if stop.steps > step:
-            raise KeyboardInterrupt
-
-    stop.steps = 0
-    net.register_forward_pre_hook(stop)
-    run = fit(net, epochs=1, lr=lr, batch_size=batch_size, measure_every=step, progress=False)
-    return run.points[0]

@@ -13,7 +13,9 @@ import pkgutil
 from pathlib import Path
 
 from normlab.training.experiment import Experiment, Recording, load_recording
-from normlab.training.records import RECORDED
+
+# What comes with the package. Each file's first lines say how it was made.
+RECORDED = Path(__file__).parents[1] / "recorded"
 
 
 def experiment_names() -> list[str]:

@@ -1,0 +1,53 @@
+"""Lesson 05: the scale of the initial weights, with BatchNorm and without."""
+
+import torch
+
+from normlab.training.experiment import Experiment, Row
+from normlab.training.experiments.learning_rates import first_images
+from normlab.training.fit import fit
+from normlab.training.network import ArticleNet, article_net
+
+SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
+SEEDS = range(5)
+
+
+@torch.no_grad()
+def scaled_net(norm: str, scale: float, seed: int) -> ArticleNet:
+    """Build the article's network with all numbers of its linear layers times ``scale``."""
+    network = article_net(norm, seed)
+    for linear in (network.fc1, network.fc2, network.fc3):
+        linear.weight *= scale
+        linear.bias *= scale
+    return network
+
+
+def measure(norm: str, scale: float, lr: float, images: int, seed: int) -> list[Row]:
+    """Train for one epoch on so many images, from weights of that scale."""
+    network = scaled_net(norm, scale, seed)
+    run = fit(network, first_images(images), epochs=1, lr=lr, seed=seed, progress=False)
+    return [{"train_loss": run.final.train_loss, "test_accuracy": run.final.test_accuracy}]
+
+
+_FULL = [
+    {"norm": norm, "scale": scale, "lr": lr, "images": 30_000, "seed": seed}
+    for lr in (0.01, 0.1)
+    for norm in ("none", "batch")
+    for scale in SCALES
+    for seed in SEEDS
+]
+# Fewer images, which a lesson can run in place.
+_QUICK = [
+    {"norm": norm, "scale": scale, "lr": 0.01, "images": 12_000, "seed": seed}
+    for norm in ("none", "batch")
+    for scale in (0.1, 1.0, 10.0)
+    for seed in (0, 1)
+]
+
+EXPERIMENT = Experiment(
+    name="init_scales",
+    question="How large or small may the initial weights be, with BatchNorm and without?",
+    measure=measure,
+    settings=_FULL + _QUICK,
+    # Other processors round sums differently, and training makes the differences grow.
+    tolerances={"train_loss": 0.02, "test_accuracy": 0.01},
+)

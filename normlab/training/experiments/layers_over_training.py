@@ -1,0 +1,108 @@
+"""Lesson 05: what goes on inside the layers during an epoch, with BatchNorm and without."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
+
+from normlab.data import load_mnist, shuffled_batches
+from normlab.training.experiment import Experiment, Row
+from normlab.training.fit import as_inputs
+from normlab.training.network import ArticleNet, article_net
+
+SEEDS = range(5)
+BATCH_SIZE = 64
+LOOKS = (0, 5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 500, 600, 700, 800, 938)  # steps
+PROBE = 1000  # images
+
+
+def measure(norm: str, lr: float, steps: int, seed: int) -> list[Row]:
+    """Train so many steps, as `fit` does, and look inside on the way."""
+    mnist = load_mnist(tensors=True)
+    network = article_net(norm, seed)
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr)
+    generator = torch.Generator().manual_seed(seed)
+    batches = shuffled_batches(len(mnist.train_images), BATCH_SIZE, generator)
+
+    def look(step: int) -> list[Row]:
+        rows = look_inside(network, mnist.train_images[:PROBE], mnist.train_labels[:PROBE])
+        return [{"step": step, **row} for row in rows]
+
+    rows = look(0)
+    for step, batch in zip(range(1, steps + 1), batches, strict=False):
+        inputs = as_inputs(mnist.train_images[batch])  # (BATCH_SIZE, 28, 28)
+        loss = F.cross_entropy(network(inputs), mnist.train_labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step in LOOKS:
+            rows += look(step)
+    return rows
+
+
+def look_inside(network: ArticleNet, images: Tensor, labels: Tensor) -> list[Row]:
+    """Measure each layer of the network in training mode, and leave the network as it is.
+
+    Returns
+    -------
+    list of dict
+        For each of the three layers its number and
+
+        ``mean``, ``spread``
+            Mean and standard deviation, over all images and units, of the layer's pre-activations:
+            what goes into its ReLU, after the norm if there is one. The last layer has no ReLU;
+            its pre-activations are the logits.
+        ``dead``
+            The share of units whose ReLU gives 0 for every image; 0 for the last layer.
+        ``gradient``
+            The norm of the gradient of the loss with respect to the layer's weight.
+    """
+    network = copy.deepcopy(network).train()  # a copy: the forward pass moves the buffers
+    seen: list[Tensor] = []  # pre-activations, (images, units) each
+    for module in (network.bn1, network.bn2, network.fc3):
+        module.register_forward_hook(_keep_output(seen))
+    network.zero_grad()
+    F.cross_entropy(network(as_inputs(images)), labels).backward()
+    linears = (network.fc1, network.fc2, network.fc3)
+    return [
+        {
+            "layer": layer,
+            "mean": values.mean().item(),
+            "spread": values.std().item(),
+            "dead": 0.0 if layer == len(linears) else _dead(values),
+            "gradient": linear.weight.grad.norm().item(),
+        }
+        for layer, (values, linear) in enumerate(zip(seen, linears, strict=True), 1)
+    ]
+
+
+def _keep_output(seen: list[Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        seen.append(output.detach())
+
+    return hook
+
+
+def _dead(values: Tensor) -> float:
+    return (values.amax(0) <= 0).double().mean().item()
+
+
+_FULL = [
+    {"norm": norm, "lr": lr, "steps": 938, "seed": seed}
+    for lr in (0.01, 0.1)
+    for norm in ("none", "batch")
+    for seed in SEEDS
+]
+# The first steps of one seed, which a lesson can run in place.
+_QUICK = [{"norm": norm, "lr": 0.1, "steps": 100, "seed": 0} for norm in ("none", "batch")]
+
+EXPERIMENT = Experiment(
+    name="layers_over_training",
+    question="What do pre-activations and gradients do in an epoch, with BatchNorm and without?",
+    measure=measure,
+    settings=_FULL + _QUICK,
+    # Other processors round sums differently, and training makes the differences grow.
+    tolerances={"mean": 0.02, "spread": 0.02, "dead": 0.01, "gradient": 0.02},
+)
