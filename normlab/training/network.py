@@ -12,6 +12,7 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "layer": nn.LayerNorm,
     "group": lambda size: nn.GroupNorm(8, size),
     "rms": nn.RMSNorm,
+    "batch-no-affine": lambda size: nn.BatchNorm1d(size, affine=False),
 }
 
 
@@ -24,7 +25,8 @@ class ArticleNet(nn.Module):
     Parameters
     ----------
     norm
-        ``"batch"``, ``"none"``, ``"layer"``, ``"group"`` (8 groups) or ``"rms"``.
+        ``"batch"``, ``"none"``, ``"layer"``, ``"group"`` (8 groups), ``"rms"`` or
+        ``"batch-no-affine"`` (BatchNorm without weight and bias).
 
     Raises
     ------
@@ -81,6 +83,7 @@ IMAGE_NORMS: dict[str, Callable[[int, int], nn.Module]] = {
     "instance": lambda channels, size: nn.InstanceNorm2d(channels, affine=True),
     "group": lambda channels, size: nn.GroupNorm(8, channels),
     "rms": lambda channels, size: nn.RMSNorm([channels, size, size]),
+    "batch-no-affine": lambda channels, size: nn.BatchNorm2d(channels, affine=False),
 }
 
 
@@ -91,7 +94,7 @@ class SmallCNN(nn.Module):
     ----------
     norm
         ``"batch"``, ``"none"``, ``"layer"``, ``"instance"`` (with weight and bias), ``"group"``
-        (8 groups) or ``"rms"``.
+        (8 groups), ``"rms"`` or ``"batch-no-affine"`` (BatchNorm without weight and bias).
 
     Raises
     ------
