@@ -12,15 +12,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-PYTHON_FILES := normlab tests benchmarks source
+PYTHON_FILES := normlab tests benchmarks source docs
 
-.PHONY: help lab test course lint format browser screenshot clean
+.PHONY: help lab test course lint format browser screenshot site clean
 
 help:
 	@echo "make lab      open the course in JupyterLab (PORT=8888)"
 	@echo "make test     lint, unit tests, every notebook, every exercise"
 	@echo "make course   rebuild notebooks/, exercises/ and solutions/ from source/"
 	@echo "make browser  run the notebooks in headless Chromium, through JupyterLab's own menu"
+	@echo "make site     build the course as a website in build/site, for any web server or none"
 	@echo "make screenshot  take the README's picture of lesson 05 (needs Chromium)"
 	@echo "make format   format the Python code"
 	@echo "make clean    remove the virtual environment and caches"
@@ -39,6 +40,12 @@ $(VENV)/ready-to-learn: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/ready-to-make: $(VENV)/ready-to-learn
 	@echo "Installing the tools that test and build the course."
 	$(PIP_INSTALL) --editable ".[dev]"
+	@touch $@
+
+# What the website needs on top of that.
+$(VENV)/ready-to-publish: $(VENV)/ready-to-make
+	@echo "Installing the tools that build the website."
+	$(PIP_INSTALL) --editable ".[dev,site]"
 	@touch $@
 
 lab: $(VENV)/ready-to-learn
@@ -61,7 +68,10 @@ format: $(VENV)/ready-to-make
 	$(BIN)/ruff check --fix $(PYTHON_FILES)
 	$(BIN)/ruff format $(PYTHON_FILES)
 
-browser: $(VENV)/ready-to-make
+site: $(VENV)/ready-to-publish
+	$(BIN)/python docs/site/build.py
+
+browser: site
 	$(BIN)/python -m pytest tests/browser
 
 screenshot: $(VENV)/ready-to-make

@@ -1,0 +1,78 @@
+"""Sphinx's settings for the course's site; `make site` calls it through build.py."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from sphinx.application import Sphinx
+
+import normlab
+
+project = "normlab"
+author = "The normlab maintainers"
+project_copyright = f"{datetime.now(UTC):%Y}, {author}. Text: CC BY 4.0. Code: MIT"
+release = version = normlab.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "sphinx-mathjax-offline",  # formulas without a request to anybody
+]
+
+# The notebooks are shown as they were executed and committed.
+nb_execution_mode = "off"
+# A widget would need scripts from outside. Each carries its picture as HTML as well.
+nb_ipywidgets_js = {}
+nb_mime_priority_overrides = [
+    ("html", "application/vnd.jupyter.widget-view+json", None),
+    ("html", "text/html", 0),
+]
+myst_enable_extensions = ["amsmath", "deflist", "dollarmath", "html_image"]
+myst_heading_anchors = 3
+suppress_warnings = ["mystnb.unknown_mime_type"]
+
+autodoc_typehints = "none"  # numpydoc's sections say the types
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "normlab"
+html_static_path = ["_static"]
+html_css_files = ["normlab.css"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_align": "left",
+    "navigation_with_keys": False,
+    "show_nav_level": 1,
+    "show_prev_next": True,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": [], "glossary": [], "teaching": [], "**": ["sidebar-nav-bs"]}
+
+
+def heading_anchor(title: str) -> str:
+    """Name a heading as JupyterLab does, so that a link works here and there."""
+    return re.sub(r"\s", "-", title.strip())
+
+
+myst_heading_slug_func = "conf.heading_anchor"
+
+
+def escape_stars(*event: Any) -> None:  # noqa: ANN401 - Sphinx sends six different things
+    """Keep the star of a shape such as (N, C, *) from opening an emphasis."""
+    lines = event[-1]
+    lines[:] = [re.sub(r"(?<=[(, ])\*(?=[,)\w])", r"\\*", line) for line in lines]
+
+
+def setup(app: Sphinx) -> None:
+    """Tell Sphinx about the functions above."""
+    app.connect("autodoc-process-docstring", escape_stars)

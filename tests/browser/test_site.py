@@ -1,0 +1,112 @@
+"""The course's site, page by page, in a browser: built with ``make site`` and served from here."""
+
+import functools
+import http.server
+import re
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from driver import ROOT
+
+SITE = ROOT / "build" / "site"
+# Sphinx's own listings have nothing of the course in them.
+PAGES = sorted(
+    str(path.relative_to(SITE))
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.parts and path.name not in {"genindex.html", "py-modindex.html"}
+)
+LESSONS = [page for page in PAGES if page.startswith("notebooks/")]
+
+
+def test_the_site_was_built_with_every_lesson():
+    assert {Path(page).stem for page in LESSONS} == {
+        path.stem for path in (ROOT / "notebooks").glob("*.ipynb")
+    }, "run `make site`"
+
+
+@pytest.fixture(scope="module")
+def address():
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=SITE)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def open_page(chromium, address):
+    """Open pages of the site; at the end see what they asked for and complained about."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    complaints, requests = [], []
+
+    def visit(name):
+        page = context.new_page()
+        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(urljoin(address, name), wait_until="networkidle")
+        return page
+
+    yield visit
+    context.close()
+    assert complaints == []
+    outside = [url for url in requests if not url.startswith((address, "data:", "blob:"))]
+    assert outside == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_draws_its_formulas_and_fits_a_telephone(name, open_page):
+    page = open_page(name)
+    formulas = page.locator(".math").count()
+    if formulas:
+        page.wait_for_selector(".math mjx-container")
+        assert page.locator(".math mjx-container").count() >= formulas
+        assert page.locator("mjx-merror").count() == 0
+    assert serious_violations(page) == []
+    page.set_viewport_size({"width": 375, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def serious_violations(page):
+    # Without preload: axe would fetch style sheets again, from wrong addresses.
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    return [
+        (one["id"], [node["html"][:200] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_dark_mode_is_accessible_too(name, open_page):
+    page = open_page(name)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert serious_violations(page) == []
+
+
+def test_search_finds_a_lesson(open_page):
+    page = open_page("search.html?q=momentum")
+    page.wait_for_selector("#search-results li a")
+    found = page.locator("#search-results li a").all_inner_texts()
+    assert any("one answer" in title for title in found), found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_internal_links_lead_somewhere(name):
+    text = (SITE / name).read_text(encoding="utf-8")
+    for link in re.findall(r'(?:href|src)="([^"]+)"', text):
+        target, fragment = urldefrag(link)
+        target = target.partition("?")[0]
+        if urlsplit(link).scheme or target.startswith("//"):
+            continue
+        path = (SITE / name).parent / unquote(target) if target else SITE / name
+        assert path.exists(), link
+        if fragment and path.suffix == ".html":
+            assert f'id="{unquote(fragment)}"' in path.read_text(encoding="utf-8"), link
