@@ -34,7 +34,8 @@
 #   a training run keeps what it has measured.
 # - Strange results, after some going back and forth: **Kernel → Restart Kernel and Run All Cells**.
 # - Change anything you like. To keep a changed notebook, **File → Save Notebook As**; to get an
-#   original back, `git checkout 00_start_here.ipynb` in a terminal in its folder.
+#   original back, `git checkout 00_start_here.ipynb` in a terminal in its folder (if you have the course
+#   from git; else save a copy first).
 #
 # Run this one now:
 
@@ -50,8 +51,9 @@ print(f"{len(mnist.train_images):,} digits to train on, {len(mnist.test_images):
 print("PyTorch", torch.__version__.split("+")[0])
 
 # %% [markdown]
-# If a line with 60,000 and 10,000 stands above, and PyTorch's version, your installation works. The digits came out of the
-# package itself; nothing in this course needs a network connection.
+# If a line with 60,000 and 10,000 stands above, and PyTorch's version, your installation works. The digits
+# came out of the package itself; nothing in this course needs a network connection. Here are the first
+# eight test digits, each under its label:
 
 # %%
 plots.images(
@@ -63,8 +65,10 @@ plots.images(
 # %% [markdown]
 # ## A question first
 #
-# Two networks learn these digits. They are the same network, start from the same weights and see
-# the same images in the same order, once each. In one of them, two layers called *BatchNorm* stand
+# Two networks learn these digits. They are the same network: 784 pixels go in, through two hidden layers
+# of 256 and 128 units, and 10 scores come out, one for each digit. (It is the network of an article that
+# you will meet at the end of this page, so the course calls it the article's network, `article_net`.)
+# Both start from the same weights and see the same images in the same order, once each. In one of them, two layers called *BatchNorm* stand
 # between the others. With ten kinds of digits, guessing gives about 10 %. **What share of the 10,000
 # test digits will each network get right? Write two numbers down.**
 
@@ -74,7 +78,7 @@ from normlab.training import article_net, fit
 
 right = {}
 for norm in ("none", "batch"):
-    run = fit(article_net(norm, seed=0), epochs=1, lr=0.01, measure_every=134)
+    run = fit(article_net(norm, seed=0), epochs=1, lr=0.01)  # lr: the learning rate
     right[norm] = run.final.test_accuracy
     print(f"{norm:5} {right[norm]:.1%}")
 
@@ -110,31 +114,28 @@ plots.block(
 
 # %% [markdown]
 # (The second panel is LayerNorm as it is used on images. In a transformer it takes the channels of one
-# position only.) In NumPy the choice is the argument `axis`. Subtracting and dividing look like this;
-# scale and shift come in lesson 2:
+# position only.) In NumPy the choice is the argument `axis`, and `keepdims=True` keeps the averaged axes
+# with length 1, so that the mean lines up with `x` again. Subtracting and dividing look like this; scale
+# and shift come in lesson 2:
 
 # %%
 x = np.random.default_rng(0).normal(5, 2, size=block)  # (N, C, L)
-mean, std = (
-    x.mean(axis=(0, 2), keepdims=True),
-    x.std(axis=(0, 2), keepdims=True),
-)  # (1, C, 1); after your change (N, 1, 1)
+axes = (0, 2)
+mean, std = x.mean(axis=axes, keepdims=True), x.std(axis=axes, keepdims=True)
 x_hat = (x - mean) / std  # (N, C, L)
+mean.shape, mean.size
 
 # %% [markdown]
-# `axis=(0, 2)` averages over samples and positions: BatchNorm. **Try it:** which `axis` makes it
-# LayerNorm, as in the second block? How many means are there then? Change the cell, and look at
-# `mean.size`.
+# `(0, 2)` averages over samples and positions: BatchNorm, with its `mean.size` of six means, one for each
+# channel. **Try it:** which `axes` make it LayerNorm, as in the second block? How many means are there
+# then, and what shape do they have? Change the cell and run it.
 #
 # <details><summary>Answer</summary>
 #
-# `axis=(1, 2)`: channels and positions are averaged over, the samples are kept apart. There are four
-# means, one for each sample; with BatchNorm there are six, one for each channel.
+# `axes = (1, 2)`: channels and positions are averaged over, the samples are kept apart. There are four
+# means, one for each sample, in the shape (4, 1, 1).
 #
 # </details>
-
-# %%
-mean.size
 
 # %% [markdown]
 # ## Where to go
@@ -160,7 +161,7 @@ mean.size
 # ## Exercises that talk back
 #
 # In the folder `exercises` each notebook asks you to write functions. A check tells you whether
-# yours is right. Where it is not, the check does not stop at "wrong": it compares your answer with
+# yours is right, and how many points it gives. Where it is not, the check does not stop at "wrong": it compares your answer with
 # mistakes that people make, and where yours is among them, it names it. Here is an answer with a
 # mistake in it. Run the check, and read what it says:
 
@@ -174,7 +175,8 @@ def batch_norm_forward(x, weight, bias, eps):
 normlab.check("batch_norm_forward", batch_norm_forward)
 
 # %% [markdown]
-# You need not understand that yet; lesson 2 explains the mistake. Every check is noted, and this table
+# You need not understand that yet; lesson 2 explains the mistake. Move the `+ eps` under a root, as in
+# `np.sqrt(x.var(axis=0) + eps)`, and check again if you like. Every check is noted, and this table
 # shows how far you have come (`normlab progress` shows it in a terminal):
 
 # %% tags=["nbval-ignore-output"]

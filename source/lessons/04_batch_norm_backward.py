@@ -27,7 +27,6 @@
 # **What you need:** [lesson 2](02_batch_norm_forward.ipynb), and the chain rule.
 
 # %%
-
 import numpy as np
 import torch
 from torch import nn
@@ -272,7 +271,8 @@ np.allclose(numerical_gradient(x), dx, rtol=1e-6, atol=1e-9)
 #
 # For `(N, C, H, W)` nothing changes but the axes: every mean and sum runs over N, H and W, and N
 # becomes the *number of values that share a mean*. A common slip is to keep dividing by the batch
-# size. The package's twin does it right; here it is beside torch:
+# size; another is to leave `weight` as `(C,)`, which would line up with W (lesson 2): it wants the shape
+# `(1, C, 1, 1)`. The package's twin does it right; here it is beside torch:
 
 
 # %%
@@ -287,6 +287,8 @@ parity.compare_cases(
         "images": case((2, 3, 4, 5), name="BatchNorm2d"),
         "evaluation mode": case((5, 3), mode=False),
         "batch of one, evaluation mode": case((1, 3), mode=False),
+        "batch of one, training mode": case((1, 3)),
+        "one image, training mode": case((1, 3, 4, 5), name="BatchNorm2d"),
         "mean 100": case((5, 3), mean=100),
         "eps=0.5": case((5, 3), eps=0.5),
         "no weight and bias": case((5, 3), affine=False),
@@ -306,8 +308,20 @@ np.allclose(dx.sum(axis=0), 0, atol=1e-12), np.allclose((dx * x_hat).sum(axis=0)
 # The first has to be 0: to move all samples of a feature by the same amount changes nothing (the mean
 # is subtracted), so no gradient asks for it. The second too, up to `eps`: to stretch a feature changes
 # nothing (the standard deviation is divided out). The layer is blind to shift and scale, and its
-# gradient knows it. Of N directions in which a feature's values could move, N − 2 remain. With two
-# samples none is left:
+# gradient knows it.
+#
+# Move one input, and look at the gradients. **How many of the eight change? And what does each column
+# still add up to?**
+
+# %%
+plots.explore.one_number(x, dy=dy * weight)
+
+# %% [markdown]
+# All four of its own feature, and none of the other; each column still adds up to 0, wherever you pull the
+# slider (but for the rounding to two decimals).
+#
+# Of N directions in which a feature's values could move, N − 2 remain: all but those along the ones and
+# along $\hat x$. With two samples none is left:
 
 # %%
 two = np.array([[1.0, 10], [3, 30]])  # (N=2, C)
@@ -402,8 +416,8 @@ for name, wrong_dx in {"no mean road": no_mean_road, "no variance road": no_vari
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
 # | [04, task 1](../exercises/04_batch_norm_backward.ipynb): the gradients of weight and bias | easy | high | 10 |
-# | 04, task 2: dx through the graph, box by box | medium | high | 25 |
-# | 04, task 3: dx in closed form | medium | high | 15 |
+# | 04, task 2: dx through the graph, box by box | medium | high | 30 |
+# | 04, task 3: dx in closed form, for images too | hard | medium | 20 |
 
 # %% [markdown]
 # ## Recap
