@@ -20,8 +20,8 @@ def bands():
     return layers.layer_bands(
         STEPS,
         {
-            "without": {"layer 1": (mean, spread), "layer 2": (mean, 2 * spread)},
-            "BatchNorm": {"layer 1": (mean, spread), "layer 2": (-mean, spread)},
+            name: {"layer 1": (mean, spread), "layer 2": (-mean, spread), "layer 3": (mean, mean)}
+            for name in ("without", "BatchNorm")
         },
         ylabel="values",
         alt="bands",
@@ -50,11 +50,15 @@ def test_a_band_is_the_mean_and_a_standard_deviation_either_side(bands):
 
 def test_a_network_is_a_column_and_a_layer_a_row(bands):
     titles = [axes.get_title("left") for axes in bands.axes]
-    names = ("without, layer 1", "BatchNorm, layer 1", "without, layer 2", "BatchNorm, layer 2")
-    assert tuple(titles) == names
+    networks = ("without", "BatchNorm")
+    assert titles == [f"{name}, layer {layer}" for layer in (1, 2, 3) for name in networks]
+    places = [axes.get_subplotspec() for axes in bands.axes]
+    assert [(place.rowspan.start, place.colspan.start) for place in places] == [
+        (0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)
+    ]  # fmt: skip
     assert bands.axes[3].lines[0].get_ydata().tolist() == [0, -1, -2]
     assert len({axes.get_ylim() for axes in bands.axes}) == 1
-    assert bands.axes[2].get_xlabel() == "training steps"
+    assert [axes.get_xlabel() for axes in bands.axes] == 4 * [""] + 2 * ["training steps"]
 
 
 def test_a_line_goes_through_the_means_over_the_seeds(lines):
