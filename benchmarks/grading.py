@@ -1,0 +1,252 @@
+"""Time the grading of the same submissions by normlab, isolated, and by nbgrader's autograde.
+
+    python benchmarks/grading.py [--many 500] [--jobs 2] [--skip-nbgrader]
+
+(a) nbgrader   `nbgrader autograde`, on a course made from solutions/
+(b) normlab    `normlab grade --jobs 1`, with the best isolation that this machine has
+
+Both get the same 20 submissions of exercise 02, ten right and ten wrong, and one process at a time.
+Processor time counts every process that was started for it; so does the start of each command.
+Then 500 submissions, all of them different: the rate, and the memory of all processes together over
+the run. The ratio is of two runs after each other on one machine; the seconds are that machine's.
+"""
+
+import argparse
+import contextlib
+import csv
+import itertools
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+EXERCISE = "02_batch_norm_forward"
+NOTEBOOK = f"{EXERCISE}.ipynb"
+ASSIGNMENT = "exercises"
+HALF = 10
+MEGABYTE = 1e6
+SAMPLE_SECONDS = 0.05
+QUARTERS = ("first", "second", "third", "last")
+# What people write for BatchNorm's forward pass; "" leaves the task undone.
+WRONG = (
+    ("x.var(axis=0)", "x.var(axis=0, ddof=1)"),
+    ("np.sqrt(var + eps)", "(np.sqrt(var) + eps)"),
+    ("np.sqrt(var + eps)", "(var + eps)"),
+    ("mean(axis=0)", "mean(axis=1)"),
+    ("x.mean(axis=(0, 2, 3), keepdims=True)", "x.mean(axis=(2, 3), keepdims=True)"),
+    ("weight * x_hat + bias", "x_hat"),
+    ("mean + linear_bias, var", "mean, var"),
+    ("x - mean", "x - x.mean()"),
+    ("return weight * x_hat", "return bias * x_hat"),
+    ("x_hat = (x - mean)", "x_hat = (x - average)"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--many", type=int, default=500, help="submissions of the long run")
+    parser.add_argument("--jobs", type=int, default=2, help="processes of the long run")
+    parser.add_argument("--skip-nbgrader", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        compare(folder, options.skip_nbgrader)
+        if options.many:
+            run_many(folder, options.many, options.jobs)
+
+
+# ---- the same submissions, twice
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command cost, all its processes together.
+
+    The seconds of the processor and of the clock, and samples of the memory in bytes.
+    """
+
+    cpu: float
+    wall: float
+    memory: list[float]
+
+    def line(self, name: str, submissions: int) -> str:
+        """Say what one of the submissions cost."""
+        cpu, wall = self.cpu / submissions, self.wall / submissions
+        return f"{name:10}{cpu:10.3f} CPU s{wall:10.3f} wall s a submission"
+
+
+def compare(folder: Path, skip_nbgrader: bool) -> None:
+    """Grade 20 submissions with both, and print the ratio."""
+    texts = [notebook(number < HALF, number) for number in range(2 * HALF)]
+    ours = grade(write_submissions(folder / "few", texts), folder / "few graded", jobs=1)
+    print(f"{len(texts)} submissions of {EXERCISE}, {HALF} right and {HALF} wrong\n")
+    check_scores(folder / "few graded")
+    if not skip_nbgrader:
+        theirs = autograde(folder / "course", texts)
+        print(theirs.line("nbgrader", len(texts)))
+    print(ours.line("normlab", len(texts)))
+    if not skip_nbgrader:
+        print(
+            f"\nratio     {theirs.cpu / ours.cpu:10.1f} CPU  {theirs.wall / ours.wall:11.1f} wall"
+        )
+    print_shares(folder / "few graded", ours, len(texts))
+
+
+def print_shares(out: Path, cost: Cost, submissions: int) -> None:
+    """Print how much of the processor's time was the learners' own code, and how much the start."""
+    graded, learners = columns(out, "$.cpu_seconds", "$.learner_cpu_seconds")
+    print(f"\nof normlab's {cost.cpu / submissions:.3f} CPU s a submission")
+    for what, seconds in (
+        ("the learner's process", sum(learners)),
+        ("judging, naming the mistake", sum(graded) - sum(learners)),
+        ("starting, finding, reports", cost.cpu - sum(graded)),
+    ):
+        print(f"  {what:30}{seconds / submissions:7.3f}  {seconds / cost.cpu:4.0%}")
+
+
+def check_scores(out: Path) -> None:
+    """See that the ten right ones have all points, and that of the wrong ones none has."""
+    with (out / "grades.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    full = {row["student"] for row in rows} - {
+        row["student"] for row in rows if row["score"] != row["max_score"]
+    }
+    assert full == {f"student{number:03d}" for number in range(HALF)}, full
+    assert {row["status"] for row in rows} == {"graded"}
+
+
+def columns(out: Path, *paths: str) -> list[list[float]]:
+    """Return values out of each verdict in a gradebook."""
+    db = sqlite3.connect(out / "gradebook.db")
+    chosen = ", ".join(f"json_extract(verdict, '{path}')" for path in paths)
+    rows = db.execute(f"SELECT {chosen} FROM verdicts")
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def notebook(right: bool, number: int) -> str:
+    """Return a submission's text; those of other numbers differ from it."""
+    text = (ROOT / "solutions" / NOTEBOOK).read_text(encoding="utf-8")
+    if not right:
+        before, after = WRONG[number % len(WRONG)]
+        assert before in text, before
+        text = text.replace(before, after)
+    return text.replace("return weight", f'# {number}\\n",\n    "    return weight')
+
+
+def write_submissions(folder: Path, texts: Sequence[str]) -> Path:
+    for number, text in enumerate(texts):
+        student = folder / f"student{number:03d}"
+        student.mkdir(parents=True)
+        (student / NOTEBOOK).write_text(text, encoding="utf-8")
+    return folder
+
+
+def grade(submissions: Path, out: Path, jobs: int) -> Cost:
+    """Run `normlab grade`."""
+    command = [sys.executable, "-m", "normlab", "grade", str(submissions), "-o", str(out)]
+    return run([*command, "--jobs", str(jobs), "--seed", "1"])
+
+
+def autograde(course: Path, texts: Sequence[str]) -> Cost:
+    """Run `nbgrader autograde` in a course of its own; only that is timed."""
+    source = course / "source" / ASSIGNMENT
+    source.mkdir(parents=True)
+    shutil.copy(ROOT / "solutions" / NOTEBOOK, source)
+    options = [ASSIGNMENT, "--course-dir", str(course)]
+    run([sys.executable, "-m", "nbgrader", "generate_assignment", *options])
+    for number, text in enumerate(texts):
+        submitted = course / "submitted" / f"student{number:03d}" / ASSIGNMENT
+        submitted.mkdir(parents=True)
+        (submitted / NOTEBOOK).write_text(text, encoding="utf-8")
+    return run([sys.executable, "-m", "nbgrader", "autograde", *options])
+
+
+def run(command: Sequence[str]) -> Cost:
+    """Run a command and return what it and all that it started have cost."""
+    # nbgrader looks for its helper `alembic` on the PATH. One thread, as everywhere here.
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "NORMLAB_PROGRESS": "",
+    }
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with Watch() as watch:
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(cpu + watch.uncounted_seconds(), wall, watch.memory)
+
+
+class Watch:
+    """Looks at all processes that this one has started, children of children too, while it runs.
+
+    Memory that several processes share is counted once, where the system tells (Linux). The
+    kernel throws away what the processes of a PID namespace have used when it ends with its first
+    process, so of those in another namespace than ours the time is noted here.
+    """
+
+    def __enter__(self) -> "Watch":
+        self.memory: list[float] = []
+        self._seconds: dict[psutil.Process, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            memory = 0.0
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error, OSError):
+                    full = process.memory_full_info()
+                    memory += getattr(full, "pss", full.uss)
+                    if namespace_of(process.pid) != namespace_of("self"):
+                        self._seconds[process] = sum(process.cpu_times()[:4])
+            self.memory.append(memory)
+
+    def uncounted_seconds(self) -> float:
+        """Return the processor time of the processes that no parent of ours has waited for."""
+        return sum(self._seconds.values())
+
+
+def namespace_of(process: int | str) -> str:
+    """Name the PID namespace of a process, on Linux."""
+    return os.readlink(f"/proc/{process}/ns/pid") if sys.platform == "linux" else ""
+
+
+# ---- many of them
+
+
+def run_many(folder: Path, submissions: int, jobs: int) -> None:
+    """Grade many different submissions; print the rate and the memory over the run."""
+    texts = [notebook(number % 2 == 0, number) for number in range(submissions)]
+    write_submissions(folder / "many", texts)
+    cost = grade(folder / "many", folder / "many graded", jobs)
+    print(f"\n{submissions} submissions, all different, --jobs {jobs}\n")
+    print(cost.line("normlab", submissions))
+    print(f"rate      {submissions / cost.wall:10.1f} submissions a second")
+    ends = [len(cost.memory) * part // 4 for part in range(5)]
+    for name, (a, b) in zip(QUARTERS, itertools.pairwise(ends), strict=True):
+        most = max(cost.memory[a:b], default=0.0) / MEGABYTE
+        print(f"memory    {most:10.0f} MB at most in the {name} quarter of the run")
+
+
+if __name__ == "__main__":
+    main()
