@@ -4,12 +4,15 @@ import os
 import signal
 import stat
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import numpy as np
 
 from normlab.exercises import Variants, all_exercises, diagnose, draw_cases, judge, report_on
 from normlab.exercises.calling import Outcome
@@ -142,6 +145,10 @@ def tasks_of(exercise: str) -> list[Exercise]:
     return tasks
 
 
+class _Full(Exception):  # noqa: N818
+    """A cell has filled the memory."""
+
+
 # ---- the file
 
 
@@ -199,6 +206,8 @@ class _Drawn:
 
 # ---- one submission
 
+#: What the kernel says where it refuses: no permission, read-only, too large, no space left.
+_REFUSED = ("[Errno 1]", "[Errno 13]", "[Errno 30]", "[Errno 27]", "[Errno 28]")
 #: What a task's status is where the trouble was in its cell.
 _OF_CELLS = {"time": Status.TIMEOUT, "memory": Status.MEMORY} | {one: one for one in Status}
 
@@ -280,13 +289,13 @@ class _Run:
             for attempt in self.attempts:
                 if attempt.verdict is None:
                     self._grade(talk, attempt)
-        except (Late, Gone, WireError, _Refused) as problem:
+        except (Late, Gone, WireError, _Refused, _Full) as problem:
             failure = problem
         finally:
             used = talk.finish(gone=isinstance(failure, Gone))
             self.learner_seconds += used.seconds
             self.warm_seconds += used.own_seconds
-            if failure is not None:
+            if failure is not None and not isinstance(failure, _Full | _Refused):
                 self.site.start_afresh()
         if failure is not None:
             self._hold_to_account(failure, used)
@@ -297,6 +306,9 @@ class _Run:
             self._give_up(failure.status, str(failure))
         elif isinstance(failure, Late):
             self._blame(Status.TIMEOUT, "it had not come to an end when the time was up.")
+        elif isinstance(failure, _Full):
+            if time.monotonic() >= self.end:
+                self._give_up(Status.TIMEOUT, "The time for the whole notebook was up.")
         elif isinstance(failure, WireError):
             self._blame(Status.FORBIDDEN, f"it put itself in the place of the answers: {failure}.")
         elif used.status in (signal_number("SIGKILL"), signal_number("SIGXCPU")):
@@ -357,6 +369,10 @@ class _Run:
         trouble = text(answer.get("trouble"), 20)
         if trouble:
             self.cell_problems[index] = trouble, text(answer.get("message"), 300)
+        if trouble == "memory":
+            # What it has filled it keeps, and the others need some: go on without this cell.
+            self.left_out.add(index)
+            raise _Full
 
     def _grade(self, talk: Talk, attempt: _Attempt) -> None:
         self.doing = attempt
@@ -437,11 +453,13 @@ class _Run:
         drawn, outcomes = attempt.drawn, attempt.outcomes
         exercise = drawn.exercise
         try:
-            results = judge(exercise, drawn.cases, outcomes)
-            wrong = any(not result.passed for result in results)
-            variants = drawn.variants if wrong else None
-            diagnosis = diagnose(exercise, drawn.cases, outcomes, results, variants)
-            report = report_on(exercise, outcomes, results, diagnosis, "")
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what comes back may be as large as it likes
+                results = judge(exercise, drawn.cases, outcomes)
+                wrong = any(not result.passed for result in results)
+                variants = drawn.variants if wrong else None
+                diagnosis = diagnose(exercise, drawn.cases, outcomes, results, variants)
+                report = report_on(exercise, outcomes, results, diagnosis, "")
         except Exception as problem:
             why = f"What came back could not be compared ({type(problem).__name__})."
             return not_judged(exercise, Status.FAILED, why)
@@ -475,7 +493,7 @@ def _status(outcomes: Sequence[Outcome], passed: bool, notes: Sequence[str]) -> 
     raised = [outcome.message for outcome in outcomes if outcome.trouble == "raised"]
     if any("MemoryError" in message.partition("\n")[0].partition(":")[0] for message in raised):
         return Status.MEMORY
-    if raised and notes:
+    if raised and (notes or any(said in message for message in raised for said in _REFUSED)):
         return Status.FORBIDDEN
     return Status.GRADED
 
