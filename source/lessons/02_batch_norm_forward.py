@@ -21,7 +21,7 @@
 # - compute the forward pass by hand on a small array, and write it in NumPy so that it equals
 #   torch to the last digits, for vectors and for images;
 # - say what `eps`, `weight` and `bias` do, and show an input on which each one matters;
-# - recognise four common mistakes by what they look like from outside.
+# - recognise four common mistakes, and two traps, by what they look like from outside.
 #
 # **What you need:** NumPy's `mean(axis=...)`, and the idea that a network sees its data in
 # batches. You do not need to have trained anything yet.
@@ -121,6 +121,29 @@ x_hat.mean(axis=0), x_hat.var(axis=0)
 # Back to the question. With *two* samples the mean lies exactly half-way, so the deviations are
 # $-d$ and $+d$, the standard deviation is $d$, and the quotients are $-1$ and $+1$, whatever $d$ was,
 # unless it was 0. That is all a batch of two can say.
+#
+# ## Move one number
+#
+# Below, `x[0, 0]` has moved from 1 to 3. **How many of the twelve outputs have changed? Which ones?**
+# Say so before you look at the right-hand table. (What changed is marked; the numbers have at most two
+# decimals. If you run the cell, there is a slider under the picture.)
+
+# %%
+plots.explore.one_number(x)
+
+# %% [markdown]
+# Four: all of its own feature. One number moved the mean and the standard deviation of its column, and
+# with them every sample's output in it. The other two columns do not know about it. And a batch of two
+# samples and three features?
+
+# %%
+plots.explore.one_number()
+
+# %% [markdown]
+# The statistics moved, the outputs stand still. Pull the slider past 4, the other sample's value: the two
+# signs change places, and that is all that can happen. (The second control averages along the rows
+# instead, over the features of one sample. That is another norm, LayerNorm, and you may try what it does
+# to the same six numbers.)
 
 # %% [markdown]
 # ## In a formula
@@ -240,11 +263,13 @@ layer.momentum, [name for name, _ in layer.named_parameters()]
 # slice.
 
 # %%
-plots.block({"BatchNorm": plots.averaged_cells((4, 6, 5), axes=(0, 2))})
+plots.explore.block()
 
 # %% [markdown]
 # Every sample and every position of one channel share one mean and one variance. The channels do
-# not share anything. With vectors, L is 1, and the slice is the column that you know.
+# not share anything. With vectors, L is 1, and the slice is the column that you know. (If you run the
+# cell you can tick other axes. Each choice that has a name is a layer of `torch.nn`; lessons 6 to 8 are
+# about them.)
 #
 # **A batch of shape (64, 3, 32, 32): how many numbers is each mean made of, and how many means are
 # there?** The answer is two cells below.
@@ -430,6 +455,49 @@ square = np.zeros((2, 3, 4, 3))  # C = 3 and W = 3
 # Left: vertical stripes, one bias for each *column* of the image. Right: channel 0 gets its own
 # bias, 2, everywhere. So test with sizes that all differ.
 #
+# And two traps that wait for code without any mistake in its formula.
+#
+# **5. The other layout.** Sequences come in two layouts. `nn.BatchNorm1d` expects `(N, C, L)`; embeddings
+# and recurrent layers give `(N, L, C)`, features last. Ask for the shape again: a layer for C features has
+# C means. Here are 4 sequences of 7 steps with 3 features, and then of *3* steps:
+
+# %%
+steps = torch.randn(4, 7, 3, generator=torch.manual_seed(0))  # (N, L, C)
+try:
+    nn.BatchNorm1d(3)(steps)
+except RuntimeError as error:
+    print(error)
+
+# %%
+short = steps[:, :3]  # (N, L=3, C=3)
+swapped = nn.BatchNorm1d(3)(short).detach()
+right = nn.BatchNorm1d(3)(short.transpose(1, 2)).transpose(1, 2).detach()  # (N, C, L) and back
+for name, axes in {"step": (0, 2), "feature": (0, 1)}.items():
+    zero = [bool((y.mean(axes).abs() < 1e-6).all()) for y in (swapped, right)]
+    print(f"each {name:7} has mean 0: {zero[0]!s:5} swapped, {zero[1]!s:5} right")
+
+# %% [markdown]
+# With 7 steps the layer objects, since it found 7 channels where it expected 3. With 3 steps it says
+# nothing, and takes one mean for each *step*, where each feature was to have its own. The shapes are the
+# same, and no error will ever come. (`transpose(1, 2)` before the layer, and again after it, is right.)
+#
+# **6. A shortcut for the variance.** On paper $\sigma^2$ is also $m(x^2) - m(x)^2$, the mean of the squares
+# minus the square of the mean. That saves a pass over the data, and networks compute in float32, with
+# about seven digits. Here is a feature with standard deviation 1 around larger and larger means:
+
+# %% tags=["nbval-ignore-output"]
+# Output not compared: it shows rounding errors, which differ from processor to processor.
+noise = np.random.default_rng(0).normal(size=10_000)
+for center in (0, 100, 10_000):
+    feature = (noise + center).astype(np.float32)
+    shortcut = (feature**2).mean() - feature.mean() ** 2
+    print(f"mean {center:6,}: var {feature.var():.2f}, by the shortcut {shortcut:.2f}")
+
+# %% [markdown]
+# Around 10,000 the two terms are about a hundred million each. There, neighbouring float32 numbers are 8
+# apart, so the difference is a multiple of 8, and never 1. It can come out negative, and then the root is
+# NaN. So subtract the mean first, as you did by hand.
+#
 # **Would a test have noticed?** Each mistake on the images above, beside torch with the same weights:
 
 # %%
@@ -491,7 +559,8 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 #   standard deviation and mean.
 # - From outside: with the wrong variance, small batches are off most; with `eps` outside the root, faint
 #   features come out at nearly full size; with the wrong axes, the mean has the wrong shape; with weights
-#   along the wrong axis, stripes.
+#   along the wrong axis, stripes. With features last, every *step* has mean 0; with the shortcut for the
+#   variance, features with a large mean go wild.
 # - What comes out for a sample depends on the batch it is in.
 #
 # ## Go further
