@@ -172,10 +172,11 @@ def _read_file(path: Path, most: int) -> bytes:
     except (OSError, ValueError) as problem:
         what = "it is a link" if path.is_symlink() else str(problem).split(":")[0]
         raise _Refused(Status.UNREADABLE, f"The file cannot be opened: {what}.") from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise _Refused(Status.UNREADABLE, "What was handed in is not a file.")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise _Refused(Status.UNREADABLE, "What was handed in is not a file.")
         if found.st_size > most:
             raise _Refused(
                 Status.UNREADABLE,

@@ -13,9 +13,9 @@ from typing import Any
 _MOST_CELLS = 20_000
 _MOST_CHARACTERS = 10_000_000
 
-# What Jupyter understands and Python does not, at the beginning of a line. Behind the magics of
-# the first pattern stands Python that is to be run.
-_RUNS_ITS_REST = re.compile(r"^(\s*)%(?:time|prun|timeit)\b((?:\s+-\S+)*)\s*(.*)$")
+# What Jupyter understands and Python does not, at the beginning of a line. Behind %time stands
+# Python that may define something.
+_RUNS_ITS_REST = re.compile(r"^(\s*)%time\b\s*(.*)$")
 _MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*|[\w.,\s]+=\s*[%!].*)$")
 # Cell magics behind whose first line is Python; behind any other is another language.
 _PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%python", "%%python3")
@@ -65,7 +65,8 @@ def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     except RecursionError:
         raise Unreadable("The file is no notebook: it is nested too deep.") from None
     except json.JSONDecodeError as problem:
-        end = "it breaks off" if problem.pos >= len(data.rstrip()) - 1 else "it is not JSON"
+        off = problem.msg.startswith("Unterminated") or problem.pos >= len(problem.doc.rstrip()) - 1
+        end = "it breaks off" if off else "it is not JSON"
         raise Unreadable(f"The file is no notebook: {end} at line {problem.lineno}.") from None
     except ValueError as problem:  # a number of a million digits
         raise Unreadable(f"The file is no notebook: {str(problem)[:80]}.") from None
@@ -121,5 +122,5 @@ def parse_cell(source: str) -> list[ast.stmt]:
 def _without_magic(line: str) -> str:
     found = _RUNS_ITS_REST.match(line)
     if found:
-        return f"{found[1]}{found[3] or 'pass'}"
+        return f"{found[1]}{found[2] or 'pass'}"
     return _MAGIC.sub(r"\1pass", line)

@@ -1,0 +1,352 @@
+"""Graded work: right, wrong, begun, untidy; and the verdict agrees with the learner's own check."""
+
+import json
+import os
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from normlab.exercises import all_exercises, check
+from normlab.grading import Grader, Limits, NoIsolation, Status, Verdict, best_isolation
+from normlab.grading.isolation import no_isolation
+
+ROOT = Path(__file__).parents[2]
+NUMPY = sorted(path.stem for path in (ROOT / "solutions").glob("*.ipynb"))
+TORCH = [stem for stem in NUMPY if stem[:2] in ("05", "13")]
+NUMPY = [stem for stem in NUMPY if stem not in TORCH]
+EXERCISE = "02_batch_norm_forward"
+
+
+@pytest.fixture(scope="module")
+def grader():
+    try:
+        isolation = best_isolation()
+    except NoIsolation:
+        isolation = no_isolation()
+    with Grader(seed=7, isolation=isolation) as one:
+        yield one
+
+
+@pytest.fixture
+def grade(grader, tmp_path, write_notebook):
+    def run(*cells):
+        path = write_notebook(tmp_path / "nb.ipynb", *map(textwrap.dedent, cells))
+        return grader.grade(path, EXERCISE)
+
+    return run
+
+
+def cells_of(folder, stem=EXERCISE):
+    cells = json.loads((ROOT / folder / f"{stem}.ipynb").read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+# ---- right, and not begun
+
+
+@pytest.mark.parametrize("stem", NUMPY)
+def test_a_solution_gets_all_points(grader, stem):
+    verdict = grader.grade(ROOT / "solutions" / f"{stem}.ipynb", stem)
+    assert verdict.score == verdict.max_score > 0
+    assert {task.status for task in verdict.tasks} == {Status.GRADED}
+    assert [task.task for task in verdict.tasks] == [
+        name for name, exercise in all_exercises().items() if exercise.lesson == stem[:2]
+    ]
+
+
+@pytest.mark.parametrize("stem", [*NUMPY, TORCH[-1]])
+def test_what_is_not_begun_gets_none_and_says_so(grader, stem):
+    verdict = grader.grade(ROOT / "exercises" / f"{stem}.ipynb", stem)
+    assert verdict.score == 0
+    # In torch tasks a program to be mended has the task's name, and is no answer.
+    assert not any(aspect.points for task in verdict.tasks for aspect in task.aspects)
+    assert {task.status for task in verdict.tasks} == {Status.MISSING}
+    assert all("Not begun yet" in task.feedback for task in verdict.tasks)
+
+
+def test_a_solution_in_torch_gets_all_points(grader):
+    verdict = grader.grade(ROOT / "solutions" / f"{TORCH[-1]}.ipynb", TORCH[-1])
+    assert verdict.score == verdict.max_score > 0
+
+
+# ---- wrong: the verdict is that of the learner's own check
+
+MISTAKES = {
+    "eps outside the root": "return weight * (x - x.mean(0)) / (x.std(0) + eps) + bias",
+    "unbiased variance": "return weight * (x - x.mean(0)) / np.sqrt(x.var(0, ddof=1) + eps) + bias",
+    "changes x": "x -= x.mean(0); return weight * x / np.sqrt(x.var(0) + eps) + bias",
+    "nothing known": "return weight * x ** 3 + 17",
+    "prints": "print('here', x.shape); return x",
+    "raises": "return x + undefined",
+    "returns none": "x.mean()",
+    "divides by zero": "return x / (x - x)",
+    "another shape": "return x.T",
+    "a tuple": "return x, weight",
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_verdict_is_the_check_with_other_numbers(grade, name):
+    source = "import numpy as np\ndef batch_norm_forward(x, weight, bias, eps):\n    "
+    source += MISTAKES[name]
+    task = grade(source).tasks[0]
+    names = {}
+    exec(source, names)
+    report = check("batch_norm_forward", names["batch_norm_forward"])
+    assert (task.score, task.max_score) == (report.points, report.max_points)
+    assert task.mistake == " + ".join(report.mistakes)
+    assert [a.points for a in task.aspects] == [line.points for line in report.lines]
+    assert [a.name for a in task.aspects] == [line.title for line in report.lines]
+    assert task.status == Status.GRADED
+    for aspect in task.aspects:
+        assert aspect.passed == (aspect.points == aspect.max_points)
+
+
+def test_a_named_mistake_comes_with_its_hint_and_no_seed(grade):
+    task = grade(
+        "import numpy as np\ndef batch_norm_forward(x, weight, bias, eps):\n    "
+        + MISTAKES["eps outside the root"]
+    ).tasks[0]
+    assert task.mistake == "eps outside the root"
+    said = " ".join([task.feedback, *(aspect.message for aspect in task.aspects)])
+    assert "Hint: " in said
+    assert "Lesson 2" in task.feedback
+    assert not re.search(r"\bseed\b", said)
+
+
+def test_other_seeds_ask_other_numbers(tmp_path, write_notebook, grader):
+    prints = "def batch_norm_forward(x, weight, bias, eps):\n    print(x.tolist())\n    return x"
+    path = write_notebook(tmp_path / "nb.ipynb", prints)
+    with Grader(seed=8, isolation=grader.isolation) as other:
+        said = [one.grade(path, EXERCISE).tasks[0].feedback for one in (grader, grader, other)]
+    assert said[0] == said[1] != said[2]
+
+
+def test_the_nodes_of_a_graph_are_compared(grader, tmp_path, write_notebook):
+    source = next(
+        c for c in cells_of("solutions", NUMPY[3]) if "def batch_norm_backward_graph" in c
+    )
+    lines = [line for line in source.splitlines() if "return" not in line]
+    wrong = "\n".join([*lines, "    return np.zeros_like(dy), {'dx_hat': np.zeros(3)}"])
+    path = write_notebook(tmp_path / "nb.ipynb", "import numpy as np", wrong)
+    task = grader.grade(path, NUMPY[3]).tasks[1]
+    assert "Your nodes: the first that differs is dx_hat" in task.feedback
+
+
+# ---- untidy
+
+RIGHT = cells_of("solutions")
+
+
+def graded(verdict):
+    return [(str(task.status), task.score) for task in verdict.tasks]
+
+
+ALL = [("graded", 10)] * 3
+
+
+def test_cells_may_be_in_another_order(grade):
+    first, *others = RIGHT
+    assert graded(grade(first, *reversed(others))) == ALL
+
+
+def test_a_stub_that_was_copied_behind_the_answer_does_not_hide_it(grade):
+    assert graded(grade(*RIGHT, *cells_of("exercises"))) == ALL
+
+
+def test_the_last_of_two_answers_counts(grade):
+    other = "def batch_norm_forward(x, weight, bias, eps):\n    return x"
+    assert grade(*RIGHT, other).tasks[0].score < 10
+    assert graded(grade(other, *RIGHT)) == ALL
+
+
+def test_a_result_that_took_the_name_does_not_hide_the_function(grade):
+    assert graded(grade(*RIGHT, "batch_norm_forward = 5")) == ALL
+
+
+def test_a_cell_that_raises_does_not_stop_the_next(grade):
+    assert graded(grade("1 / 0", RIGHT[0], "undefined", *RIGHT[1:])) == ALL
+
+
+def test_an_import_that_fails_does_not_stop_its_cell(grade):
+    first = "import pandas as pd, torch\nfrom normlab import nn\nimport numpy as np"
+    assert graded(grade(first, *RIGHT[1:])) == ALL
+
+
+def test_a_missing_task_costs_its_own_points(grade):
+    verdict = grade(*(c for c in RIGHT if "def batch_norm_forward_images" not in c))
+    assert graded(verdict) == [ALL[0], ("missing", 0), ALL[2]]
+    assert "is called batch_norm_forward_images" in verdict.tasks[1].feedback
+
+
+def test_a_task_whose_cell_does_not_run_says_so(grade):
+    broken = "def batch_norm_forward(x, weight, bias, eps):\n    return (x"
+    verdict = grade(broken, *(c for c in RIGHT if "def batch_norm_forward(" not in c))
+    assert graded(verdict)[0] == ("failed", 0)
+    assert "SyntaxError" in verdict.tasks[0].feedback
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("batch_norm_forward = 5", "not a function but an int"),
+        ("class batch_norm_forward: pass", "This is a class"),
+        ("def batch_norm_forward(x): return x", "(x, weight, bias, eps)"),
+    ],
+)
+def test_what_cannot_be_called_fails_and_says_why(grade, answer, said):
+    task = grade(answer).tasks[0]
+    assert (task.status, task.score) == (Status.FAILED, 0)
+    assert said in task.feedback
+
+
+def test_a_function_that_was_found_elsewhere_is_as_good(grade):
+    aliases = "import functools\n_f = batch_norm_forward\ndel batch_norm_forward\n"
+    aliases += "batch_norm_forward = functools.partial(_f)"
+    assert graded(grade(*RIGHT, aliases)) == ALL
+
+
+def test_a_learners_globals_classes_and_main_guard_work(grade):
+    clever = """
+        from dataclasses import dataclass
+        import pickle
+        AXIS = 0
+        @dataclass
+        class Moments:
+            mean: object
+            var: object
+        def moments(x): return Moments(x.mean(AXIS), x.var(AXIS))
+        if __name__ == "__main__":
+            def batch_norm_forward(x, weight, bias, eps):
+                found = pickle.loads(pickle.dumps(moments(x)))
+                return weight * (x - found.mean) / np.sqrt(found.var + eps) + bias
+        """
+    assert graded(grade(*RIGHT, clever)) == ALL
+
+
+# ---- files
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", "unreadable"),
+        (b"not a notebook", "unreadable"),
+        (b"\xff\xfe\x00\x01\x02", "unreadable"),
+        (b'{"cells": [{"cell_type": "code", "source": "a', "unreadable"),
+        (b"[" * 100_000, "unreadable"),
+        (b'{"cells": []}', "missing"),
+    ],
+)
+def test_a_file_that_is_no_notebook_has_its_status(grader, tmp_path, content, status):
+    path = tmp_path / "nb.ipynb"
+    path.write_bytes(content)
+    verdict = grader.grade(path, EXERCISE)
+    assert {str(task.status) for task in verdict.tasks} == {status}
+    assert all(task.feedback for task in verdict.tasks)
+
+
+def test_nothing_handed_in_is_missing(grader, tmp_path):
+    verdict = grader.grade(tmp_path / "none.ipynb", EXERCISE)
+    assert {task.status for task in verdict.tasks} == {Status.MISSING}
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "dangling link", "a folder above"])
+def test_what_is_no_file_is_not_read(grader, tmp_path, kind):
+    path = tmp_path / "nb.ipynb"
+    other = ROOT / "solutions" / f"{EXERCISE}.ipynb"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "a folder above":
+        path = tmp_path / ".."
+    else:
+        path.symlink_to(other if kind == "link" else tmp_path / "none")
+    verdict = grader.grade(path, EXERCISE)
+    assert {task.status for task in verdict.tasks} == {Status.UNREADABLE}
+    assert verdict.score == 0
+
+
+def test_a_large_notebook_is_read_and_a_larger_one_says_so(grader, tmp_path):
+    path = tmp_path / "nb.ipynb"
+    cells = [{"cell_type": "code", "source": source} for source in RIGHT]
+    cells[0]["outputs"] = [{"data": {"image/png": "A" * (50 * 2**20)}}]
+    path.write_text(json.dumps({"cells": cells}))
+    assert graded(grader.grade(path, EXERCISE)) == ALL
+    with Grader(7, Limits(notebook_size=2**20), grader.isolation) as strict:
+        verdict = strict.grade(path, EXERCISE)
+    assert {task.status for task in verdict.tasks} == {Status.UNREADABLE}
+    assert "50 MiB" in verdict.message
+
+
+def test_ten_thousand_cells_are_run(grade):
+    verdict = grade(*["x = 1"] * 10_000, *RIGHT)
+    assert graded(verdict) == ALL
+
+
+def test_a_bomb_of_json_is_the_childs_trouble(grader, tmp_path):
+    path = tmp_path / "nb.ipynb"
+    path.write_bytes(b'{"cells": [' + b"{}," * 12_000_000 + b"{}]}")
+    with Grader(7, Limits(memory=300 * 2**20), grader.isolation) as strict:
+        verdict = strict.grade(path, EXERCISE)
+    assert {task.status for task in verdict.tasks} == {Status.UNREADABLE}
+
+
+# ---- the verdict itself
+
+
+def test_a_verdict_survives_json(grade):
+    verdict = grade("import numpy as np", "def batch_norm_forward(x, weight, bias, eps): return x")
+    assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"tasks": []}', '{"exercise": 1, "other": 2}'])
+def test_another_json_is_no_verdict(text):
+    with pytest.raises(ValueError, match=r"verdict|Expecting"):
+        Verdict.from_json(text)
+
+
+def test_the_learners_time_is_told_apart(grade):
+    busy = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    idle, verdict = grade(*RIGHT), grade(busy, *RIGHT)
+    assert verdict.learner_cpu_seconds > idle.learner_cpu_seconds + 0.25
+    assert verdict.cpu_seconds > verdict.learner_cpu_seconds
+    assert verdict.cpu_seconds - verdict.learner_cpu_seconds < 0.2
+
+
+def test_an_unknown_notebook_is_the_callers_mistake(grader):
+    with pytest.raises(LookupError, match="77_none"):
+        grader.grade("x", "77_none")
+
+
+def test_a_failure_of_the_grader_itself_is_a_verdict(grader, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr("normlab.grading.grader._Run", fail)
+    verdict = grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
+    assert {task.status for task in verdict.tasks} == {Status.FAILED}
+    assert "no such thing" in verdict.message
+
+
+def test_without_isolation_the_same_verdicts_come_out(grader, tmp_path, write_notebook):
+    wrong = "import numpy as np\ndef batch_norm_forward(x, weight, bias, eps): return x"
+    loop = "def batch_norm_forward_images(x, weight, bias, eps):\n    import os; os._exit(0)"
+    path = write_notebook(tmp_path / "nb.ipynb", wrong, loop, *RIGHT[-5:])
+    with Grader(7, isolation=no_isolation()) as plain:
+        assert plain.grade(path, EXERCISE).tasks == grader.grade(path, EXERCISE).tasks
+        assert "NONE" in plain.isolation.describe()[0]
+
+
+def test_without_isolation_an_endless_loop_ends(tmp_path, write_notebook):
+    loop = """
+        import signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        while True: pass
+        """
+    path = write_notebook(tmp_path / "nb.ipynb", textwrap.dedent(loop), *RIGHT)
+    with Grader(7, Limits(cell_seconds=0.5), isolation=no_isolation()) as plain:
+        assert graded(plain.grade(path, EXERCISE)) == ALL
