@@ -210,10 +210,10 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class MistakeCount:
-    """A known mistake, and how many made it."""
+    """A known mistake, the tasks it was seen in, and how many students of those judged made it."""
 
     exercise: str
-    task: str
+    tasks: list[str]
     mistake: Mistake
     count: int
     judged: int
@@ -233,7 +233,8 @@ class Overview:
         self.scores: dict[str, dict[str, Entry]] = {}
         self.isolations: Counter[str] = Counter()
         self.trouble: list[tuple[Entry, list[TaskVerdict]]] = []
-        self._mistakes: Counter[tuple[str, str, str]] = Counter()
+        # For each exercise and mistake the students who made it, task by task.
+        self._mistakes: dict[tuple[str, str], dict[str, set[str]]] = {}
         self._unexplained: Counter[tuple[str, str]] = Counter()
 
     def add(self, entry: Entry) -> None:
@@ -246,7 +247,8 @@ class Overview:
             summary.add(task)
             self.statuses[task.status] += 1
             for key in task.mistake.split(" + ") if task.mistake else ():
-                self._mistakes[entry.exercise, task.task, key] += 1
+                by_task = self._mistakes.setdefault((entry.exercise, key), {})
+                by_task.setdefault(task.task, set()).add(entry.student)
             if task.status is Status.GRADED and not task.mistake and task.score < task.max_score:
                 self._unexplained[entry.exercise, task.task] += 1
         if any(status is not Status.MISSING for status in _unjudged(entry)):
@@ -301,12 +303,18 @@ class Overview:
     def mistakes(self) -> list[MistakeCount]:
         """Return the mistakes that were named, the most frequent first."""
         counts = []
-        for (exercise, task, key), count in self._mistakes.most_common():
-            known = next((m for m in find(task).mistakes if m.key == key), None)
+        for (exercise, key), by_task in self._mistakes.items():
+            tasks = list(by_task)
+            known = next((m for m in find(tasks[0]).mistakes if m.key == key), None)
             if known:
-                judged = len(self.tasks[task].shares)
-                counts.append(MistakeCount(exercise, task, known, count, judged))
-        return counts
+                count = len(set().union(*by_task.values()))
+                counts.append(MistakeCount(exercise, tasks, known, count, self._judged(exercise)))
+        return sorted(counts, key=lambda one: -one.count)
+
+    def _judged(self, exercise: str) -> int:
+        """Count the students of whose work on an exercise anything was judged."""
+        all_entries = (entries.get(exercise) for entries in self.scores.values())
+        return sum(entry.has_score for entry in all_entries if entry)
 
     def unexplained(self) -> list[tuple[str, str, int]]:
         """Return exercise, task and how many were wrong in a way that no known mistake explains."""
