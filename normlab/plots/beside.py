@@ -20,7 +20,7 @@ def beside(
     alt: str,
     columns: int = 3,
     log_x: bool = False,
-    ylim: tuple[float, float] | None = None,
+    log: bool = False,
 ) -> Picture:
     """Draw for each network the mean over its seeds, a band from worst to best, and one to compare.
 
@@ -40,8 +40,8 @@ def beside(
         Panels in a row.
     log_x
         Make equal factors equally far apart on the horizontal axis.
-    ylim
-        The ends of the vertical axis; values outside are cut off.
+    log
+        The same on the vertical axis.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def beside(
             axes.set_title(name, fontsize="medium", weight="bold")
             if log_x:
                 _name_each_value(axes, x)
-            if ylim:
-                axes.set_ylim(*ylim)
+            if log:
+                axes.set_yscale("log")
         figure.supxlabel(xlabel, fontsize="medium")
         figure.supylabel(ylabel, fontsize="medium")
         return Picture(figure, alt)

@@ -47,9 +47,12 @@ def test_the_ends_of_the_bar_are_the_interval(drawn):
 
 def test_each_network_has_a_panel_with_the_one_to_compare(drawn):
     runs = {name: RNG.random((4, 3)) for name in ("one", "two", "three")}
-    plots.beside(np.array([2, 8, 32]), runs, "two", xlabel="x", ylabel="y", alt="a", log_x=True)
+    plots.beside(
+        np.array([2, 8, 32]), runs, "two", xlabel="x", ylabel="y", alt="a", log_x=True, log=True
+    )
     shown = [axes for axes in drawn[0].axes if axes.get_visible()]
     assert [axes.get_title(loc="left") for axes in shown] == ["one", "three"]
+    assert {(axes.get_xscale(), axes.get_yscale()) for axes in shown} == {("log", "log")}
     for axes, name in zip(shown, ("one", "three"), strict=True):
         compared, own = axes.lines
         np.testing.assert_allclose(compared.get_ydata(), runs["two"].mean(0))
