@@ -6,11 +6,15 @@ import inspect
 import json
 import os
 import platform
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import joblib
@@ -267,11 +271,38 @@ def _run_all(
 
 def _run(measure: Callable[..., Iterable[Row]], settings: Settings) -> dict[str, Any]:
     start = time.perf_counter()
-    with limited_threads(1):
+    with limited_threads(1), _ended_by_interrupts():
         rows = [
             {name: _rounded(value) for name, value in row.items()} for row in measure(**settings)
         ]
     return {"settings": dict(settings), "rows": rows, "seconds": time.perf_counter() - start}
+
+
+@contextmanager
+def _ended_by_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end the block for certain, even if something in it keeps what it has and goes on.
+
+    `fit` does that, as suits a notebook. A run of an experiment that was cut short must not pass
+    for a whole one.
+    """
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupted = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if interrupted:
+            raise KeyboardInterrupt
 
 
 def _rounded(value: Any) -> Scalar:  # noqa: ANN401 - whatever a number may be

@@ -92,6 +92,33 @@ def test_a_line_that_was_being_written_at_the_end_is_done_again(tmp_path):
     assert len(recording.rows) == 12
 
 
+def interrupted_and_goes_on(size, seed):
+    """Keep what there is after Ctrl-C, as `fit` does."""
+    try:
+        if seed == 2:
+            signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        pass
+    return measure(size, seed)
+
+
+@pytest.fixture
+def heeds_interrupts():
+    """Heed Ctrl-C, which a process that was started in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_run_that_was_cut_short_is_not_kept(tmp_path, heeds_interrupts):
+    with pytest.raises(KeyboardInterrupt):
+        record(experiment(interrupted_and_goes_on), tmp_path, jobs=1)
+    part = tmp_path / "made_up.csv.part"
+    kept = [json.loads(line)["settings"]["seed"] for line in part.read_text().splitlines()[1:]]
+    assert kept == [0, 1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_changed_experiment_begins_anew(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         record(experiment(breaks_at_seed_2), tmp_path, jobs=1)
