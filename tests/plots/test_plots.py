@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from normlab import plots
+from normlab.plots.arrays import in_words
 
 
 def test_a_picture_without_alt_text_is_refused():
@@ -43,6 +44,17 @@ def test_the_block_says_what_is_coloured():
     assert "1 sample, 6 channels, 5 positions" in picture.alt
 
 
+def test_numbers_are_written_and_read_out_with_two_decimals():
+    values = np.array([[1.0, -0.001, 2.345], [1e5, -12.5, np.nan]])
+    assert in_words(values) == "1, 0, 2.35; 100000, -12.5, nan"
+
+
+def test_a_marked_cell_looks_different():
+    values, marked = np.ones((2, 2)), np.eye(2, dtype=bool)
+    plain = plots.arrays({"a": values}, alt="plain")
+    assert plots.arrays({"a": values}, marked={"a": marked}, alt="marked").png != plain.png
+
+
 def test_every_figure_draws():
     rng = np.random.default_rng(0)
     pictures = [
@@ -56,6 +68,12 @@ def test_every_figure_draws():
             alt="curves",
             reference={"half": 0.5},
         ),
+        plots.following(rng.random(9), {"a": rng.random(9)}, xlabel="x", ylabel="y", alt="line"),
+        plots.graph({"x": (0, 0), "y": (1, 0)}, [("x", "y", "f")], alt="graph"),
+        plots.descent({"a": (np.eye(2), rng.random((3, 2)))}, alt="descent"),
+        plots.arrays({"a": rng.random((2, 3)), "b": rng.random((1, 2))}, alt="arrays"),
+        plots.buffers({"mean": plots.Statistic(rng.random(9), rng.random(9))}, 4, alt="buffers"),
     ]
-    assert [picture.alt for picture in pictures] == ["three", "dots", "curves"]
+    alts = ["three", "dots", "curves", "line", "graph", "descent", "arrays", "buffers"]
+    assert [picture.alt for picture in pictures] == alts
     assert all(len(picture.png) > 1000 for picture in pictures)
