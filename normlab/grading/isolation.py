@@ -251,7 +251,11 @@ def _what_holds(name: str) -> tuple[str, ...]:
         raise NoIsolation("it is not installed")
     site = Site(Isolation(name), torch=False, limits=Limits())
     try:
-        return _judge(_probe(site))
+        found = _probe(site)
+        if name == "kernel" and (found["sockets"] or found["forks"]):
+            # Landlock knows neither datagrams nor a file's mode.
+            raise NoIsolation("seccomp does not work here")
+        return _judge(found)
     except CannotStart as problem:
         last = str(problem).splitlines()[-1]
         raise NoIsolation(f"it does not start ({last[:200]})") from None
