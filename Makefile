@@ -76,7 +76,7 @@ browser: site
 
 screenshot: $(VENV)/ready-to-make
 	$(BIN)/python tests/browser/screenshot.py notebooks/05_mnist_with_batch_norm.ipynb \
-		docs/lesson_05.png --scroll-to "The whole run, recorded" --height 1300
+		docs/lesson_05.png --scroll-to "The whole run, recorded" --height 1480
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

@@ -232,6 +232,10 @@ def accuracy(network):
 
 
 # %% [markdown]
+# Each function sets the mode that it needs at its beginning, whatever the mode in which the network comes.
+# And each leaves it in that mode: after `accuracy`, a loop that does not begin with `train()` would train
+# in evaluation mode. If others go on with your network, hand it back in training mode.
+#
 # With ten classes, chance is about 10 %. **What share of the test digits will be right after one pass
 # over the training set?**
 
