@@ -90,7 +90,7 @@ def _name(average: frozenset[str], groups: int | None, channels: int) -> str:
     }.get(average, "no usual norm")
 
 
-_NORMS = {"samples (BatchNorm)": 0, "features (LayerNorm)": 1}
+_AXES = {"samples": 0, "features": 1}
 
 
 def one_number(
@@ -121,18 +121,21 @@ def one_number(
         Added to the variance.
     """
     x = np.array([[1, 2, 6], [4, 8, 7]] if x is None else x, dtype=float)
-    value, reach = x[index], max(4 * np.ptp(x[:, index[1]]), abs(2 * by))
+    value, step = x[index], abs(by) / 8
+    # In steps: a slider jumps to the nearest of its own.
+    reach = step * np.ceil(max(3 * np.ptp(x[:, index[1]]), 2 * abs(by)) / step)
 
     def draw(value: float, over: str) -> Picture:
         moved = x.copy()
         moved[index] = value
-        return _draw_one_number(x, moved, index, _NORMS[over], dy, eps)
+        return _draw_one_number(x, moved, index, _AXES[over], dy, eps)
 
-    over = next(name for name, number in _NORMS.items() if number == axis)
-    low, high = value - reach, value + reach
+    over = next(name for name, number in _AXES.items() if number == axis)
     controls = {
-        "value": Slider(f"x[{index[0]}, {index[1]}]", value + by, low, high, reach / 80),
-        "over": Choice("average over", over, list(_NORMS)),
+        "value": Slider(
+            f"x[{index[0]}, {index[1]}]", value + by, value - reach, value + reach, step
+        ),
+        "over": Choice("average over", over, list(_AXES)),
     }
     return Explorer(draw, controls)
 

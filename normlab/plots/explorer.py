@@ -37,7 +37,7 @@ class Slider:
             max=self.high,
             step=self.step,
             description=self.label,
-            readout_format=".2f" if self.step < 0.1 else ".1f",
+            readout_format=".0f" if self.step == 1 else ".2f",
             **_wide(),
         )
 

@@ -141,9 +141,9 @@ plots.explore.one_number()
 
 # %% [markdown]
 # The statistics moved, the outputs stand still. Pull the slider past 4, the other sample's value: the two
-# signs change places, and that is all that can happen. (The second control averages along the rows
-# instead, over the features of one sample. That is another norm, LayerNorm, and you may try what it does
-# to the same six numbers.)
+# signs change places, and that is all that can happen. (The second slider changes from averaging over the
+# samples to averaging over the features of each sample, along the rows. That is another norm, LayerNorm,
+# and you may try what it does to the same six numbers.)
 
 # %% [markdown]
 # ## In a formula

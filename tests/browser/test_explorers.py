@@ -80,6 +80,7 @@ def test_moving_one_number_changes_its_column(explorer):
     before = picture(lab)
     press(lab, "x[0, 0]", "End")
     after = wait_for_another(lab, before)
+    assert "moved from 1 to 3." in before[0]  # as in the stored picture
     assert "output, row by row: -1, -1, -1; 1, 1, 1." in before[0]
     assert "output, row by row: 1, -1, -1; -1, 1, 1." in after[0]
 

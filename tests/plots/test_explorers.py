@@ -80,6 +80,23 @@ def test_the_buffers_are_those_of_the_layer():
     assert "4.5 in evaluation mode" in average
 
 
+@pytest.mark.parametrize(
+    "explorer",
+    [
+        explore.one_number(),
+        explore.one_number(np.array([[0.1, 2], [31, 4], [7, 5]]), index=(1, 0), by=-3),
+        explore.buffers(),
+    ],
+)
+def test_a_slider_starts_on_one_of_its_steps(explorer):
+    """Else it jumps to the nearest as soon as it is shown, and the picture with it."""
+    for control in explorer.controls.values():
+        if isinstance(control, Slider):
+            steps = (control.value - control.low) / control.step
+            assert steps == pytest.approx(round(steps))
+            assert control.low < control.value < control.high
+
+
 @pytest.fixture
 def displayed(monkeypatch):
     """Return a function that shows an explorer, and returns all that was shown after it."""
