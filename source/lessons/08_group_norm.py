@@ -1,0 +1,728 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Normalize one image, a few channels at a time
+#
+# *Lesson 8 · 50 minutes · medium · GroupNorm, and what it is good for*
+#
+# When you have finished you can
+#
+# - say which numbers `nn.GroupNorm(2, 6)` averages, and point at them in the block picture;
+# - write it in NumPy, forward and backward, so that it equals torch to the last digits;
+# - turn its normalizing half into LayerNorm's or InstanceNorm's by choosing one number, and say what
+#   stays different;
+# - recognise four wrong ways to cut channels into groups;
+# - tell from the shape of a layer's input whether a small batch will hurt BatchNorm there.
+#
+# **What you need:** [lesson 2](02_batch_norm_forward.ipynb) and, for the way back,
+# [lesson 4](04_batch_norm_backward.ipynb). LayerNorm and InstanceNorm are met again here; one
+# sentence on each will do.
+
+# %%
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+
+from normlab import load_mnist, parity, plots
+from normlab.plots.doubling import doubling
+from normlab.training import article_net, find_experiment, recorded, run_live, small_cnn
+
+np.set_printoptions(precision=4, suppress=True)
+torch.set_num_threads(1)  # the networks here are small
+
+# %% [markdown]
+# ## A question first
+#
+# The article's network learns digits twice, once with BatchNorm and once with a layer that you do not
+# know yet, GroupNorm. It sees 1,500 digits, each once: first in batches of 32, then in batches of 2.
+# With batches of 32 BatchNorm comes out some points ahead, at about 86 %. **What happens with batches of
+# 2?** Lesson 2 showed you what BatchNorm keeps of two samples. Write two numbers down, then run: five
+# seeds, twenty small trainings, at the same learning rate.
+
+# %% tags=["nbval-ignore-output"]
+# Output not compared: a progress bar is drawn while it runs.
+live = run_live(find_experiment("batch_sizes").only(images=1500))
+
+
+# %%
+def accuracies(recording, **chosen):
+    return 100 * recording.values("test_accuracy", **chosen)  # (seeds,), percent
+
+
+# %% tags=["nbval-ignore-output"]
+# Output not compared: a trained accuracy differs in its last digits from processor to processor.
+for size in (32, 2):
+    for norm in ("batch", "group"):
+        found = accuracies(live, norm=norm, batch_size=size)
+        print(f"batches of {size:2}, {norm}: {found.mean():.1f} ± {found.std(ddof=1):.1f} %")
+
+# %%
+behind = accuracies(live, norm="group", batch_size=2) - accuracies(live, norm="batch", batch_size=2)
+print(
+    "GroupNorm more than 10 points ahead at batches of 2, in all five pairs:", (behind > 10).all()
+)
+
+# %% [markdown]
+# BatchNorm fell apart, and GroupNorm did not notice. (± is the standard deviation over the seeds.) Of
+# two samples BatchNorm keeps, for each unit, who had more: ±1. So let us stop asking the other samples.
+
+# %% [markdown]
+# ## By hand, on six channels of two pixels
+#
+# One sample, six channels, two pixels each. One row is one channel.
+
+# %%
+x = np.array([[[2.0, 2], [2, 8], [8, 8], [10, 20], [20, 10], [10, 20]]])  # (N=1, C=6, L=2)
+x[0]
+
+# %% [markdown]
+# We want two groups. A group is a block of *neighbouring* channels: 0, 1, 2 and 3, 4, 5. NumPy averages
+# over axes, so the groups get an axis of their own.
+
+# %%
+groups = x.reshape(1, 2, 3, 2)  # (N, G, C/G, L)
+groups[0]
+
+# %% [markdown]
+# All numbers of a group share one mean: three channels with two pixels each, six numbers. And they share
+# one variance.
+
+# %%
+mean = groups.mean(axis=(2, 3), keepdims=True)  # (N, G, 1, 1)
+var = groups.var(axis=(2, 3), keepdims=True)  # (N, G, 1, 1)
+mean.ravel(), np.sqrt(var).ravel()
+
+# %% [markdown]
+# Check the first with your own eyes: 2, 2, 2 and 8, 8, 8 have the mean 5, and each of them is 3 away from
+# it. Subtract, divide, and give the array its old shape back:
+
+# %%
+x_hat = ((groups - mean) / np.sqrt(var)).reshape(x.shape)  # (N, C, L)
+x_hat[0]
+
+# %% [markdown]
+# Three things to see.
+#
+# - 2 and 8 in the first group, 10 and 20 in the second: after normalizing, both groups speak the same
+#   language. *Between* groups, level and spread are gone.
+# - Channel 0 holds nothing but 2, channel 2 nothing but 8. They come out as −1 and 1. *Within* a group the
+#   difference between channels survives. InstanceNorm, which gives every channel its own mean, would turn
+#   both into zeros.
+# - There was one sample. No other was asked.
+#
+# In the block picture a group is a brick: one sample, some neighbouring channels, all their positions.
+
+# %%
+block = (4, 6, 5)  # N, C, L
+plots.block(
+    {
+        "BatchNorm": plots.averaged_cells(block, axes=(0, 2)),
+        "GroupNorm, 2 groups": plots.averaged_cells(block, axes=(2,), groups=2),
+    }
+)
+
+# %% [markdown]
+# ## GroupNorm in a formula
+#
+# $$\hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \qquad
+# \mu = \frac1m \sum x, \qquad \sigma^2 = \frac1m \sum (x - \mu)^2, \qquad m = \frac{C}{G} \cdot L$$
+#
+# In words: the sums run over the $m$ values of one group of one sample, its $C/G$ channels and their $L$
+# positions. For $N$ samples and $G$ groups there are $N \cdot G$ means. The variance divides by $m$, not by
+# $m - 1$, as in BatchNorm, and $\varepsilon$ stands under the root.
+#
+# After the reshape nobody needs to know any more how many channels or pixels there were, so one axis can hold
+# all values of a group. That way the same code takes `(N, C)`, `(N, C, L)` and `(N, C, H, W)`:
+
+
+# %%
+def normalize_groups(x, num_groups, eps=1e-5):
+    groups = x.reshape(len(x), num_groups, -1)  # (N, G, C/G * spatial)
+    mean = groups.mean(axis=2, keepdims=True)  # (N, G, 1)
+    var = groups.var(axis=2, keepdims=True)  # (N, G, 1)
+    return ((groups - mean) / np.sqrt(var + eps)).reshape(x.shape)
+
+
+# %% [markdown]
+# **A batch of shape (32, 64, 10, 10) and 16 groups: how many means are there, and of how many numbers is
+# each made? And if the batch has 2 samples instead of 32?** Answer first.
+
+# %%
+for N in (32, 2):
+    C, H, W, G = 64, 10, 10, 16
+    print(f"batch of {N:2}: {N * G} means, each of {C // G * H * W} numbers", end="   ")
+    print(f"(BatchNorm: {C} means, each of {N * H * W} numbers)")
+
+# %% [markdown]
+# In a smaller batch GroupNorm has fewer means, and each is as good as before. BatchNorm has as many as before, and
+# each is worse.
+
+# %% [markdown]
+# ## weight and bias: one for each channel
+#
+# $$y = \text{weight}_c \, \hat x + \text{bias}_c$$
+#
+# The statistics belong to groups. Scale and shift do not: every *channel* has its own, as in BatchNorm.
+
+# %%
+layer = nn.GroupNorm(2, 6)  # num_groups first, then num_channels
+{name: tuple(values.shape) for name, values in layer.state_dict().items()}
+
+# %% [markdown]
+# Weight and bias, six of each, and no running statistics: nothing is remembered, so `train()` and `eval()`
+# do the same. To line up with `(N, C, H, W)`, a `(C,)` needs one axis before it and two after it:
+
+
+# %%
+def group_norm(x, num_groups, weight, bias, eps=1e-5):
+    x_hat = normalize_groups(x, num_groups, eps)
+    per_channel = (1, -1) + (1,) * (x.ndim - 2)  # (1, -1, 1, 1) for images
+    return weight.reshape(per_channel) * x_hat + bias.reshape(per_channel)
+
+
+# %%
+weight = np.array([1.0, 10, 100, 1, 1, 1])  # (C,)
+bias = np.array([0.0, 0, 0, 5, 5, 5])  # (C,)
+group_norm(x, 2, weight, bias)[0]
+
+# %% [markdown]
+# In the first group three channels with one mean and three different weights. Bring it before torch:
+
+# %%
+rng = np.random.default_rng(0)
+images = rng.normal(3, 2, size=(4, 6, 3, 5))  # (N, C, H, W)
+twin, layer = parity.pair("GroupNorm", 2, 6)
+mine = group_norm(images, 2, twin.weight, twin.bias)
+np.allclose(mine, layer(torch.tensor(images)).detach(), rtol=0, atol=1e-13)
+
+# %% [markdown]
+# One sample alone, and the same sample among others: one answer.
+
+# %%
+np.array_equal(group_norm(images[:1], 2, twin.weight, twin.bias), mine[:1])
+
+# %% [markdown]
+# ## A group that hardly varies
+#
+# A dark corner, a blank page, units that ReLU has switched off: a group may hold almost the same number
+# everywhere. Six channels, six groups, and in each a standard deviation ten times smaller than in the one
+# before. **In which of them does `eps=1e-5` take more than half away?** It is added to the *variance*.
+
+# %%
+spread = np.array([1, 0.1, 0.01, 0.001, 0.0001, 0])  # (C=6,)
+faint = spread.reshape(1, 6, 1) * np.array([-1, 1, 1, -1])  # (N=1, C=6, L=4)
+normalize_groups(faint, 6).std(axis=2)[0]
+
+# %% [markdown]
+# At 0.001 the variance is $10^{-6}$, a tenth of `eps`. The last group does not vary at all, and comes out as
+# zeros; without `eps` it would be 0/0. With `eps` outside the root, $\sqrt{\sigma^2} + \varepsilon$, the faint
+# groups would be blown up to nearly full size:
+
+# %%
+(faint.std(axis=2) / (faint.std(axis=2) + 1e-5))[0]
+
+# %% [markdown]
+# With BatchNorm a channel is faint only if it is faint in the whole batch. Here one dark image is enough.
+
+# %% [markdown]
+# ## LayerNorm and InstanceNorm as its two ends
+#
+# `num_groups` is a dial. It can be any number that divides C:
+
+# %%
+plots.block(
+    {
+        f"{G} group{'s' if G > 1 else ''}": plots.averaged_cells(block, axes=(2,), groups=G)
+        for G in (1, 2, 6)
+    }
+)
+
+# %% [markdown]
+# Turn it yourself (the controls need a running notebook; without one you see the picture), and try the axes too:
+
+# %%
+plots.explore.block("CL", groups=3)
+
+# %% [markdown]
+# You have met both ends. With one group, all channels and positions of a sample share a mean: LayerNorm over
+# `[C, H, W]`. With as many groups as channels, every channel of every sample has its own: InstanceNorm. Not
+# nearly, but exactly:
+
+# %%
+with torch.no_grad():
+    pixels = torch.tensor(images)  # (N=4, C=6, H=3, W=5)
+    as_layer = nn.LayerNorm([6, 3, 5], elementwise_affine=False)(pixels)
+    as_instance = nn.InstanceNorm2d(6)(pixels)
+    one_group, six_groups = (nn.GroupNorm(G, 6, affine=False)(pixels) for G in (1, 6))
+[
+    torch.allclose(*both, rtol=0, atol=1e-13)
+    for both in [(one_group, as_layer), (six_groups, as_instance)]
+]
+
+# %% [markdown]
+# One of the articles that this course grew from (*PyTorch Normalize*, 2023) puts GroupNorm between BatchNorm and
+# LayerNorm. You see that it lies between LayerNorm and InstanceNorm. With BatchNorm it shares no axis but the
+# positions.
+#
+# So is `GroupNorm(1, C)` the same layer as `LayerNorm([C, H, W])`? Compare what they learn:
+
+# %%
+layers = [nn.GroupNorm(1, 6), nn.LayerNorm([6, 3, 5]), nn.GroupNorm(6, 6), nn.InstanceNorm2d(6)]
+for one in layers:
+    shapes = [tuple(p.shape) for p in one.parameters()]
+    print(f"{type(one).__name__:14} weight and bias: {shapes or 'none'}")
+
+# %% [markdown]
+# The normalizing halves agree, the learning halves do not: one weight for each channel, one for each *element*, none
+# at all (unless you ask InstanceNorm for them). Neither can load what the other has saved:
+
+# %%
+try:
+    nn.GroupNorm(1, 6).load_state_dict(nn.LayerNorm([6, 3, 5]).state_dict())
+except RuntimeError as error:
+    print(str(error).splitlines()[1].strip())
+
+# %% [markdown]
+# With your `group_norm` you can still make either. Ask it for $\hat x$ alone, with weight 1 and bias 0, and scale and
+# shift afterwards as the other layer would:
+
+# %%
+ones, zeros = np.ones(6), np.zeros(6)
+element_weight, element_bias = rng.normal(size=(2, 6, 3, 5))  # (C, H, W) each
+as_layer_norm = group_norm(images, 1, ones, zeros) * element_weight + element_bias
+
+# %% [markdown]
+# There is a third LayerNorm, the one of transformers: `LayerNorm(C)` on channels-last data `(N, H, W, C)` takes one
+# mean for each *position*. It is none of the dial's settings:
+
+# %%
+at_each_position = nn.LayerNorm(6, elementwise_affine=False)(pixels.movedim(1, -1)).movedim(-1, 1)
+torch.allclose(at_each_position, one_group)
+
+# %% [markdown]
+# ## The way back
+#
+# Lesson 4 found the gradient of BatchNorm along three roads, and its last line was
+#
+# $$dx = r \left( g - m(g) - \hat x \; m(g \, \hat x) \right), \qquad r = \frac{1}{\sqrt{\sigma^2 + \varepsilon}}$$
+#
+# with $g = dy \cdot \text{weight}$ and $m(\cdot)$ the average over all values that share a mean. Nothing in that
+# derivation asked *which* values those were. So the line is GroupNorm's too, if $m$ averages over a group.
+# What you do need to keep apart is where channels matter and where groups do:
+#
+# - a weight touched one channel, in all samples and at all positions: its gradient sums over those;
+# - the weight is passed *first*, while channels are still channels. The channels of a group share an average, but
+#   they do not share a weight, so it cannot be multiplied on at the end.
+
+
+# %%
+def group_norm_backward(dy, x_hat, r, weight):
+    """dy, x_hat (N, C, H, W); r (N, G); weight (C,)."""
+    dweight, dbias = (dy * x_hat).sum(axis=(0, 2, 3)), dy.sum(axis=(0, 2, 3))  # (C,), (C,)
+    g = (dy * weight.reshape(1, -1, 1, 1)).reshape(*r.shape, -1)  # (N, G, values of a group)
+    x_hat = x_hat.reshape(g.shape)
+    through_mean = g.mean(axis=2, keepdims=True)  # (N, G, 1)
+    through_variance = x_hat * (g * x_hat).mean(axis=2, keepdims=True)  # (N, G, values)
+    dx = r[:, :, None] * (g - through_mean - through_variance)
+    return dx.reshape(dy.shape), dweight, dbias
+
+
+# %% [markdown]
+# Numbers first that you can follow: one group of two channels with three pixels, $r = 1/2$, weights 1 and 2. Then
+# $g$ is 12 and 6 in two places. Its average over the six values is 3, and that of $g \hat x$ is $(12 - 6)/6 = 1$:
+
+# %%
+dx, dweight, dbias = group_norm_backward(
+    dy=np.array([[[[12.0, 0, 0]], [[0, 3, 0]]]]),  # (N=1, C=2, H=1, W=3)
+    x_hat=np.array([[[[1.0, 1, 1]], [[-1, -1, -1]]]]),
+    r=np.array([[0.5]]),  # (N=1, G=1)
+    weight=np.array([1.0, 2]),
+)
+dx[0, :, 0], dweight, dbias
+
+# %% [markdown]
+# The 12 stood at a place with $\hat x = 1$: $\tfrac12 (12 - 3 - 1) = 4$. Now images, and torch:
+
+# %%
+dy = rng.normal(size=images.shape)  # (N, C, H, W)
+r = 1 / np.sqrt(images.reshape(4, 2, -1).var(axis=2) + 1e-5)  # (N, G)
+x_hat = normalize_groups(images, 2)
+ours = group_norm_backward(dy, x_hat, r, twin.weight)
+
+# %%
+leaf = torch.tensor(images, requires_grad=True)
+layer(leaf).backward(torch.tensor(dy))
+theirs = [leaf.grad, layer.weight.grad, layer.bias.grad]
+[np.allclose(mine, other, rtol=1e-12, atol=1e-13) for mine, other in zip(ours, theirs, strict=True)]
+
+# %% [markdown]
+# And without torch, one number nudged up and down (a numerical check tests that forward and backward belong
+# together; that they are GroupNorm's, only the comparison tells):
+
+
+# %%
+def loss(x):
+    return (group_norm(x, 2, twin.weight, twin.bias) * dy).sum()
+
+
+nudge = np.zeros_like(images)
+nudge[1, 4, 2, 3] = 1e-5
+slope = (loss(images + nudge) - loss(images - nudge)) / 2e-5
+bool(np.isclose(slope, ours[0][1, 4, 2, 3], rtol=1e-6))
+
+# %% [markdown]
+# To move all values of a group together changes nothing, nor does stretching them (but for `eps`). So dx adds up to 0 over
+# each group, and so does dx times $\hat x$. Group by group, not channel by channel:
+
+# %%
+per_group, per_channel = ours[0].reshape(4, 2, -1), ours[0].reshape(4, 6, -1)
+[np.allclose(values.sum(axis=2), 0, atol=1e-12) for values in (per_group, per_channel)]
+
+# %% [markdown]
+# ## Less friendly inputs, beside torch
+#
+# The package's twin against `nn.GroupNorm`, forward and backward: other shapes and numbers of groups, a mean far from
+# zero, a large `eps`, one sample, both modes. Two lines hold an error. A group of *one* value has no spread; torch
+# refuses it for a single sample.
+
+
+# %%
+def case(shape, groups=2, mean=0.0, mode=True, **options):
+    pair = parity.pair("GroupNorm", groups, 6, **options)
+    return (*(half.train(mode) for half in pair), np.random.default_rng(1).normal(mean, 2, shape))
+
+
+cases = {
+    "images": case((4, 6, 3, 5)),
+    "evaluation mode": case((4, 6, 3, 5), mode=False),
+    "vectors (N, C)": case((4, 6)),
+    "sequences (N, C, L)": case((4, 6, 7)),
+    "volumes (N, C, D, H, W)": case((2, 6, 2, 3, 4)),
+    "one group": case((4, 6, 3, 5), groups=1),
+    "six groups": case((4, 6, 3, 5), groups=6),
+}
+
+# %%
+cases |= {
+    "mean 1000": case((4, 6, 3, 5), mean=1000),
+    "eps=0.5": case((4, 6, 3, 5), eps=0.5),
+    "no weight and bias": case((4, 6, 3, 5), affine=False),
+    "one sample, training": case((1, 6, 3, 5)),
+    "one sample, evaluation": case((1, 6, 3, 5), mode=False),
+    "one sample, groups of one value": case((1, 6), groups=6),
+    "five channels instead of six": case((4, 5, 3, 5)),
+}
+parity.compare_cases(cases)
+
+# %% [markdown]
+# Two samples with one value in each group are not refused. torch returns the bias, whatever the input (here 0, but for
+# rounding). That is rarely what anyone wants.
+
+# %%
+alone = nn.GroupNorm(6, 6)(torch.tensor([[1.0, 2, 3, 4, 5, 6], [9, 9, 9, 7, 7, 7]]))
+bool((alone.abs() < 1e-3).all())
+
+# %% [markdown]
+# ## Batch size from 2 to 128
+#
+# Back to the question, now with the whole grid: two networks, the article's MLP and a small CNN; four norms; seven batch
+# sizes; five seeds. All see the same 6,000 digits once, so small batches mean more steps. All use the learning rate
+# 0.05. One rate for all is a decision, and not the only fair one: compare norms at one batch size, rather than one norm at
+# two. (At batches of 2 the MLP with BatchNorm would like a smaller rate. In a trial with an eighth of this one it was
+# less bad, and still far behind.)
+#
+# These runs are recorded, the twenty from the beginning among them. Run in a terminal, this command makes the file again:
+
+# %%
+grid = recorded("batch_sizes")
+{name: grid.how[name] for name in ("command", "versions", "seeds")}
+
+# %%
+sizes = [2, 4, 8, 16, 32, 64, 128]
+norms = {"batch": "BatchNorm", "layer": "LayerNorm", "group": "GroupNorm", "none": "no norm"}
+
+
+def at_all_sizes(network, norm):
+    columns = [
+        accuracies(grid, network=network, norm=norm, batch_size=size, images=6000) for size in sizes
+    ]
+    return np.stack(columns, axis=1)  # (seeds, sizes)
+
+
+mlp, cnn = (
+    {name: at_all_sizes(net, norm) for norm, name in norms.items()} for net in ("mlp", "cnn")
+)
+
+# %%
+doubling(
+    sizes,
+    {"MLP": mlp, "CNN": cnn},
+    xlabel="batch size",
+    ylabel="right test digits, %",
+    alt="""Right test digits in percent against batch sizes from 2 to 128, means and ranges of five
+    seeds, two panels. MLP: LayerNorm and GroupNorm lie on one another, between 87 and 90
+    everywhere. BatchNorm is near 61 at batch size 2, reaches them between 4 and 8, and is
+    two to three points ahead from 16 on. Without a norm, 88 at small batches, falling to 54
+    at 128. CNN: BatchNorm and GroupNorm are close together at batch sizes 2 to 8, near 93,
+    LayerNorm one or two points lower; from 16 on BatchNorm is about a point ahead. Without
+    a norm, 92 falling to 66.""",
+)
+
+# %% [markdown]
+# Look at the left panel first, then at the right one, and compare the two ends of the line for BatchNorm. **On the left it collapses at batches of
+# 2. On the right it does not. The digits, the batches and the rate are the same. What is different?** Think before you read on; the
+# block picture helps.
+#
+# First the numbers: GroupNorm minus BatchNorm, seed by seed, so that the seed's luck cancels. Where the mean is less than 2.78 standard
+# errors from 0 (Student's *t* for five pairs, lesson 5), chance would do as an explanation.
+
+
+# %%
+def verdict(differences):  # (seeds,)
+    t = differences.mean() / (differences.std(ddof=1) / np.sqrt(len(differences)))
+    seen = "" if abs(t) > 2.78 else "   no difference seen"
+    return f"{differences.mean():+5.1f} ± {differences.std(ddof=1):.1f}{seen}"
+
+
+for index, size in enumerate(sizes):
+    pairs = [(found["GroupNorm"] - found["BatchNorm"])[:, index] for found in (mlp, cnn)]
+    print(f"batches of {size:3}   MLP {verdict(pairs[0]):38} CNN {verdict(pairs[1])}")
+
+# %% [markdown]
+# The answer is L. In the MLP a unit has one value for each sample, so at batches of 2 a mean is made of *two* numbers. In the CNN a
+# channel has a whole map:
+
+# %%
+shapes = {"fc1": (256,), "fc2": (128,), "conv1": (16, 14, 14), "conv2": (32, 7, 7)}
+for name, (channels, *positions) in shapes.items():
+    numbers = 2 * int(np.prod(positions))
+    print(f"{name:5} at batches of 2: each of {channels} means is made of {numbers} numbers")
+
+# %% [markdown]
+# Two and 392. How much does it matter? Let 4,096 digits through a fresh layer of each kind, and look at the statistics that batches of
+# different sizes would use. How far do the batches' means lie apart, measured by the standard deviation of the values? And by how
+# many percent do their standard deviations differ?
+
+
+# %%
+def unsteadiness(values, size):
+    """values (N, C, L): how the statistics of batches differ, averaged over the channels."""
+    batches = values.unflatten(0, (-1, size)).transpose(1, 2).flatten(2)  # (batches, C, size * L)
+    means, stds = batches.mean(2), batches.std(2, correction=0)  # (batches, C), (batches, C)
+    whole = values.transpose(0, 1).flatten(1).std(1)  # (C,)
+    return (means.std(0) / whole).mean().item(), (stds.std(0) / stds.mean(0)).mean().item()
+
+
+# %%
+digits = load_mnist(tensors=True).train_images[:4096] / 255  # (N, 28, 28)
+with torch.no_grad():
+    units = article_net("none").fc1(digits.flatten(1)).unsqueeze(2)  # (N, 256, 1)
+    maps = small_cnn("none").conv1(digits.unsqueeze(1)).flatten(2)  # (N, 16, 196)
+for size in (2, 8, 32, 128):
+    print(f"batches of {size:3}", end="")
+    for name, values in {"fc1": units, "conv1": maps}.items():
+        means, stds = unsteadiness(values, size)
+        print(f"   {name}: means {100 * means:3.0f} %, stds {100 * stds:3.0f} %", end="")
+    print()
+
+# %% [markdown]
+# In the MLP the statistics of two samples are mostly noise, and in evaluation mode the network meets other statistics than it was trained with. In this
+# CNN two digits settle a channel's mean and spread about as well as dozens of digits do in the MLP. So it is not the batch size that decides, but **of how many
+# different numbers a mean is made.** Before you blame a small batch, count them. (And do not count the pixels of one image as if they were independent: they are
+# alike, and from 32 digits on the column for `conv1` gains little.)
+#
+# What the grid says, in words: in the MLP, BatchNorm collapses at 2, is behind at 4, level at 8, and two or three points ahead from 16 on (at 64 the seeds scatter too
+# much to be sure). In the CNN it is nowhere seen behind; at 32 and 64 it is a point or two ahead. (Of so many verdicts, one in twenty may be chance.)
+#
+# One of the articles (*PyTorch Implementation of Batch Normalization*) says that networks with BatchNorm and GroupNorm learn about equally fast, and with LayerNorm a
+# little slower. After one pass over 6,000 digits, GroupNorm minus LayerNorm:
+
+# %%
+for index, size in enumerate(sizes):
+    pairs = [(found["GroupNorm"] - found["LayerNorm"])[:, index] for found in (mlp, cnn)]
+    print(f"batches of {size:3}   MLP {verdict(pairs[0]):38} CNN {verdict(pairs[1])}")
+
+# %% [markdown]
+# In the MLP, GroupNorm and LayerNorm cannot be told apart. In the CNN GroupNorm is ahead wherever a difference is seen, by one or two points. So the CNN bears
+# the claim out at small batches, and the MLP does not. (Two small networks, one data set, one pass, one rate.)
+
+# %% [markdown]
+# ## Why detection and video
+#
+# Then who trains with two images in a batch? Whoever has large ones. What a network must keep for the way back grows with the pixels. The first
+# convolution of a ResNet makes 64 channels at half the resolution:
+
+
+# %%
+def megabytes(height, width, frames=1):
+    return 64 * (height // 2) * (width // 2) * frames * 4 / 1e6  # 4 bytes each
+
+
+print(f"to classify, 224 x 224:           {megabytes(224, 224):5.1f} MB an image")
+print(f"to find objects, 800 x 1333:      {megabytes(800, 1333):5.1f} MB an image")
+print(f"a video clip, 224 x 224 x 32:     {megabytes(224, 224, 32):5.1f} MB a clip")
+
+# %% [markdown]
+# One layer of many, and twenty or thirty times the memory. So a GPU that takes 32 images to classify takes one or two to detect in, and a few
+# clips. Wu and He, who proposed GroupNorm for this (2018), report for a ResNet-50 on ImageNet an error that is 10.6 points lower than BatchNorm's at batches of 2, and
+# about the same at usual sizes; and better detection, segmentation and video classification. That is a deep network on hard images. Our CNN has two norms and easy digits, and showed nothing of the kind at
+# batches of 2: such a number belongs to its network and its data.
+#
+# Could one not add up the gradients of several small batches, and step once? With GroupNorm that *is* the large batch, exactly. With BatchNorm it is not: each small batch had
+# statistics of its own.
+
+# %%
+labels = load_mnist(tensors=True).train_labels[:8]
+
+
+def gradient(network, parts):
+    network = copy.deepcopy(network)
+    for x, y in zip(digits[:8].chunk(parts), labels.chunk(parts), strict=True):
+        (nn.functional.cross_entropy(network(x), y) / parts).backward()
+    return network.conv1.weight.grad
+
+
+for norm in ("group", "batch"):
+    one, four = (gradient(small_cnn(norm), parts) for parts in (1, 4))
+    print(f"{norm}: 1 x 8 and 4 x 2 agree: {torch.allclose(one, four, rtol=1e-4, atol=1e-6)}")
+
+# %% [markdown]
+# The other way out is to let several GPUs share their statistics: SyncBatchNorm, in [lesson 9](09_rms_norm_and_relatives.ipynb). And what speaks *against* GroupNorm? At batches that are large enough, BatchNorm was
+# ahead above. And once trained, BatchNorm can be folded into the layer before it ([lesson 3](03_batch_norm_train_and_eval.ipynb)) and costs nothing any more. GroupNorm's statistics depend on the image; it must be computed for ever.
+
+# %% [markdown]
+# ## Break it on purpose
+#
+# Groups are cut with a `reshape`, and a reshape never complains as long as the sizes fit. Four wrong ways to cut six channels into two groups. The test that finds them
+# all: give each channel its own number, and print what lies together.
+
+# %%
+numbered = np.broadcast_to(np.arange(6).reshape(1, 6, 1, 1), (1, 6, 2, 3))  # (N=1, C=6, H=2, W=3)
+print("right:      ", numbered.reshape(1, 2, 3, 2, 3)[0, 0].ravel())
+
+# %% [markdown]
+# **1. Dealt out like cards.** `(N, C/G, G, ...)` looks like the same thing. It puts channels 0, 2, 4 together: right for one group and for C groups, and wrong
+# between.
+
+# %%
+print("interleaved:", numbered.reshape(1, 3, 2, 2, 3)[0, :, 0].ravel())
+
+# %% [markdown]
+# **2. G and C/G exchanged.** `(N, C/G, G, ...)` once more, but averaged over the axis of size G: three groups of two. Nothing to see where C is G times G.
+
+# %%
+print("exchanged:  ", numbered.reshape(1, 3, 2, 2, 3)[0, 0].ravel())
+
+# %% [markdown]
+# **3. Another memory layout.** Keras, JAX and image files put the channels last: `(N, H, W, C)`. Reshape *that* as if the channels came first, and a "group" is the upper half of
+# the image, with all channels in it:
+
+# %%
+channels_last = np.moveaxis(numbered, 1, -1)  # (N, H, W, C)
+print("wrong layout:", channels_last.reshape(1, 2, -1)[0, 0])
+
+# %% [markdown]
+# Move the axis (`np.moveaxis`, `permute`) before you reshape. With torch's `memory_format=torch.channels_last` this does not happen: there the *shape* stays `(N, C, H, W)`, and only the order in memory changes.
+
+# %%
+tensor = torch.tensor(images)
+reordered = tensor.contiguous(memory_format=torch.channels_last)
+torch.allclose(layer(tensor), layer(reordered), rtol=0, atol=1e-12), reordered.shape == tensor.shape
+
+# %% [markdown]
+# `nn.GroupNorm` itself has the same trap one step earlier: it takes axis 1 for the channels, whatever it is. Tokens `(B, T, D)` with T = 6 go through `GroupNorm(2, 6)` without a complaint, and six *time steps* are cut into groups.
+#
+# **4. A column for a brick.** The mean over the channels of the group, at each pixel separately. The shape is right, and the images look plausible. Print the *number* of means:
+
+# %%
+for name, axes in {"brick": (2, 3, 4), "column": (2,)}.items():
+    print(
+        f"{name:6}: {images.reshape(4, 2, 3, 3, 5).mean(axes).size} means for 4 samples of 2 groups"
+    )
+
+# %% [markdown]
+# **Would a test have noticed?** A numerical gradient check would not: each of these has a backward pass of its own that fits it. A comparison with torch does, if the sizes are well chosen. Once with 6
+# channels in 2 groups, once with 4 channels in 2:
+
+
+# %%
+def standardize(x, axes):
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+
+
+def variants(x, G):
+    N, C, H, W = x.shape
+    cards = x.reshape(N, C // G, G, H, W)
+    return {
+        "right": standardize(x.reshape(N, G, C // G, H, W), (2, 3, 4)),
+        "interleaved": standardize(cards, (1, 3, 4)),
+        "exchanged": standardize(cards, (2, 3, 4)),
+        "wrong layout": np.moveaxis(
+            standardize(np.moveaxis(x, 1, -1).reshape(N, G, -1), (2,)).reshape(N, H, W, C), -1, 1
+        ),
+        "column": standardize(x.reshape(N, G, C // G, H, W), (2,)),
+    }
+
+
+# %%
+for C in (6, 4):
+    x = rng.normal(size=(2, C, 3, 5))
+    reference = nn.GroupNorm(2, C, affine=False)(torch.tensor(x)).numpy()
+    found = {name: np.allclose(y.reshape(x.shape), reference) for name, y in variants(x, 2).items()}
+    print(f"{C} channels in 2 groups, passes:", [name for name, passed in found.items() if passed])
+
+# %% [markdown]
+# With 4 channels in 2 groups the exchange slips through. Test with sizes that all differ, G and C/G included.
+#
+# ## Your turn
+#
+# | exercise | difficulty | importance | minutes |
+# |---|---|---|---|
+# | [08, task 1](../exercises/08_group_norm.ipynb): GroupNorm for `(N, C, *)` | medium | high | 20 |
+# | 08, task 2: its backward pass | hard | medium | 25 |
+# | 08, task 3: LayerNorm and InstanceNorm as its two ends | medium | high | 10 |
+# | Experiment: the CNN at batches of 2 with GroupNorm(1), (4) and (16) in both places. Is there a best number of groups, beyond the spread of five seeds? | medium | medium | 20 |
+#
+# <details><summary>How to begin the experiment</summary>
+#
+# ```python
+# from normlab.data import ImageDataset
+# from normlab.training import fit_many
+#
+# def with_groups(groups, seed):
+#     network = small_cnn("group", seed)
+#     network.norm1, network.norm2 = nn.GroupNorm(groups, 16), nn.GroupNorm(groups, 32)
+#     return network
+# ```
+#
+# and `fit_many({"4": partial(with_groups, 4), ...}, seeds=range(5), dataset=..., epochs=1, lr=0.05, batch_size=2)` with a dataset of 1,500 digits.
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - `nn.GroupNorm(G, C)` averages over a brick: one sample, C/G neighbouring channels, all positions. N·G means, whatever the batch, and nothing remembered.
+# - Forward: reshape to groups, subtract, divide, reshape back; then one weight and one bias for each *channel*. Backward: the line from lesson 4, with averages over a group, and the weight passed first.
+# - With one group it normalizes as LayerNorm over `[C, H, W]`, with C groups as InstanceNorm, exactly; the weights have other shapes.
+# - Wrong cuts show when every channel carries its own number, and no two sizes agree.
+# - A small batch hurts BatchNorm where its means are made of few numbers: in the MLP at 2 and 4, in our CNN not at all. Wu and He saw it in a deep network on ImageNet.
+#
+# ## Go further
+#
+# - Y. Wu, K. He, *Group Normalization*, ECCV 2018, arXiv:1803.08494. Figure 1 is the error against the batch size on ImageNet, figure 2 the block picture.
+# - Y. Wu, J. Johnson, *Rethinking "Batch" in BatchNorm*, arXiv:2105.07576, 2021: what else can be done about small batches, and what goes wrong.
+# - S. Ioffe, *Batch Renormalization*, NIPS 2017, arXiv:1702.03275: BatchNorm's own author on small batches.
+# - How a careful implementation looks: `normlab/nn/functional.py`, functions `group_norm` and `group_norm_backward`.
