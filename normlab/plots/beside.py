@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from normlab.plots.picture import BLUE, Picture, new_figure, styled
 
@@ -57,6 +63,8 @@ def beside(
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(others) :]:
             axes.set_visible(False)
+        for axes in grid.flat[max(0, len(others) - columns) : len(others)]:
+            axes.tick_params(labelbottom=True)  # the lowest of its column
         for axes, name in zip(grid.flat, others, strict=False):
             _draw(axes, x, runs[against], {"color": "#777777", "linestyle": "--", "marker": ""})
             _draw(axes, x, runs[name], {"color": BLUE, "linestyle": "-", "marker": "o"})
@@ -64,7 +72,7 @@ def beside(
             if log_x:
                 _name_each_value(axes, x)
             if log:
-                axes.set_yscale("log")
+                _use_log_scale(axes)
         figure.supxlabel(xlabel, fontsize="medium")
         figure.supylabel(ylabel, fontsize="medium")
         return Picture(figure, alt)
@@ -74,6 +82,15 @@ def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, str]) -
     worst, best = values.min(axis=0), values.max(axis=0)  # (points,), (points,)
     axes.fill_between(x, worst, best, color=look["color"], alpha=0.25, linewidth=0)
     axes.plot(x, values.mean(axis=0), markersize=3.5, **look)
+
+
+def _use_log_scale(axes: Axes) -> None:
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    # Over many decades there is no room for the numbers between the powers of ten.
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _name_each_value(axes: Axes, x: np.ndarray) -> None:
