@@ -146,13 +146,11 @@ mean.shape, mean.size
 # | [02 Normalize a batch, one feature at a time](02_batch_norm_forward.ipynb) | write BatchNorm's forward pass, for vectors and images, and know its four classic mistakes | 50 | [02](../exercises/02_batch_norm_forward.ipynb) |
 # | [03 Give one image one answer](03_batch_norm_train_and_eval.ipynb) | predict what BatchNorm remembers, and recognise a forgotten `eval()` | 50 | [03](../exercises/03_batch_norm_train_and_eval.ipynb) |
 # | [04 Follow the gradient back](04_batch_norm_backward.ipynb) | derive BatchNorm's backward pass twice, and check it | 60 | [04](../exercises/04_batch_norm_backward.ipynb) |
-# | [05 Train the article's network](05_mnist_with_batch_norm.ipynb) | mend a printed training loop, and compare two networks fairly | 50 | [05](../exercises/05_mnist_with_batch_norm.ipynb) |
+# | [05 Train the article's network](05_mnist_with_batch_norm.ipynb) | mend a printed training loop, and compare two networks fairly | 70 | [05](../exercises/05_mnist_with_batch_norm.ipynb) |
+# | [08 Normalize a few channels at a time](08_group_norm.ipynb) | write GroupNorm, and turn it into its neighbours by choosing one number | 50 | [08](../exercises/08_group_norm.ipynb) |
+# | [09 Drop the mean, and meet the relatives](09_rms_norm_and_relatives.ipynb) | write RMSNorm, and point at the numbers that any norm averages | 70 | [09](../exercises/09_rms_norm_and_relatives.ipynb) |
 #
-# More exercises, which state what they need themselves:
-# [06 LayerNorm](../exercises/06_layer_norm.ipynb), [07 InstanceNorm](../exercises/07_instance_norm.ipynb),
-# [08 GroupNorm](../exercises/08_group_norm.ipynb),
-# [09 RMSNorm and relatives](../exercises/09_rms_norm_and_relatives.ipynb), and six
-# [bug hunts](../exercises/13_choose_and_debug.ipynb).
+# More exercises, which state what they need themselves: [06 LayerNorm](../exercises/06_layer_norm.ipynb), [07 InstanceNorm](../exercises/07_instance_norm.ipynb), the [bug hunts](../exercises/13_choose_and_debug.ipynb).
 #
 # Each lesson begins with what you will be able to do and ends with the same list, so that you can
 # tell whether you can.
