@@ -3,6 +3,7 @@
 import copy
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 import normlab
 from normlab.checkup import CONDITIONS, Finding, Report, checks, doctor
 from normlab.checkup import conditions as known
+
+LESSONS = Path(__file__).parents[2] / "source" / "lessons"
 
 each_plant = pytest.mark.parametrize(
     ("make", "example", "condition"), PLANTED.values(), ids=PLANTED
@@ -172,7 +175,9 @@ def test_the_package_offers_it():
 
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: condition.name)
-def test_a_condition_is_a_whole_sentence(condition):
+def test_a_condition_is_a_whole_sentence_and_has_its_section(condition):
     assert condition.why.endswith(".")
     assert condition.cure.endswith(".")
     assert not re.search(r"\b(simply|just|obviously|of course)\b", condition.why + condition.cure)
+    lesson = (LESSONS / f"{condition.lesson}.py").read_text(encoding="utf-8")
+    assert f"# ## {condition.section}\n" in lesson
