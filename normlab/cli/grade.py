@@ -100,6 +100,10 @@ def grade(
     from normlab.grading.reports import write_reports
     from normlab.grading.submissions import SubmissionsError
 
+    if out.resolve().is_relative_to(submissions.resolve()):
+        raise click.ClickException(
+            f"The results would lie among the submissions, in {submissions}. Choose another folder."
+        )
     try:
         handed_in = _handed_in(submissions, only, exercises)
         out.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ import io
 import os
 import re
 import statistics
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ MEANINGS = {
 }
 
 _BINS = 10
+_LONGEST_NAME = 200  # bytes; the usual file systems take 255
 # Names that Windows keeps for devices.
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _PLAIN_NAME = re.compile(r"[\w(][\w ().+@-]{0,99}(?<![ .])")
@@ -130,14 +130,12 @@ def without_formula(name: str) -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file in one step: a reader finds the old one or the new one, whole."""
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    unfinished = path.with_name(f".{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
-            file.write(text)
-        os.chmod(unfinished, 0o644)  # what one would expect; mkstemp is for secrets
-        os.replace(unfinished, path)
+        unfinished.write_text(text, encoding="utf-8", errors="replace", newline="")
+        unfinished.replace(path)
     except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
@@ -161,7 +159,8 @@ def page_names(students: Iterable[str]) -> dict[str, str]:
 
 
 def _is_file_name(name: str) -> bool:
-    return bool(_PLAIN_NAME.fullmatch(name)) and not _RESERVED.fullmatch(name)
+    short = len(name.encode()) <= _LONGEST_NAME
+    return short and bool(_PLAIN_NAME.fullmatch(name)) and not _RESERVED.fullmatch(name)
 
 
 def _coded_name(student: str) -> str:

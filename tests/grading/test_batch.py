@@ -44,9 +44,13 @@ def children():
     return psutil.Process().children(recursive=True)
 
 
-def test_all_are_graded_once_and_no_process_is_left(tmp_path, a_class, grade):
-    graded = grade(a_class(tmp_path), jobs=3)
-    assert len(graded) == 10
+def test_all_are_graded_once_and_no_process_is_left(tmp_path, a_class, grade, write_notebook):
+    folder = a_class(tmp_path)
+    write_notebook(folder / "odd" / "02_batch_norm_forward.ipynb", "surrogate")
+    graded = grade(folder, jobs=2)
+    assert len(graded) == 11
+    odd = graded["odd", "02_batch_norm_forward"].verdict
+    assert odd.message == "print(half of a pair \udc80)"
     assert {one.isolation for one in graded.values()} == {"a stand-in\nthat isolates nothing"}
     assert children() == []
 
@@ -58,35 +62,36 @@ def test_nothing_to_grade_starts_nothing(monkeypatch):
 
 def test_the_seed_is_the_settings(tmp_path, a_class, grade):
     folder = a_class(tmp_path)
-    seven = scores(grade(folder))
-    assert seven == scores(grade(folder, jobs=2))
-    assert seven != scores(grade(folder, settings=Settings(seed=8)))
+    assert scores(grade(folder)) != scores(grade(folder, settings=Settings(seed=8)))
 
 
-def test_a_file_that_cannot_be_read_says_why(tmp_path, a_class, grade):
-    folder = a_class(tmp_path, students=2)
+def test_what_cannot_be_read_says_why_and_what_changed_is_noticed(
+    tmp_path, a_class, stand_in_command
+):
+    """The digest is that of the very bytes that were graded."""
+    folder = a_class(tmp_path, students=3)
     (folder / "eve").mkdir()
     (folder / "eve" / "02_batch_norm_forward.ipynb").symlink_to("/etc/passwd")
-    graded = grade(folder)
-    assert statuses(graded)["eve"] == {Status.UNREADABLE}
-    assert "symbolic link" in graded["eve", "02_batch_norm_forward"].verdict.message
-    assert statuses(graded)["student00"] == {Status.GRADED}
-
-
-def test_a_file_that_goes_away_after_it_was_found_says_so(tmp_path, a_class, stand_in_command):
-    submissions = find_submissions(a_class(tmp_path, students=1)).submissions
-    submissions[0].path.unlink()
-    (graded,) = grade_all(submissions, SETTINGS, 1, stand_in_command)
-    assert {task.status for task in graded.verdict.tasks} == {Status.UNREADABLE}
-    assert "No such file" in graded.verdict.message
-
-
-def test_the_digest_is_that_of_the_bytes_that_were_graded(tmp_path, a_class, stand_in_command):
-    submissions = find_submissions(a_class(tmp_path, students=1)).submissions
-    submissions[0].path.write_text("{}")
-    (graded,) = grade_all(submissions, SETTINGS, 1, stand_in_command)
-    (again,) = find_submissions(tmp_path).submissions
-    assert graded.submission.digest == again.digest != submissions[0].digest
+    found = {one.student: one for one in find_submissions(folder).of_exercises(["02"]).submissions}
+    found["student00"].path.unlink()
+    found["student01"].path.write_text("{}")
+    graded = {
+        one.submission.student: one
+        for one in grade_all(found.values(), SETTINGS, 1, stand_in_command)
+    }
+    by_student = {name: {t.status for t in one.verdict.tasks} for name, one in graded.items()}
+    assert by_student == {
+        "eve": {Status.UNREADABLE},
+        "student00": {Status.UNREADABLE},
+        "student01": {Status.GRADED},
+        "student02": {Status.GRADED},
+    }
+    assert "symbolic link" in graded["eve"].verdict.message
+    assert "No such file" in graded["student00"].verdict.message
+    again = find_submissions(folder).of_exercises(["02"]).submissions
+    now = {one.student: one.digest for one in again}
+    assert graded["student01"].submission.digest == now["student01"] != found["student01"].digest
+    assert graded["student02"].submission == found["student02"]
 
 
 def test_a_process_that_dies_is_renewed_and_tried_once_more(
@@ -138,12 +143,6 @@ def test_whoever_stops_listening_ends_the_processes(tmp_path, a_class, stand_in_
     next(results)
     results.close()
     wait_until(lambda: children() == [])
-
-
-def test_half_a_pair_of_surrogates_comes_through(tmp_path, write_notebook, grade):
-    write_notebook(tmp_path / "ann" / "02_batch_norm_forward.ipynb", "surrogate")
-    (graded,) = grade(tmp_path).values()
-    assert graded.verdict.message == "print(half of a pair \udc80)"
 
 
 def test_what_the_grader_prints_is_no_answer(tmp_path, a_class):

@@ -169,6 +169,15 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path, a_class, normlab_command, 
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("name", [".", "results", "student00/results"])
+def test_results_do_not_go_among_the_submissions(tmp_path, a_class, normlab_command, name):
+    folder = a_class(tmp_path / "all", students=1)
+    result = normlab_command("grade", folder, "-o", folder / name)
+    assert result.exit_code == 1
+    assert "among the submissions" in result.output
+    assert not list(folder.rglob("gradebook.db"))
+
+
 def test_an_empty_folder_is_said_in_one_line(tmp_path, normlab_command):
     (tmp_path / "all").mkdir()
     result = normlab_command("grade", tmp_path / "all", "-o", tmp_path / "out")

@@ -268,6 +268,7 @@ HOSTILE = [
     "Ann?query#fragment",
     "trailing.",
     "José 你好",
+    "你" * 90,
     "'; DROP TABLE verdicts; --",
 ]
 
@@ -316,7 +317,7 @@ def test_pages_ask_for_nothing_and_run_nothing(report):
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "page.html"
     write_whole(path, "old")
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_whole(path, "new")
     assert path.read_text() == "old"
