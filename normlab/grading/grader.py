@@ -296,8 +296,6 @@ class _Run:
             used = talk.finish(gone=isinstance(failure, Gone))
             self.learner_seconds += used.seconds
             self.warm_seconds += used.own_seconds
-            if failure is not None and not isinstance(failure, _Full | _Refused):
-                self.site.start_afresh()
         if failure is not None:
             self._hold_to_account(failure, used)
 

@@ -130,12 +130,6 @@ class Site:
                 self.warm.close()
         raise CannotStart("the warm process ends as soon as it has started")
 
-    def start_afresh(self) -> None:
-        """End the warm process, and all that a submission may have left in its world."""
-        if self.warm is not None:
-            self.warm.close()
-            self.warm = None
-
     def _start(self) -> Warm:
         if self.isolation.name == "bubblewrap":
             return Warm(bubblewrap_command(self.view, self.limits), self.limits)
@@ -148,7 +142,9 @@ class Site:
 
     def close(self) -> None:
         """End the warm process, and remove the folders."""
-        self.start_afresh()
+        if self.warm is not None:
+            self.warm.close()
+            self.warm = None
         self.view.remove()
 
 

@@ -1,6 +1,7 @@
 """The processes of submissions, seen from the grader: start them, talk to them, end them."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -301,6 +302,7 @@ def _seconds_of_children() -> float:
 
 
 _MOST_NOTES = 50
+_NUMBERS = itertools.count()
 
 
 def ask(talk: Talk, request: dict[str, Any], end: float, notes: list[str]) -> dict[str, Any]:
@@ -320,12 +322,15 @@ def ask(talk: Talk, request: dict[str, Any], end: float, notes: list[str]) -> di
     WireError
         There is one that is none.
     """
-    talk.send(request, end)
+    number = next(_NUMBERS)
+    talk.send({**request, "number": number}, end)
     for _ in range(_MOST_NOTES):
         answer = talk.receive(end)
         if not isinstance(answer, dict):
             break
         if "note" not in answer:
+            if answer.get("number") != number:
+                break  # it answers something else: an answer was slipped in before it
             return answer
         notes.append(str(answer["note"])[:100])
     raise wire.WireError("the answer is none")

@@ -8,9 +8,11 @@ import contextlib
 import functools
 import os
 import socket
+import tempfile
 import textwrap
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +88,14 @@ def grade(grader, impatient_grader, tmp_path, write_notebook):
 
     run.endless = functools.partial(run, grader=impatient_grader)
     return run
+
+
+@pytest.fixture
+def open_folder():
+    """Return a folder that any user reaches: nothing but the isolation protects what is in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
 
 
 def results(verdict):
@@ -245,7 +255,8 @@ FUNCTIONS = {
     "sys.exit": ("import sys; sys.exit(0)", "graded"),
     "recursion": ("return batch_norm_forward(x, weight, bias, eps)", "graded"),
     "10 GB": ("bytearray(10 * 2**30)", "memory"),
-    "10 GB in NumPy": ("np.ones(10 * 2**30)", "memory"),
+    "1 GB": ("bytearray(2**30)", "memory"),
+    "1 GB in NumPy": ("np.ones(2**27)", "memory"),
     "10 GB in pieces": ("kept = []\nwhile True: kept.append(bytearray(2**20))", "memory"),
     "10 GB of output": ("print('x' * (10 * 2**30))", "memory"),
     "1 GB file": ("open('big', 'wb').write(bytes(2**20) * 100)", "forbidden"),
@@ -498,44 +509,71 @@ def is_socket(number):
     except OSError: return False
 """
 FORGERIES = {
-    "noise": "[os.write(n, b'noise' * 1000) for n in wires]",
-    "a huge frame": "[os.write(n, struct.pack('<I', 2**32 - 1)) for n in wires]",
-    "an endless flood": "while True: [os.write(n, bytes(2**16)) for n in wires]",
-    "a score": "[os.write(n, struct.pack('<I', 21) + b'd' + struct.pack('<I', 1)"
-    " + struct.pack('<I', 5) + b'score' + b'i' + struct.pack('<q', 10)[:6]) for n in wires]",
-    "an end": "[os.close(n) for n in wires]",
-    "silence": "[os.read(n, 2**20) for n in wires]",
-    "a note without an end": "while True: [os.write(n, struct.pack('<I', 15) + b'd'"
-    " + struct.pack('<I', 1) + struct.pack('<I', 4) + b'note' + b'TT') for n in wires]",
+    "noise": ("[os.write(n, b'noise' * 1000) for n in wires]", "forbidden"),
+    "a long answer": (
+        "[os.write(n, struct.pack('<I', 2**32 - 1)) for n in wires]\n"
+        "while True: [os.write(n, bytes(2**16)) for n in wires]",
+        "forbidden",
+    ),
+    "an endless flood": ("while True: [os.write(n, bytes(2**16)) for n in wires]", "forbidden"),
+    "an answer too many": (
+        "slip = b'd' + struct.pack('<II', 1, 0) + b'N'\n"
+        "[os.write(n, struct.pack('<I', len(slip)) + slip) for n in wires]",
+        "forbidden",
+    ),
+    "an end": ("[os.close(n) for n in wires]", "failed"),
+    "an endless wait": ("while True: pass", "timeout"),
+    "a note without an end": (
+        "note = b'd' + struct.pack('<II', 1, 4) + b'note' + b'T'\n"
+        "while True: [os.write(n, struct.pack('<I', len(note)) + note) for n in wires]",
+        "forbidden",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_what_it_forges_gains_nothing(grade, name):
-    body = FIND_THE_WIRE + FORGERIES[name] + "\nreturn x"
-    verdict = grade.endless(IS_SOCKET, *cells_with(body))
-    assert results(verdict)[1:] == [RIGHT, RIGHT]
-    assert verdict.tasks[0].score == 0
-    assert verdict.tasks[0].status in ("forbidden", "timeout", "failed")
+    deed, status = FORGERIES[name]
+    verdict = grade.endless(IS_SOCKET, *cells_with(FIND_THE_WIRE + deed + "\nreturn x"))
+    assert results(verdict) == [(status, 0), RIGHT, RIGHT]
 
 
-def test_a_forged_answer_is_compared_as_any_other(grade):
-    """The whole of the child's own code is in reach: it answers for a function that is wrong."""
-    body = """
-        import gc
-        from types import FunctionType
-        sends = [o for o in gc.get_objects() if getattr(o, '__name__', '') == 'encode'
-                 and isinstance(o, FunctionType)]
-        answer = {'returned': {'y': np.zeros(x.shape)}, 'trouble': '', 'message': 'score 10',
-                  'modified': [], 'printed': '', 'printed_characters': 0, 'warned': [], 'nodes': {}}
-        data = sends[0](answer)
-        for n in wires: os.write(n, struct.pack('<I', len(data)) + data)
+ANSWER = """{'returned': {'y': np.zeros(x.shape)}, 'trouble': '', 'message': 'score 10',
+    'modified': [], 'printed': '', 'printed_characters': 0, 'warned': [], 'nodes': {}}"""
+ANSWERS = {
+    "wrong numbers": ("{}", "graded"),
+    "no arrays": ("{'returned': {}}", "forbidden"),
+    "other arrays": ("{'returned': {'score': np.ones(3)}}", "forbidden"),
+    "texts for arrays": ("{'returned': {'y': 'right'}}", "forbidden"),
+    "no dict": ("{'returned': 10}", "forbidden"),
+    "another trouble": ("{'trouble': 'none at all'}", "forbidden"),
+    "a contradiction": ("{'trouble': 'raised'}", "forbidden"),
+    "odd extras": (
+        "{'modified': 5, 'printed': None, 'printed_characters': -1, 'warned': [[]],"
+        " 'message': {}, 'nodes': 7}",
+        "graded",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_forged_answer_is_compared_as_any_other(grade, name):
+    """All of the child's own code is in reach: it answers in the place of a wrong function."""
+    change, status = ANSWERS[name]
+    answer = ANSWER.replace("\n", "")
+    body = f"""
+        import sys
+        frame = sys._getframe()
+        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
+        channel = frame.f_locals['self'].channel
+        send = type(channel).send
+        if 'send' not in vars(channel):
+            channel.send = lambda message: send(channel, {{**message, **{answer}, **{change}}})
         return x
         """
-    body = FIND_THE_WIRE + textwrap.dedent(body)
-    verdict = grade(IS_SOCKET, *cells_with(body))
-    assert verdict.tasks[0].score == 0
-    assert results(verdict)[1:] != []
+    verdict = grade(*cells_with(textwrap.dedent(body)))
+    assert results(verdict)[0] == (status, 0)
+    assert verdict.score <= 20
 
 
 # ---- what it looks for is not there
@@ -558,6 +596,7 @@ LOOKS = {
         """,
     "all objects": """
         import gc
+        gc.unfreeze()
         found = [type(o).__name__ for o in gc.get_objects()
                  if type(o).__name__ in ('Mistake', 'Aspect', 'Exercise', 'Variants', 'Grader')]
         """,
@@ -569,7 +608,7 @@ LOOKS = {
     "environment": """
         import os, sys
         text = repr(dict(os.environ)) + repr(sys.argv) + repr(sys.path) + repr(sys.orig_argv)
-        found = [word for word in (SECRET, *SUBMISSIONS, 'gradebook', '.venv') if word in text]
+        found = [word for word in (SECRET, *SUBMISSIONS, 'gradebook') if word in text]
         """,
     "processes": """
         import glob
@@ -610,15 +649,16 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_what_it_looks_for_is_not_there(grade, tmp_path, monkeypatch, name):
+def test_what_it_looks_for_is_not_there(grade, open_folder, monkeypatch, name):
     import normlab
 
     monkeypatch.setenv("NORMLAB_SECRET", "hidden-seed-123")
     package = os.path.dirname(normlab.__file__)
-    (tmp_path / "gradebook.db").write_text("the gradebook")
+    (open_folder / "gradebook.db").write_text("the gradebook")
+    (open_folder / "sibling.ipynb").write_text("the sibling's work")
     files = [
-        str(tmp_path / "neighbour" / "nb.ipynb"),
-        str(tmp_path / "gradebook.db"),
+        str(open_folder / "sibling.ipynb"),
+        str(open_folder / "gradebook.db"),
         f"{package}/exercises/catalogue/batch_norm_forward.py",
         f"{package}/nn/functional.py",
         "/etc/passwd",
@@ -626,7 +666,7 @@ def test_what_it_looks_for_is_not_there(grade, tmp_path, monkeypatch, name):
     ]
     way = {part for path in (os.path.realpath(os.__file__),) for part in path.split("/")}
     known = f"""
-        SECRET, SUBMISSIONS = 'hidden-seed-123', ({str(tmp_path)!r},)
+        SECRET, SUBMISSIONS = 'hidden-seed-123', ({str(open_folder)!r},)
         PACKAGE, FILES = ({package!r},), {files!r}
         WORDS, WAY = ('seed', 'reference', 'recipe', 'expected', 'variants', 'gradebook'), {way!r}
         """
@@ -659,17 +699,16 @@ DEEDS = {
 
 
 @pytest.mark.parametrize("name", DEEDS)
-def test_what_it_does_to_others_is_not_done(grade, tmp_path, name):
+def test_what_it_does_to_others_is_not_done(grade, open_folder, name):
     import sqlite3
 
-    folder = tmp_path / "others"
-    folder.mkdir()
+    folder = open_folder
     (folder / "sibling.ipynb").write_text("the sibling's work")
     with contextlib.closing(sqlite3.connect(folder / "gradebook.db")) as book, book:
         book.execute("create table grades (score)")
         book.execute("insert into grades values (3)")
-    for path in (folder, *folder.iterdir()):
-        path.chmod(0o777)  # nothing but the isolation protects them
+    for path in folder.iterdir():
+        path.chmod(0o777)
 
     def state():
         return {p.name: (p.read_bytes(), p.stat().st_mode) for p in sorted(folder.iterdir())}
@@ -723,10 +762,10 @@ def listening(kind, family, address):
         ("SOCK_STREAM", "AF_UNIX", "abstract"),
     ],
 )
-def test_nobody_hears_of_it(grade, tmp_path, kind, family, name):
+def test_nobody_hears_of_it(grade, open_folder, kind, family, name):
     address = {
         "loopback": ("127.0.0.1", 0),
-        "file": str(tmp_path / "socket"),
+        "file": str(open_folder / "socket"),
         "abstract": f"\0normlab-test-{os.getpid()}",
     }[name]
     kinds = getattr(socket, kind), getattr(socket, family)

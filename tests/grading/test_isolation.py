@@ -6,8 +6,10 @@ notice.
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -94,9 +96,10 @@ def batch_norm_forward(x, weight, bias, eps):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_refuses_alike(name, tmp_path, write_notebook):
-    secret = tmp_path / "secret"
+    folder = Path(tempfile.mkdtemp())  # which any user reaches, unlike pytest's
+    secret = folder / "secret"
     secret.write_text("a secret")
-    for path in (tmp_path, secret):
+    for path in (folder, secret):
         path.chmod(0o777)
     known = f"SECRET, PYTHON = {str(secret)!r}, {sys.executable!r}"
     path = write_notebook(tmp_path / "nb.ipynb", known, HOSTILE)
@@ -106,6 +109,7 @@ def test_each_kind_refuses_alike(name, tmp_path, write_notebook):
     assert "done: scratch\n" in said
     assert secret.read_text() == "a secret"
     assert secret.stat().st_mode & 0o777 == 0o777
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("name", KINDS)

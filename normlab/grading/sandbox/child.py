@@ -87,7 +87,8 @@ class Child:
         }
         while True:
             request = self.channel.receive()
-            self.channel.send(answers[request["do"]](request))
+            answer = answers[request["do"]](request)
+            self.channel.send({**answer, "number": request["number"]})
 
     def read(self, request: dict[str, Any]) -> dict[str, Any]:
         """Read the notebook; say how many cells there are, and which of them define what."""
@@ -112,8 +113,10 @@ class Child:
                 self._run(request["index"])
         except calling.TimeIsUp:
             trouble, message = "time", "it had not come to an end when the time was up."
+        except SyntaxError as error:
+            trouble, message = "syntax", f"SyntaxError in line {error.lineno}: {error.msg}"
         except BaseException as error:
-            trouble = _kind_of_trouble(error)
+            trouble = "memory" if isinstance(error, MemoryError) else "raised"
             message = calling.describe_error(error)
         self._keep_what_is_defined()
         return {"trouble": trouble, "message": message[:_KEPT_PROBLEM]}
@@ -251,13 +254,6 @@ def _nothing(*_: object) -> None:
 
 def _defines(source: str, name: str) -> bool:
     return f"def {name}" in source or f"class {name}" in source or f"{name} =" in source
-
-
-def _kind_of_trouble(error: BaseException) -> str:
-    for kind, trouble in ((MemoryError, "memory"), (SyntaxError, "syntax")):
-        if isinstance(error, kind):
-            return trouble
-    return "raised"
 
 
 # ---- scripts that put an answer to use
