@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -26,6 +25,7 @@ _LIMITS = struct.Struct("<QdQQ")  # as in sandbox.warm
 _USED = struct.Struct("<iddQ")
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
 #: The environment of a submission: nothing of the teacher's, and one thread.
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -153,10 +153,12 @@ class Warm:
 
     def close(self) -> None:
         """End it, and with it everything inside."""
-        self.control.close()
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.control.close()  # it ends by itself, and its processor time is counted
+        try:
+            self.process.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Forked:

@@ -184,7 +184,7 @@ CELLS = {
             open(f'f{n}', 'wb').write(bytes(4096))
         """,
     "recursion": "def down(): return down()\ndown()",
-    "recursion without a limit": """
+    "endless recursion": """
         import sys
         sys.setrecursionlimit(2**31 - 1)
         def down(): return [down()]
@@ -307,7 +307,7 @@ def test_a_recursion_without_a_limit_costs_its_own_task(grade):
         sys.setrecursionlimit(2**31 - 1)
         return batch_norm_forward(x, weight, bias, eps)
         """
-    first, *others = results(grade(*cells_with(body)))
+    first, *others = results(grade.endless(*cells_with(body)))
     assert others == [RIGHT, RIGHT]
     assert first in [("memory", 0), ("failed", 0), ("timeout", 0)]
 
