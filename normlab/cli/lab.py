@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 import sys
 import webbrowser
@@ -20,6 +21,9 @@ FIRST_LESSON = "notebooks/00_start_here.ipynb"
 _CONFIGURATION = Path(__file__).parent / "jupyter"
 # The folder that holds notebooks/ beside the package, where normlab is installed with --editable.
 _CHECKOUT = Path(__file__).parents[2]
+# The folder that holds notebooks/ inside the package, where normlab was installed from a wheel:
+# pyproject.toml puts it there.
+_PACKED = Path(__file__).parents[1] / "course"
 
 # Seconds that a file which is being saved has to reach the disk, after Ctrl-C.
 _PATIENCE = 1
@@ -40,12 +44,14 @@ _PATIENCE = 1
 def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
     """Open the course in JupyterLab.
 
-    Takes the course from the folder you are in, or one above it, and otherwise from the checkout
-    that normlab was installed from.
+    The course is a folder that holds notebooks/00_start_here.ipynb: the one you are in, or one
+    above it. Where there is none, the course is copied into the folder you are in. (Where normlab
+    was installed with --editable, its clone opens instead.) A file of yours is never overwritten:
+    a later start only adds what is missing.
 
     What follows -- goes to JupyterLab as it is: in a container, `normlab lab -- --ip=0.0.0.0`.
     """
-    course = find_course(Path.cwd())
+    course = bring_course(Path.cwd())
     prepare_environment()
     open_browser = not no_browser and has_a_window()
     server = start_jupyterlab(course, port, open_browser, jupyter_options)
@@ -66,12 +72,80 @@ def find_course(start: Path) -> Path:
         If none of them holds the first lesson.
     """
     for folder in (start, *start.parents, _CHECKOUT):
-        if (folder / FIRST_LESSON).is_file():
+        if is_course(folder):
             return folder
     raise click.ClickException(
         f"There is no course here: neither {start} nor a folder above it holds {FIRST_LESSON}. "
         "Change into the folder that you cloned, and run `normlab lab` there."
     )
+
+
+def bring_course(start: Path) -> Path:
+    """Find the folder of the course, or copy the course that the package carries into `start`.
+
+    A clone and a bundle of ``normlab release`` are complete, and left as they are: they hold the
+    package as well.
+
+    Raises
+    ------
+    click.ClickException
+        If there is no course, or no writing it.
+    """
+    if not _PACKED.is_dir():
+        return find_course(start)
+    course = next((folder for folder in (start, *start.parents) if is_course(folder)), None)
+    if course is None:
+        added = copy_missing(_PACKED, start)
+        click.echo(f"Copied the course to {start}: {len(added)} notebooks.")
+        return start
+    if not (course / "normlab" / "__init__.py").exists():
+        added = copy_missing(_PACKED, course)
+        if added:
+            click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
+    return course
+
+
+def is_course(folder: Path) -> bool:
+    """Say whether a folder is that of the course: whether it holds the first lesson."""
+    return (folder / FIRST_LESSON).is_file()
+
+
+def copy_missing(packed: Path, course: Path) -> list[Path]:
+    """Copy what `course` does not have yet; return its path in there, file by file.
+
+    Raises
+    ------
+    click.ClickException
+        If a file cannot be written.
+    """
+    added = []
+    for source in sorted(packed.glob("*/*.ipynb")):
+        name = source.relative_to(packed)
+        try:
+            if copy_new(source, course / name):
+                added.append(name)
+        except OSError as error:
+            raise click.ClickException(
+                f"Cannot copy the course: {error.strerror} ({course / name}). "
+                "Change into an empty folder of your own, and run `normlab lab` there."
+            ) from error
+    return added
+
+
+def copy_new(source: Path, target: Path) -> bool:
+    """Copy a file, unless something of its name is there; say whether it was copied."""
+    target.parent.mkdir(exist_ok=True)
+    try:
+        copy = target.open("xb")  # fails where there is a file, rather than empty it
+    except FileExistsError:
+        return False
+    try:
+        with copy, source.open("rb") as original:
+            shutil.copyfileobj(original, copy)
+    except BaseException:  # Ctrl-C too: half a notebook would be kept at the next start
+        target.unlink()
+        raise
+    return True
 
 
 def prepare_environment() -> None:

@@ -83,6 +83,103 @@ def test_where_there_is_no_course_it_says_what_to_do(tmp_path, monkeypatch):
     assert "\n" not in caught.value.message
 
 
+# Copying the course that a wheel carries. tests/test_packaging.py does it with a real wheel.
+
+
+@pytest.fixture
+def packed(tmp_path, monkeypatch):
+    """Let the package carry a small course."""
+    folder = tmp_path / "site-packages" / "normlab" / "course"
+    for name in (lab.FIRST_LESSON, "notebooks/01.ipynb", "exercises/01.ipynb"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"the package's {name}")
+    monkeypatch.setattr(lab, "_PACKED", folder)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def test_an_empty_folder_gets_the_course(packed, home, capsys):
+    assert lab.bring_course(home) == home
+    ours = {path.relative_to(packed): text for path, text in files_below(packed).items()}
+    assert {path.relative_to(home): text for path, text in files_below(home).items()} == ours
+    assert capsys.readouterr().out == f"Copied the course to {home}: 3 notebooks.\n"
+
+
+def test_a_later_start_keeps_what_is_there_and_adds_what_is_missing(packed, home, capsys):
+    lab.bring_course(home)
+    (home / "exercises" / "01.ipynb").write_text("my work")
+    (home / "notebooks" / "01.ipynb").unlink()
+    (home / "notebooks" / "mine.ipynb").write_text("mine")
+    capsys.readouterr()
+
+    assert lab.bring_course(home / "exercises") == home
+    missing = Path("notebooks", "01.ipynb")
+    assert capsys.readouterr().out == f"Added what was missing in {home}: {missing}\n"
+    assert (home / missing).read_bytes() == (packed / missing).read_bytes()
+    assert (home / "exercises" / "01.ipynb").read_text() == "my work"
+    assert (home / "notebooks" / "mine.ipynb").read_text() == "mine"
+
+    assert lab.bring_course(home) == home
+    assert capsys.readouterr().out == ""
+
+
+def test_files_that_were_there_before_the_course_are_kept(packed, home):
+    (home / "exercises").mkdir()
+    (home / "exercises" / "01.ipynb").write_text("mine")
+    lab.bring_course(home)
+    assert (home / "exercises" / "01.ipynb").read_text() == "mine"
+    assert lab.is_course(home)
+
+
+def test_a_copied_lesson_can_be_written_where_the_packages_cannot(packed, home):
+    (packed / lab.FIRST_LESSON).chmod(0o444)
+    lab.bring_course(home)
+    assert (home / lab.FIRST_LESSON).stat().st_mode & 0o200
+
+
+def test_a_clone_and_a_bundle_are_left_as_they_are(packed, course, capsys):
+    (course / "normlab" / "__init__.py").touch()
+    before = files_below(course)
+    assert lab.bring_course(course) == course
+    assert files_below(course) == before
+    assert capsys.readouterr().out == ""
+
+
+def test_an_editable_install_copies_nothing(course, home, monkeypatch):
+    monkeypatch.setattr(lab, "_CHECKOUT", course)
+    assert not lab._PACKED.exists()
+    assert lab.bring_course(home) == course
+    assert not files_below(home)
+
+
+def test_half_a_notebook_is_not_left_behind(packed, home, monkeypatch):
+    def interrupted(source, target):
+        target.write(b"the first ha")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lab.shutil, "copyfileobj", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lab.bring_course(home)
+    assert not files_below(home)
+    assert lab.bring_course(home) == home
+    assert len(files_below(home)) == 3
+
+
+def test_where_the_course_cannot_be_copied_it_says_what_to_do(packed, home):
+    (home / "exercises").touch()  # a file stands where the folder has to go
+    with pytest.raises(click.ClickException, match="Change into an empty folder") as caught:
+        lab.bring_course(home)
+    assert str(home / "exercises") in caught.value.message
+    assert "\n" not in caught.value.message
+
+
 def test_a_folder_that_cannot_be_written_is_refused(course):
     (course / ".normlab").touch()  # a file stands where the folder has to go
     with pytest.raises(click.ClickException, match="Copy the course to a folder of your own"):

@@ -7,6 +7,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 WORKSHOP = frozenset(
     {
+        "CITATION.cff",
         "LICENSE",
         "LICENSE-TEXT.md",
         "Makefile",

@@ -1,0 +1,192 @@
+"""The wheel and the sdist: what they carry, what they leave out, and that the course comes out."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+import yaml
+
+import normlab
+from normlab.grading.release import release
+
+ROOT = Path(__file__).parent.parent
+LICENCES = ("LICENSE", "LICENSE-TEXT.md", "normlab/data/mnist/README.md")
+MNIST = tuple(
+    f"normlab/data/mnist/{part}-ubyte.gz"
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+)
+
+
+def build(source, out):
+    """Build a wheel and an sdist, with what is installed: nothing is fetched."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", str(out)],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    )
+    return next(out.glob("*.whl")), next(out.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    """Return the wheel's files: the content by name."""
+    with zipfile.ZipFile(built[0]) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def unpacked(built, tmp_path_factory):
+    """Return the folder of the unpacked sdist."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(built[1]) as archive:
+        archive.extractall(folder, filter="data")
+    (top,) = folder.iterdir()
+    return top
+
+
+def files_below(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def files_of_the_package():
+    names = {f"normlab/{name}" for name in files_below(ROOT / "normlab")}
+    return {name for name in names if "__pycache__" not in name and "/." not in name}
+
+
+def notebooks():
+    folders = ("notebooks", "exercises")
+    return [path for folder in folders for path in sorted((ROOT / folder).glob("*.ipynb"))]
+
+
+# ---- what they carry
+
+
+def test_the_wheel_is_the_package_and_the_course_and_no_more(wheel):
+    course = {f"normlab/course/{path.parent.name}/{path.name}" for path in notebooks()}
+    inside = {name for name in wheel if ".dist-info/" not in name}
+    assert inside == files_of_the_package() | course
+
+
+def test_the_wheels_notebooks_are_those_of_the_course(wheel):
+    assert notebooks()
+    for path in notebooks():
+        packed = wheel[f"normlab/course/{path.parent.name}/{path.name}"]
+        assert packed == path.read_bytes(), path.name
+
+
+def test_the_wheel_carries_mnist(wheel):
+    for name in MNIST:
+        assert wheel[name] == (ROOT / name).read_bytes(), name
+
+
+def test_the_wheel_carries_the_licences(wheel):
+    info = next(name for name in wheel if name.endswith(".dist-info/METADATA")).rpartition("/")[0]
+    for name in LICENCES:
+        assert wheel[f"{info}/licenses/{name}"] == (ROOT / name).read_bytes(), name
+    metadata = Parser().parsestr(wheel[f"{info}/METADATA"].decode())
+    assert metadata["License-Expression"] == "MIT AND CC-BY-4.0 AND CC-BY-SA-3.0"
+    assert set(metadata.get_all("License-File")) == set(LICENCES)
+
+
+def test_the_sdist_is_what_students_get(unpacked, tmp_path):
+    """`normlab release` takes its whole list from it, and finds no trace of a solution in it."""
+    released = {path.as_posix() for path in release(unpacked, tmp_path / "bundle")}
+    assert {*MNIST, *LICENCES} < released
+    assert files_below(unpacked) - released == {"CITATION.cff", "PKG-INFO", ".gitignore"}
+    # And it is all of the checkout that release would take.
+    assert released == {path.as_posix() for path in release(ROOT, tmp_path / "from the checkout")}
+
+
+def test_no_solution_is_in_the_wheel(wheel):
+    assert not [name for name in wheel if "solution" in name.lower()]
+    exercises = [name for name in wheel if name.startswith("normlab/course/exercises/")]
+    for name in exercises:
+        for cell in json.loads(wheel[name])["cells"]:
+            source = "".join(cell["source"])
+            assert "BEGIN SOLUTION" not in source, name
+            if cell["metadata"].get("nbgrader", {}).get("solution"):
+                assert "NotImplementedError" in source, name
+
+
+def test_the_sdist_makes_the_same_wheel(unpacked, wheel, tmp_path):
+    with zipfile.ZipFile(build(unpacked, tmp_path)[0]) as archive:
+        assert set(archive.namelist()) == set(wheel)
+
+
+# ---- a clean folder
+
+
+PROGRAM = """
+import os, sys
+target, others, root = sys.argv[1:]
+sys.path[:0] = [target]
+sys.path.append(others)  # added by hand: what its .pth files name, this clone, stays outside
+import normlab
+assert normlab.__file__.startswith(target), normlab.__file__
+assert not [folder for folder in sys.path if os.path.realpath(folder) == os.path.realpath(root)]
+
+from normlab.cli import lab
+from normlab.cli.main import main
+
+def no_jupyterlab(course, *options):
+    sys.exit(f"would open {course / lab.FIRST_LESSON}")
+
+lab.start_jupyterlab = no_jupyterlab
+sys.argv = ["normlab", "lab", "--no-browser"]
+main()
+"""
+
+
+def test_an_installed_wheel_copies_the_course_and_opens_lesson_00(built, tmp_path):
+    target, home = tmp_path / "site", tmp_path / "home"
+    home.mkdir()
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-index", "--no-deps", "--no-compile", "--target", str(target), str(built[0])),
+        ],
+        check=True,
+    )
+    first, second = (start_lab(target, home) for _ in range(2))
+    assert first.stdout == f"Copied the course to {home}: {len(notebooks())} notebooks.\n"
+    assert second.stdout == ""
+    for run in (first, second):
+        assert run.stderr == f"would open {home / 'notebooks' / '00_start_here.ipynb'}\n"
+    assert files_below(home) == {path.relative_to(ROOT).as_posix() for path in notebooks()}
+
+
+def start_lab(target, home):
+    """Run ``normlab lab`` of an installed wheel, up to the start of JupyterLab."""
+    others = sysconfig.get_path("purelib")
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", PROGRAM, str(target), others, str(ROOT)],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# ---- how to cite it
+
+
+def test_the_citation_file_agrees_with_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == project["version"] == normlab.__version__
+    assert citation["authors"] == project["authors"]
+    assert {"message", "title"} <= set(citation)
