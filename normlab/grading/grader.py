@@ -16,6 +16,7 @@ import numpy as np
 
 from normlab.exercises import Variants, all_exercises, diagnose, draw_cases, judge, report_on
 from normlab.exercises.calling import Outcome
+from normlab.exercises.diagnosis import Diagnosis
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.report import refusal
 from normlab.grading.answers import read_outcome, text
@@ -455,9 +456,11 @@ class _Run:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what comes back may be as large as it likes
                 results = judge(exercise, drawn.cases, outcomes)
+                begun = any(outcome.trouble != "not written" for outcome in outcomes)
                 wrong = any(not result.passed for result in results)
-                variants = drawn.variants if wrong else None
-                diagnosis = diagnose(exercise, drawn.cases, outcomes, results, variants)
+                diagnosis = Diagnosis()
+                if begun and wrong:
+                    diagnosis = diagnose(exercise, drawn.cases, outcomes, results, drawn.variants)
                 report = report_on(exercise, outcomes, results, diagnosis, "")
         except Exception as problem:
             why = f"What came back could not be compared ({type(problem).__name__})."

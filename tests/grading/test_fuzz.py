@@ -1,6 +1,6 @@
 """Mutated notebooks: a status for each task of each, whatever comes out, and never an exception.
 
-``NORMLAB_FUZZ=3x1000`` makes three runs of a thousand; by default it is one of 150.
+``NORMLAB_FUZZ=3x1000`` makes three runs of a thousand; by default it is one of 90.
 """
 
 import copy
@@ -17,7 +17,7 @@ from normlab.grading.limits import MEBIBYTE
 
 ROOT = Path(__file__).parents[2]
 STEMS = ("01_normalize_data", "02_batch_norm_forward", "03_batch_norm_train_and_eval")
-RUNS, MUTANTS = map(int, os.environ.get("NORMLAB_FUZZ", "1x150").split("x"))
+RUNS, MUTANTS = map(int, os.environ.get("NORMLAB_FUZZ", "1x90").split("x"))
 ODD = (None, True, 0, -1, 1e308, "", "\x00", "\ud800", [], {}, [[]], {"cells": []}, "x" * 10_000)
 
 
@@ -28,7 +28,7 @@ def grader():
     except NoIsolation:
         isolation = no_isolation()
     limits = Limits(
-        seconds=8, cell_seconds=0.5, call_seconds=0.5, memory=256 * MEBIBYTE, file_size=MEBIBYTE
+        seconds=8, cell_seconds=0.3, call_seconds=0.3, memory=256 * MEBIBYTE, file_size=MEBIBYTE
     )
     with Grader(seed=7, limits=limits, isolation=isolation) as one:
         yield one

@@ -70,7 +70,7 @@ def grader():
 
 @pytest.fixture(scope="module")
 def impatient_grader():
-    with Grader(seed=7, limits=replace(LIMITS, cell_seconds=0.5, call_seconds=0.5)) as one:
+    with Grader(seed=7, limits=replace(LIMITS, cell_seconds=0.3, call_seconds=0.3)) as one:
         yield one
 
 

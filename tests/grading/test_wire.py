@@ -26,7 +26,7 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_plain_values_come_back(value):
     if _depth(value) <= 6:
         back = wire.decode(wire.encode(value))
@@ -43,7 +43,7 @@ DTYPES = hnp.integer_dtypes() | hnp.unsigned_integer_dtypes() | hnp.floating_dty
 
 
 @given(hnp.arrays(DTYPES | hnp.boolean_dtypes(), hnp.array_shapes(min_dims=0, min_side=0)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_arrays_come_back(array):
     back = wire.decode(wire.encode({"x": array}))["x"]
     assert back.shape == array.shape
@@ -78,7 +78,7 @@ def test_anything_else_cannot_be_sent(value):
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @example(b"l" + b"\xff" * 4)
 @example(b"d" + b"\xff" * 4)
 @example(b"s\xff\xff\xff\xff")
@@ -101,7 +101,7 @@ def test_noise_is_read_or_refused_and_nothing_else(data):
 
 
 @given(PLAIN | hnp.arrays(np.float64, (2, 3)).map(lambda x: {"x": x}), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_message_cut_short_or_prolonged_is_refused(value, data):
     if not isinstance(value, dict | list) or _depth_of_any(value) <= 6:
         message = wire.encode(value)
