@@ -1,0 +1,777 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Normalize one sample at a time: LayerNorm
+#
+# *Lesson 6 · 60 minutes · medium · forward, backward, sequences, and where transformers put it*
+#
+# When you have finished you can
+#
+# - say which numbers `nn.LayerNorm` averages for a given `normalized_shape`, how many means there are,
+#   and how many weights;
+# - write it in NumPy, forward and backward, for vectors, images and sequences, so that it equals torch;
+# - recognise a norm along the wrong axis although every shape agrees, and keep padding out of a mean;
+# - say what it did for a small recurrent network, and what it did not;
+# - tell a pre-norm from a post-norm transformer block by its gradients.
+#
+# **What you need:** [lesson 2](02_batch_norm_forward.ipynb) and
+# [lesson 4](04_batch_norm_backward.ipynb).
+
+# %%
+import numpy as np
+import torch
+from torch import nn
+
+from normlab import load_mnist, parity, plots
+from normlab.training import find_experiment, recorded, run_live
+
+np.set_printoptions(precision=4, suppress=True)
+torch.set_printoptions(precision=4, sci_mode=False)
+torch.set_num_threads(1)  # the networks here are small
+
+# %% [markdown]
+# ## A question first
+#
+# Lesson 2 began with two people: a height in metres, a weight in kilograms, an income in euros. BatchNorm
+# asked of each feature who had more.
+
+# %%
+people = torch.tensor([[1.6, 58.0, 31_000.0], [1.9, 91.0, 24_000.0]])  # (N=2, D=3)
+nn.BatchNorm1d(3)(people).detach()
+
+# %% [markdown]
+# `nn.LayerNorm(3)` subtracts the mean of *one person's* three numbers, and divides by their standard
+# deviation. It never looks at the other person. **What will come out? Will you be able to tell the two
+# people apart?**
+
+# %%
+nn.LayerNorm(3)(people).detach()
+
+# %% [markdown]
+# Hardly. Beside an income, a height and a weight are both "about nothing", and that is what the layer
+# says of everyone: two low numbers and a high one. It averages metres, kilograms and euros, and such a
+# mean has no meaning.
+#
+# So LayerNorm is not for columns of a table. It is for numbers of one kind: the units of one hidden
+# layer, the entries of one word's vector. There it does something that BatchNorm cannot: it gives a
+# sample the same answer in every company, in training and afterwards.
+
+# %% [markdown]
+# ## By hand: lesson 2, lying on its side
+#
+# Three samples, four features. You have seen these numbers before, as columns:
+
+# %%
+x = np.array([[1.0, 3, 5, 7], [10, 10, 30, 30], [0, 4, 0, 4]])  # (N=3, D=4)
+mean = x.mean(axis=1, keepdims=True)  # (N, 1)
+mean
+
+# %% [markdown]
+# One mean for each *sample*, a row. `keepdims=True` leaves `(N, 1)`, and NumPy lines that up with the
+# rows. (A bare `(N,)` would line up with the columns; we come back to that.)
+
+# %%
+deviation = x - mean  # (N, D)
+var = (deviation**2).mean(axis=1, keepdims=True)  # (N, 1)
+x_hat = deviation / np.sqrt(var)  # (N, D)
+x_hat
+
+# %% [markdown]
+# These are lesson 2's answers, lying on their side. Is LayerNorm nothing but BatchNorm of the transposed
+# batch? **Before you agree: which of its four steps have we not done yet?**
+
+# %% [markdown]
+# ## In a formula
+#
+# $$\hat x_{nd} = \frac{x_{nd} - \mu_n}{\sqrt{\sigma_n^2 + \varepsilon}}, \qquad
+# \mu_n = \frac1D \sum_d x_{nd}, \qquad
+# \sigma_n^2 = \frac1D \sum_d (x_{nd} - \mu_n)^2, \qquad
+# y_{nd} = w_d\, \hat x_{nd} + b_d$$
+#
+# In words: every sample $n$ gets its own mean and its own variance (divided by D, the number of values
+# in it), with `eps` under the root. Then every *feature* $d$ gets its weight and its bias. Look at the
+# indices: the statistics have an $n$, weight and bias have a $d$. In BatchNorm all four carry the
+# same index. That is the difference, and it is why transposing is not enough: a weight for each sample
+# could not be learned, since the next batch holds other samples.
+
+
+# %%
+def layer_norm_rows(x, weight, bias, eps=1e-5):
+    mean = x.mean(axis=1, keepdims=True)  # (N, 1)
+    var = x.var(axis=1, keepdims=True)  # (N, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, D)
+    return weight * x_hat + bias  # (N, D): (D,) lines up with the features by itself
+
+
+# %%
+weight = np.array([3.0, -1.5, 0.5, 2.0])  # (D,)
+bias = np.array([2.0, 0.5, -1.0, 0.0])  # (D,)
+y = layer_norm_rows(x, weight, bias)
+y
+
+# %% [markdown]
+# Follow the last row: $\hat x$ was about −1, 1, −1, 1, and has become −1, −1, −1.5, 2. Each number went
+# through its own column's weight and bias. The rows of y no longer have mean 0, and need not: the rows
+# of $\hat x$ had.
+
+# %% [markdown]
+# ## normalized_shape: as many axes as weight has
+#
+# An image has three axes of its own, `(C, H, W)`; a sentence has two, tokens and features `(T, D)`. Which
+# of them share a mean? PyTorch lets you say it with `normalized_shape`: the mean runs over as many *last*
+# axes as it names, and weight and bias have exactly that shape.
+#
+# | input | `normalized_shape` | one mean for each | shape of weight and bias |
+# |---|---|---|---|
+# | `(N, D)` | `D` | sample | `(D,)` |
+# | `(B, T, D)`, T tokens | `D` | token | `(D,)` |
+# | `(B, T, D)` | `[T, D]` | sequence | `(T, D)` |
+# | `(N, C, H, W)` | `[C, H, W]` | image | `(C, H, W)` |
+#
+# So `weight.ndim` says how many axes, and negative numbers count axes from the end:
+
+
+# %%
+def layer_norm(x, weight, bias, eps=1e-5):
+    axes = tuple(range(-weight.ndim, 0))  # weight (C, H, W): (-3, -2, -1)
+    mean = x.mean(axes, keepdims=True)  # (N, 1, 1, 1)
+    var = x.var(axes, keepdims=True)  # (N, 1, 1, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+    return weight * x_hat + bias  # (N, C, H, W)
+
+
+np.array_equal(layer_norm(x, weight, bias), y)
+
+# %% [markdown]
+# In the block picture: on images LayerNorm takes everything of one sample. In a transformer, where the
+# positions are tokens and the channels are features, it takes one token.
+
+# %%
+block = (4, 6, 5)  # N, C, L
+plots.block(
+    {
+        "BatchNorm": plots.averaged_cells(block, axes=(0, 2)),
+        "LayerNorm, images": plots.averaged_cells(block, axes=(1, 2)),
+        "LayerNorm, tokens": plots.averaged_cells(block, axes=(1,)),
+    }
+)
+
+# %% [markdown]
+# The same block to try, with controls under it if you run the cell. It shows tokens first. **Which ticks make
+# it the other two?**
+
+# %%
+plots.explore.block("C")
+
+# %% [markdown]
+# **Your guess:** `nn.LayerNorm([3, 4, 5])` gets two images of shape `(3, 4, 5)`. How many means does it
+# take, and how many weights has it? One of the two articles behind this course says that LayerNorm
+# "computes the mean and variance for each channel". There are three channels.
+
+# %%
+images = np.random.default_rng(0).normal(5, 2, size=(2, 3, 4, 5))  # (N, C, H, W)
+images += np.array([0, 10, 20]).reshape(1, 3, 1, 1)  # three different channels
+layer = nn.LayerNorm([3, 4, 5], dtype=torch.float64)
+out = layer(torch.from_numpy(images)).detach().numpy()  # (N, C, H, W)
+layer.weight.numel()
+
+# %% [markdown]
+# Sixty weights, one for each element of an image. And the means? If each channel had its own, then after
+# the layer each channel's mean would be 0. (A fresh layer has weight 1 and bias 0.)
+
+# %%
+print("of each channel of each image:\n", out.mean(axis=(2, 3)).round(2) + 0.0)
+print("of each image:", np.abs(out.mean(axis=(1, 2, 3))).round(2))
+
+# %% [markdown]
+# Two means, one for each image. The channels keep their different levels. So the article's sentence is
+# not right: it is the *weights* that are per element, and the statistics are per sample. (One mean per
+# channel and image would be InstanceNorm, which is lesson 7's.)
+
+# %% [markdown]
+# ## Is it really what torch does?
+#
+# Vectors, images, and sequences with one and with two axes normalized; with weights and biases that are not
+# 1 and 0.
+
+
+# %%
+def case(shape, normalized_shape, mean=0.0, **options):
+    rng = np.random.default_rng(0)
+    return (*parity.pair("LayerNorm", normalized_shape, **options), rng.normal(mean, 2, shape))
+
+
+cases = {
+    "vectors": case((5, 3), 3),
+    "images": case((2, 3, 4, 5), [3, 4, 5]),
+    "tokens": case((2, 6, 3), 3),
+    "whole sequences": case((2, 6, 3), [6, 3]),
+}
+
+# %%
+in_evaluation = tuple(half.eval() for half in parity.pair("LayerNorm", 3))
+cases |= {
+    "mean 100": case((5, 3), 3, mean=100),
+    "eps=0.5": case((5, 3), 3, eps=0.5),
+    "no weight and bias": case((5, 3), 3, elementwise_affine=False),
+    "one sample": case((1, 3), 3),
+    "one sample, evaluation": (*in_evaluation, cases["vectors"][2][:1]),
+    "another shape": case((5, 4), 3),
+}
+parity.compare_cases(cases)
+
+# %% [markdown]
+# Where lesson 2's table had an error for one sample in training, here is none: a sample brings its own
+# values to average. The last line is what torch says when the last axes are not those that the layer was
+# made for. And your function, beside torch:
+
+# %%
+twin, theirs, pictures = cases["images"]
+mine = layer_norm(pictures, twin.weight, twin.bias)
+expected = theirs(torch.from_numpy(pictures)).detach().numpy()
+np.allclose(mine, expected, rtol=0, atol=1e-13)
+
+# %% [markdown]
+# ## One image, one answer
+#
+# Lesson 3 was about two modes, buffers and forgotten `eval()`. **How long would it be for LayerNorm?**
+
+# %%
+layer = nn.LayerNorm(4, dtype=torch.float64)
+in_company = layer(torch.from_numpy(x))[0]
+alone = layer.eval()(torch.from_numpy(x[:1]))[0]
+print(list(layer.state_dict()), "  the same answer:", torch.equal(in_company, alone))
+
+# %% [markdown]
+# This long. No running statistics, so nothing to forget, and training and evaluation are one.
+#
+# The price is on the other side. Whatever all the units of a sample have in common is gone: multiply a
+# sample by 10 and add 3, and the layer answers the same (up to `eps`).
+
+# %%
+np.allclose(layer_norm(10 * x + 3, weight, bias), layer_norm(x, weight, bias), atol=1e-4)
+
+# %% [markdown]
+# ## See it on real digits
+#
+# Sixty-four digits go through the first layer of the article's network. This time we follow not three
+# units but three *digits*: the one with the least ink, the one in the middle, the one with the most. Each dot is
+# one of the 256 units.
+
+# %%
+digits = load_mnist(tensors=True).train_images[:64].flatten(1) / 255  # (N=64, 784)
+torch.manual_seed(0)
+with torch.no_grad():
+    units = nn.Linear(784, 256)(digits).numpy()  # (N, 256)
+by_ink = digits.sum(1).argsort()[[0, 32, 63]]  # least, middle, most
+before = units[by_ink]  # (3, 256)
+after = layer_norm(before, np.ones(256), np.zeros(256))  # (3, 256)
+
+# %%
+plots.dots(
+    {"before": before.T, "after": after.T},
+    ["least ink", "middle", "most ink"],
+    xlabel="value",
+    alt="""Two panels with the values of 256 units for three digits, one dot a unit, and a bar for
+    mean and standard deviation. Before: all three bars are centred near 0; the bar of the digit with
+    the most ink is about twice as long as that of the digit with the least. After, on
+    another scale: all three bars reach from minus 1 to 1.""",
+)
+
+# %% [markdown]
+# A digit with much ink drives all units harder. After LayerNorm every digit has the same strength, and
+# what tells digits apart is the *pattern* over the units. Whether the ink itself was worth knowing, the
+# layer does not ask.
+
+# %% [markdown]
+# ## Backward: the same line, other axes
+#
+# Lesson 4 found three roads from an input to the outputs: directly, through the mean, through the
+# variance. Nothing in that depended on which values share the mean. With $g = dy \cdot w$, $r =
+# 1/\sqrt{\sigma^2 + \varepsilon}$ and $m(\cdot)$ the mean over *the values that share a mean in the
+# forward pass*,
+#
+# $$dx = r\,\big(g - m(g) - \hat x\; m(g\,\hat x)\big).$$
+#
+# For BatchNorm $m$ runs down the columns, for LayerNorm along the rows. `dweight` and `dbias` gather what
+# one weight has touched, and one weight touches the same feature of *all* samples: a sum over all the
+# other axes. So each axis belongs to one of two sets, the last ones, which share a mean, and the others,
+# which share a weight.
+
+
+# %%
+def layer_norm_backward(dy, x_hat, r, weight):
+    last = tuple(range(-weight.ndim, 0))  # share a mean
+    others = tuple(range(x_hat.ndim - weight.ndim))  # share a weight
+    g = dy * weight  # before any mean is taken
+    dx = r * (g - g.mean(last, keepdims=True) - x_hat * (g * x_hat).mean(last, keepdims=True))
+    return dx, (dy * x_hat).sum(others), dy.sum(others)
+
+
+# %% [markdown]
+# On tokens, `(B, T, D)` with a weight `(D,)`, beside torch:
+
+# %%
+rng = np.random.default_rng(1)
+tokens, dy = rng.normal(3, 2, (2, 6, 4)), rng.normal(size=(2, 6, 4))  # (B, T, D)
+tokens_var = tokens.var(-1, keepdims=True)  # (B, T, 1)
+r = 1 / np.sqrt(tokens_var + 1e-5)  # (B, T, 1)
+tokens_hat = (tokens - tokens.mean(-1, keepdims=True)) * r  # (B, T, D)
+dx, dweight, dbias = layer_norm_backward(dy, tokens_hat, r, weight)
+dx.shape, dweight.shape, dbias.shape
+
+# %%
+leaves = [torch.tensor(a, requires_grad=True) for a in (tokens, weight, bias)]
+nn.functional.layer_norm(leaves[0], (4,), *leaves[1:]).backward(torch.tensor(dy))
+for name, ours, leaf in zip(("dx", "dweight", "dbias"), (dx, dweight, dbias), leaves, strict=True):
+    print(f"{name:8}", np.allclose(ours, leaf.grad.numpy(), rtol=1e-12, atol=1e-13))
+
+# %% [markdown]
+# One thing is new. In BatchNorm all the values of one mean had one weight in common, so it did not matter
+# whether you multiplied by it first or last. Here the values of one mean have *different* weights. So `g`
+# has to be complete before a mean is taken of it. What happens otherwise, you see below.
+
+# %% [markdown]
+# ## Sequences of different lengths
+#
+# Sequences of different lengths travel in one array, each filled up to the longest with *padding*. Two
+# sequences of at most four numbers; the second has two real ones, and what stands behind them is left
+# over from something else:
+
+# %%
+sequences = np.array([[1.0, 3, 5, 7], [2, 6, 90, -50]])  # (B=2, T=4)
+lengths = np.array([4, 2])  # (B,)
+sequences.mean(axis=1)
+
+# %% [markdown]
+# A LayerNorm over the features of each token does not mind: tokens do not share a mean, and so padding
+# cannot reach the real ones. But whoever takes one mean *over the tokens* (here; in BatchNorm on
+# sequences; in the exercise) has the padding in it. The real numbers 2 and 6 have the mean 4.
+#
+# A *mask* says what is real. Count the positions, and compare with the lengths, stood upright:
+
+# %%
+real = np.arange(4) < lengths[:, None]  # (1, T) beside (B, 1) makes (B, T)
+real
+
+# %% [markdown]
+# A mean is a sum over a count, and both must hear of the mask. The variance, too: at a padded position the
+# *deviation* is not 0, even if the padding is. So the mask comes after the subtraction.
+
+# %%
+count = lengths[:, None]  # (B, 1), real values of each sequence
+mean = (sequences * real).sum(axis=1, keepdims=True) / count  # (B, 1)
+deviation = (sequences - mean) * real  # (B, T), 0 in the padding
+var = (deviation**2).sum(axis=1, keepdims=True) / count  # (B, 1)
+deviation / np.sqrt(var)
+
+# %% [markdown]
+# Three ways to get it wrong, and the right one, on the second sequence (right are -1 and 1):
+
+# %%
+row, mask = sequences[1], real[1]
+zeroed, right_mean = row * mask, row[mask].mean()
+ways = {
+    "padding counted": (row.mean(), row.var()),
+    "zeros counted": (zeroed.mean(), zeroed.var()),
+    "zeros deviate": (right_mean, ((zeroed - right_mean) ** 2).sum() / 2),
+    "right": (right_mean, row[mask].var()),
+}
+
+# %%
+for name, (m, v) in ways.items():
+    print(f"{name:16} mean {m:5.1f}  std {np.sqrt(v):5.1f}  values {(row[mask] - m) / np.sqrt(v)}")
+
+# %% [markdown]
+# None of them raises an error. The test for all of them is one line long: change the padding, or make it
+# longer, and see whether an answer changes that should not. Two more things to settle. Where a token has
+# D features, `(B, T, D)`, the mask needs a last axis of length 1 to line up, `real[:, :, None]`, and each real token brings
+# D values to the count. And at the very end the padding should be 0, which a `bias` spoils unless the mask
+# comes last:
+
+# %%
+(deviation / np.sqrt(var) + 0.5) * real
+
+# %% [markdown]
+# ## A network that reads: small batches, many lengths
+#
+# LayerNorm was made for recurrent networks. One of the two articles says that it "has been shown to improve
+# the training stability and generalization performance of recurrent neural networks", the other that it
+# is useful when batches are small or "when working with sequences of variable length". Let us see.
+#
+# A small network reads a digit row by row, from the top. Its 64 units hold what it remembers, $h$, and at each of
+# the 28 rows
+#
+# $$h \leftarrow \tanh\big(\text{norm}(W\,\text{row} + U\,h)\big).$$
+#
+# After the last row it names the digit. With *fixed* lengths it reads all 28 rows, with *ragged* ones
+# the first 12 to 28, drawn anew for each image, in training and in the test. In the place of the norm there is nothing,
+# LayerNorm, or BatchNorm with running statistics for each row of its own. BatchNorm comes twice: as torch makes it,
+# with a first weight of 1, and with a first weight of 0.1, as a paper advises that put it into recurrent networks
+# (Cooijmans and others, 2017): then the tanh begins where it is not flat.
+#
+# **Batches of 4 digits, all 28 rows. Which of the four learns most in 330 steps, which least?** Two seeds, live:
+
+# %% tags=["nbval-ignore-output"]
+# Output not compared: a trained accuracy differs in its last digits from processor to processor.
+small_batches = find_experiment("rnn_norms").only(batch_size=4, lengths="fixed")
+live = run_live(small_batches.only(seed=[0, 1]), jobs=1)
+for norm in live.different("norm"):
+    print(f"{norm:18}", live.values("test_accuracy", norm=norm).round(2))
+
+# %% [markdown]
+# Two seeds are an anecdote. The whole grid (five seeds, batches of 64 and of 4, fixed and ragged
+# lengths) takes minutes and is recorded:
+
+# %%
+grid = recorded("rnn_norms")
+grid.how
+
+# %%
+norms = grid.different("norm")
+
+
+def right(**cell):
+    runs = [grid.values("test_accuracy", norm=norm, **cell) for norm in norms]
+    return 100 * np.stack(runs, axis=1)  # (seeds, norms)
+
+
+# %%
+print("right test digits, %   " + "".join(f"{norm:>18}" for norm in norms))
+for lengths_are in ("fixed", "ragged"):
+    for size in (64, 4):
+        values = right(lengths=lengths_are, batch_size=size)  # (seeds, norms)
+        cells = zip(values.mean(0), values.std(0, ddof=1), strict=True)
+        print(
+            f"{lengths_are:6}, batches of {size:2}   "
+            + "".join(f"{m:13.0f} ± {s:2.0f}" for m, s in cells)
+        )
+
+# %%
+plots.dots(
+    {f"fixed, batches of {size}": right(lengths="fixed", batch_size=size) for size in (64, 4)},
+    norms,
+    xlabel="right test digits, %",
+    alt="""Two panels with the right test digits of five seeds for four networks, and a bar for mean
+    and standard deviation; each panel has its own scale. Fixed lengths, batches of 64: none about
+    48 and widely spread, batch about 29 and spread even wider, batch with first weight 0.1 about 52,
+    layer about 63. Batches of 4: none about 43, layer about 36, batch with first weight 0.1 about
+    15, batch near 10.""",
+)
+
+# %% [markdown]
+# (After so few steps nobody reads well yet. Each batch size has one learning rate, from a few trials with one
+# seed and fixed lengths; nobody searched for the best one of each network.) Three things can be read off.
+#
+# **BatchNorm does not bear small batches.** With 4 sequences it stays near 10 %, where guessing is. The small first weight
+# helps it a great deal with batches of 64, hardly with 4. Ragged lengths make it worse: at the late rows few
+# sequences are left to take a mean of, and with one left, `nn.BatchNorm1d` would raise an error (our network
+# takes running statistics there).
+#
+# **LayerNorm bears them.** Whatever the batch size and the lengths, it is far above BatchNorm as torch makes
+# it. At each row it averages the 64 units of one sequence, and these are always there.
+#
+# **Is it better than nothing?** Seed by seed, LayerNorm minus no norm, with lesson 5's $t$ (beyond ±2.78
+# in 5 of 100 cases by chance alone):
+
+# %%
+for lengths_are in ("fixed", "ragged"):
+    for size in (64, 4):
+        values = right(lengths=lengths_are, batch_size=size)  # (seeds, norms)
+        gain = values[:, norms.index("layer")] - values[:, norms.index("none")]  # (seeds,)
+        t = gain.mean() / (gain.std(ddof=1) / np.sqrt(len(gain)))
+        print(f"{lengths_are:6}, batches of {size:2}: {gain.mean():+6.1f} points, t = {t:4.1f}")
+
+# %% [markdown]
+# With fixed lengths and batches of 64 it is better, with batches of 4 it is *worse* than no norm at all, and
+# with ragged lengths no difference is seen. So what the articles say is half borne out: LayerNorm can live with small
+# batches and with many lengths, where BatchNorm cannot. That it makes a recurrent network better than it was, we saw
+# in one case of four. (Ba and others measured larger networks with gates, on longer sequences,
+# trained to the end. This was a small tanh network at the start of its training.)
+
+# %% [markdown]
+# ## Before or after: where a transformer puts it
+#
+# A transformer is a pile of blocks, each made of an attention and a small MLP (you need not know how
+# attention works here; it mixes the tokens). Each adds something to $x$, and LayerNorm stands in one of two
+# places:
+#
+# $$\text{post-norm:}\quad x \leftarrow \text{LN}\big(x + f(x)\big) \qquad\qquad
+# \text{pre-norm:}\quad x \leftarrow x + f\big(\text{LN}(x)\big)$$
+#
+# Post-norm is the original of 2017. In pre-norm there is a road past all the norms, the sum, from the last
+# block to the first.
+
+
+# %%
+class Block(nn.Module):
+    def __init__(self, size, norm_first, norm):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(size, 4, batch_first=True)
+        self.mlp = nn.Sequential(nn.Linear(size, 4 * size), nn.ReLU(), nn.Linear(4 * size, size))
+        self.norm1, self.norm2, self.norm_first = norm(size), norm(size), norm_first
+
+    def forward(self, x):  # (B, T, D)
+        if self.norm_first:
+            x = x + self.attend(self.norm1(x))
+            return x + self.mlp(self.norm2(x))
+        x = self.norm1(x + self.attend(x))
+        return self.norm2(x + self.mlp(x))
+
+    def attend(self, x):
+        return self.attention(x, x, x, need_weights=False)[0]
+
+
+# %% [markdown]
+# (`nn.TransformerEncoderLayer` has the same switch and calls it `norm_first`; its default is `False`, post-norm.)
+# Here is a whole network: the rows of a digit are 28 tokens, the weights are fresh (Xavier's rule, as in
+# the original), and the pre-norm pile ends with one more LayerNorm.
+
+
+# %%
+def pile(kind, depth, size=64):
+    norm = nn.Identity if kind == "no norm" else nn.LayerNorm
+    blocks = [Block(size, kind != "post-norm", norm) for _ in range(depth)]
+    for parameter in nn.ModuleList(blocks).parameters():
+        if parameter.ndim == 2:
+            nn.init.xavier_uniform_(parameter)
+    last = norm(size) if kind == "pre-norm" else nn.Identity()
+    return nn.Sequential(nn.Linear(28, size), *blocks, last)
+
+
+# %% [markdown]
+# One batch of digits, one backward pass, no training: how large is the gradient in each block? **Draw your
+# guess: twelve blocks from left (input) to right (output), one curve for pre-norm, one for post-norm.**
+
+# %%
+mnist = load_mnist(tensors=True)
+some_digits, some_labels = mnist.train_images[:16] / 255, mnist.train_labels[:16]  # (16, 28, 28)
+
+
+def gradient_norms(kind, depth, seed):
+    torch.manual_seed(seed)
+    network, head = pile(kind, depth), nn.Linear(64, 10)
+    logits = head(network(some_digits).mean(1))  # (16, 10), the mean over the tokens
+    nn.functional.cross_entropy(logits, some_labels).backward()
+    return [block.mlp[2].weight.grad.norm().item() for block in network[1 : depth + 1]]
+
+
+# %%
+kinds = ("pre-norm", "post-norm", "no norm")
+by_block = {
+    kind: np.array([gradient_norms(kind, depth=12, seed=seed) for seed in range(5)])
+    for kind in kinds
+}  # each (seeds, blocks)
+
+# %%
+plots.curves(
+    np.arange(1, 13),
+    by_block,
+    xlabel="block (1 is next to the input)",
+    ylabel="length of the gradient",
+    log=True,
+    alt="""Length of the gradient against the block, 1 next to the input to 12 next to the output, on
+    a logarithmic scale; mean and range of five seeds. Without a norm it lies near 35 in all blocks.
+    Post-norm is level, a little below 1. Pre-norm begins near 1 and falls steadily to below 0.4.""",
+)
+
+
+# %%
+def two_digits(value):
+    return np.format_float_positional(value, precision=2, fractional=False, trim="-")
+
+
+for depth in (6, 12, 24):
+    last = {k: np.mean([gradient_norms(k, depth, seed)[-1] for seed in range(5)]) for k in kinds}
+    words = [f"{kind} {two_digits(value):>4}" for kind, value in last.items()]
+    print(f"{depth:2} blocks, gradient of the last:   " + "   ".join(words))
+
+# %% [markdown]
+# Without a norm every block makes the sum larger, and the gradients with it: tens with twelve blocks,
+# thousands with 24. With either norm they stay near 1. So far the two look alike. They differ in the
+# *shape*: in the pre-norm pile the gradient is largest next to the input and falls towards the output,
+# in the post-norm pile it does not fall.
+#
+# And they differ in what depth does. The last post-norm block has the same gradient however deep the
+# pile is. The last pre-norm block's is smaller, the deeper the pile, by a factor of roughly $\sqrt2$ for
+# each doubling: the sum grows with every block, the last LayerNorm divides by its size, and so each
+# block's part in the output shrinks.
+#
+# Xiong and others (2020) derive both, and conclude: post-norm begins with large gradients near the
+# output, and so needs a *warm-up*, a learning rate that starts small, while pre-norm can do without. What you have seen is the
+# gradients at the start. It does not show which network ends up better, and with another
+# initialization the picture changes: PyTorch's own layers do not use Xavier's rule throughout (Your turn).
+
+# %% [markdown]
+# ## Break it on purpose
+#
+# **1. The wrong axis, and every shape agrees.** `nn.LayerNorm(4)` normalizes the *last* axis, whatever it
+# is. Give it images with channels first, `(N, C, H, W)`. If W is not 4 it raises an error. **If it is?**
+
+# %%
+wide = np.random.default_rng(2).normal(size=(2, 4, 3, 4))  # C = 4 and W = 4
+wide += 10 * np.arange(4).reshape(1, 4, 1, 1)  # channels of very different levels
+per_row = nn.LayerNorm(4, dtype=torch.float64)(torch.from_numpy(wide)).detach().numpy()
+print("each pixel, over the channels:", np.abs(per_row.mean(axis=1)).max().round(2))
+print("each row of each map:         ", np.abs(per_row.mean(axis=3)).max().round(2))
+
+# %% [markdown]
+# It has normalized the *rows of pixels*: their means are 0, and the channels' are not. For "the channels
+# at each pixel" (ConvNeXt does that) they must come last: `permute(0, 2, 3, 1)`, norm, and back. The
+# same trap waits with `(N, D)` when N equals D, and with sequences `(N, T, C)` given to `BatchNorm1d`, which
+# expects `(N, C, T)`. Test with sizes that all differ:
+
+# %%
+try:
+    nn.LayerNorm(4)(torch.zeros(2, 4, 3, 5))
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown]
+# **2. Right numbers, wrong place.** As many samples as features: now a mean without `keepdims`, or a
+# weight stood upright, raises no error either. And three that have another formula, the last of them from tutorials:
+# `torch.std`, which divides by D − 1, with `eps` beside it, outside the root.
+
+# %%
+square = np.array([[1.0, 3, 5, 7], [10, 10, 30, 30], [0, 4, 0, 4], [1, 0, 0, 0]])  # (N=4, D=4)
+m, s = square.mean(1), np.sqrt(square.var(1) + 1e-5)  # (N,), (N,)
+rows = weight * ((square - m[:, None]) / s[:, None]) + bias
+unbiased = square.std(1, ddof=1)[:, None]
+columns = weight * (square - square.mean(0)) / np.sqrt(square.var(0) + 1e-5) + bias
+
+# %%
+variants = {
+    "right": rows,
+    "mean along the features": weight * (square - m) / s + bias,
+    "weight along the samples": weight[:, None] * (square - m[:, None]) / s[:, None]
+    + bias[:, None],
+    "one mean for everything": weight * (square - square.mean()) / square.std() + bias,
+    "mean over the batch": columns,
+    "n - 1, eps outside": weight * (square - m[:, None]) / (unbiased + 1e-5) + bias,
+    "eps outside": weight * (square - m[:, None]) / (square.std(1)[:, None] + 1e-5) + bias,
+}
+
+# %% [markdown]
+# Beside torch with the same weights, and with the fresh weights that most people test with:
+
+
+# %%
+def torch_says(w, b):
+    w, b = torch.from_numpy(w), torch.from_numpy(b)
+    return nn.functional.layer_norm(torch.from_numpy(square), (4,), w, b).numpy()
+
+
+for name, wrong in variants.items():
+    off = np.abs(wrong - torch_says(weight, bias)).max()
+    print(f"{name:25} off by {off:9.5f}   passes within 1e-3: {off < 1e-3}")
+
+# %% [markdown]
+# `eps` in the wrong place hides on ordinary samples. On one that hardly varies it shows:
+
+# %%
+faint = 1e-3 * np.array([1.0, -1, 1, -1])  # (D,), standard deviation 0.001
+right, outside = faint / np.sqrt(faint.var() + 1e-5), faint / (faint.std() + 1e-5)
+print(f"right {right[0]:.2f}   eps outside {outside[0]:.2f}")
+
+# %% [markdown]
+# **3. The backward pass of BatchNorm, transposed.** On a rectangle, with a weight that is not 1, each of the
+# usual slips beside the right `dx`. The two columns are lesson 4's test: `dx` has to be at right angles to
+# the ones (always), and nearly so to $\hat x$.
+
+# %%
+x_hat, root = (x - x.mean(1, keepdims=True)), np.sqrt(x.var(1, keepdims=True) + 1e-5)
+x_hat, r = x_hat / root, 1 / root  # (N, D), (N, 1)
+dy = np.array([[1.0, -2, 0.5, 3], [-1, 0.7, 2, 1], [0.3, 1, -2, 0.5]])  # (N, D)
+g = dy * weight  # (N, D)
+
+
+def closed(g, axis=1):
+    m, along = (v.mean(axis, keepdims=True) for v in (g, g * x_hat))
+    return r * (g - m - x_hat * along)
+
+
+# %%
+slips = {
+    "right": closed(g),
+    "mean and variance constant": r * g,
+    "weight missing": closed(dy),
+    "weight at the very end": closed(dy) * weight,
+    "means over the batch": closed(g, axis=0),
+}
+for name, wrong in slips.items():
+    ones, along = np.abs(wrong.sum(1)).max(), np.abs((wrong * x_hat).sum(1)).max()
+    off = np.abs(wrong - closed(g)).max()
+    print(f"{name:27} off by {off:5.2f}   along ones {ones:5.2f}   along x_hat {along:5.2f}")
+
+# %% [markdown]
+# "Weight at the very end" is right for BatchNorm and wrong here. And "weight missing" passes both tests
+# of right angles: only torch, or a numerical gradient, with a weight that is not 1, finds it. The last
+# slip of the transposed kind needs no test but a look: `dweight` summed over the features has one number
+# for each *sample*.
+
+# %%
+(dy * x_hat).sum(axis=1).shape, (dy * x_hat).sum(axis=0).shape, weight.shape
+
+# %% [markdown]
+# ## Your turn
+#
+# | exercise | difficulty | importance | minutes |
+# |---|---|---|---|
+# | [06, task 1](../exercises/06_layer_norm.ipynb): LayerNorm over the trailing axes | easy | high | 15 |
+# | 06, task 2: its backward pass | medium | high | 20 |
+# | 06, task 3: a norm over whole sequences, and padding kept out of it | medium | medium | 20 |
+# | Experiment: leave out Xavier's rule in `pile`. What is left of the difference between pre-norm and post-norm? | easy | medium | 10 |
+# | Experiment: in the RNN, a learning rate three times as large for LayerNorm. Does it still learn? | medium | medium | 15 |
+#
+# <details><summary>How to begin the first experiment</summary>
+#
+# Take the two lines `if parameter.ndim == 2: ...` out of `pile`, run its cell again, and then those
+# below it.
+#
+# </details>
+#
+# <details><summary>How to begin the second</summary>
+#
+# ```python
+# from normlab.training.experiments.rnn_norms import measure
+#
+# [measure("layer", "fixed", batch_size=64, seed=seed, lr=0.3) for seed in range(5)]
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - `normalized_shape` names the last axes; they share one mean and one variance, and weight and bias have
+#   exactly that shape. One mean for each sample (or token), one weight for each element.
+# - Forward: lesson 2 along the other axis. Backward: lesson 4's line, with $m$ over the axes that share a
+#   mean, `g = dy * weight` before any mean, and `dweight`, `dbias` summed over all the *other* axes.
+# - When two sizes agree, a norm along the wrong axis raises nothing: test with sizes that all differ. Padding
+#   stays out of a mean by a mask that enters the sum, the count and the deviations.
+# - In a small RNN BatchNorm collapsed with batches of 4, and LayerNorm did not. Against no norm at all,
+#   LayerNorm won once, lost once, and twice no difference was seen.
+# - Post-norm normalizes the sum, pre-norm what goes into the block. At the start, under Xavier's rule, the last
+#   block's gradient shrinks with depth in a pre-norm pile, and does not in a post-norm pile.
+#
+# ## Go further
+#
+# - J. L. Ba, J. R. Kiros, G. E. Hinton, *Layer Normalization*, arXiv:1607.06450, 2016. Section 3: one
+#   mean for all units of a layer, and the recurrent network; section 5.1 has a table of what each norm is blind to.
+# - T. Cooijmans and others, *Recurrent Batch Normalization*, ICLR 2017, arXiv:1603.09025: statistics for
+#   each time step, and why the first weight should be small.
+# - R. Xiong and others, *On Layer Normalization in the Transformer Architecture*, ICML 2020,
+#   arXiv:2002.04745: the gradients of pre-norm and post-norm at initialization, in theory and measured.
+# - A. Vaswani and others, *Attention Is All You Need*, NeurIPS 2017, arXiv:1706.03762: the post-norm original.
+# - Y. Luo, N. Mesgarani, *Conv-TasNet*, IEEE/ACM Transactions on Audio, Speech, and Language Processing
+#   27(8), 2019, arXiv:1809.07454: one norm for a whole sequence.
