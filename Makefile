@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PYTHON_FILES := normlab tests benchmarks source docs
 
-.PHONY: help lab test course lint format browser screenshot site clean
+.PHONY: help lab test course lint format browser screenshot cheat-sheet site clean
 
 help:
 	@echo "make lab      open the course in JupyterLab (PORT=8888)"
@@ -23,6 +23,7 @@ help:
 	@echo "make browser  run the notebooks in headless Chromium, through JupyterLab's own menu"
 	@echo "make site     build the course as a website in build/site, for any web server or none"
 	@echo "make screenshot  take the README's picture of lesson 05 (needs Chromium)"
+	@echo "make cheat-sheet  draw the cheat sheet of all norms again, as PDF, PNG and in words"
 	@echo "make format   format the Python code"
 	@echo "make clean    remove the virtual environment and caches"
 
@@ -77,6 +78,9 @@ browser: site
 screenshot: $(VENV)/ready-to-make
 	$(BIN)/python tests/browser/screenshot.py notebooks/05_mnist_with_batch_norm.ipynb \
 		docs/lesson_05.png --scroll-to "The whole run, recorded" --height 1480
+
+cheat-sheet: $(VENV)/ready-to-learn
+	$(BIN)/python docs/cheat_sheet.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
