@@ -146,7 +146,7 @@ TABLE = Condition(
 MOMENTUM_REVERSED = Condition(
     name="momentum reversed",
     level="suspicious",
-    why="In PyTorch momentum is the share of the *new* batch. With a large one the running "
+    why="In PyTorch momentum is the share of the new batch. With a large one the running "
     "statistics are little more than those of the last batch.",
     cure="Keras's momentum m is 1 - m here: 0.99 becomes 0.01.",
     section="Three numbers to read twice",
