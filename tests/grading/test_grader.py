@@ -175,6 +175,28 @@ def test_an_import_that_fails_does_not_stop_its_cell(grade):
     assert graded(grade(first, *RIGHT[1:])) == ALL
 
 
+def test_a_plot_does_not_stop_its_cell(grade):
+    plots = """
+        import matplotlib.pyplot as plt
+        from matplotlib import cm
+        fig, axes = plt.subplots(1, 2, figsize=(8, 3))
+        fig, (left, right) = plt.subplots(1, 2)
+        with plt.style.context("ggplot"):
+            for ax in axes:
+                ax.plot([1, 2])
+        left.set_title(f"{cm.viridis(0.5)}")
+        axes[0].legend(); axes[1] = None; len(axes)
+        plt.show()
+        """
+    assert graded(grade(RIGHT[0], *(textwrap.dedent(plots) + cell for cell in RIGHT[1:]))) == ALL
+
+
+def test_a_stand_in_is_nothing_to_compute_with(grade):
+    source = "import matplotlib\ndef batch_norm_forward(x, weight, bias, eps):\n    return "
+    assert grade(source + "matplotlib.y").tasks[0].score == 0
+    assert grade(source + "x * matplotlib.y").tasks[0].score == 0
+
+
 def test_a_missing_task_costs_its_own_points(grade):
     verdict = grade(*(c for c in RIGHT if "def batch_norm_forward_images" not in c))
     assert graded(verdict) == [ALL[0], ("missing", 0), ALL[2]]

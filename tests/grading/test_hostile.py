@@ -576,6 +576,16 @@ def test_a_forged_answer_is_compared_as_any_other(grade, name):
     assert verdict.score <= 20
 
 
+def test_an_answer_slipped_in_before_the_answer_is_noticed(grade):
+    body = f"""
+        import sys
+        frame = sys._getframe()
+        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
+        frame.f_locals['self'].channel.send({ANSWER.replace(chr(10), "")})
+        """
+    assert results(grade(*cells_with(body))) == [("forbidden", 0), RIGHT, RIGHT]
+
+
 # ---- what it looks for is not there
 
 

@@ -218,6 +218,34 @@ def test_the_namespaces_alone_keep_the_network_away(fresh_trials, monkeypatch):
     assert any("a limited number" in line for line in said)
 
 
+def test_without_seccomp_what_was_forked_ends_with_its_submission(
+    tmp_path, write_notebook, monkeypatch
+):
+    if not (LINUX and works("bubblewrap")):
+        pytest.skip("no bubblewrap here")
+    forks = "import os, time\nfor _ in range(5):\n    if os.fork() == 0: time.sleep(60)"
+    path = write_notebook(tmp_path / "nb.ipynb", forks)
+    monkeypatch.setattr("normlab.grading.view._ALWAYS", ("numpy", "cloudpickle"))
+    installed.cache_clear()
+    try:
+        with Grader(7, isolation=Isolation("bubblewrap")) as grader:
+            grader.grade(path, EXERCISE)
+            outer = grader._sites[False].warm.process.pid
+            first = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0]
+            inside = [p for p in Path("/proc").glob("[0-9]*/ns/pid") if _same(p, first)]
+            assert len(inside) == 2  # bubblewrap's own, and the warm process
+            assert grader.grade(SOLUTION, EXERCISE).score == 30
+    finally:
+        installed.cache_clear()
+
+
+def _same(link, pid):
+    try:
+        return os.readlink(link) == os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return False
+
+
 def test_landlock_is_not_enough_without_seccomp(fresh_trials, monkeypatch):
     """It lets datagrams through, and the modes of the teacher's own files be changed."""
     if not (LINUX and works("kernel")):

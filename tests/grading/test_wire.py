@@ -122,3 +122,8 @@ def _values(value):
 def test_a_small_message_does_not_make_a_large_list():
     with pytest.raises(wire.WireError):
         wire.decode(b"l" + struct.pack("<I", 2**31))
+
+
+def test_a_deep_nest_is_refused():
+    with pytest.raises(wire.WireError, match="too deep"):
+        wire.decode(b"l\x01\x00\x00\x00" * 100_000)

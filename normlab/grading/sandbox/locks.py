@@ -89,7 +89,7 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _IN_SCRATCH = sum(1 << bit for bit in (1, 2, 3, 4, 5, 7, 8))  # no links, sockets, devices, pipes
 _ALL = 0x1FFF
-_DEATH_SIGNAL, _NOT_DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
+_DEATH_SIGNAL, _NOT_DUMPABLE, _ADOPTS, _NO_NEW_PRIVILEGES = 1, 4, 36, 38
 
 
 class _Rules(ctypes.Structure):
@@ -153,6 +153,11 @@ def hide_memory() -> None:
 def end_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
     _checked(_libc().prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one whose own parent has ended."""
+    _checked(_libc().prctl(_ADOPTS, 1, 0, 0, 0))
 
 
 def _checked(code: int) -> int:

@@ -51,6 +51,7 @@ def main(base: str, scratch: str, *options: str) -> None:
         locks.become_nobody()
     locks.no_new_privileges()
     locks.hide_memory()
+    locks.adopt_orphans()
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy all of our memory
     control.send(b"R")
@@ -136,12 +137,13 @@ def _end(process: int, patience: float) -> tuple[int, resource.struct_rusage]:
         _, _, used = os.wait4(process, 0)
         status = -1
     if os.getpid() <= 2:
-        # In a world of our own this reaches every process of the submission, and no other.
+        # In a world of our own this reaches every process of the submission, and no other. Those
+        # whose parent is gone are ours: none is left when there is none to wait for.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(-1, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.wait()
     return status, used
 
 
