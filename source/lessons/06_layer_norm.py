@@ -639,8 +639,8 @@ except RuntimeError as error:
 
 # %% [markdown]
 # **2. Right numbers, wrong place.** As many samples as features: now a mean without `keepdims`, or a
-# weight stood upright, raises no error either. And three that have another formula, the last of them from tutorials:
-# `torch.std`, which divides by D − 1, with `eps` beside it, outside the root.
+# weight stood upright, raises no error either. Beside these two, a mean over too much, and the formula of some
+# tutorials: `torch.std`, which divides by D − 1, with `eps` added to it, outside the root.
 
 # %%
 square = np.array([[1.0, 3, 5, 7], [10, 10, 30, 30], [0, 4, 0, 4], [1, 0, 0, 0]])  # (N=4, D=4)
@@ -662,7 +662,7 @@ variants = {
 }
 
 # %% [markdown]
-# Beside torch with the same weights, and with the fresh weights that most people test with:
+# Beside torch with the same weights, with a loose tolerance:
 
 
 # %%
