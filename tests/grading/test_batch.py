@@ -136,10 +136,13 @@ def test_where_nothing_isolates_nothing_is_graded(tmp_path, a_class, stand_in_co
     wait_until(lambda: children() == [])
 
 
-def test_whoever_stops_listening_ends_the_processes(tmp_path, a_class, stand_in_command):
-    results = grade_all(
-        find_submissions(a_class(tmp_path)).submissions, SETTINGS, 1, stand_in_command
-    )
+def test_whoever_stops_listening_ends_the_processes(
+    tmp_path, a_class, write_notebook, stand_in_command
+):
+    """At once, whatever they are doing."""
+    folder = a_class(tmp_path, students=3)
+    write_notebook(folder / "a" / "02_batch_norm_forward.ipynb", "hang")
+    results = grade_all(find_submissions(folder).submissions, SETTINGS, 2, stand_in_command)
     next(results)
     results.close()
     wait_until(lambda: children() == [])

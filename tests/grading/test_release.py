@@ -145,6 +145,8 @@ def test_a_zip_holds_the_same(bundle, course, tmp_path):
         names = archive.namelist()
         archive.extractall(tmp_path / "unpacked")
     assert all(name.startswith(f"{FOLDER}/") for name in names)
+    assert f"{FOLDER}/normlab/__init__.py" in names
+    assert not [name for name in names if "pycache" in name or "checkpoints" in name]
     unpacked = tmp_path / "unpacked" / FOLDER
     assert relative_files(unpacked) == relative_files(tmp_path / "folder")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
