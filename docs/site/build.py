@@ -17,7 +17,9 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Taken over as they are. The notebooks keep their folders, so that links between them hold.
 FOLDERS = ("notebooks", "exercises")
-PAGES = ("docs/teaching.md", "docs/glossary.md")
+PAGES = ("docs/teaching.md", "docs/glossary.md", "docs/cheat_sheet.md")
+# What the pages show or link.
+FILES = ("docs/cheat_sheet.png", "docs/cheat_sheet.pdf")
 
 
 def gather(target: Path) -> None:
@@ -25,8 +27,8 @@ def gather(target: Path) -> None:
     shutil.copytree(HERE, target, dirs_exist_ok=True)
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns(".*"))
-    for page in PAGES:
-        shutil.copy(ROOT / page, target)
+    for file in (*PAGES, *FILES):
+        shutil.copy(ROOT / file, target)
     (target / "lessons.md").write_text(lesson_table((ROOT / "README.md").read_text()))
 
 
