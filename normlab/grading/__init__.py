@@ -1,5 +1,10 @@
 """Grade submissions: the verdict is made where the learner's code never runs.
 
+A NumPy task is judged by its numbers alone, which nobody can forge who cannot compute them. A torch
+task is put to use by a script that runs beside the learner's program: what it reports in numbers
+is as safe, but its answers of yes or no (was every step made in training mode?) are a witness's
+in the learner's own process, and whoever takes that process over can make it say yes.
+
 ``Grader``
     Grades one notebook after the other, each in a process of its own.
 ``Verdict``, ``TaskVerdict``, ``AspectVerdict``, ``Status``

@@ -675,6 +675,7 @@ def test_what_it_looks_for_is_not_there(grade, open_folder, monkeypatch, name):
         "/proc/self/maps",
     ]
     way = {part for path in (os.path.realpath(os.__file__),) for part in path.split("/")}
+    way.add("ld.so.cache")
     known = f"""
         SECRET, SUBMISSIONS = 'hidden-seed-123', ({str(open_folder)!r},)
         PACKAGE, FILES = ({package!r},), {files!r}

@@ -85,7 +85,7 @@ def _readable() -> list[str]:
     found = ["/dev/urandom", "/dev/zero", "/etc/ld.so.cache"]
     for folder in {os.path.dirname(os.__file__), *("/lib", "/lib64", "/usr/lib", "/usr/lib64")}:
         if os.path.isdir(folder):
-            found += [e.path for e in os.scandir(folder) if not e.name.startswith("python3.")]
+            found += [e.path for e in os.scandir(folder) if not e.name.startswith("python")]
     libraries = f"{sys.base_prefix}/lib"
     found += [e.path for e in os.scandir(libraries) if ".so" in e.name]
     return [p for p in found if os.path.exists(p) and not p.endswith("-packages")]
