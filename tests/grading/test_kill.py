@@ -99,7 +99,13 @@ def test_killed_and_run_again_it_ends_the_same(submissions, undisturbed, tmp_pat
     expected, seconds = undisturbed
     out = tmp_path / "out"
     run = start(submissions, out, "--seed", "11")
-    family = stop_at(run, random.Random(moment).uniform(0, seconds), ending)
+    chance = random.Random(moment)
+    if moment % 2:  # any moment at all, and else one in the midst of the grading
+        time.sleep(chance.uniform(0, seconds))
+    else:
+        wait_for_verdicts(run, out, chance.randint(1, SUBMISSIONS // 2))
+        time.sleep(chance.uniform(0, 0.1))
+    family = stop(run, ending)
     # The seed is that of the first run, where it had come so far.
     again = [] if (out / "gradebook.db").exists() and seed_of(out) else ["--seed", "11"]
     finish(start(submissions, out, *again))
@@ -110,9 +116,21 @@ def test_killed_and_run_again_it_ends_the_same(submissions, undisturbed, tmp_pat
         time.sleep(0.05)
 
 
-def stop_at(run, seconds, ending):
-    """End the run after some seconds; return the processes that it had started."""
-    time.sleep(seconds)
+def wait_for_verdicts(run, out, number):
+    while run.poll() is None:
+        try:
+            db = sqlite3.connect(f"file:{out / 'gradebook.db'}?mode=ro", uri=True)
+            (found,) = db.execute("SELECT count(*) FROM verdicts").fetchone()
+            db.close()
+        except sqlite3.OperationalError:  # there is no file yet, or no table
+            found = 0
+        if found >= number:
+            return
+        time.sleep(0.01)
+
+
+def stop(run, ending):
+    """End the run; return the processes that it had started."""
     try:
         family = psutil.Process(run.pid).children(recursive=True)
     except psutil.NoSuchProcess:
