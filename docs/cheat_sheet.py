@@ -120,13 +120,13 @@ ADVICE = {
     ),
     "weight norm": Advice(
         r"$W_o=g_o\frac{V_o}{\Vert V_o\Vert}$",
-        {"weight_norm(nn.Linear(C, K))": ["(N, C)", "(N, L, C)"]},
+        {"weight_norm(Conv1d(C, C, 1))": ["(N, C, L)"]},
         "no statistic of the data is wanted",
         "a row of zeros: 0/0, as there is no eps",
     ),
     "spectral norm": Advice(
         r"$W=\frac{V}{\sigma},\quad \sigma\approx u^\top V v$",
-        {"spectral_norm(nn.Linear(C, K))": ["(N, C)", "(N, L, C)"]},
+        {"spectral_norm(Conv1d(C, C, 1))": ["(N, C, L)"]},
         "a layer must not stretch distances",
         "the bound must be exact at once: σ is an estimate",
     ),
