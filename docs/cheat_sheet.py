@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from normlab.parity import facts
-from normlab.plots.block import _draw as draw_block
+from normlab.plots.block import draw_block
 from normlab.plots.picture import BLUE, INK, SKY, styled
 
 HERE = Path(__file__).resolve().parent

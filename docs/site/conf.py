@@ -56,7 +56,13 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "glossary": [], "teaching": [], "**": ["sidebar-nav-bs"]}
+html_sidebars = {
+    "index": [],
+    "cheat_sheet": [],
+    "glossary": [],
+    "teaching": [],
+    "**": ["sidebar-nav-bs"],
+}
 
 
 def heading_anchor(title: str) -> str:

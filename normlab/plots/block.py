@@ -44,7 +44,7 @@ def block(
         for axes, (title, coloured) in zip(
             np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True
         ):
-            _draw(axes, np.asarray(coloured, dtype=bool), labels)
+            draw_block(axes, np.asarray(coloured, dtype=bool), labels)
             axes.set_title(title, loc="center")
         return Picture(figure, alt or _describe(panels))
 
@@ -80,7 +80,8 @@ def averaged_cells(
     return cells
 
 
-def _draw(axes: Axes, coloured: np.ndarray, labels: tuple[str, str, str]) -> None:
+def draw_block(axes: Axes, coloured: np.ndarray, labels: tuple[str, str, str]) -> None:
+    """Draw one block of cells into axes, ``coloured`` (N, C, L) telling which get a colour."""
     n, c, l = (_STEPS[axis] for axis in "NCL")  # noqa: E741 - the names of the axes
     corner = np.zeros(2)  # where front and top meet, at the left
     faces = (

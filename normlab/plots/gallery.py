@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from normlab.plots.block import _draw as draw_block
+from normlab.plots.block import draw_block
 from normlab.plots.picture import Picture, new_figure, styled
 
 _COLUMNS = 3
