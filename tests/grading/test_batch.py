@@ -40,8 +40,18 @@ def statuses(graded):
     return {key[0]: {task.status for task in one.verdict.tasks} for key, one in graded.items()}
 
 
+# What other tests of the same process began and keep, such as joblib's workers.
+OTHERS = set()
+
+
+@pytest.fixture(autouse=True)
+def _others():
+    OTHERS.clear()
+    OTHERS.update(psutil.Process().children(recursive=True))
+
+
 def children():
-    return psutil.Process().children(recursive=True)
+    return [one for one in psutil.Process().children(recursive=True) if one not in OTHERS]
 
 
 def test_all_are_graded_once_and_no_process_is_left(tmp_path, a_class, grade, write_notebook):

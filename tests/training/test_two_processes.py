@@ -12,7 +12,14 @@ from normlab.training.two_processes import run_workers
 # The functions are made inside the tests, as a notebook's are: nobody can import them.
 
 
-def test_workers_hear_of_each_other_and_answer_in_order():
+@pytest.fixture
+def left_over():
+    """Return what lists the processes begun since; joblib keeps some that other tests began."""
+    before = set(multiprocessing.active_children())
+    return lambda: set(multiprocessing.active_children()) - before
+
+
+def test_workers_hear_of_each_other_and_answer_in_order(left_over):
     factor = 10
 
     def work(part):
@@ -21,7 +28,7 @@ def test_workers_hear_of_each_other_and_answer_in_order():
         return distributed.get_rank(), part, total.item()
 
     assert run_workers(work, [1.0, 2.0]) == [(0, 1.0, 30.0), (1, 2.0, 30.0)]
-    assert not multiprocessing.active_children()
+    assert not left_over()
 
 
 def test_an_error_in_a_worker_is_told_with_its_traceback():
@@ -32,7 +39,7 @@ def test_an_error_in_a_worker_is_told_with_its_traceback():
         run_workers(work, [7])
 
 
-def test_workers_that_wait_for_ever_are_ended():
+def test_workers_that_wait_for_ever_are_ended(left_over):
     def work(part):
         if part:
             time.sleep(1000)
@@ -42,7 +49,7 @@ def test_workers_that_wait_for_ever_are_ended():
     with pytest.raises(TimeoutError, match="not finished after 5 seconds(.|\n)*same order"):
         run_workers(work, [0, 1], timeout=5)
     assert time.monotonic() - start < 60
-    assert not multiprocessing.active_children()
+    assert not left_over()
 
 
 def test_a_worker_that_dies_is_reported():
