@@ -49,6 +49,21 @@ class ImageDataset:
         """Return the dataset with ``function`` applied to each of its four arrays."""
         return ImageDataset(**{name: function(getattr(self, name)) for name in _PARTS})
 
+    def first(self, train: int, test: int | None = None) -> "ImageDataset":
+        """Return the dataset with the first so many images to train on, and to test on.
+
+        Parameters
+        ----------
+        train, test
+            How many of each; without ``test`` the test set stays whole.
+        """
+        return ImageDataset(
+            self.train_images[:train],
+            self.train_labels[:train],
+            self.test_images[:test],
+            self.test_labels[:test],
+        )
+
 
 def load_mnist(*, data_dir: str | Path | None = None, tensors: bool = False) -> ImageDataset:
     """Load MNIST, or another dataset in the same files.

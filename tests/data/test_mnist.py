@@ -64,6 +64,17 @@ def test_tensors_are_the_callers_own():
     assert load_mnist(tensors=True).test_images.any()
 
 
+def test_the_first_images_keep_their_labels():
+    mnist = load_mnist()
+    few = mnist.first(5)
+    assert [len(few.train_images), len(few.train_labels), len(few.test_images)] == [5, 5, 10_000]
+    assert (few.train_labels == mnist.train_labels[:5]).all()
+    assert [len(mnist.first(5, test=3).test_images), len(mnist.first(5, test=3).test_labels)] == [
+        3,
+        3,
+    ]
+
+
 def test_a_folder_of_ones_own(small_dataset, monkeypatch):
     assert load_mnist(data_dir=small_dataset).train_images.shape == (5, 4, 6)
     monkeypatch.setenv("NORMLAB_DATA", str(small_dataset))

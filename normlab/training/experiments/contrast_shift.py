@@ -2,7 +2,7 @@
 
 import torch
 
-from normlab.data import ImageDataset, load_mnist
+from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import as_inputs, evaluate, fit
 from normlab.training.network import small_cnn
@@ -28,14 +28,16 @@ def in_light(images: torch.Tensor, light: str) -> torch.Tensor:
 def measure(norm: str, lr: float, seed: int) -> list[Row]:
     """Train on part of MNIST as it is; test in each light."""
     mnist = load_mnist(tensors=True)
-    part = ImageDataset(
-        mnist.train_images[:TRAINING_IMAGES],
-        mnist.train_labels[:TRAINING_IMAGES],
-        mnist.test_images,
-        mnist.test_labels,
-    )
     network = small_cnn(norm, seed)
-    fit(network, part, epochs=1, lr=lr, seed=seed, device="cpu", progress=False)
+    fit(
+        network,
+        mnist.first(TRAINING_IMAGES),
+        epochs=1,
+        lr=lr,
+        seed=seed,
+        device="cpu",
+        progress=False,
+    )
     rows = []
     for light in LIGHTS:
         _, accuracy = evaluate(network, in_light(mnist.test_images, light), mnist.test_labels)

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
-from normlab.data import load_mnist, shuffled_batches
+from normlab.data import shuffled_batches
 from normlab.training.experiment import Experiment, Row
-from normlab.training.fit import as_inputs, evaluate
+from normlab.training.experiments.noise import IMAGES, on_seen_and_unseen, some_images
 from normlab.training.network import ArticleNet, article_net
 
 # The norm, whether there is dropout behind it, and the size of the batches. 500 is all: then each
@@ -20,7 +20,7 @@ NETWORKS = {
     "BatchNorm, dropout": ("batch", True, 50),
 }
 SEEDS = range(6)
-IMAGES, STEPS, LR = 500, 400, 0.1
+STEPS, LR = 400, 0.1
 
 
 def with_dropout(network: ArticleNet) -> ArticleNet:
@@ -33,10 +33,8 @@ def with_dropout(network: ArticleNet) -> ArticleNet:
 def measure(network: str, seed: int) -> list[Row]:
     """Train 400 steps on 500 images, other ones for each seed; test on 10,000."""
     norm, dropout, batch_size = NETWORKS[network]
-    mnist = load_mnist(tensors=True)
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(60_000, generator=generator)[:IMAGES]  # (500,)
-    inputs, labels = as_inputs(mnist.train_images[chosen]), mnist.train_labels[chosen]
+    inputs, labels = some_images(generator)
     model = article_net(norm, seed)
     if dropout:
         model = with_dropout(model)
@@ -50,16 +48,7 @@ def measure(network: str, seed: int) -> list[Row]:
             optimizer.zero_grad()
             F.cross_entropy(model(inputs[rows]), labels[rows]).backward()
             optimizer.step()
-    train_loss, train_accuracy = evaluate(model, inputs, labels)
-    test_loss, test_accuracy = evaluate(model, as_inputs(mnist.test_images), mnist.test_labels)
-    return [
-        {
-            "train_accuracy": train_accuracy,
-            "train_loss": train_loss,
-            "test_accuracy": test_accuracy,
-            "test_loss": test_loss,
-        }
-    ]
+    return [on_seen_and_unseen(model, inputs, labels)]
 
 
 EXPERIMENT = Experiment(

@@ -2,8 +2,8 @@
 
 import torch
 
+from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row
-from normlab.training.experiments.learning_rates import first_images
 from normlab.training.fit import fit
 from normlab.training.network import ArticleNet, article_net
 
@@ -24,7 +24,7 @@ def scaled_net(norm: str, scale: float, seed: int) -> ArticleNet:
 def measure(norm: str, scale: float, lr: float, images: int, seed: int) -> list[Row]:
     """Train for one epoch on so many images, from weights of that scale."""
     network = scaled_net(norm, scale, seed)
-    run = fit(network, first_images(images), epochs=1, lr=lr, seed=seed, progress=False)
+    run = fit(network, load_mnist().first(images), epochs=1, lr=lr, seed=seed, progress=False)
     return [{"train_loss": run.final.train_loss, "test_accuracy": run.final.test_accuracy}]
 
 

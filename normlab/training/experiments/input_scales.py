@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from normlab.data import ImageDataset, load_mnist
+from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import fit
 from normlab.training.network import article_net
@@ -33,13 +33,7 @@ class Scaled(nn.Module):
 
 def measure(norm: str, scale: str, lr: float, images: int, seed: int) -> list[Row]:
     """Train the article's network on so many images, once through, and test it on 2,000."""
-    mnist = load_mnist()
-    few = ImageDataset(
-        mnist.train_images[:images],
-        mnist.train_labels[:images],
-        mnist.test_images[:2000],
-        mnist.test_labels[:2000],
-    )
+    few = load_mnist().first(images, test=2000)
     network = Scaled(article_net(norm, seed), *SCALES[scale])
     run = fit(network, few, epochs=1, lr=lr, seed=seed, progress=False)
     return [{"test_accuracy": run.final.test_accuracy}]

@@ -1,6 +1,6 @@
 """Lesson 05: the learning rate, with BatchNorm and without."""
 
-from normlab.data import ImageDataset, load_mnist
+from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import fit
 from normlab.training.network import article_net
@@ -9,18 +9,10 @@ LEARNING_RATES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 SEEDS = range(5)
 
 
-def first_images(count: int) -> ImageDataset:
-    """Return MNIST with its first training images alone, and all its test images."""
-    mnist = load_mnist()
-    return ImageDataset(
-        mnist.train_images[:count], mnist.train_labels[:count], mnist.test_images, mnist.test_labels
-    )
-
-
 def measure(norm: str, lr: float, images: int, seed: int) -> list[Row]:
     """Train the article's network for one epoch on so many images."""
     network = article_net(norm, seed)
-    run = fit(network, first_images(images), epochs=1, lr=lr, seed=seed, progress=False)
+    run = fit(network, load_mnist().first(images), epochs=1, lr=lr, seed=seed, progress=False)
     return [{"train_loss": run.final.train_loss, "test_accuracy": run.final.test_accuracy}]
 
 

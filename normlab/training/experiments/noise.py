@@ -46,33 +46,42 @@ def network_in_groups(together: int, seed: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), first, norm(256), relu, second, norm(128), relu, last)
 
 
+def some_images(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw 500 training images, ``(500, 28, 28)``, and their labels, ``(500,)``."""
+    mnist = load_mnist(tensors=True)
+    chosen = torch.randperm(60_000, generator=generator)[:IMAGES]  # (500,)
+    return as_inputs(mnist.train_images[chosen]), mnist.train_labels[chosen]
+
+
+def on_seen_and_unseen(network: nn.Module, inputs: Tensor, labels: Tensor) -> Row:
+    """Measure a network on the images that it learned from, and on all test images."""
+    mnist = load_mnist(tensors=True)
+    train_loss, train_accuracy = evaluate(network, inputs, labels)
+    test_loss, test_accuracy = evaluate(network, as_inputs(mnist.test_images), mnist.test_labels)
+    return {
+        "train_accuracy": train_accuracy,
+        "train_loss": train_loss,
+        "test_accuracy": test_accuracy,
+        "test_loss": test_loss,
+    }
+
+
 def measure(groups: str, seed: int) -> list[Row]:
     """Train on 500 images, all of them in every step: no noise but that of the statistics.
 
     Each seed has its own 500 images, and the order in which they fall into groups changes from
     step to step.
     """
-    mnist = load_mnist(tensors=True)
     network = network_in_groups(GROUPS[groups], seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=LR)
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(60_000, generator=generator)[:IMAGES]  # (500,)
-    inputs, labels = as_inputs(mnist.train_images[chosen]), mnist.train_labels[chosen]
+    inputs, labels = some_images(generator)
     for _ in range(STEPS):
         order = torch.randperm(IMAGES, generator=generator)  # (500,)
         optimizer.zero_grad()
         F.cross_entropy(network(inputs[order]), labels[order]).backward()
         optimizer.step()
-    train_loss, train_accuracy = evaluate(network, inputs, labels)
-    test_loss, test_accuracy = evaluate(network, as_inputs(mnist.test_images), mnist.test_labels)
-    return [
-        {
-            "train_accuracy": train_accuracy,
-            "train_loss": train_loss,
-            "test_accuracy": test_accuracy,
-            "test_loss": test_loss,
-        }
-    ]
+    return [on_seen_and_unseen(network, inputs, labels)]
 
 
 EXPERIMENT = Experiment(

@@ -2,7 +2,7 @@
 
 import math
 
-from normlab.data import ImageDataset, load_mnist
+from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import as_inputs, evaluate, fit
 from normlab.training.network import article_net
@@ -21,12 +21,10 @@ def measure(norm: str, batch_size: int, lr_at_64: float, seed: int) -> list[Row]
     say in it.
     """
     mnist = load_mnist(tensors=True)
-    test_set = mnist.test_images, mnist.test_labels
-    part = ImageDataset(mnist.train_images[:IMAGES], mnist.train_labels[:IMAGES], *test_set)
     network = article_net(norm, seed)
     lr = lr_at_64 * math.sqrt(batch_size / 64)
     options = {"epochs": 1, "lr": lr, "batch_size": batch_size, "seed": seed}
-    run = fit(network, part, device="cpu", progress=False, **options)
+    run = fit(network, mnist.first(IMAGES), device="cpu", progress=False, **options)
     held_out = as_inputs(mnist.train_images[-5000:])  # (5000, 28, 28)
     _, validation_accuracy = evaluate(network, held_out, mnist.train_labels[-5000:])
     return [

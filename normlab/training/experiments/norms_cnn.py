@@ -1,6 +1,6 @@
 """Lesson 10: the same comparison on a small convolutional network."""
 
-from normlab.data import ImageDataset, load_mnist
+from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row
 from normlab.training.experiments.norms_mlp import TOLERANCES, in_one_row
 from normlab.training.fit import as_inputs, evaluate, fit
@@ -16,12 +16,12 @@ MEASURE_EVERY = 50  # steps; a fifth of the 250
 def measure(norm: str, lr: float, seed: int) -> list[Row]:
     """Train the small CNN for one pass over 16,000 of the training images."""
     mnist = load_mnist(tensors=True)
-    images, labels = mnist.train_images[:IMAGES], mnist.train_labels[:IMAGES]
-    part = ImageDataset(images, labels, mnist.test_images, mnist.test_labels)
     network = small_cnn(norm, seed)
     options = {"epochs": 1, "lr": lr, "seed": seed, "measure_every": MEASURE_EVERY}
-    run = fit(network, part, drop_last=True, device="cpu", progress=False, **options)
-    _, train_accuracy = evaluate(network, as_inputs(images[:5000]), labels[:5000])
+    some = mnist.first(IMAGES)
+    run = fit(network, some, drop_last=True, device="cpu", progress=False, **options)
+    seen = as_inputs(mnist.train_images[:5000])  # (5000, 28, 28)
+    _, train_accuracy = evaluate(network, seen, mnist.train_labels[:5000])
     return [in_one_row(run, train_accuracy)]
 
 
