@@ -52,6 +52,9 @@ class Experiment:
     tolerances
         For a measured column how far another machine's number may be from the recorded one. Other
         processors round sums differently, and training makes small differences grow.
+    repeatable
+        The settings of the run that is repeated to check the recorded file: one whose numbers
+        hardly depend on rounding. Empty: the quickest run is.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Experiment:
     settings: Sequence[Settings]
     timings: frozenset[str] = frozenset()
     tolerances: Mapping[str, float] = field(default_factory=dict)
+    repeatable: Settings = field(default_factory=dict)
 
     def only(self, **chosen: Scalar | Iterable[Scalar]) -> "Experiment":
         """Return the experiment with fewer runs.
@@ -88,7 +92,7 @@ class Recording:
     ----------
     rows
         For each measurement the run's settings and what was measured, by name; ``"run_seconds"``
-        is how long the run took in all.
+        is how long the run kept a core busy.
     how
         The command, date, versions, seeds and duration, in words.
     """
@@ -270,12 +274,12 @@ def _run_all(
 
 
 def _run(measure: Callable[..., Iterable[Row]], settings: Settings) -> dict[str, Any]:
-    start = time.perf_counter()
+    start = time.process_time()
     with limited_threads(1), _ended_by_interrupts():
         rows = [
             {name: _rounded(value) for name, value in row.items()} for row in measure(**settings)
         ]
-    return {"settings": dict(settings), "rows": rows, "seconds": time.perf_counter() - start}
+    return {"settings": dict(settings), "rows": rows, "seconds": time.process_time() - start}
 
 
 @contextmanager
