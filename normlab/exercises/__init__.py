@@ -6,6 +6,8 @@
     How far the learner has come.
 ``all_exercises()``
     Every exercise by its name.
+``self_test(lesson)``
+    The five questions at the end of a lesson.
 
 A check has four steps, and a grader uses the same four with other seeds, the second of them in
 another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
@@ -23,6 +25,7 @@ from normlab.exercises.exercise import Exercise
 from normlab.exercises.judgement import judge
 from normlab.exercises.logbook import progress, record
 from normlab.exercises.report import Remark, Report, refusal, report_on
+from normlab.exercises.sitting import self_test
 
 __all__ = [
     "Report",
@@ -36,6 +39,7 @@ __all__ = [
     "judge",
     "progress",
     "report_on",
+    "self_test",
 ]
 
 #: Everyone's check draws the same numbers, so that two people can talk about them.

@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from normlab.exercises.catalogue import all_exercises
+from normlab.exercises.self_tests import all_self_tests
 
 _VARIABLE = "NORMLAB_PROGRESS"
 _VERSION = 1
+# What the file keeps, by its name in there.
+_KINDS = _EXERCISES, _SELF_TESTS = "exercises", "self_tests"
 
 
 def progress_file() -> Path | None:
@@ -51,33 +54,57 @@ def record(name: str, points: int, max_points: int, mistakes: list[str]) -> str:
         "" where it was written (or is not wanted), else why it could not be. A disk that
         cannot be written is no reason for a check to fail.
     """
+    return _record(_EXERCISES, name, points, max_points, mistakes=mistakes)
+
+
+def record_self_test(lesson: str, right: int, questions: int) -> str:
+    """Note how a self-test stands.
+
+    Parameters
+    ----------
+    lesson
+        Whose questions they are.
+    right
+        How many were right at the first go.
+    questions
+        How many there are.
+
+    Returns
+    -------
+    str
+        As of `record`.
+    """
+    return _record(_SELF_TESTS, lesson, right, questions)
+
+
+def _record(kind: str, name: str, points: int, max_points: int, **rest: list[str]) -> str:
     try:
         file = progress_file()
         if file is None:
             return ""
-        kept = _read(file)
-        before = kept.get(name, {})
-        kept[name] = {
+        kept = {each: _read(file, each) for each in _KINDS}
+        before = kept[kind].get(name, {})
+        kept[kind][name] = {
             "points": points,
             "best": max(points, before.get("best", 0)),
             "max_points": max_points,
             "checks": before.get("checks", 0) + 1,
-            "mistakes": mistakes,
+            **rest,
             "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-        _write(file, {"version": _VERSION, "exercises": kept})
+        _write(file, {"version": _VERSION, **kept})
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
         return getattr(error, "strerror", None) or str(error)
     return ""
 
 
-def _read(file: Path) -> dict[str, dict[str, Any]]:
-    """Read the entries that make sense; a broken file counts as empty."""
+def _read(file: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Read the entries of one kind that make sense; a broken file counts as empty."""
     try:
-        exercises = json.loads(file.read_text(encoding="utf-8"))["exercises"]
+        entries = json.loads(file.read_text(encoding="utf-8"))[kind]
         return {
             name: entry
-            for name, entry in exercises.items()
+            for name, entry in entries.items()
             if all(isinstance(entry[key], int) for key in ("points", "best", "max_points"))
             and isinstance(entry.get("checks", 0), int)
         }
@@ -102,7 +129,10 @@ def _write(file: Path, content: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Line:
-    """One exercise in the table of progress; `checks` is 0 where it was never tried."""
+    """One exercise, or one self-test, in the table of progress.
+
+    `checks` is 0 where it was never tried.
+    """
 
     lesson: str
     name: str
@@ -121,12 +151,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Progress:
-    """Every exercise of the course, and how far the learner has come.
+    """Every exercise and self-test of the course, and how far the learner has come.
 
     It shows itself as a table in a notebook and as text elsewhere.
     """
 
     lines: tuple[Line, ...]
+    self_tests: tuple[Line, ...]
 
     @property
     def points(self) -> int:
@@ -143,7 +174,19 @@ class Progress:
             f"  {line.state:6}{line.lesson:4}{line.name:32}{line.best:3} /{line.max_points:3}"
             for line in self.lines
         ]
-        return "\n".join([f"Exercises: {self.points} of {self.max_points} points", *rows])
+        tests = [
+            f"  {line.state:6}{line.lesson:4}{line.title:56.56}{line.best:2} /{line.max_points:2}"
+            for line in self.self_tests
+        ]
+        return "\n".join([f"{self._exercises()}", *rows, "", f"{self._self_tests()}", *tests])
+
+    def _exercises(self) -> str:
+        return f"Exercises: {self.points} of {self.max_points} points"
+
+    def _self_tests(self) -> str:
+        right = sum(line.best for line in self.self_tests)
+        asked = sum(line.max_points for line in self.self_tests)
+        return f"Self-tests: {right} of {asked} questions right at the first go"
 
     __repr__ = __str__
 
@@ -155,29 +198,48 @@ class Progress:
             f"{cell}{line.best} / {line.max_points}</td></tr>"
             for line in self.lines
         )
+        tests = "".join(
+            f"<tr>{cell}{line.state}</td>{cell}{line.lesson}</td>{cell}{escape(line.title)}</td>"
+            f"{cell}{line.best} / {line.max_points}</td></tr>"
+            for line in self.self_tests
+        )
         return (
-            f"<p>Exercises: <b>{self.points} of {self.max_points} points</b></p>"
-            f"<table>{rows}</table>"
+            f"<p><b>{self._exercises()}</b></p><table>{rows}</table>"
+            f"<p><b>{self._self_tests()}</b></p><table>{tests}</table>"
         )
 
 
 def progress() -> Progress:
     """Tell how far the learner has come, exercise by exercise, in the order of the lessons."""
-    try:
-        file = progress_file()
-        kept = _read(file) if file else {}
-    except (OSError, RuntimeError):  # there is no home folder, or no folder here any more
-        kept = {}
+    exercises, tests = (_kept(kind) for kind in _KINDS)
     return Progress(
         tuple(
-            Line(
-                exercise.lesson,
-                name,
-                exercise.title,
-                min(kept.get(name, {}).get("best", 0), exercise.max_points),
-                exercise.max_points,
-                kept.get(name, {}).get("checks", 0),
-            )
-            for name, exercise in all_exercises().items()
-        )
+            _line(exercises, each.lesson, name, each.title, each.max_points)
+            for name, each in all_exercises().items()
+        ),
+        tuple(
+            _line(tests, *_number_and_words(lesson), len(questions))
+            for lesson, questions in all_self_tests().items()
+        ),
     )
+
+
+def _kept(kind: str) -> dict[str, dict[str, Any]]:
+    try:
+        file = progress_file()
+        return _read(file, kind) if file else {}
+    except (OSError, RuntimeError):  # there is no home folder, or no folder here any more
+        return {}
+
+
+def _number_and_words(lesson: str) -> tuple[str, str, str]:
+    number, _, words = lesson.partition("_")
+    return number, lesson, words.replace("_", " ")
+
+
+def _line(
+    kept: dict[str, dict[str, Any]], lesson: str, name: str, title: str, max_points: int
+) -> Line:
+    entry = kept.get(name, {})
+    best = min(entry.get("best", 0), max_points)
+    return Line(lesson, name, title, best, max_points, entry.get("checks", 0))
