@@ -5,10 +5,16 @@ from pathlib import Path
 import click
 
 _TITLE_WIDTH = 26
+_EXPERIMENTS = Path(__file__).parents[1] / "training" / "experiments"
+
+
+def _complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    # From the names of the files: whoever presses Tab does not wait for torch.
+    return sorted(path.stem for path in _EXPERIMENTS.glob(f"{begun}*.py") if path.stem[0] != "_")
 
 
 @click.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=_complete)
 @click.option("--all", "everything", is_flag=True, help="Run every experiment.")
 @click.option(
     "--into",

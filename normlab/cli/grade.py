@@ -93,6 +93,7 @@ def grade(
     Examples:
       normlab grade submissions -o results
       normlab grade moodle.zip -o results --only "Ann Lee" --regrade
+      normlab grade submissions -o results --exercise 02 --jobs 8 --timeout 60
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.batch import GradingError, Settings
     from normlab.grading.gradebook import FILE_NAME, Gradebook, GradebookError

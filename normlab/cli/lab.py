@@ -49,8 +49,14 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
     was installed with --editable, its clone opens instead.) A file of yours is never overwritten:
     a later start only adds what is missing.
 
-    What follows -- goes to JupyterLab as it is: in a container, `normlab lab -- --ip=0.0.0.0`.
-    """
+    What follows -- goes to JupyterLab as it is.
+
+    \b
+    Examples:
+      normlab lab
+      normlab lab --port 9000 --no-browser
+      normlab lab -- --ip=0.0.0.0                in a container
+    """  # noqa: D301 - \b is how click is told not to rewrap
     course = bring_course(Path.cwd())
     prepare_environment()
     open_browser = not no_browser and has_a_window()

@@ -5,6 +5,7 @@ import sys
 import click
 
 from normlab import __version__
+from normlab.cli.completion import completion
 from normlab.cli.experiment import experiment
 from normlab.cli.export import export
 from normlab.cli.grade import grade
@@ -12,28 +13,37 @@ from normlab.cli.lab import lab
 from normlab.cli.mnist import mnist
 from normlab.cli.progress import progress
 from normlab.cli.release import release
+from normlab.cli.sections import Sections
 from normlab.data import DataFileError
 
 # What a shell reports for a command that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+_SECTIONS = {
+    "To learn": [lab, progress, mnist, experiment],
+    "To teach": [release, grade, export],
+    "To type less": [completion],
+}
+
+
+@click.group(
+    cls=Sections,
+    sections=_SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    epilog="Exit status: 0 when all went well, 1 when something stopped the command (one line says "
+    "what), 2 when it was called wrongly, 130 after Ctrl-C.",
+)
 @click.version_option(__version__, prog_name="normlab")
 def normlab() -> None:
-    """Learn normalization in PyTorch: open the course, train its network, check its exercises.
+    """Learn normalization in PyTorch: open the course, and see how far you are.
 
-    For teachers: release, grade, export.
-    """
-
-
-normlab.add_command(experiment)
-normlab.add_command(export)
-normlab.add_command(grade)
-normlab.add_command(lab)
-normlab.add_command(mnist)
-normlab.add_command(progress)
-normlab.add_command(release)
+    \b
+    Examples:
+      normlab lab               the course in JupyterLab, from the first lesson
+      normlab progress          your points so far
+      normlab grade --help      what a command does, with examples
+    """  # noqa: D301 - \b is how click is told not to rewrap
 
 
 def main() -> None:

@@ -5,11 +5,16 @@ import click
 
 @click.command()
 def progress() -> None:
-    """Show your points, exercise by exercise.
+    """Show your points, exercise by exercise, and how your self-tests went.
 
     Every check notes what it found in a small file, .normlab/progress.json in the folder of the
     course. The environment variable NORMLAB_PROGRESS names another file.
-    """
+
+    \b
+    Examples:
+      normlab progress
+      NORMLAB_PROGRESS=~/mine.json normlab progress
+    """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.exercises import progress as read_progress  # here: --help need not wait for NumPy
 
     click.echo(str(read_progress()))

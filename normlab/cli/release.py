@@ -14,7 +14,12 @@ def release(out: Path) -> None:
 
     OUT is a new folder, or a zip where its name ends in .zip. A student unpacks it, runs
     `pip install .` in it, and then `normlab lab`.
-    """
+
+    \b
+    Examples:
+      normlab release course.zip
+      normlab release ~/course/week-1
+    """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.release import ReleaseError
     from normlab.grading.release import release as write_bundle
 

@@ -1,0 +1,37 @@
+"""A help page whose commands stand under headings, in the order in which one meets them."""
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+
+class Sections(click.Group):
+    """A group of commands that are listed by who needs them.
+
+    Parameters
+    ----------
+    sections
+        For each heading its commands.
+    **options
+        As for `click.Group`.
+    """
+
+    def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: object) -> None:
+        super().__init__(**options)
+        self.sections = sections
+        for commands in sections.values():
+            for command in commands:
+                self.add_command(command)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the sections."""
+        return [str(each.name) for commands in self.sections.values() for each in commands]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a table a section, each command with the first sentence of its help."""
+        width = max(map(len, self.list_commands(ctx)))
+        for heading, commands in self.sections.items():
+            with formatter.section(heading):
+                # As wide a first column in all tables.
+                rows = [(f"{each.name:{width}}", each.get_short_help_str(200)) for each in commands]
+                formatter.write_dl(rows)
