@@ -26,6 +26,21 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS, EXERCISES = ROOT / "source" / "lessons", ROOT / "source" / "exercises"
 
+# Goes before the first code of every notebook, folded away. For Colab, where only the notebook is.
+INSTALL = """\
+# Where normlab is missing, as in Google Colab, this installs it: from a wheel beside this notebook,
+# or from what the environment variable NORMLAB_PACKAGE names. Elsewhere it does nothing.
+try:
+    import normlab
+except ModuleNotFoundError:
+    import os
+    from pathlib import Path
+
+    wheels = [str(wheel) for wheel in Path().glob("normlab-*.whl")]
+    package = os.environ.get("NORMLAB_PACKAGE") or max(wheels, default="")
+    assert package, "normlab is missing: put its wheel beside this notebook, run this cell again"
+    %pip install --quiet {package}"""
+
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SECONDS_A_CELL = 300
 
@@ -55,10 +70,21 @@ def read_source(path: Path) -> NotebookNode:
         {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.cells.insert(_first_code(notebook), _install_cell())
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         cell.metadata.pop("lines_to_next_cell", None)
     return notebook
+
+
+def _first_code(notebook: NotebookNode) -> int:
+    return next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+
+
+def _install_cell() -> NotebookNode:
+    # Folded in JupyterLab, left out of the website (myst-nb's tag).
+    metadata = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
+    return nbformat.v4.new_code_cell(INSTALL, metadata=metadata)
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:

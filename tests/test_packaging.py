@@ -1,17 +1,25 @@
 """The wheel and the sdist: what they carry, what they leave out, and that the course comes out."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import tomllib
+import venv
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
+from jupyter_client import KernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 import normlab
 from normlab.grading.release import release
@@ -190,3 +198,58 @@ def test_the_citation_file_agrees_with_the_package():
     assert citation["version"] == project["version"] == normlab.__version__
     assert citation["authors"] == project["authors"]
     assert {"message", "title"} <= set(citation)
+
+
+# ---- Google Colab, where the notebook is and the package is not
+
+
+@pytest.fixture(scope="module")
+def without_normlab(tmp_path_factory):
+    """Make an environment that has all that is installed here but normlab: return its Python."""
+    folder = tmp_path_factory.mktemp("colab")
+    venv.create(folder / "env", symlinks=os.name != "nt")
+    others = folder / "others"
+    others.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "normlab" not in path.name:
+            (others / path.name).symlink_to(path)
+    variables = {"base": str(folder / "env"), "platbase": str(folder / "env")}
+    site = Path(sysconfig.get_path("purelib", "venv", vars=variables))
+    (site / "others.pth").write_text(f"{others}\n")
+    return sysconfig.get_path("scripts", "venv", vars=variables) + "/python"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes symbolic links")
+def test_a_notebook_installs_the_package_where_it_is_missing(
+    built, without_normlab, tmp_path, monkeypatch
+):
+    probe = [without_normlab, "-c", "import ipykernel, torch, normlab"]
+    missing = subprocess.run(probe, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert missing.stderr.endswith("ModuleNotFoundError: No module named 'normlab'\n")
+
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # all else that the wheel needs is there
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setenv("NORMLAB_PROGRESS", "")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    notebook = nbformat.read(ROOT / "notebooks" / "02_batch_norm_forward.ipynb", as_version=4)
+    with pytest.raises(CellExecutionError, match="put its wheel beside this notebook"):
+        run(notebook, without_normlab, tmp_path)
+
+    shutil.copy(built[0], tmp_path)
+    after = run(notebook, without_normlab, tmp_path)
+    where = nbformat.v4.new_code_cell("import normlab\nprint(normlab.__file__)")
+    assert [cell.execution_count for cell in after.cells if cell.cell_type == "code"][-1]
+    (printed,) = run(nbformat.v4.new_notebook(cells=[where]), without_normlab, tmp_path).cells
+    assert str(Path(without_normlab).parents[1]) in printed.outputs[0].text
+
+
+def run(notebook, python, folder):
+    """Execute a notebook in a folder, by the kernel of another Python."""
+    manager = KernelManager()
+    manager._kernel_spec = KernelSpec(
+        argv=[python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        language="python",
+    )
+    resources = {"metadata": {"path": str(folder)}}
+    copied = nbformat.from_dict(notebook)
+    return NotebookClient(copied, km=manager, timeout=120, resources=resources).execute()
