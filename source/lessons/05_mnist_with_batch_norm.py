@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Train the article's network, with BatchNorm and without
 #
 # *Lesson 5 · 70 minutes · medium · the MNIST example that this course grew from*
@@ -38,19 +38,20 @@ from torch.nn.functional import cross_entropy
 
 from normlab import load_mnist, plots
 from normlab.data import ImageDataset
+from normlab.exercises import self_test
 from normlab.training import article_net, find_experiment, fit, fit_many, recorded, run_live, stack
 
 # %%
 torch.set_num_threads(1)  # enough for a network this small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # An article called *PyTorch Implementation of Batch Normalization* explains the layer with a network for
 # 784 inputs. These are the last two of its four blocks of code, letter for letter. (The first two are
 # earlier stages of the same class; one of them is the network without BatchNorm, and we meet it again.)
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 printed_network = """
 “`
 class MyNetwork(torch.nn.Module):
@@ -74,7 +75,7 @@ return x
 “`
 """
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 printed_loop = """
 “`
 network = MyNetwork()
@@ -92,11 +93,11 @@ optimizer.step()
 “`
 """
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **How many things must be mended before you would trust a number that comes out of it?** Read both
 # blocks and write your list down.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Make it run
 #
 # **1 and 2. It is not Python.** The marks around the code have become curly quotes, and the indentation
@@ -112,7 +113,7 @@ def try_it(code, names):
         print(f"{type(error).__name__}: {error}")
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 try_it(printed_network, {"torch": torch})
 try_it(printed_network.replace("“`", ""), {"torch": torch})
 
@@ -196,13 +197,13 @@ try_it(indented_loop, names | {"num_epochs": 1, "data_loader": [one_batch]})
 flat_batch = (one_batch[0].flatten(1), one_batch[1])  # (64, 784)
 try_it(indented_loop, names | {"num_epochs": 1, "data_loader": [flat_batch]})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Five repairs, and each was asked for by an error message. **The sixth has none:** nothing in the code
 # measures how good the network is, and so nothing calls `network.eval()`. A new network is in training
 # mode, so the printed loop trains it as it should. But whoever adds a test below the loop, and forgets
 # `eval()`, gets a wrong number and no error. You will see how wrong.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The loop, whole
 #
 # We keep all images in memory as one tensor; then a batch is nothing but a choice of rows, and no
@@ -214,7 +215,7 @@ test_inputs = mnist.test_images.flatten(1) / 255  # (10000, 784)
 test_labels = mnist.test_labels  # (10000,)
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def train_one_epoch(network, optimizer, inputs, labels, batch_size=64):
     network.train()  # normalize with the statistics of the batch, and remember them
     for rows in torch.randperm(len(inputs)).split(batch_size):  # (batch_size,)
@@ -224,7 +225,7 @@ def train_one_epoch(network, optimizer, inputs, labels, batch_size=64):
         optimizer.step()
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 @torch.no_grad()
 def accuracy(network):
     network.eval()  # normalize with what was remembered
@@ -235,11 +236,12 @@ def accuracy(network):
 # Each function sets the mode that it needs at its beginning, whatever the mode in which the network comes.
 # And each leaves it in that mode: after `accuracy`, a loop that does not begin with `train()` would train
 # in evaluation mode. If others go on with your network, hand it back in training mode.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # With ten classes, chance is about 10 %. **What share of the test digits will be right after one pass
 # over the training set?**
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 torch.manual_seed(0)
 network = MyNetwork()
@@ -247,14 +249,14 @@ untrained = accuracy(network)
 train_one_epoch(network, torch.optim.SGD(network.parameters(), lr=0.01), inputs, labels)
 print(f"before: {untrained:.1%}   after one epoch: {accuracy(network):.1%}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Leave out eval(), on purpose
 #
 # The same trained network, left in training mode, as the printed loop leaves it: each batch of test
 # images is normalized with its own statistics. **Does the size of the test batches matter?**
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 @torch.no_grad()
 def accuracy_without_eval(network, batch_size):
     network.train()
@@ -262,7 +264,7 @@ def accuracy_without_eval(network, batch_size):
     return sum((network(x).argmax(1) == y).sum().item() for x, y in batches) / len(test_inputs)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 saved = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 for size in (8, 1000):
@@ -284,14 +286,15 @@ for size in (8, 1000):
 network.load_state_dict(saved)
 print("right more than nine times in ten:", accuracy(network) > 0.9)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Is it BatchNorm that does it?
 #
 # About 95 % after one epoch: is that much? For an answer we need the same network *without* BatchNorm,
 # the same weights to start from, the same batches in the same order. And one pair of runs would be an
 # anecdote. So: five seeds. Each seed decides on the weights and on the order of the images, for both
 # networks alike.
-#
+
+# %% [markdown]
 # `normlab.training` has the network and the loop from above, with a progress bar, a clock, and all of
 # your processor's cores at work where that pays. Its network is the article's:
 
@@ -326,7 +329,7 @@ def final_accuracies(histories):
     }
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "subslide"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 final = final_accuracies(live)
 differences = final["BatchNorm"] - final["without"]  # (seeds,)
@@ -334,14 +337,14 @@ for seed, difference in enumerate(differences):
     print(f"seed {seed}: {final['without'][seed]:.1f} % without,", end=" ")
     print(f"{final['BatchNorm'][seed]:.1f} % with, difference {difference:+.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # The last column has the same sign five times. Were it a coin's, that would happen once in sixteen
 # tries: not enough for a sceptic. The *size* of the differences is. How far is their mean from 0,
 # measured by how uncertain it is? That quotient is Student's *t*, the mean divided by its standard
 # error. For five pairs (four degrees of freedom) chance alone stays below 2.78 in 95 of 100 cases, if
 # the differences are roughly normally distributed.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 standard_error = differences.std(ddof=1) / np.sqrt(len(differences))
 t = differences.mean() / standard_error
 print("more than chance:", t > 2.78, "  by a wide margin:", t > 5)
@@ -349,14 +352,14 @@ print("more than chance:", t > 2.78, "  by a wide margin:", t > 5)
 # %% [markdown]
 # (What varies here is the seed. The 10,000 test images are the same for all.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The whole run, recorded
 #
 # The article does not say how many epochs it has in mind. We give it five, on all images. That takes
 # longer than a lesson should, so the runs come from a file in the course. It says how it was made, and
 # in a terminal the command that it names makes it again:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 five_epochs = recorded("article_runs")
 five_epochs.how["command"], five_epochs.how["seeds"]
 
@@ -378,17 +381,18 @@ def summarize(histories):
         print(f"95 % reached in {len(steps)} of {len(values)} runs{when}")
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 summarize(runs_at(lr=0.01))
 
 # %% [markdown]
 # (The ± is the standard deviation over the five seeds; the test set was looked at every 67 steps.)
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The figure shows *errors*, the share of test digits that come out wrong, and equal steps upwards are
 # equal factors: from 10 % to 5 % is as far as from 40 % to 20 %. Each line is the mean of five seeds,
 # each band goes from the worst to the best of them.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 histories = runs_at(lr=0.01)
 plots.curves(
     histories["without"][0].series("step"),
@@ -409,28 +413,29 @@ plots.curves(
 # about one epoch of 938 steps, which the plain network does not reach in five. Where the article says that
 # BatchNorm makes this network learn faster, the experiment agrees.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Look again before you believe it
 #
 # Who chose the learning rate? The article did: 0.01. **What happens to the gap at 0.1?** Perhaps it
 # grows, perhaps it shrinks. Commit yourself, then run.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 summarize(runs_at(lr=0.1))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The plain network was not *unable* to learn; at 0.01 it was slow. With ten times the learning rate it
 # passes 95 % in every run, and at the end BatchNorm's lead is a fraction of a point. On the way it is
 # still ahead: 95 % comes after far fewer steps. The article calls BatchNorm "an essential technique".
 # At these two rates the experiment bears out less: *it gets to 95 % in fewer steps.*
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Sweep the learning rate
 #
 # Two rates are not a search. Whoever compares two methods owes each of them a fair choice: try many
 # values, equal factors apart, for both. **Draw your guess first:** accuracy after one epoch, upwards,
 # against learning rates from 0.001 to 10, one line for each network.
-#
+
+# %% [markdown]
 # The course's longer experiments have names; `find_experiment` gets one, and `only` keeps a few of its
 # runs. Live we keep four rates, two seeds and again a fifth of the images (188 steps):
 
@@ -439,7 +444,7 @@ summarize(runs_at(lr=0.1))
 rates = find_experiment("learning_rates")
 live_rates = run_live(rates.only(images=12_000), jobs=1)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The recorded grid has eight rates, five seeds and a whole epoch. Both side by side:
 
 
@@ -453,7 +458,7 @@ def accuracies(recording, setting, **chosen):
     return results
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 epoch_rates = accuracies(recorded("learning_rates"), "lr", images=60_000)
 plots.sweep(
     {
@@ -471,14 +476,14 @@ plots.sweep(
     four rates, has the same form, lower at the left.""",
 )
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 for name, (lrs, values) in epoch_rates.items():
     best = values.mean(axis=1).argmax()
     enough = ", ".join(f"{lr:g}" for lr in lrs[values.mean(axis=1) >= 95])
     print(f"{name:9} best at {lrs[best]:g}: {values[best].mean():.1f}", end="")
     print(f" ± {values[best].std(ddof=1):.1f} %   95 % or more at: {enough}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # Each at its own best rate, the two are less than a point apart. (The best of eight, read off the test
 # set, flatters both a little.) The larger difference is in *width*: without BatchNorm one rate of the
 # eight gets to 95 % in an epoch, with it four do. And there is an end for both: at 10 neither learns.
@@ -488,7 +493,7 @@ for name, (lrs, values) in epoch_rates.items():
 # At the article's 0.01 the gap is 13 points. Had we stopped there, we would have measured the learning
 # rate as much as the layer.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Look inside the layers
 #
 # Why is 0.01 too small for one network and not for the other? Let us look inside both *before the first
@@ -507,13 +512,13 @@ def look_inside(network):
     return [x.std().item() for x in seen], [w.grad.norm().item() for w in weights]
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for name, build in networks.items():
     spreads, gradients = look_inside(build(seed=0))
     print(f"{name:9}  spread ", "  ".join(f"{spread:.2f}" for spread in spreads), end="")
     print("     gradients ", "  ".join(f"{norm:.2f}" for norm in gradients))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Without BatchNorm each layer's values are smaller than those of the layer before: PyTorch starts a
 # linear layer with weights so small that the signal shrinks in it. With BatchNorm the spread is 1 in front
 # of each ReLU, whatever the weights. And the gradients are about *fifteen times as large*, in every layer.
@@ -591,7 +596,7 @@ for name, norm in {"without": "none", "BatchNorm": "batch"}.items():
 # With BatchNorm there are none: values with mean 0 are positive for some of the images, as long as the
 # bias that is added stays small. But dead units are few in either network, and do not explain the gap.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Scale the first weights
 #
 # If small weights are the trouble, larger ones should cure it; and BatchNorm should not care, since
@@ -603,7 +608,7 @@ for name, norm in {"without": "none", "BatchNorm": "batch"}.items():
 # Output not compared: a progress bar is drawn while it runs.
 live_scales = run_live(find_experiment("init_scales").only(images=12_000, seed=0), jobs=1)
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 scales = recorded("init_scales")
 plots.sweep(
     {
@@ -625,19 +630,20 @@ plots.sweep(
 # better. (At $c = 0.01$ the variances of layer 1 are smaller than the `eps` that is added to them, and it
 # still trains.) The plain one answers one class for everything. The article says that BatchNorm "reduces the
 # need for careful initialization"; on this side it does.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Large weights: at ten times PyTorch's, the plain network is *ahead*. BatchNorm's output does not notice
 # the factor $c$, so the gradient must make up for it: it is $1/c$ times as large, while the weights are
 # $c$ times as large. Relative to its weight, a step is $1/c^2$ of what it was: at $c = 10$ a hundredth.
 # BatchNorm has not broken; it has become slow. And then a larger learning rate should help:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for name, norm in {"without": "none", "BatchNorm": "batch"}.items():
     for lr in (0.01, 0.1):
         right = 100 * scales.values("test_accuracy", norm=norm, scale=10, lr=lr, images=30_000)
         print(f"{name:9} at 10 times, lr {lr:4}: {right.mean():.1f} ± {right.std(ddof=1):.1f} %")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # It does. The scale of the weights and the learning rate are one question with BatchNorm, not two.
 
 # %% [markdown]
@@ -687,14 +693,14 @@ print(f"half of the rounds say between {low:.2f} and {high:.2f}")
 # more than five times as many steps to 95 %; a step that costs some percent more does not eat that up.
 # With a learning rate tuned for each, as the sweep showed, less of it is left.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **One sample left over.** In training mode BatchNorm cannot take the variance of one value. If you set
 # the batch size to 1, torch tells you in the first step. It may also strike at the end of an epoch, when
 # one sample is left over. Here are 1,025 images in batches of 64, with the loop from above:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
 try:
     train_one_epoch(network, optimizer, inputs[:1025], labels[:1025])
@@ -768,7 +774,16 @@ except ValueError as error:
 #
 # In a terminal the same network runs with `normlab mnist --norm batch --lr 0.1 --seeds 5`.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("05_mnist_with_batch_norm")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - The printed code needs its quotes, its indentation, two names and a `flatten`, and error messages ask
@@ -784,7 +799,8 @@ except ValueError as error:
 #   parameters and some time in each step.
 # - Not shown: other data, deeper networks, other optimizers, or whether this is *why* BatchNorm helps in
 #   general. The article says "internal covariate shift"; nothing in this lesson tests that.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - S. Ioffe, C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing
