@@ -43,6 +43,7 @@ from normlab import nn as twins
 from normlab.claims import VERDICTS, Ledger, load_claims
 from normlab.training import article_net, recorded
 
+# %%
 torch.set_num_threads(1)
 torch.manual_seed(0)
 ledger = Ledger()
@@ -66,6 +67,10 @@ for verdict, meaning in VERDICTS.items():
 # core is true; else *wrong*. `argue` is for the two that no single measurement can give. The course keeps a list of the claims
 # with what it found when it was made; if a cell here finds another verdict than that list, it stops.
 #
+# Each claim stands in italics above the cells that test it: **guess its verdict before you read on.** "It" is normalization
+# in the claims of A, and BatchNorm in those of B. A name with a year, such as Santurkar2018, is a source; the table
+# at the end gives it in full.
+#
 # Numbers from long trainings come from recorded files, made by `normlab experiment NAME`; the rest runs now.
 
 
@@ -84,30 +89,43 @@ def told(values):
 #
 # One function with one parameter, a step before training, or a part of the network?
 
+# %% [markdown]
+# **A1.** *PyTorch has one normalize function, with one parameter, that covers all of it.*
+
 # %%
-# claims A1, A6
+# claim A1
 length_one = F.normalize(torch.tensor([[3.0, 4.0]]))
-x = torch.randn(8, 3)
-as_function = F.batch_norm(x, None, None, training=True)
 judge(
     "A1",
     f"torch.normalize does not exist; F.normalize([3, 4]) is [{length_one[0, 0]:.1f}, "
     f"{length_one[0, 1]:.1f}], a length and no mean; the layers are other classes",
     holds=hasattr(torch, "normalize"),
 )
+
+# %% [markdown]
+# **A6.** *It comes as a function, or as a module inside the network.*
+
+# %%
+# claim A6
+x = torch.randn(8, 3)
+as_function = F.batch_norm(x, None, None, training=True)
 judge(
     "A6",
     "F.batch_norm and nn.BatchNorm1d give the same numbers",
     holds=torch.equal(as_function, nn.BatchNorm1d(3)(x)),
 )
 
+# %% [markdown]
+# **A3.** *Normalization is a step before training, done to the data.*
+
 # %%
-# claim A3
-fixed = twins.Normalize(
-    (0.5,), (0.2,)
-)  # the twin of torchvision's transform: constants, chosen before
+# The twin of torchvision's transform: constants, chosen before.
+fixed = twins.Normalize((0.5,), (0.2,))
 layer = nn.BatchNorm1d(3)
 learns = [name for name, _ in layer.named_parameters()]
+
+# %%
+# claim A3
 judge(
     "A3",
     f"true of the transform; the layers stand inside the network, learn {learns} and have two "
@@ -116,16 +134,27 @@ judge(
     core=not hasattr(fixed, "weight"),
 )
 
+# %% [markdown]
+# **A7.** *The kinds are BatchNorm, LayerNorm, InstanceNorm and GroupNorm.*
+
 # %%
-# claims A7, A8
 named = ["BatchNorm1d", "LayerNorm", "InstanceNorm1d", "GroupNorm"]
 others = [name for name in ("RMSNorm", "LocalResponseNorm", "SyncBatchNorm") if hasattr(nn, name)]
+
+# %%
+# claim A7
 judge(
     "A7",
     f"the four exist; torch.nn also has {', '.join(others)}",
     holds=not others,
     core=all(hasattr(nn, n) for n in named),
 )
+
+# %% [markdown]
+# **A8.** *Each kind has its own parameters and its own behaviour.*
+
+# %%
+# claim A8
 made = [nn.BatchNorm1d(4), nn.LayerNorm(4), nn.InstanceNorm1d(4), nn.GroupNorm(2, 4)]
 states = {tuple(layer.state_dict()) for layer in made}
 judge(
@@ -134,16 +163,16 @@ judge(
     holds=len(states) > 2,
 )
 
+# %% [markdown]
+# **A32.** *The kinds of norm are different degrees of normalization.*
+
 # %%
-# claim A32: are the kinds *degrees* of one thing?
 x = torch.randn(4, 6, 5) + 3
-outputs = [
-    nn.BatchNorm1d(6)(x),
-    nn.GroupNorm(1, 6)(x),
-    nn.GroupNorm(2, 6)(x),
-    nn.InstanceNorm1d(6)(x),
-]
-spreads = [out.std(correction=0).item() for out in outputs]
+kinds = [nn.BatchNorm1d(6), nn.GroupNorm(1, 6), nn.GroupNorm(2, 6), nn.InstanceNorm1d(6)]
+spreads = [kind(x).std(correction=0).item() for kind in kinds]
+
+# %%
+# claim A32
 judge(
     "A32",
     f"each leaves the block of numbers with standard deviation {min(spreads):.2f} to "
@@ -165,8 +194,10 @@ x = 5 * torch.randn(64, 3) + 7
 trained = layer(x).detach()
 tested = layer.eval()(x).detach()
 
+# %% [markdown]
+# **A9.** *BatchNorm gives each mini-batch's activations mean 0 and variance 1.*
+
 # %%
-# claims A9, B2
 plain = nn.BatchNorm1d(3)(x)
 core = bool(plain.mean().abs() < 1e-5 and abs(plain.std(correction=0) - 1) < 1e-3)
 saw = (
@@ -174,21 +205,37 @@ saw = (
     f"{trained.mean():.0f} and the deviation {trained.std(correction=0):.0f}; in evaluation "
     f"mode after one batch the mean is {tested.mean():.0f}"
 )
-holds = abs(trained.mean().item()) < 0.01
-judge("A9", saw, holds=holds, core=core)
-judge("B2", saw + "; and only where such a layer stands", holds=holds, core=core)
 
 # %%
-# claim B23
+# claim A9
+holds = abs(trained.mean().item()) < 0.01
+judge("A9", saw, holds=holds, core=core)
+
+# %% [markdown]
+# **B2.** *It gives the activations of each layer mean 0 and variance 1.*
+
+# %%
+# claim B2
+judge("B2", saw + "; and only where such a layer stands", holds=holds, core=core)
+
+# %% [markdown]
+# **B23.** *It subtracts the mini-batch's mean and divides by its standard deviation.*
+
+# %%
 layer = nn.BatchNorm1d(3, momentum=1.0)
 narrow = 0.003 * torch.randn(8, 3)
 as_said = (narrow - narrow.mean(0)) / narrow.std(0, correction=0)
+
+# %%
 saw = (
     f"without eps the deviation would be 1, it is {layer(narrow).std(correction=0):.1f} for a "
     "narrow feature; the buffer keeps another variance (n - 1) than the one divided by; "
     "evaluation uses neither"
 )
 wide = (x - x.mean(0)) / x.std(0, correction=0)
+
+# %%
+# claim B23
 judge(
     "B23",
     saw,
@@ -196,8 +243,11 @@ judge(
     core=torch.allclose(nn.BatchNorm1d(3)(x), wide, atol=1e-3),
 )
 
+# %% [markdown]
+# **A10.** *BatchNorm brings two more parameters.*
+
 # %%
-# claims A10, A11, A12, B36
+# claim A10
 layer = nn.BatchNorm1d(3)
 names = [name for name, _ in layer.named_parameters()]
 judge(
@@ -205,11 +255,23 @@ judge(
     f"{names}, a vector each, and {len(list(layer.buffers()))} buffers besides",
     holds=len(names) == 2,
 )
+
+# %% [markdown]
+# **A11.** *The first of them, gamma, is the momentum.*
+
+# %%
+# claim A11
 judge(
     "A11",
     f"momentum is the constant {layer.momentum} of the running average; gamma is `weight`, a scale",
     holds="momentum" in names,
 )
+
+# %% [markdown]
+# **A12.** *The second, beta, is an offset.*
+
+# %%
+# claim A12
 judge(
     "A12",
     "with weight 0 the output is the bias",
@@ -218,6 +280,12 @@ judge(
         torch.full_like(x, 2),
     ),
 )
+
+# %% [markdown]
+# **B36.** *Affine means: a scale and a shift that are learned.*
+
+# %%
+# claim B36
 affine = (
     nn.BatchNorm1d(3, affine=True).state_dict().keys()
     - nn.BatchNorm1d(3, affine=False).state_dict().keys()
@@ -225,15 +293,21 @@ affine = (
 judge("B36", f"affine=True adds {sorted(affine)}", holds=affine == {"weight", "bias"})
 
 # %% [markdown]
-# Does BatchNorm normalize "the inputs of each layer"? In the article's network it stands before a ReLU, and
+# Does BatchNorm normalize "the inputs of each layer"? In the article's network (two hidden layers of 256 and 128
+# units, [lesson 5](05_mnist_with_batch_norm.ipynb)) it stands before a ReLU, and
 # the next layer gets what comes behind it.
 
+# %% [markdown]
+# **B9.** *BatchNorm normalizes the inputs of each layer.*
+
 # %%
-# claims B9, B21
 network = article_net("batch")
 digits = load_mnist(tensors=True).train_images[:256].flatten(1) / 255
 normalized = network.bn1(network.fc1(digits))
 received = torch.relu(normalized).detach()
+
+# %%
+# claim B9
 saw = (
     "what is normalized is the output of a linear layer; the next layer gets it through a "
     f"ReLU, with mean {received.mean():.2f} and variance {received.var():.2f}"
@@ -241,7 +315,12 @@ saw = (
 judge(
     "B9", saw, holds=abs(received.mean().item()) < 0.05, core=abs(normalized.mean().item()) < 0.05
 )
-inputs = {"fc1": digits, "fc2": received}
+
+# %% [markdown]
+# **B21.** *BatchNorm makes the inputs of all layers have similar ranges.*
+
+# %%
+# claim B21
 judge(
     "B21",
     "layers behind a norm have like inputs; fc1, with none before it, gets variance "
@@ -250,8 +329,10 @@ judge(
     core=abs(normalized.var().item() - 1) < 0.05,
 )
 
+# %% [markdown]
+# **B20.** *Non-linear activations give the layers' inputs a wide range.*
+
 # %%
-# claim B20: is it the non-linearity that makes the range wide?
 deep, linear_only = digits, digits
 ranges = []
 for _ in range(4):
@@ -260,9 +341,14 @@ for _ in range(4):
     ranges.append(
         (deep.std().item(), linear_only.std().item(), torch.tanh(linear_only).std().item())
     )
+
+# %%
 grows = [
     f"{first:.1f} to {last:.0f}" for first, last in zip(ranges[0][:2], ranges[-1][:2], strict=True)
 ]
+
+# %%
+# claim B20
 judge(
     "B20",
     f"over four layers the spread goes from {grows[0]} with ReLU, and from {grows[1]} without "
@@ -274,18 +360,29 @@ judge(
 # %% [markdown]
 # ## BatchNorm in PyTorch
 
+# %% [markdown]
+# **B1.** *PyTorch's implementation of BatchNorm is a technique that improves training.*
+
 # %%
-# claims B1, B5: is it PyTorch's?
 x64 = torch.randn(8, 3, dtype=torch.float64)
 ours = twins.BatchNorm1d(3, dtype=np.float64)
 theirs = nn.BatchNorm1d(3, dtype=torch.float64)
 same = np.allclose(ours(x64.numpy()), theirs(x64).detach().numpy(), atol=1e-12)
+
+# %%
+# claim B1
 judge(
     "B1",
     "BatchNorm is the technique; a NumPy version without PyTorch gives the same numbers to 1e-12",
     holds=not same,
     core=isinstance(theirs, nn.Module),
 )
+
+# %% [markdown]
+# **B5.** *Its advantages belong to PyTorch's implementation.*
+
+# %%
+# claim B5
 judge(
     "B5",
     "what the layer does, it does in NumPy as well: nothing of it is PyTorch's",
@@ -293,8 +390,11 @@ judge(
 )
 
 
+# %% [markdown]
+# Article B prints a network and a training loop. Here is the network, as it is meant:
+
+
 # %%
-# claims B4, B24, B25, B26
 class ThreeLayers(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -305,31 +405,55 @@ class ThreeLayers(torch.nn.Module):
         return self.fc3(F.relu(self.bn2(self.fc2(F.relu(self.bn1(self.fc1(x)))))))
 
 
+# %% [markdown]
+# **B4.** *Built-in functions and modules make it easy to use.*
+
 # %%
-# claims B4, B24, B25, B26
+# claim B4
 logits = ThreeLayers()(digits)
 F.cross_entropy(logits, torch.zeros(len(digits), dtype=torch.long)).backward()
 judge("B4", "two lines of code, one for each layer", holds=logits.shape == (256, 10))
+
+# %% [markdown]
+# **B24.** *One imports torch, torch.nn and torch.nn.functional for it.*
+
+# %%
+# claim B24
 judge(
     "B24",
     "they suffice for the network; torch.optim comes with `import torch`",
     holds=hasattr(torch, "optim"),
 )
+
+# %% [markdown]
+# **B25.** *torch.nn.functional holds activation functions and losses.*
+
+# %%
+# claim B25
 judge(
     "B25",
     "F.relu and F.cross_entropy are there",
     holds=all(hasattr(F, n) for n in ("relu", "cross_entropy")),
 )
+
+# %% [markdown]
+# **B26.** *A subclass of Module with three linear layers is a network with two hidden layers.*
+
+# %%
+# claim B26
 linear = sum(p.numel() for n, p in ThreeLayers().named_parameters() if n.startswith("fc"))
 judge("B26", f"hidden layers of 256 and 128 units, {linear:,} parameters", holds=linear == 235_146)
 
+# %% [markdown]
+# And its first lines as they are printed, with their quotation marks and without any indentation:
+
 # %%
-# claims B27, B32
 printed = (
     "“`\nclass MyNetwork(torch.nn.Module):\ndef __init__(self):\nsuper(MyNetwork, self).__init__()"
 )
 
 
+# %%
 def error_of(code):
     try:
         ast.parse(code)
@@ -337,6 +461,7 @@ def error_of(code):
         return type(error).__name__
 
 
+# %%
 def complaint(call):
     try:
         call()
@@ -344,16 +469,27 @@ def complaint(call):
         return str(error).split("\n")[0]
 
 
+# %% [markdown]
+# **B27.** *The printed code runs.*
+
 # %%
-# claims B27, B32
 quotes, indents = error_of(printed), error_of(printed.replace("“`\n", ""))
 images = complaint(lambda: ThreeLayers()(digits.reshape(-1, 1, 28, 28)))
+
+# %%
+# claim B27
 judge(
     "B27",
     f"as printed {quotes}, without the curly quotes {indents}; two names are never defined; "
     f"and given images: {images}",
     holds=quotes is None,
 )
+
+# %% [markdown]
+# **B32.** *The printed training loop is all that one needs.*
+
+# %%
+# claim B32
 left_over = complaint(lambda: ThreeLayers()(digits[:1]))
 judge(
     "B32",
@@ -362,14 +498,19 @@ judge(
     holds=left_over is None,
 )
 
+# %% [markdown]
+# **B28.** *BatchNorm1d is for one-dimensional input.*
+
 # %%
-# claims B28, B50
 shapes = {"(N, C)": (4, 3), "(N, C, L)": (4, 3, 5), "(N, C, H, W)": (4, 3, 5, 5)}
 refused = [
     name
     for name, shape in shapes.items()
     if complaint(lambda s=shape: nn.BatchNorm1d(3)(torch.randn(s)))
 ]
+
+# %%
+# claim B28
 judge(
     "B28",
     f"takes vectors (N, C) and sequences (N, C, L), and refuses {refused[0]}: '1d' counts the "
@@ -377,6 +518,12 @@ judge(
     holds=len(refused) == 2,
     core=len(refused) == 1,
 )
+
+# %% [markdown]
+# **B50.** *One uses BatchNorm1d or BatchNorm2d, by the dimensions of the input.*
+
+# %%
+# claim B50
 images_ok = complaint(lambda: nn.BatchNorm2d(3)(torch.randn(4, 3, 5, 5))) is None
 judge(
     "B50",
@@ -384,8 +531,11 @@ judge(
     holds=images_ok and bool(refused),
 )
 
+# %% [markdown]
+# **B29.** *A BatchNorm can follow each linear layer.*
+
 # %%
-# claims B29, B30, B51, B52
+# claim B29
 order = [name for name, _ in article_net("batch").named_children()]
 judge(
     "B29",
@@ -393,6 +543,12 @@ judge(
     holds=order[-1].startswith("bn"),
     core="bn1" in order,
 )
+
+# %% [markdown]
+# **B30.** *BatchNorm stands between the linear layer and the ReLU.*
+
+# %%
+# claim B30
 at_end = measured("learning_rates", norm="batch", lr=0.1, images=60_000)
 judge(
     "B30",
@@ -400,8 +556,20 @@ judge(
     "epoch; the other order was not compared",
     holds=at_end.min() > 90,
 )
+
+# %% [markdown]
+# **B51.** *BatchNorm can normalize the input layer or hidden layers.*
+
+# %%
+# claim B51
 first = nn.Sequential(nn.BatchNorm1d(784), nn.Linear(784, 10))
 judge("B51", "both run; for the input layer see also B54", holds=first(digits).shape == (256, 10))
+
+# %% [markdown]
+# **B52.** *It usually follows a linear layer or a convolution.*
+
+# %%
+# claim B52
 convolved = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3))(digits.reshape(-1, 1, 28, 28))
 judge(
     "B52",
@@ -409,11 +577,16 @@ judge(
     holds=convolved.shape == (256, 3, 26, 26),
 )
 
+# %% [markdown]
+# **B33.** *The linear layers keep their biases in front of BatchNorm.*
+
 # %%
-# claim B33
 network = article_net("batch")
 F.cross_entropy(network(digits), load_mnist(tensors=True).train_labels[:256]).backward()
 idle = network.fc1.bias.grad.abs().max() < 1e-6 * network.fc1.weight.grad.abs().max()
+
+# %%
+# claim B33
 judge(
     "B33",
     "they may stay, and do nothing: their gradients are below a millionth of the weights'; "
@@ -422,19 +595,30 @@ judge(
     core=complaint(lambda: network(digits)) is None,
 )
 
+# %% [markdown]
+# **B34.** *Plain BatchNorm adds parameters, and so cost.*
+
 # %%
-# claims B34, B35
 count = {
     affine: sum(p.numel() for p in nn.BatchNorm1d(256, affine=affine).parameters())
     for affine in (False, True)
 }
 share = (2 * 256 + 2 * 128) / 235_146
+
+# %%
+# claim B34
 judge(
     "B34",
     f"without affine {count[False]} parameters; with it {share:.2%} of the article's network; "
     "the cost is in the statistics",
     holds=count[False] > 0,
 )
+
+# %% [markdown]
+# **B35.** *BatchNorm with an affine transformation is an alternative that lowers this cost.*
+
+# %%
+# claim B35
 judge(
     "B35",
     f"affine is the default ({nn.BatchNorm1d(4).affine}), and it is what adds the "
@@ -442,13 +626,18 @@ judge(
     holds=count[True] < count[False],
 )
 
+# %% [markdown]
+# **B56.** *PyTorch's BatchNorm is convenient and efficient.*
+
 # %%
-# claim B56
 runs = {
     norm: recorded("article_runs").values("seconds", norm=norm, lr=0.01, epochs=5, step=4690)
     for norm in ("none", "batch")
 }
 ratio = np.median(runs["batch"] / runs["none"])
+
+# %%
+# claim B56
 judge(
     "B56",
     f"convenient: one line; efficient: training took {ratio:.1f} times as long as without, in "
@@ -471,8 +660,11 @@ def moved_by(norm, shape=(4, 6, 5)):
     return (norm(x) - norm(other)).abs().detach() > 1e-6
 
 
+# %% [markdown]
+# **A14.** *LayerNorm normalizes over a layer, and not over the batch.*
+
 # %%
-# claims A14, A15, B43
+# claim A14
 layer = nn.LayerNorm([6, 5])
 moved = moved_by(layer)
 judge(
@@ -480,6 +672,12 @@ judge(
     "one number moves its own sample, and no other",
     holds=bool(moved[0].all() and not moved[1:].any()),
 )
+
+# %% [markdown]
+# **A15.** *LayerNorm takes a mean and a variance for each channel.*
+
+# %%
+# claim A15
 means = torch.randn(4, 6, 5).mean((1, 2)).numel()
 judge(
     "A15",
@@ -487,6 +685,12 @@ judge(
     f"for each element is weight and bias, {tuple(layer.weight.shape)}",
     holds=not bool(moved[0, 1:].any()),
 )
+
+# %% [markdown]
+# **B43.** *LayerNorm normalizes across the features of each sample.*
+
+# %%
+# claim B43
 features = nn.LayerNorm(6)(torch.randn(4, 6)).detach()
 judge(
     "B43",
@@ -494,8 +698,11 @@ judge(
     holds=bool(features.mean(1).abs().max() < 1e-5),
 )
 
+# %% [markdown]
+# **A18.** *InstanceNorm normalizes within each instance.*
+
 # %%
-# claims A18, A19
+# claim A18
 moved = moved_by(nn.InstanceNorm1d(6))
 judge(
     "A18",
@@ -503,16 +710,31 @@ judge(
     holds=bool(moved[0].all()),
     core=not bool(moved[1:].any()),
 )
-judge("A19", "no other instance moves", holds=not bool(moved[1:].any()))
+
+# %% [markdown]
+# **A19.** *InstanceNorm's statistics of one instance do not depend on the others.*
 
 # %%
-# claims A21, A22
+# claim A19
+judge("A19", "no other instance moves", holds=not bool(moved[1:].any()))
+
+# %% [markdown]
+# **A21.** *GroupNorm normalizes within groups of channels.*
+
+# %%
+# claim A21
 moved = moved_by(nn.GroupNorm(2, 6))
 judge(
     "A21",
     "one number moves the three channels of its group, at all positions, in its own sample",
     holds=bool(moved[0, :3].all() and not moved[0, 3:].any() and not moved[1:].any()),
 )
+
+# %% [markdown]
+# **A22.** *The groups are channels selected from each layer.*
+
+# %%
+# claim A22
 uneven = complaint(lambda: nn.GroupNorm(4, 6))
 judge(
     "A22",
@@ -521,19 +743,32 @@ judge(
     core=bool(moved[0, :3].all()),
 )
 
+# %% [markdown]
+# **A23.** *GroupNorm lies between BatchNorm and LayerNorm.*
+
 # %%
-# claims A23, A24, B38
 x = torch.randn(4, 6, 5)
 one_group = torch.allclose(nn.GroupNorm(1, 6)(x), nn.LayerNorm([6, 5])(x), atol=1e-6)
 each_alone = torch.allclose(nn.GroupNorm(6, 6)(x), nn.InstanceNorm1d(6)(x), atol=1e-5)
 batch_mates = bool(moved_by(nn.GroupNorm(2, 6))[1:].any())
+
+# %%
+# claim A23
 judge(
     "A23",
     f"between LayerNorm (1 group: {one_group}) and InstanceNorm (C groups: {each_alone}); "
-    "like neither of them it never looks at other samples, as BatchNorm does",
+    "like both of them it never looks at other samples, and BatchNorm does",
     holds=batch_mates,
 )
+
+# %% [markdown]
+# **A24.** *GroupNorm controls how strongly a layer is normalized.*
+
+# %%
 strength = [nn.GroupNorm(g, 6)(x).std(correction=0).item() for g in (1, 2, 3, 6)]
+
+# %%
+# claim A24
 judge(
     "A24",
     "the number of groups decides which numbers share a mean; the output's deviation is "
@@ -541,7 +776,15 @@ judge(
     holds=max(strength) - min(strength) > 0.1,
     core=not torch.allclose(nn.GroupNorm(1, 6)(x), nn.GroupNorm(3, 6)(x)),
 )
+
+# %% [markdown]
+# **B38.** *BatchNorm normalizes across the whole batch; GroupNorm and LayerNorm are kinds of BatchNorm.*
+
+# %%
 moved = moved_by(nn.BatchNorm1d(6))
+
+# %%
+# claim B38
 judge(
     "B38",
     "BatchNorm: across the batch, but each feature by itself; GroupNorm and LayerNorm stay "
@@ -562,6 +805,7 @@ def by_batch(network, norm, size):
     return measured("batch_sizes", network=network, norm=norm, batch_size=size, images=6000)
 
 
+# %%
 for network in ("mlp", "cnn"):
     for norm in ("none", "batch", "layer", "group"):
         print(
@@ -569,35 +813,56 @@ for network in ("mlp", "cnn"):
             *(f"{size:4}: {told(by_batch(network, norm, size))}" for size in (2, 8, 32, 128)),
         )
 
+# %% [markdown]
+# **A16.** *LayerNorm is useful where batches are small.*
+
 # %%
-# claims A16, B39, B42
 better = {
     (net, norm): by_batch(net, norm, 2).mean() > by_batch(net, "batch", 2).mean() + 1
     for net in ("mlp", "cnn")
     for norm in ("layer", "group")
 }
+
+# %%
 saw = (
     "at batches of 2: in the MLP {} against BatchNorm's {}; in the CNN {} against {}, since "
     "there each mean of two images has hundreds of numbers"
 )
 numbers = [told(by_batch(net, norm, 2)) for norm in ("layer", "group") for net in ("mlp", "cnn")]
 batch2 = [told(by_batch(net, "batch", 2)) for net in ("mlp", "cnn")]
+
+# %%
+# claim A16
 judge(
     "A16",
     saw.format(numbers[0], batch2[0], numbers[1], batch2[1]),
     holds=all(better[net, "layer"] for net in ("mlp", "cnn")),
     core=better["mlp", "layer"],
 )
+
+# %% [markdown]
+# **B39.** *GroupNorm is useful where batches are small.*
+
+# %%
+# claim B39
 judge(
     "B39",
     saw.format(numbers[2], batch2[0], numbers[3], batch2[1]),
     holds=all(better[net, "group"] for net in ("mlp", "cnn")),
     core=better["mlp", "group"],
 )
+
+# %% [markdown]
+# **B42.** *With small batches GroupNorm performs like BatchNorm with larger ones.*
+
+# %%
 behind = {
     net: by_batch(net, "batch", 32).mean() - by_batch(net, "group", 2).mean()
     for net in ("mlp", "cnn")
 }
+
+# %%
+# claim B42
 judge(
     "B42",
     f"GroupNorm at 2 against BatchNorm at 32: {behind['mlp']:.1f} points behind in the MLP, "
@@ -606,14 +871,19 @@ judge(
     core=min(behind.values()) < 1,
 )
 
+# %% [markdown]
+# **B41.** *GroupNorm minds changes of the batch size less.*
+
 # %%
-# claim B41
 layer, x = nn.GroupNorm(2, 6), torch.randn(64, 6, 5)
 alone = torch.cat([layer(part) for part in x.split(1)])
 spread = {
     norm: np.ptp([by_batch("mlp", norm, size).mean() for size in (2, 8, 32, 128)])
     for norm in ("batch", "group")
 }
+
+# %%
+# claim B41
 judge(
     "B41",
     "a sample's output is the same in batches of 1 and of 64; from batches of 2 to 128 the "
@@ -622,14 +892,19 @@ judge(
     holds=torch.allclose(alone, layer(x), atol=1e-6) and spread["group"] < spread["batch"],
 )
 
+# %% [markdown]
+# **A26.** *BatchNorm suits large data sets and models of high capacity.*
+
 # %%
-# claims A26, A27: is it the size of data and network?
 wins = {
     size: by_batch("mlp", "batch", size).mean()
     - max(by_batch("mlp", norm, size).mean() for norm in ("layer", "group"))
     for size in (2, 4, 16, 32, 64, 128)
 }
 ahead = [size for size, lead in wins.items() if lead > 0]
+
+# %%
+# claim A26
 judge(
     "A26",
     f"the same small network and few data: BatchNorm is ahead at batches of {ahead}, behind "
@@ -637,6 +912,12 @@ judge(
     holds=not ahead,
     core=wins[128] > 0,
 )
+
+# %% [markdown]
+# **A27.** *LayerNorm and GroupNorm suit smaller data sets and shallower models.*
+
+# %%
+# claim A27
 judge(
     "A27",
     "6,000 images and two hidden layers are small and shallow, and LayerNorm and GroupNorm "
@@ -647,8 +928,10 @@ judge(
 # %% [markdown]
 # **Sequences.** LayerNorm at each step takes the features of one token: what was padded, and how far, is nothing to it.
 
+# %% [markdown]
+# **A17.** *LayerNorm is useful for sequences of different lengths.*
+
 # %%
-# claim A17
 sequences = torch.randn(2, 3, 5) + 4  # (N, C, L)
 padded = F.pad(sequences, (0, 20))
 by_token = nn.LayerNorm(3)(padded.transpose(1, 2))[:, :5]  # (N, L, C)
@@ -656,6 +939,9 @@ unmoved = torch.allclose(by_token, nn.LayerNorm(3)(sequences.transpose(1, 2)), a
 batch_moves = not torch.allclose(
     nn.BatchNorm1d(3)(padded)[..., :5], nn.BatchNorm1d(3)(sequences), atol=0.1
 )
+
+# %%
+# claim A17
 judge(
     "A17",
     "20 steps of padding leave LayerNorm's output at the real steps as it was, and change "
@@ -686,21 +972,33 @@ def tag_accuracy(norm, seed):
     return ((network(x[500:]) > 0) == (tags[500:] > 0)).float().mean().item()
 
 
+# %%
 tagged = {
     name: [tag_accuracy(norm, seed) for seed in range(5)]
     for name, norm in {"none": nn.Identity, "InstanceNorm": lambda: nn.InstanceNorm1d(8)}.items()
 }
 
+# %% [markdown]
+# **A20.** *InstanceNorm has been found to work well with conditional random fields and for tagging sequences.*
+
 # %%
-# claims A20, A28
 worse = max(tagged["InstanceNorm"]) < min(tagged["none"])
 looks_ahead = bool(moved_by(nn.InstanceNorm1d(6))[0, 0, 1:].all())
+
+# %%
+# claim A20
 judge(
     "A20",
     "no source found; a CRF is a model of the outputs and has no norm in it; in a tagging "
     f"task made here, worse than without on every one of 5 seeds: {worse}",
     holds=not worse,
 )
+
+# %% [markdown]
+# **A28.** *InstanceNorm is effective for sequences whose parts depend on each other.*
+
+# %%
+# claim A28
 judge(
     "A28",
     "what hangs together in a sequence is its level, and that is what it removes; each "
@@ -711,14 +1009,18 @@ judge(
 # %% [markdown]
 # Recurrent networks: the small one of [lesson 6](06_layer_norm.ipynb), which reads a digit row by row (recorded there).
 
+# %% [markdown]
+# **B44.** *LayerNorm suits recurrent networks because the batch size may change between time steps.*
+
 # %%
-# claim B44
-shrinking = [
-    torch.randn(size, 4) for size in (8, 5, 2)
-]  # a packed batch: fewer sequences at each step
+# A packed batch: fewer sequences at each step.
+shrinking = [torch.randn(size, 4) for size in (8, 5, 2)]
 batch_norm = nn.BatchNorm1d(4)
 refused = any(complaint(lambda s=step: batch_norm(s)) for step in shrinking)
 unmoved = torch.allclose(nn.LayerNorm(4)(shrinking[0])[:2], nn.LayerNorm(4)(shrinking[0][:2]))
+
+# %%
+# claim B44
 judge(
     "B44",
     "it minds no batch size, and the batch does shrink in packed batches; but that alone "
@@ -729,18 +1031,25 @@ judge(
     core=unmoved,
 )
 
+# %% [markdown]
+# **B45.** *LayerNorm makes recurrent networks train more stably and generalize better.*
+
 # %%
-# claim B45
 settings = {
     "batches of 64": {"batch_size": 64, "lengths": "fixed"},
     "of 4": {"batch_size": 4, "lengths": "fixed"},
     "of 64, many lengths": {"batch_size": 64, "lengths": "ragged"},
 }
+
+# %%
 rnn = {
     name: [measured("rnn_norms", norm=norm, **chosen) for norm in ("layer", "none")]
     for name, chosen in settings.items()
 }
 ahead = {name: layer.mean() > none.mean() + 1 for name, (layer, none) in rnn.items()}
+
+# %%
+# claim B45
 judge(
     "B45",
     "our small RNN, with LayerNorm and without any norm: "
@@ -750,9 +1059,18 @@ judge(
     core=any(ahead.values()),
 )
 
+# %% [markdown]
+# **A25.** *Which norm is best depends on task, data and model.*
+
 # %%
-# claims A25, A33, B40
+# claim A25
 argue("A25", "untestable", "true of every choice in machine learning; nothing could contradict it")
+
+# %% [markdown]
+# **A33.** *Understanding the norms ensures that a model converges and is accurate.*
+
+# %%
+# claim A33
 diverged = measured("learning_rates", norm="batch", lr=10.0, images=60_000)
 argue(
     "A33",
@@ -760,6 +1078,12 @@ argue(
     "nothing ensures it, and understanding was not varied; BatchNorm at learning rate 10 "
     f"ends at {told(diverged)}",
 )
+
+# %% [markdown]
+# **B40.** *GroupNorm is useful where the data depends strongly within each group.*
+
+# %%
+# claim B40
 argue(
     "B40",
     "untestable",
@@ -772,18 +1096,29 @@ argue(
 #
 # The article's network and its comparison, in numbers. All trainings are recorded, five seeds at least.
 
+# %% [markdown]
+# **A2.** *Without normalization a model cannot be trained successfully.*
+
 # %%
-# claims A2, B22
+# claim A2
 without = measured("article_runs", norm="none", lr=0.1, epochs=5, step=4690)
 saw = (
     f"the article's network without any norm: {told(without)} after five epochs at learning "
     "rate 0.1"
 )
 judge("A2", saw, holds=without.max() < 90)
-judge("B22", saw + "; very deep networks have been trained without, too", holds=without.max() < 90)
+
+# %% [markdown]
+# **B22.** *BatchNorm is essential for deep models.*
 
 # %%
-# claim A4
+# claim B22
+judge("B22", saw + "; very deep networks have been trained without, too", holds=without.max() < 90)
+
+# %% [markdown]
+# **A4.** *Data on one scale makes learning faster and the result better.*
+
+# %%
 scales = {
     scale: max(
         (
@@ -794,6 +1129,9 @@ scales = {
     )
     for scale in ("raw, 0 to 255", "0 to 1", "standardized")
 }
+
+# %%
+# claim A4
 judge(
     "A4",
     "; ".join(f"{scale}: {told(values)}" for scale, values in scales.items())
@@ -801,10 +1139,16 @@ judge(
     holds=scales["standardized"].mean() > scales["raw, 0 to 255"].mean() + 1,
 )
 
+# %% [markdown]
+# **A5.** *It matters because networks have so many parameters and need so much computation.*
+
 # %%
-# claim A5: two weights are enough
+# Two weights are enough.
 features = np.stack([np.linspace(-1, 1, 50), 100 * np.cos(np.arange(50))], axis=1)  # (50, 2)
 condition = [np.linalg.cond(f.T @ f) for f in (features, features / features.std(0))]
+
+# %%
+# claim A5
 judge(
     "A5",
     f"two weights, 50 samples: the condition number falls from {condition[0]:.0e} to "
@@ -814,8 +1158,10 @@ judge(
     core=condition[0] > 100 * condition[1],
 )
 
+# %% [markdown]
+# **B15.** *With it a model converges faster and performs better.*
+
 # %%
-# claims B15, B31
 runs = {
     norm: measured("article_runs", norm=norm, lr=0.01, epochs=5, step=4690)
     for norm in ("none", "batch")
@@ -824,35 +1170,57 @@ early = {
     norm: measured("article_runs", norm=norm, lr=0.01, epochs=5, step=938)
     for norm in ("none", "batch")
 }
+
+# %%
+# claim B15
 judge(
     "B15",
     f"at the article's settings {told(early['batch'])} after one epoch against "
     f"{told(early['none'])}, and {told(runs['batch'])} against {told(runs['none'])} after five",
     holds=early["batch"].min() > early["none"].max() and runs["batch"].min() > runs["none"].max(),
 )
+
+# %% [markdown]
+# **B31.** *SGD with cross-entropy trains the network.*
+
+# %%
+# claim B31
 judge(
     "B31",
     f"{told(runs['batch'])} after five epochs at learning rate 0.01",
     holds=runs["batch"].min() > 90,
 )
 
+# %% [markdown]
+# **B18.** *It allows higher learning rates.*
+
 # %%
-# claims B18, B19
 rates = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 learned = {
     norm: {lr: measured("learning_rates", norm=norm, lr=lr, images=60_000) for lr in rates}
     for norm in ("none", "batch")
 }
+
+# %%
 largest = {
     norm: max(lr for lr, values in runs.items() if values.min() > 80)
     for norm, runs in learned.items()
 }
+
+# %%
+# claim B18
 judge(
     "B18",
     f"the largest rate at which every seed learns: {largest['batch']:g} with BatchNorm, "
     f"{largest['none']:g} without",
     holds=largest["batch"] > largest["none"],
 )
+
+# %% [markdown]
+# **B19.** *The higher learning rate makes training faster.*
+
+# %%
+# claim B19
 fast, slow = learned["batch"][0.1], learned["batch"][0.01]
 judge(
     "B19",
@@ -860,8 +1228,10 @@ judge(
     holds=fast.mean() > slow.mean() + 1,
 )
 
+# %% [markdown]
+# **B17.** *It makes careful initialization less necessary.*
+
 # %%
-# claim B17
 scaled = {
     norm: [
         measured("init_scales", norm=norm, lr=lr, scale=c, images=30_000).mean()
@@ -870,11 +1240,16 @@ scaled = {
     ]
     for norm in ("none", "batch")
 }
+
+# %%
 worst = {norm: min(values) for norm, values in scaled.items()}
 exception = [
     measured("init_scales", norm=norm, lr=0.01, scale=10.0, images=30_000)
     for norm in ("batch", "none")
 ]
+
+# %%
+# claim B17
 judge(
     "B17",
     f"first weights times 0.01 to 10, two learning rates: at worst {worst['batch']:.0f} % "
@@ -883,14 +1258,19 @@ judge(
     holds=worst["batch"] > worst["none"] + 10,
 )
 
+# %% [markdown]
+# **B16.** *It makes gradients depend less on the scale of the weights.*
+
 # %%
-# claim B16
 x, weights = torch.randn(64, 10, dtype=torch.float64), torch.randn(10, 5, dtype=torch.float64)
 grads = []
 for scale in (1.0, 100.0):
     w = (scale * weights).requires_grad_()
-    F.batch_norm(x @ w, None, None, training=True, eps=0.0 + 1e-12).pow(3).sum().backward()
+    F.batch_norm(x @ w, None, None, training=True, eps=1e-12).pow(3).sum().backward()
     grads.append(w.grad)
+
+# %%
+# claim B16
 judge(
     "B16",
     "weights times 100: the output stays, the gradient is divided by "
@@ -916,8 +1296,10 @@ for lr, gain in gains.items():
 # %% [markdown]
 # (With ten pairs, chance alone keeps *t* between -2.26 and 2.26 in 95 of 100 cases.)
 
+# %% [markdown]
+# **A13.** *Gamma and beta learn the best values, and the network gets better by it.*
+
 # %%
-# claims A13, B37
 seen = {
     lr: gain.mean() > 2.26 * gain.std(ddof=1) / math.sqrt(len(gain)) for lr, gain in gains.items()
 }
@@ -925,12 +1307,21 @@ saw = (
     f"a gain of {gains[0.01].mean():.2f} points at learning rate 0.01, and none at 0.1 "
     f"({gains[0.1].mean():+.2f} ± {gains[0.1].std(ddof=1):.2f})"
 )
+
+# %%
+# claim A13
 judge(
     "A13",
     saw + "; they are learned, and nothing makes them optimal",
     holds=all(seen.values()),
     core=any(seen.values()),
 )
+
+# %% [markdown]
+# **B37.** *Learning scale and shift improves the performance.*
+
+# %%
+# claim B37
 judge(
     "B37",
     saw + "; the 2015 paper's reason for them is what a layer can represent",
@@ -941,19 +1332,30 @@ judge(
 # %% [markdown]
 # **The comparison of article B** prints no data set, no network, no seed. Ours: both networks, batches of 64.
 
+# %% [markdown]
+# **B46.** *The authors compared the norms on various data sets and architectures.*
+
 # %%
-# claims B46, B47, B48, B49
+# claim B46
 table = {
     net: {norm: by_batch(net, norm, 64) for norm in ("none", "batch", "group", "layer")}
     for net in ("mlp", "cnn")
 }
 argue("B46", "untestable", "no data set, architecture, seed or number is given")
+
+# %% [markdown]
+# **B47.** *All kinds of norm train better than a network without.*
+
+# %%
 all_better = all(
     runs[norm].mean() > runs["none"].mean() + 1
     for runs in table.values()
     for norm in ("batch", "group", "layer")
 )
 small = [by_batch("mlp", norm, 2) for norm in ("batch", "none")]
+
+# %%
+# claim B47
 judge(
     "B47",
     "at batches of 64 in both networks; but at batches of 2 the MLP with BatchNorm gets "
@@ -961,20 +1363,36 @@ judge(
     holds=all_better and small[0].mean() > small[1].mean(),
     core=all_better,
 )
+
+# %% [markdown]
+# **B48.** *How much they do varies with the data and the network.*
+
+# %%
+# claim B48
 gains = {net: runs["batch"].mean() - runs["none"].mean() for net, runs in table.items()}
 judge(
     "B48",
     f"BatchNorm gains {gains['mlp']:.0f} points in the MLP and {gains['cnn']:.0f} in the CNN",
     holds=abs(gains["mlp"] - gains["cnn"]) > 2,
 )
+
+# %% [markdown]
+# **B49.** *BatchNorm with affine and GroupNorm are alike, and LayerNorm converges a little more slowly.*
+
+# %%
 steps = {
     norm: recorded("norms_mlp").values("steps_to_95", norm=norm, lr=0.1)
     for norm in ("batch", "group", "layer")
 }
+
+# %%
 when = {
     norm: f"{np.nanmean(s):.0f} steps ({np.isfinite(s).sum()} of {len(s)} runs)"
     for norm, s in steps.items()
 }
+
+# %%
+# claim B49
 argue(
     "B49",
     "contested",
@@ -1001,8 +1419,11 @@ for name in few.different("network"):
     )
 
 
+# %% [markdown]
+# **B10.** *BatchNorm reduces overfitting.*
+
+
 # %%
-# claims B10, B11, B53, B55
 def few_images(name, column="test_accuracy"):
     return measured("few_images", column, network=name)
 
@@ -1011,6 +1432,9 @@ plain, norm, layer_norm, dropped, both = (
     few_images(n) for n in ("none", "BatchNorm", "LayerNorm", "none, dropout", "BatchNorm, dropout")
 )
 losses = [few_images(name, "test_loss").mean() / 100 for name in ("none", "BatchNorm")]
+
+# %%
+# claim B10
 judge(
     "B10",
     f"{told(norm)} against {told(plain)} on the test images, loss {losses[1]:.2f} against "
@@ -1018,9 +1442,17 @@ judge(
     f"{told(layer_norm)}",
     holds=norm.mean() > plain.mean() and losses[1] < losses[0],
 )
+
+# %% [markdown]
+# **B11.** *Overfitting means that a model is too complex and memorizes the training data.*
+
+# %%
 by_heart = all(
     few_images(name, "train_accuracy").min() > 99 for name in ("none", "BatchNorm", "LayerNorm")
 )
+
+# %%
+# claim B11
 judge(
     "B11",
     f"equally complex networks that all know their training data by heart ({by_heart}) differ "
@@ -1028,14 +1460,24 @@ judge(
     holds=not by_heart,
     core=few_images("none", "train_accuracy").mean() > plain.mean() + 5,
 )
+
+# %% [markdown]
+# **B53.** *With BatchNorm there is less need for dropout.*
+
+# %%
+# claim B53
 judge(
     "B53",
     f"dropout alone {told(dropped)}, BatchNorm alone {told(norm)}, both {told(both)}: no gain "
     "from both",
     holds=both.mean() < norm.mean() + norm.std(ddof=1),
 )
-full = recorded("article_runs")
-gap = {n: few.values("train_accuracy", network=n).mean() for n in ("none", "BatchNorm")}
+
+# %% [markdown]
+# **B55.** *BatchNorm leads to better generalization.*
+
+# %%
+# claim B55
 judge(
     "B55",
     f"with 500 images yes ({told(norm)} against {told(plain)}); LayerNorm and dropout do it, "
@@ -1044,14 +1486,20 @@ judge(
     core=norm.mean() > plain.mean(),
 )
 
+# %% [markdown]
+# **B12.** *It regularizes because it adds noise to the inputs.*
+
 # %%
-# claim B12: is it the noise? All 500 images in each batch: no noise at all.
+# All 500 images in each batch: no noise at all.
 quiet = few_images("BatchNorm, all 500 in each batch")
 quiet_loss = few_images("BatchNorm, all 500 in each batch", "test_loss").mean() / 100
 x = torch.randn(8, 3)
 noisy = not torch.allclose(
     nn.BatchNorm1d(3)(x)[0], nn.BatchNorm1d(3)(torch.cat([x[:1], torch.randn(7, 3)]))[0], atol=1e-2
 )
+
+# %%
+# claim B12
 judge(
     "B12",
     "the noise is in the statistics, not added to inputs; without any, all 500 images in "
@@ -1080,6 +1528,7 @@ def first_over_last(depth, activation, norm, seed):
     return (blocks[1][0].weight.grad.norm() / blocks[-1][0].weight.grad.norm()).item()
 
 
+# %%
 ratios = {
     (name, norm.__name__): np.exp(
         np.mean([np.log(first_over_last(depth, activation, norm, seed)) for seed in range(3)])
@@ -1090,13 +1539,20 @@ ratios = {
     }.items()
     for norm in (nn.Identity, nn.BatchNorm1d, nn.LayerNorm)
 }
+
+# %%
 for (name, norm), ratio in ratios.items():
     print(f"{name:11} {norm:12} about 10^{round(np.log10(ratio))}")
 
+# %% [markdown]
+# **B13.** *BatchNorm improves the flow of gradients.*
+
 # %%
-# claims B13, B14
 rescued = ratios["20 sigmoid", "Identity"] < 1e-6 < 0.1 < ratios["20 sigmoid", "BatchNorm1d"] < 10
 explodes = ratios["50 ReLU", "BatchNorm1d"] > 1000
+
+# %%
+# claim B13
 judge(
     "B13",
     f"it rescues 20 sigmoid layers, whose gradients vanish without ({rescued}); in 50 ReLU "
@@ -1104,19 +1560,27 @@ judge(
     holds=not explodes,
     core=rescued,
 )
+
+# %% [markdown]
+# **B14.** *It keeps the gradients in a reasonable range.*
+
+# %%
+# claim B14
 judge(
     "B14",
     "50 ReLU layers: the gradient grows more than a thousandfold with BatchNorm "
     f"({explodes}), and stays within a factor of 10 with LayerNorm "
-    f"({0.1 < ratios['50 ReLU', 'LayerNorm'] < 10}); the network trains all the same",
+    f"({0.1 < ratios['50 ReLU', 'LayerNorm'] < 10}); one step of training ends most of it (lesson 12)",
     holds=not explodes,
 )
 
 # %% [markdown]
 # **Internal covariate shift.** First the word. A training changes what a *layer* gets; what the *network* gets, the digits, stays what it is.
 
+# %% [markdown]
+# **B6.** *Internal covariate shift is a change in the distribution of a learning system's input.*
+
 # %%
-# claims B6, B7
 network, start, seen = article_net("none"), article_net("none"), digits.clone()
 optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
 for _ in range(50):
@@ -1124,6 +1588,9 @@ for _ in range(50):
     F.cross_entropy(network(digits), load_mnist(tensors=True).train_labels[:256]).backward()
     optimizer.step()
 drift = [(net.fc1(digits).relu().mean(0)).detach() for net in (start, network)]
+
+# %%
+# claim B6
 relative = ((drift[1] - drift[0]).abs().mean() / drift[0].mean()).item()
 judge(
     "B6",
@@ -1131,6 +1598,12 @@ judge(
     "*internal* one is that of layers, and arises in training on fixed data",
     holds=relative < 0.01,
 )
+
+# %% [markdown]
+# **B7.** *Internal covariate shift is a change of the network's inputs while earlier layers change.*
+
+# %%
+# claim B7
 judge(
     "B7",
     "read 'a layer's inputs': those of fc2 moved by more than a tenth in 50 steps "
@@ -1141,11 +1614,12 @@ judge(
 
 
 # %%
-# claims B3, B8: BatchNorm, and behind it noise that makes the distributions jump
+# "noisy batch": BatchNorm, and behind it noise that makes the distributions jump.
 def shifting(net, column, step=200):
     return recorded("covariate_shift").values(column, net=net, lr=0.1, step=step)
 
 
+# %%
 for net in ("none", "batch", "noisy batch"):
     drift, right = shifting(net, "drift"), 100 * shifting(net, "test_accuracy")
     print(
@@ -1153,12 +1627,17 @@ for net in ("none", "batch", "noisy batch"):
         f"steps: {told(right)}"
     )
 
+# %% [markdown]
+# **B3.** *It helps because it reduces the internal covariate shift.*
+
 # %%
-# claims B3, B8
 drifts, rights = (
     {net: shifting(net, column).mean() for net in ("none", "batch", "noisy batch")}
     for column in ("drift", "test_accuracy")
 )
+
+# %%
+# claim B3
 saw = (
     "the 2015 paper says so, Santurkar2018 finds little link; in small: with noise the "
     f"inputs drift {drifts['noisy batch'] / drifts['batch']:.0f} times as far as with "
@@ -1166,6 +1645,12 @@ saw = (
     f"{100 * rights['batch']:.0f} % after 200 steps, {100 * rights['none']:.0f} % without)"
 )
 argue("B3", "contested", saw)
+
+# %% [markdown]
+# **B8.** *That shift makes training slower and less stable.*
+
+# %%
+# claim B8
 argue("B8", "contested", saw)
 
 # %% [markdown]
@@ -1183,12 +1668,17 @@ rare = {
 for (norm, lr), values in rare.items():
     print(f"lr {lr}: {norm:6} rare digits right: {told(values)}")
 
+# %% [markdown]
+# **A29.** *With an imbalanced data set one may not want to normalize.*
+
 # %%
-# claim A29
 best = {
     norm: max((rare[norm, lr] for lr in (0.1, 0.3)), key=np.mean)
     for norm in ("none", "batch", "layer")
 }
+
+# %%
+# claim A29
 argue(
     "A29",
     "contested",
@@ -1197,18 +1687,29 @@ argue(
     "literature mends BatchNorm for long tails (Cheng2022) rather than leaving it out",
 )
 
+# %% [markdown]
+# **A30.** *One may not want to normalize where the batch itself carries information.*
+
 # %%
-# claims A30, A31
 leans = {
     norm.__class__.__name__: bool(moved_by(norm)[1:].any())
     for norm in (nn.BatchNorm1d(6), nn.LayerNorm(5), nn.GroupNorm(2, 6), nn.InstanceNorm1d(6))
 }
+
+# %%
+# claim A30
 judge(
     "A30",
     f"true of BatchNorm, whose output for a sample depends on its company; of no other: {leans}",
     holds=all(leans.values()),
     core=leans["BatchNorm1d"],
 )
+
+# %% [markdown]
+# **A31.** *In such cases it helps to turn normalization off.*
+
+# %%
+# claim A31
 judge(
     "A31",
     "with sorted batches BatchNorm is at chance and a network without is not (lesson 13), "
@@ -1220,8 +1721,10 @@ judge(
 # %% [markdown]
 # **In place of preprocessing?** When the first linear layer is followed by BatchNorm, the scale of the input drops out.
 
+# %% [markdown]
+# **B54.** *BatchNorm makes centring and scaling the inputs less necessary.*
+
 # %%
-# claim B54
 same = [
     measured("input_scales", norm="batch", scale=scale, lr=0.1, images=12_800)
     for scale in ("raw, 0 to 255", "0 to 1", "standardized")
@@ -1229,8 +1732,13 @@ same = [
 linear, x = nn.Linear(10, 5, dtype=torch.float64), torch.randn(64, 10, dtype=torch.float64)
 norm = nn.BatchNorm1d(5, eps=1e-12, dtype=torch.float64)
 whole = torch.allclose(norm(linear(255 * x + 3)), norm(linear(x)), atol=1e-6)
+
+# %%
 uneven = x * torch.tensor([1000.0] + 9 * [1.0], dtype=torch.float64)  # one feature in another unit
 one_unit = torch.allclose(norm(linear(uneven)), norm(linear(x)), atol=0.1)
+
+# %%
+# claim B54
 judge(
     "B54",
     "one scale and shift for all inputs drops out exactly "

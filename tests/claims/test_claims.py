@@ -64,6 +64,13 @@ def test_a_claim_has_a_cell_that_finds_its_verdict(claim):
 
 
 @each_claim
+def test_the_lesson_says_a_claim_before_it_judges_it(claim):
+    source = (ROOT / "source" / "lessons" / "11_check_the_claims.py").read_text(encoding="utf-8")
+    said = source.index(f"# **{claim.id}.** *{claim.says}*\n")
+    assert said < re.search(rf'^(judge|argue)\(\s*"{claim.id}"', source, re.MULTILINE).start()
+
+
+@each_claim
 def test_an_empirical_claim_is_run(claim):
     """What can be measured is measured: the cell does more than to judge."""
     if claim.kind not in {"empirical", "API"} or claim.verdict == "untestable":
