@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Start here
 #
 # *10 minutes · no lesson needed before this one*
@@ -45,6 +45,7 @@ import torch
 
 import normlab
 from normlab import load_mnist, plots
+from normlab.exercises import self_test
 
 mnist = load_mnist()
 print(f"{len(mnist.train_images):,} digits to train on, {len(mnist.test_images):,} to test on")
@@ -62,17 +63,17 @@ plots.images(
     alt="Eight handwritten digits with their labels: 7, 2, 1, 0, 4, 1, 4, 9.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # Two networks learn these digits. They are the same network: 784 pixels go in, through two hidden layers
 # of 256 and 128 units, and 10 scores come out, one for each digit. (It is the network of an article that
 # you will meet at the end of this page, so the course calls it the article's network, `article_net`.)
-# Both start from the same weights and see the same images in the same order, once each. In one of them, two layers called *BatchNorm* stand
-# between the others. With ten kinds of digits, guessing gives about 10 %. **What share of the 10,000
-# test digits will each network get right? Write two numbers down.**
+# Both start from the same weights and see the same images in the same order, once each. In one of them,
+# two layers called *BatchNorm* stand between the others. With ten kinds of digits, guessing gives about
+# 10 %. **What share of the 10,000 test digits will each network get right? Write two numbers down.**
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "slide"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 from normlab.training import article_net, fit
 
@@ -85,24 +86,25 @@ for norm in ("none", "batch"):
 # %%
 print("more than five points apart:", right["batch"] - right["none"] > 0.05)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # A gap of more than five points, from two layers that subtract a mean, divide by a spread, scale and
 # shift. How can that be? And is it *always* so? You have seen one pair of runs, which proves little.
 # [Lesson 5](05_mnist_with_batch_norm.ipynb) makes five, and tries another learning rate: with ten times
 # this one, after five epochs, less than one point of the gap is left.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The one idea
 #
 # Nearly every normalization layer is **one operation on a choice of axes**: subtract a mean, divide by
 # a spread, scale, shift. What tells the layers apart is *which numbers share a mean*. (One that you may
 # have met, RMSNorm, leaves the mean out, and is otherwise the same.)
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Here is the picture to remember. A batch is a block: N samples one behind the other, C channels
 # side by side, L positions from top to bottom (the pixels of an image, the steps of a sequence). The
 # coloured cells share one mean and one spread:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 block = (4, 6, 5)  # N, C, L
 plots.block(
     {
@@ -163,12 +165,14 @@ mean.shape, mean.size
 # ## Exercises that talk back
 #
 # In the folder `exercises` each notebook asks you to write functions. A check tells you whether
-# yours is right, and how many points it gives. Where it is not, the check does not stop at "wrong": it compares your answer with
-# mistakes that people make, and where yours is among them, it names it. Here is an answer with a
-# mistake in it. Run the check, and read what it says:
+# yours is right, and how many points it gives. Where it is not, the check does not stop at "wrong": it
+# compares your answer with mistakes that people make, and where yours is among them, it names it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# Here is an answer with a mistake in it. Run the check, and read what it says:
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def batch_norm_forward(x, weight, bias, eps):
     mean, std = x.mean(axis=0), x.std(axis=0)  # (C,)
     return weight * (x - mean) / (std + eps) + bias  # (N, C)
@@ -192,7 +196,18 @@ normlab.exercises.progress()
 # Normalize Parameter* (2023) and *PyTorch Implementation of Batch Normalization*. Much in them is right,
 # and some of it is not. Where a lesson meets one of their claims, it runs the experiment and says what it
 # saw.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
 #
+# Five questions stand before the recap of every lesson. Choose an answer, and you see at once why it is
+# right or wrong. Your first choices are counted; `normlab progress` shows the best result. Read why the
+# others are wrong, too: each is what somebody believes who has a definite picture in mind.
+
+# %% slideshow={"slide_type": "-"}
+self_test("00_start_here")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - **Shift + Enter** runs a cell; **Kernel → Restart Kernel and Run All Cells** starts afresh.
