@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize one sample at a time: LayerNorm
 #
 # *Lesson 6 · 60 minutes · medium · forward, backward, sequences, and where transformers put it*
@@ -33,31 +33,32 @@ import torch
 from torch import nn
 
 from normlab import load_mnist, parity, plots
+from normlab.exercises import self_test
 from normlab.training import find_experiment, recorded, run_live
 
 np.set_printoptions(precision=4, suppress=True)
 torch.set_printoptions(precision=4, sci_mode=False)
 torch.set_num_threads(1)  # the networks here are small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # Lesson 2 began with two people: a height in metres, a weight in kilograms, an income in euros. BatchNorm
 # asked of each feature who had more.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 people = torch.tensor([[1.6, 58.0, 31_000.0], [1.9, 91.0, 24_000.0]])  # (N=2, D=3)
 nn.BatchNorm1d(3)(people).detach()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `nn.LayerNorm(3)` subtracts the mean of *one person's* three numbers, and divides by their standard
 # deviation. It never looks at the other person. **What will come out? Will you be able to tell the two
 # people apart?**
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 nn.LayerNorm(3)(people).detach()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Hardly. Beside an income, a height and a weight are both "about nothing", and that is what the layer
 # says of everyone: two low numbers and a high one. It averages metres, kilograms and euros, and such a
 # mean has no meaning.
@@ -66,31 +67,31 @@ nn.LayerNorm(3)(people).detach()
 # layer, the entries of one word's vector. There it does something that BatchNorm cannot: it gives a
 # sample the same answer in every company, in training and afterwards.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## By hand: lesson 2, lying on its side
 #
 # Three samples, four features. You have seen these numbers before, as columns:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = np.array([[1.0, 3, 5, 7], [10, 10, 30, 30], [0, 4, 0, 4]])  # (N=3, D=4)
 mean = x.mean(axis=1, keepdims=True)  # (N, 1)
 mean
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # One mean for each *sample*, a row. `keepdims=True` leaves `(N, 1)`, and NumPy lines that up with the
 # rows. (A bare `(N,)` would line up with the columns; we come back to that.)
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 deviation = x - mean  # (N, D)
 var = (deviation**2).mean(axis=1, keepdims=True)  # (N, 1)
 x_hat = deviation / np.sqrt(var)  # (N, D)
 x_hat
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # These are lesson 2's answers, lying on their side. Is LayerNorm nothing but BatchNorm of the transposed
 # batch? **Before you agree: which of its four steps have we not done yet?**
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## In a formula
 #
 # $$\hat x_{nd} = \frac{x_{nd} - \mu_n}{\sqrt{\sigma_n^2 + \varepsilon}}, \qquad
@@ -105,7 +106,7 @@ x_hat
 # could not be learned, since the next batch holds other samples.
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def layer_norm_rows(x, weight, bias, eps=1e-5):
     mean = x.mean(axis=1, keepdims=True)  # (N, 1)
     var = x.var(axis=1, keepdims=True)  # (N, 1)
@@ -113,7 +114,7 @@ def layer_norm_rows(x, weight, bias, eps=1e-5):
     return weight * x_hat + bias  # (N, D): (D,) lines up with the features by itself
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 weight = np.array([3.0, -1.5, 0.5, 2.0])  # (D,)
 bias = np.array([2.0, 0.5, -1.0, 0.0])  # (D,)
 y = layer_norm_rows(x, weight, bias)
@@ -124,7 +125,7 @@ y
 # through its own column's weight and bias. The rows of y no longer have mean 0, and need not: the rows
 # of $\hat x$ had.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## normalized_shape: as many axes as weight has
 #
 # An image has three axes of its own, `(C, H, W)`; a sentence has two, tokens and features `(T, D)`. Which
@@ -152,11 +153,11 @@ def layer_norm(x, weight, bias, eps=1e-5):
 
 np.array_equal(layer_norm(x, weight, bias), y)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # In the block picture: on images LayerNorm takes everything of one sample. In a transformer, where the
 # positions are tokens and the channels are features, it takes one token.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 block = (4, 6, 5)  # N, C, L
 plots.block(
     {
@@ -173,7 +174,7 @@ plots.block(
 # %%
 plots.explore.block("C")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Your guess:** `nn.LayerNorm([3, 4, 5])` gets two images of shape `(3, 4, 5)`. How many means does it
 # take, and how many weights has it? One of the two articles behind this course says that LayerNorm
 # "computes the mean and variance for each channel". There are three channels.
@@ -189,11 +190,11 @@ layer.weight.numel()
 # Sixty weights, one for each element of an image. And the means? If each channel had its own, then after
 # the layer each channel's mean would be 0. (A fresh layer has weight 1 and bias 0.)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 print("of each channel of each image:\n", out.mean(axis=(2, 3)).round(2) + 0.0)
 print("of each image:", np.abs(out.mean(axis=(1, 2, 3))).round(2))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Two means, one for each image. The channels keep their different levels. So the article's sentence is
 # not right: it is the *weights* that are per element, and the statistics are per sample. (One mean per
 # channel and image would be InstanceNorm, which is lesson 7's.)
@@ -241,18 +242,18 @@ mine = layer_norm(pictures, twin.weight, twin.bias)
 expected = theirs(torch.from_numpy(pictures)).detach().numpy()
 np.allclose(mine, expected, rtol=0, atol=1e-13)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One image, one answer
 #
 # Lesson 3 was about two modes, buffers and forgotten `eval()`. **How long would it be for LayerNorm?**
 
-# %%
+# %% slideshow={"slide_type": "-"}
 layer = nn.LayerNorm(4, dtype=torch.float64)
 in_company = layer(torch.from_numpy(x))[0]
 alone = layer.eval()(torch.from_numpy(x[:1]))[0]
 print(list(layer.state_dict()), "  the same answer:", torch.equal(in_company, alone))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # This long. No running statistics, so nothing to forget, and training and evaluation are one.
 #
 # The price is on the other side. Whatever all the units of a sample have in common is gone: multiply a
@@ -261,7 +262,7 @@ print(list(layer.state_dict()), "  the same answer:", torch.equal(in_company, al
 # %%
 np.allclose(layer_norm(10 * x + 3, weight, bias), layer_norm(x, weight, bias), atol=1e-4)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## See it on real digits
 #
 # Sixty-four digits go through the first layer of the article's network. This time we follow not three
@@ -277,7 +278,7 @@ by_ink = digits.sum(1).argsort()[[0, 32, 63]]  # least, middle, most
 before = units[by_ink]  # (3, 256)
 after = layer_norm(before, np.ones(256), np.zeros(256))  # (3, 256)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.dots(
     {"before": before.T, "after": after.T},
     ["least ink", "middle", "most ink"],
@@ -288,12 +289,12 @@ plots.dots(
     another scale: all three bars reach from minus 1 to 1.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # A digit with much ink drives all units harder. After LayerNorm every digit has the same strength, and
 # what tells digits apart is the *pattern* over the units. Whether the ink itself was worth knowing, the
 # layer does not ask.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Backward: the same line, other axes
 #
 # Lesson 4 found three roads from an input to the outputs: directly, through the mean, through the
@@ -302,14 +303,15 @@ plots.dots(
 # forward pass*,
 #
 # $$dx = r\,\big(g - m(g) - \hat x\; m(g\,\hat x)\big).$$
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # For BatchNorm $m$ runs down the columns, for LayerNorm along the rows. `dweight` and `dbias` gather what
 # one weight has touched, and one weight touches the same feature of *all* samples: a sum over all the
 # other axes. So each axis belongs to one of two sets, the last ones, which share a mean, and the others,
 # which share a weight.
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def layer_norm_backward(dy, x_hat, r, weight):
     last = tuple(range(-weight.ndim, 0))  # share a mean
     others = tuple(range(x_hat.ndim - weight.ndim))  # share a weight
@@ -336,19 +338,19 @@ nn.functional.layer_norm(leaves[0], (4,), *leaves[1:]).backward(torch.tensor(dy)
 for name, ours, leaf in zip(("dx", "dweight", "dbias"), (dx, dweight, dbias), leaves, strict=True):
     print(f"{name:8}", np.allclose(ours, leaf.grad.numpy(), rtol=1e-12, atol=1e-13))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # One thing is new. In BatchNorm all the values of one mean had one weight in common, so it did not matter
 # whether you multiplied by it first or last. Here the values of one mean have *different* weights. So `g`
 # has to be complete before a mean is taken of it. What happens otherwise, you see below.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Sequences of different lengths
 #
 # Sequences of different lengths travel in one array, each filled up to the longest with *padding*. Two
 # sequences of at most four numbers; the second has two real ones, and what stands behind them is left
 # over from something else:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 sequences = np.array([[1.0, 3, 5, 7], [2, 6, 90, -50]])  # (B=2, T=4)
 lengths = np.array([4, 2])  # (B,)
 sequences.mean(axis=1)
@@ -375,7 +377,7 @@ deviation = (sequences - mean) * real  # (B, T), 0 in the padding
 var = (deviation**2).sum(axis=1, keepdims=True) / count  # (B, 1)
 deviation / np.sqrt(var)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Three ways to get it wrong, and the right one, on the second sequence (right are -1 and 1):
 
 # %%
@@ -388,7 +390,7 @@ ways = {
     "right": (right_mean, row[mask].var()),
 }
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for name, (m, v) in ways.items():
     print(f"{name:16} mean {m:5.1f}  std {np.sqrt(v):5.1f}  values {(row[mask] - m) / np.sqrt(v)}")
 
@@ -402,13 +404,14 @@ for name, (m, v) in ways.items():
 # %%
 (deviation / np.sqrt(var) + 0.5) * real
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A network that reads: small batches, many lengths
 #
 # LayerNorm was made for recurrent networks. One of the two articles says that it "has been shown to improve
 # the training stability and generalization performance of recurrent neural networks", the other that it
 # is useful when batches are small or "when working with sequences of variable length". Let us see.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A small network reads a digit row by row, from the top. Its 64 units hold what it remembers, $h$, and at each of
 # the 28 rows
 #
@@ -419,7 +422,8 @@ for name, (m, v) in ways.items():
 # LayerNorm, or BatchNorm with running statistics for each row of its own. BatchNorm comes twice: as torch makes it,
 # with a first weight of 1, and with a first weight of 0.1, as a paper advises that put it into recurrent networks
 # (Cooijmans and others, 2017): then the tanh begins where it is not flat.
-#
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Batches of 4 digits, all 28 rows. Which of the four learns most in 330 steps, which least?** Two seeds, live:
 
 # %% tags=["nbval-ignore-output"]
@@ -457,7 +461,7 @@ for lengths_are in ("fixed", "ragged"):
             + "".join(f"{m:13.0f} ± {s:2.0f}" for m, s in cells)
         )
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 plots.dots(
     {f"fixed, batches of {size}": right(lengths="fixed", batch_size=size) for size in (64, 4)},
     norms,
@@ -480,11 +484,12 @@ plots.dots(
 #
 # **LayerNorm bears them.** Whatever the batch size and the lengths, it is far above BatchNorm as torch makes
 # it. At each row it averages the 64 units of one sequence, and these are always there.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Is it better than nothing?** Seed by seed, LayerNorm minus no norm, with lesson 5's $t$ (beyond ±2.78
 # in 5 of 100 cases by chance alone):
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for lengths_are in ("fixed", "ragged"):
     for size in (64, 4):
         values = right(lengths=lengths_are, batch_size=size)  # (seeds, norms)
@@ -492,14 +497,14 @@ for lengths_are in ("fixed", "ragged"):
         t = gain.mean() / (gain.std(ddof=1) / np.sqrt(len(gain)))
         print(f"{lengths_are:6}, batches of {size:2}: {gain.mean():+6.1f} points, t = {t:4.1f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # With fixed lengths and batches of 64 it is better, with batches of 4 it is *worse* than no norm at all, and
 # with ragged lengths no difference is seen. So what the articles say is half borne out: LayerNorm can live with small
 # batches and with many lengths, where BatchNorm cannot. That it makes a recurrent network better than it was, we saw
 # in one case of four. (Ba and others measured larger networks with gates, on longer sequences,
 # trained to the end. This was a small tanh network at the start of its training.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Before or after: where a transformer puts it
 #
 # A transformer is a pile of blocks, each made of an attention and a small MLP (you need not know how
@@ -549,7 +554,7 @@ def pile(kind, depth, size=64):
     return nn.Sequential(nn.Linear(28, size), *blocks, last)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # One batch of digits, one backward pass, no training: how large is the gradient in each block? **Draw your
 # guess: twelve blocks from left (input) to right (output), one curve for pre-norm, one for post-norm.**
 
@@ -573,7 +578,7 @@ by_block = {
     for kind in kinds
 }  # each (seeds, blocks)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.curves(
     np.arange(1, 13),
     by_block,
@@ -596,12 +601,13 @@ for depth in (6, 12, 24):
     words = [f"{kind} {two_digits(value):>4}" for kind, value in last.items()]
     print(f"{depth:2} blocks, gradient of the last:   " + "   ".join(words))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Without a norm every block makes the sum larger, and the gradients with it: tens with twelve blocks,
 # thousands with 24. With either norm they stay near 1. So far the two look alike. They differ in the
 # *shape*: in the pre-norm pile the gradient is largest next to the input and falls towards the output,
 # in the post-norm pile it does not fall.
-#
+
+# %% [markdown]
 # And they differ in what depth does. The last post-norm block has the same gradient however deep the
 # pile is. The last pre-norm block's is smaller, the deeper the pile, by a factor of roughly $\sqrt2$ for
 # each doubling: the sum grows with every block, the last LayerNorm divides by its size, and so each
@@ -612,20 +618,20 @@ for depth in (6, 12, 24):
 # gradients at the start. It does not show which network ends up better, and with another
 # initialization the picture changes: PyTorch's own layers do not use Xavier's rule throughout (Your turn).
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **1. The wrong axis, and every shape agrees.** `nn.LayerNorm(4)` normalizes the *last* axis, whatever it
 # is. Give it images with channels first, `(N, C, H, W)`. If W is not 4 it raises an error. **If it is?**
 
-# %%
+# %% slideshow={"slide_type": "-"}
 wide = np.random.default_rng(2).normal(size=(2, 4, 3, 4))  # C = 4 and W = 4
 wide += 10 * np.arange(4).reshape(1, 4, 1, 1)  # channels of very different levels
 per_row = nn.LayerNorm(4, dtype=torch.float64)(torch.from_numpy(wide)).detach().numpy()
 print("each pixel, over the channels:", np.abs(per_row.mean(axis=1)).max().round(2))
 print("each row of each map:         ", np.abs(per_row.mean(axis=3)).max().round(2))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # It has normalized the *rows of pixels*: their means are 0, and the channels' are not. For "the channels
 # at each pixel" (ConvNeXt does that) they must come last: `permute(0, 2, 3, 1)`, norm, and back. The
 # same trap waits with `(N, D)` when N equals D, and with sequences `(N, T, C)` given to `BatchNorm1d`, which
@@ -750,7 +756,16 @@ for name, wrong in slips.items():
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("06_layer_norm")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - `normalized_shape` names the last axes; they share one mean and one variance, and weight and bias have
@@ -763,7 +778,8 @@ for name, wrong in slips.items():
 #   LayerNorm won once, lost once, and twice no difference was seen.
 # - Post-norm normalizes the sum, pre-norm what goes into the block. At the start, under Xavier's rule, the last
 #   block's gradient shrinks with depth in a pre-norm pile, and does not in a post-norm pile.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - J. L. Ba, J. R. Kiros, G. E. Hinton, *Layer Normalization*, arXiv:1607.06450, 2016. Section 3: one
