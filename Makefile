@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PYTHON_FILES := normlab tests benchmarks source docs
 
-.PHONY: help lab test course lint format browser screenshot cheat-sheet site clean
+.PHONY: help lab test course lint format browser screenshot cheat-sheet site slides clean
 
 help:
 	@echo "make lab      open the course in JupyterLab (PORT=8888)"
@@ -22,6 +22,7 @@ help:
 	@echo "make course   rebuild notebooks/, exercises/ and solutions/ from source/"
 	@echo "make browser  run the notebooks in headless Chromium, through JupyterLab's own menu"
 	@echo "make site     build the course as a website in build/site, for any web server or none"
+	@echo "make slides   make a lecture of each lesson in build/slides, for any browser"
 	@echo "make screenshot  take the README's picture of lesson 05 (needs Chromium)"
 	@echo "make cheat-sheet  draw the cheat sheet of all norms again, as PDF, PNG and in words"
 	@echo "make format   format the Python code"
@@ -43,9 +44,9 @@ $(VENV)/ready-to-make: $(VENV)/ready-to-learn
 	$(PIP_INSTALL) --editable ".[dev]"
 	@touch $@
 
-# What the website needs on top of that.
+# What the website and the lectures need on top of that.
 $(VENV)/ready-to-publish: $(VENV)/ready-to-make
-	@echo "Installing the tools that build the website."
+	@echo "Installing the tools that build the website and the lectures."
 	$(PIP_INSTALL) --editable ".[dev,site]"
 	@touch $@
 
@@ -72,7 +73,10 @@ format: $(VENV)/ready-to-make
 site: $(VENV)/ready-to-publish
 	$(BIN)/python docs/site/build.py
 
-browser: site
+slides: $(VENV)/ready-to-publish
+	$(BIN)/python docs/slides.py
+
+browser: site slides
 	$(BIN)/python -m pytest tests/browser
 
 screenshot: $(VENV)/ready-to-make
