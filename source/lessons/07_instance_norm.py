@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Take the light out of an image: InstanceNorm
 #
 # *Lesson 7 · 45 minutes · gentle · one image, one channel, one mean*
@@ -36,6 +36,7 @@ from torch import nn
 
 from normlab import load_mnist, parity, plots
 from normlab.data import ImageDataset
+from normlab.exercises import self_test
 from normlab.plots.lights import lights
 from normlab.training import evaluate, fit, recorded, small_cnn
 from normlab.training.experiments.contrast_shift import LIGHTS, TRAINING_IMAGES, in_light
@@ -43,13 +44,13 @@ from normlab.training.experiments.contrast_shift import LIGHTS, TRAINING_IMAGES,
 np.set_printoptions(precision=4, suppress=True)
 torch.set_num_threads(1)  # the networks here are small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # One test digit in four lights: as it is; with half the contrast; behind a grey veil (grey level $g$
 # becomes $0.5\,g + 60$); behind a thick one ($0.25\,g + 120$). You have no trouble with any of them.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 mnist = load_mnist(tensors=True)
 seven = torch.stack([in_light(mnist.test_images[0], light) for light in LIGHTS])  # (4, 28, 28)
 lights(
@@ -60,7 +61,7 @@ lights(
     grey on a grey that is hardly lighter.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Two small convolutional networks learn digits, 12,800 of them, all in the first light. They are the same
 # but for the norm after each convolution: BatchNorm in one, InstanceNorm in the other. Then both are tested in all
 # four lights. **How many of 100 test digits will each get right behind the thick veil?** Write two numbers
@@ -84,7 +85,7 @@ def right_in(light, network):
     return 100 * accuracy
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained network differs in its last digits from processor to processor.
 live = {
     norm: {light: [right_in(light, network) for network in trained] for light in LIGHTS}
@@ -98,37 +99,37 @@ for light in LIGHTS:
 gap = np.subtract(live["instance"]["with a thick veil"], live["batch"]["with a thick veil"])
 print("more than ten points apart behind the thick veil, three times:", bool((gap > 10).all()))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # In the light of the training set the two are about as good. Behind the thick veil one of them is lost,
 # each time, and the other hardly notices. Nothing in its training told it about veils. So it must
 # be in the layer.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## By hand, on two images of two channels
 #
 # Two images, two channels, maps of 2 × 2 pixels. The columns of lesson 2 are maps now, and a fourth has come:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = np.array([[[1.0, 3, 5, 7], [10, 10, 30, 30]], [[0, 4, 0, 4], [10, 30, 50, 70]]])
 x = x.reshape(2, 2, 2, 2)  # (N, C, H, W)
 mean = x.mean(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
 mean.squeeze()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # Four means: one for each channel of each image. Nothing is shared between images, nothing between
 # channels. A map is alone with itself.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 deviation = x - mean  # (N, C, H, W)
 var = (deviation**2).mean(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
 x_hat = deviation / np.sqrt(var)  # (N, C, H, W)
 x_hat.reshape(2, 2, 4)  # each map as a row
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Compare the first row and the last.** The maps were 1, 3, 5, 7 and 10, 30, 50, 70: ten times as
 # much light. They come out the same.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## InstanceNorm in a formula
 #
 # $$\hat x_{nchw} = \frac{x_{nchw} - \mu_{nc}}{\sqrt{\sigma_{nc}^2 + \varepsilon}}, \qquad
@@ -139,11 +140,11 @@ x_hat.reshape(2, 2, 4)  # each map as a row
 # number of pixels), with `eps` under the root. In the block picture, one coloured column. (If you run the
 # cell, tick N to get BatchNorm back, or C for LayerNorm.)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.explore.block("L")
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def instance_norm(x, eps=1e-5):
     mean = x.mean(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
     var = x.var(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
@@ -154,13 +155,13 @@ with torch.no_grad():
     theirs = nn.InstanceNorm2d(2)(torch.from_numpy(x)).numpy()
 np.allclose(instance_norm(x), theirs, rtol=0, atol=1e-14)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The article *PyTorch Normalize* says that InstanceNorm "computes mean and variance for each instance". It
 # leaves out half: for each instance *and each channel*. One mean for each instance is LayerNorm.
 # **How many means are there in a batch of shape (64, 3, 32, 32), for each of the three norms, and how many
 # numbers is each made of?**
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 N, C, H, W = 64, 3, 32, 32
 for name, means in {"BatchNorm": C, "LayerNorm": N, "InstanceNorm": N * C}.items():
     print(f"{name:12} {means:3} means, each of {N * C * H * W // means:6,} numbers")
@@ -177,19 +178,20 @@ spread = np.array([1, 0.01, 0.001, 0]).reshape(1, 4, 1, 1)
 faint = np.array([-1.0, 1]).reshape(1, 1, 1, 2) * spread  # (N=1, C=4, H=1, W=2)
 instance_norm(faint).std(axis=(2, 3))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## weight and bias, if you ask for them
 #
 # **What is in the `state_dict` of a fresh `nn.InstanceNorm2d(3)`?** For BatchNorm it was five entries.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 print("BatchNorm2d   ", list(nn.BatchNorm2d(3).state_dict()))
 print("InstanceNorm2d", list(nn.InstanceNorm2d(3).state_dict()))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Nothing. Of PyTorch's norms with channels this is the only one with `affine=False` and
 # `track_running_stats=False` as its defaults. Three things follow.
-#
+
+# %% [markdown]
 # **No weight and bias.** Every map leaves with mean 0 and standard deviation 1, and no channel can become more
 # important than another. Whoever replaces `BatchNorm2d(C)` by `InstanceNorm2d(C)` takes 2·C learned
 # numbers out of the network, and no error says so. `affine=True` brings them: one weight and one bias for
@@ -207,11 +209,11 @@ def instance_norm_affine(x, weight, bias, eps=1e-5):
 y = instance_norm_affine(x, np.array([1.0, 2.0]), np.array([0.0, 5.0]))  # (N, C, H, W)
 y.mean(axis=(2, 3)).round(2) + 0.0, y.std(axis=(2, 3)).round(2)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **No running statistics.** Training and evaluation are one, and an image gets the same answer alone and in a
 # batch:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 layer, batch = nn.InstanceNorm2d(2), torch.from_numpy(x)
 in_company, alone = layer.train()(batch)[0], layer.eval()(batch[:1])[0]
 torch.equal(in_company, alone)
@@ -272,7 +274,7 @@ mine = instance_norm_affine(pictures, twin.weight, twin.bias)
 expected = theirs(torch.from_numpy(pictures)).detach().numpy()
 np.allclose(mine, expected, rtol=0, atol=1e-13)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What InstanceNorm takes away
 #
 # Contrast is a factor, brightness is a summand. Both are the same at every pixel, and so
@@ -282,7 +284,7 @@ np.allclose(mine, expected, rtol=0, atol=1e-13)
 # subtract the one, divide by the other, and $a$ and $b$ are gone. Here is the 7 of the beginning, before and
 # after. Each row has one scale of grey for all its images, so what looks equal is equal:
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 after = instance_norm(seven.numpy()[:, None])[:, 0]  # (4, 28, 28)
 lights(
     {"before": seven.numpy(), "after": after},
@@ -322,7 +324,7 @@ for padding in ("zeros", "replicate"):
 # frame, an edge that was not there, and every filter sees it. That may be why the network
 # of the beginning lost a little. With the border's own values around it, nothing is left but rounding.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Content and style
 #
 # So an image falls into two parts: the *pattern* of each channel, which InstanceNorm leaves, and two
@@ -349,7 +351,7 @@ def pattern(maps):
     return nn.functional.avg_pool2d(nn.InstanceNorm2d(4)(maps), 2).flatten(1)  # (N, 784)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # A linear classifier by least squares (a little ridge keeps it stable) on the eight numbers alone, and
 # one on the patterns alone. Chance is 10 %. **Your guess for the eight numbers?**
 
@@ -366,17 +368,17 @@ def share_right(describe):
     return ((b @ weights).argmax(1) == mnist.test_labels[:5000]).double().mean().item()
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for name, describe in {"eight numbers": statistics, "patterns": pattern}.items():
     print(f"{name:14} {share_right(describe):.0%}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The patterns carry nearly all that is needed. But the eight numbers, which InstanceNorm throws away,
 # are far better than chance: how many horizontal and how many slanted edges a digit has says
 # something about which digit it is. Where style is a nuisance, taking it away is a gift. Where it is part
 # of the answer, it is a loss.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Give it another look
 #
 # What was taken away can be given back, from *another* image. Multiply by the other's standard deviation and
@@ -389,7 +391,8 @@ for name, describe in {"eight numbers": statistics, "patterns": pattern}.items()
 # in place of learned ones. Huang & Belongie (2017) call it AdaIN, and use it inside a network to paint one photograph in
 # the style of another. `eps` belongs in both $\sigma$: then an image restyled with itself stays
 # as it is.
-#
+
+# %% [markdown]
 # Let us do it to colours. Content: a digit on paper, in red, green and blue. Style: a dusk of 7 × 7 pixels, so
 # not even of the same size.
 
@@ -405,7 +408,7 @@ look = {"bias": dusk.mean(axis=(1, 2)), "weight": np.sqrt(dusk.var(axis=(1, 2)) 
 restyled = instance_norm_affine(paper[None], **look, eps=eps)[0]  # (C, H, W)
 restyled.mean(axis=(1, 2)).round(3), look["bias"].round(3)
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 enlarged = np.kron(dusk, np.ones((1, 4, 4)))  # (3, 28, 28)
 lights(
     {"": np.stack([paper, enlarged, restyled]).transpose(0, 2, 3, 1)},
@@ -415,11 +418,11 @@ lights(
     blue on a flat reddish brown.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The pattern is the 7's, the means and standard deviations of the three colours are the dusk's. *Where* in the dusk
 # the orange was is lost: a mean does not know.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Digits in another light, recorded
 #
 # Back to the question. What ran above was a small part, live. Here is the whole experiment, recorded: four
@@ -438,7 +441,7 @@ for lr in shift.different("lr"):
         print(f"{norm:8} right, %" + "".join(f"{cell:>20}" for cell in cells))
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def accuracies(light):
     chosen = {"lr": 0.05, "light": light}
     norms = shift.different("norm")
@@ -456,13 +459,14 @@ plots.dots(
     near 22, batch and layer near 43, instance near 93.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Read it column by column. In the light of the training set BatchNorm and InstanceNorm are level: their
 # difference is within the spread. LayerNorm is behind both, and at the larger learning rate even
 # behind no norm at all. Behind the thin veil InstanceNorm loses a fraction of a point, BatchNorm several points, and how
 # many depends on the seed. Behind the thick veil InstanceNorm loses a few points, and all the others
 # more than half of what they had.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Why does LayerNorm not help? It takes *one* number for brightness and one for contrast from all the channels
 # of an image together. But a veil of 60 becomes another summand in every channel after the
 # convolution, since each filter has another sum; only a mean for each channel removes them all. (Half the
@@ -470,7 +474,8 @@ plots.dots(
 #
 # What the experiment does not show: that InstanceNorm is the better norm. Here contrast says nothing about the
 # class and changes in the test. Take away the change, and there is no difference.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Whose fault is it?** BatchNorm in evaluation mode uses the statistics that it remembers from training, and
 # behind a veil these are the wrong ones. If that is the reason, new statistics should help: we show the
 # trained networks of the beginning 3,200 *training* images behind the thick veil, without labels and without
@@ -489,7 +494,7 @@ def with_new_statistics(network, light):
     return network
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: a trained network differs in its last digits from processor to processor.
 thick = "with a thick veil"
 renewed = [right_in(thick, with_new_statistics(n, thick)) for n in networks["batch"]]
@@ -498,28 +503,28 @@ print("remembered:", np.round(live["batch"][thick], 1), "  renewed:", np.round(r
 # %%
 print("each above 85 % again:", min(renewed) > 85)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # With statistics of the new light the same weights read as well as ever. What was wrong was the
 # memory. But the repair took thousands of images of *that* light, and the next light needs new ones.
 # InstanceNorm takes its statistics from the image in front of it, and needs nothing.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where it must not stand
 #
 # **1. In an MLP.** There a "map" has one value. One value has no spread, and minus its mean it is 0. torch
 # refuses it, also in evaluation:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 hidden = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))  # (N, C)
 try:
     nn.InstanceNorm1d(8).eval()(hidden[:, :, None])  # (N, C, 1)
 except ValueError as error:
     print(error)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # And without the last axis? **`(N, C)` into `InstanceNorm1d(8)`: what will happen?**
 
-# %%
+# %% slideshow={"slide_type": "-"}
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     out = nn.InstanceNorm1d(8)(hidden)
@@ -555,11 +560,12 @@ moved.abs().mean(1).numpy().round(2)  # by position
 # tagging tasks". We looked for a source of that and found none. The paper that introduced the layer is
 # about painting photographs in a style; a conditional random field is an *output* model, and has nothing to do with the norm before
 # it.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **3. Where the light is the answer.** Is it day or night? Is the tissue on the scan bright? After
 # InstanceNorm on the image no network can know; both photographs are the same array.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 day = mnist.test_images[:1, None].double() / 255  # (1, 1, 28, 28)
 night = 0.1 * day
 same_eps = nn.InstanceNorm2d(1, eps=1e-12)
@@ -644,7 +650,16 @@ bias = np.array([1.0, 2, 3])
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("07_instance_norm")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - One mean and one variance for each **channel of each image**, over its pixels: N·C of them. In NumPy
@@ -658,7 +673,8 @@ bias = np.array([1.0, 2, 3])
 #   training set there was no difference between InstanceNorm and BatchNorm.
 # - Not in an MLP (`(N, C, 1)` raises, `(N, C)` becomes LayerNorm, with a warning at best), not along time
 #   where the future must stay unknown, not where the light is the answer.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - D. Ulyanov, A. Vedaldi, V. Lempitsky, *Instance Normalization: The Missing Ingredient for Fast
