@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Put the data on one scale, and say which "normalize" you mean
 #
 # *Lesson 1 · 50 minutes · gentle · data, vectors, and the word itself*
@@ -34,43 +34,44 @@ import torch
 from torch.nn import functional as F
 
 from normlab import load_mnist, plots
+from normlab.exercises import self_test
 from normlab.nn import Normalize
 from normlab.training import find_experiment, recorded, run_live
 
 np.set_printoptions(precision=4, suppress=True)
 torch.set_printoptions(precision=4, sci_mode=False)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # Two samples of two numbers, and three ways in which PyTorch "normalizes" them. **What will each of
 # them give?** Write down at least one guess before you look on.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = torch.tensor([[3.0, 4.0], [6.0, 8.0]])  # (N=2, C=2)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The first is `F.normalize`, for vectors:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 F.normalize(x)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The second is `transforms.Normalize`, for images. It comes from torchvision, which this course does
 # not need: `normlab.nn` has a *twin* of it, as of every norm, written in NumPy and tested to give the
 # same numbers. It expects images of shape `(C, H, W)`; ours has one channel:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 transform = Normalize(mean=[5.0], std=[2.0])
 transform(x.numpy()[np.newaxis])[0]  # (H=2, W=2)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The third is one of the layers, for what flows through a network:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 torch.nn.BatchNorm1d(2)(x).detach()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Three functions, three answers, and nothing in common but the word.
 #
 # | | subtracts | divides by | computed from | learns | remembers |
@@ -78,7 +79,8 @@ torch.nn.BatchNorm1d(2)(x).detach()
 # | `F.normalize` | nothing | the length of a vector | one vector, here each row | nothing | nothing |
 # | `transforms.Normalize` | a constant | another constant | nothing: *you* give both | nothing | nothing |
 # | `nn.BatchNorm1d` and the other layers | a mean | a standard deviation | some axes of the batch, here each column | a scale and a shift | BatchNorm: running statistics |
-#
+
+# %% [markdown]
 # Go back to the three outputs and find each line of the table in them: the first has (3, 4) divided by
 # 5, the second (3 − 5) / 2, the third −1 and 1 in each column.
 #
@@ -86,7 +88,7 @@ torch.nn.BatchNorm1d(2)(x).detach()
 # many forms". There is no such parameter. This lesson is about the first two rows; the layers begin
 # with [lesson 2](02_batch_norm_forward.ipynb).
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The data: where 0.1307 comes from
 #
 # Nearly every MNIST program has this line in it (it needs the package torchvision, this course does
@@ -99,32 +101,32 @@ torch.nn.BatchNorm1d(2)(x).detach()
 # Two numbers that everybody copies. Let us compute them. The images come as bytes, 0 for paper and
 # 255 for ink; `ToTensor` divides bytes by 255.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 mnist = load_mnist()
 train = mnist.train_images / np.float32(255)  # (60000, 28, 28), from 0 to 1; float32 saves memory
 mean, std = train.mean(), train.std()
 print(f"mean {mean:.4f}   std {std:.4f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # There they are: mean and standard deviation of all pixels of the *training* images, on the scale from
 # 0 to 1. (Colour images have three channels and get a mean and a standard deviation for each:
 # `images.mean(axis=(0, 2, 3))` for `(N, C, H, W)`.) Every pixel is then shifted and scaled by the same
 # two constants:
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 print(f"{mnist.train_images.size:,} pixels")
 standardized = (train - mean) / std  # (60000, 28, 28)
 print(f"mean {abs(standardized.mean()):.4f}   std {standardized.std():.4f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Mean 0 and standard deviation 1, because the constants were this data's own. They are a *description
 # of the data*, not a target: whoever passes `mean=0, std=1` in the hope to get mean 0 and standard
 # deviation 1 gets back what went in. In these units paper and ink are
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 ((np.array([0, 255]) / 255 - mean) / std).round(3)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Why should it help? Two weights
 #
 # Take a very small model: two inputs, two weights $w$, squared error. One input varies ten times as
@@ -137,21 +139,21 @@ print(f"mean {abs(standardized.mean()):.4f}   std {standardized.std():.4f}")
 # from the bottom into the gradient. The targets $y$ say where the bottom is; the *shape* of the bowl is
 # in $H$, and so in the inputs alone:
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 rng = np.random.default_rng(0)
 inputs = rng.normal(size=(200, 2)) * [1, 10]  # (N, 2)
 hessian = inputs.T @ inputs / len(inputs)  # (2, 2)
 hessian
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Its two eigenvalues say how steep the bowl is along its steepest and its flattest direction. Their
 # quotient is the **condition number**. Ten times the spread is a hundred times the steepness:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 flat, steep = np.linalg.eigvalsh(hessian)
 print(f"condition number {steep / flat:.0f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Gradient descent has *one* learning rate for both directions. Along a direction of steepness $s$, a
 # step with learning rate $\eta$ takes $\eta s$ times the distance off the distance: what is left of it is
 # a factor $1 - \eta s$. For the steep direction that must not pass −1, or every step jumps further out:
@@ -170,7 +172,7 @@ def descend(hessian, start, closer=1000):
     return np.array(path)  # (steps + 1, 2), measured from the minimum
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 scaled = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)  # (N, 2)
 scaled_hessian = scaled.T @ scaled / len(scaled)  # (2, 2)
 path, scaled_path = (descend(H, start=[4.0, 1.0]) for H in (hessian, scaled_hessian))
@@ -178,7 +180,7 @@ flat, steep = np.linalg.eigvalsh(scaled_hessian)
 print(f"as measured:  {len(path) - 1} steps")
 print(f"standardized: {len(scaled_path) - 1} steps, condition number {steep / flat:.2f}")
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 plots.descent(
     {"as measured": (hessian, path[:40]), "standardized": (scaled_hessian, scaled_path)},
     alt="""Two panels with the level lines of a loss of two weights and the path of gradient
@@ -188,14 +190,14 @@ plots.descent(
     steps.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The star is the minimum; on the left you see the first 40 steps only. After standardizing, both
 # directions are equally steep, and one learning rate fits both. That is the whole secret: not the
 # number of parameters, as one of the articles has it, but the *shape* of the loss. (Standardizing
 # makes each input's spread 1. It does not remove correlations between inputs, so the bowl is rounder,
 # seldom perfectly round.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## And a real network?
 #
 # The network of the second article (784 pixels, two hidden layers of 256 and 128 units, 10 digits)
@@ -221,7 +223,7 @@ def by_rate(norm, scale):
     return np.array(rates), np.array([accuracies(full, norm, scale, lr) for lr in rates])
 
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 plots.sweep(
     {
         title: {scale: by_rate(norm, scale) for scale in scales}
@@ -236,7 +238,7 @@ plots.sweep(
     With BatchNorm the three curves lie on each other and rise to 92 percent.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # First the left panel. (The bands reach from the worst to the best of the five seeds.) No scale is best
 # everywhere: up to 0.001 raw images are ahead, at 0.01 and 0.1 standardized ones, and at 0.5 it is close. And each
 # scale has rates of its own. Raw images are at their best at 0.001; at 0.01 they are a lottery, and above it they learn
@@ -244,16 +246,17 @@ plots.sweep(
 # learning rate belong together, and a standardized input means that the usual rates fit. Each scale at its
 # own best rate:
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 for scale in scales:
     best = max(rates, key=lambda lr: accuracies(full, "none", scale, lr).mean())
     values = accuracies(full, "none", scale, best)
     print(f"{scale:13}  lr {best:<5}  {values.mean():.1f} ± {values.std(ddof=1):.1f} %")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Given the choice of the rate, 0 to 1 and standardized are too close to call with five seeds, and raw is
 # some points behind.
-#
+
+# %% [markdown]
 # Do not take the file's word for it. Here is the article's learning rate again, live, all five seeds:
 
 # %% tags=["nbval-ignore-output"]
@@ -270,11 +273,12 @@ none = {scale: accuracies(live, "none", scale, 0.01) for scale in scales}
 raw, unit, standard = none.values()
 print("without a norm, standardized ahead of 0 to 1 in every seed:", (standard > unit).all())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Now the right panel: the same network, but *with* BatchNorm behind its hidden layers. The three
 # lines are one. **Why does the scale of the input not matter any more?** Think of what the first layer
 # does to a common factor and a common shift of all inputs, and of what BatchNorm does to that.
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # <details><summary>Answer</summary>
 #
 # A linear layer turns a common factor of its inputs into a common factor of its outputs, and a common
@@ -292,7 +296,7 @@ print("largest difference between two scales below 2 points:", largest < 2)
 # So `Normalize((0.1307,), (0.3081,))` does nothing for a network whose first layer is followed by
 # BatchNorm. It does no harm either; but do not thank it.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Whose mean? The training set's
 #
 # The constants are part of the model. They are computed once, from the training images, and used for
@@ -300,7 +304,7 @@ print("largest difference between two scales below 2 points:", largest < 2)
 # which others came with it. Suppose that in use the camera is set differently, and all images come
 # with half the contrast on a grey ground:
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 unit_test = mnist.test_images / np.float32(255)  # (10000, 28, 28)
 other_camera = 0.5 * unit_test + 0.25
 
@@ -312,12 +316,13 @@ def describe(images):
 print("training constants:", describe((other_camera - mean) / std))
 print("its own constants: ", describe((other_camera - other_camera.mean()) / other_camera.std()))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # With the training set's constants you *see* that something is different: the mean is not 0. With the
 # new images' own constants all looks well, and nobody will ask. (A model may even get along better
 # with its own constants on such images. But then it needs a whole batch to judge one image, and you
 # cannot compare two days any more.)
-#
+
+# %% [markdown]
 # The other way to go wrong is to compute the constants from training and test images *together*. Then the
 # test set has had a say in the model that it is to judge: a **leak**. How much would it have mattered
 # here? And how much if the test images were those of the other camera?
@@ -342,14 +347,14 @@ print("with the other camera's images:", constants(train, other_camera))
 # those will report too friendly a number. It is a habit for the day when the sets are small, or
 # different.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Vectors: F.normalize
 #
 # `F.normalize` has nothing to do with means. It divides a vector by its length, so that only the
 # *direction* is left. That is what you want when you compare directions: the cosine of two vectors is
 # the product of their unit vectors.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 v = np.array([[3.0, 4.0], [6.0, 8.0], [0.0, 0.0]])  # (N=3, D=2)
 
 
@@ -360,13 +365,13 @@ def unit_vectors(v, axis=-1, eps=1e-12):
 
 unit_vectors(v)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The first two point the same way. The third has no direction. Its length is 0, and here `eps` earns
 # its keep: the divisor is the length *or* `eps`, whichever is larger. Not their sum; so any vector
 # longer than `eps` comes out with length 1 exactly. Is that torch's rule too? Over several axes, and
 # with an `eps` large enough to see:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 block = rng.normal(size=(2, 5, 3))  # (B, T, D)
 block[0, 0] = 0  # a zero vector, along D
 for axis in (0, 1, 2):
@@ -375,27 +380,28 @@ for axis in (0, 1, 2):
         equal = np.allclose(unit_vectors(block, axis, eps), theirs, rtol=0, atol=1e-15)
         print(f"dim={axis}, eps={eps}: equal to torch {equal}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **1. The wrong axis, silently.** `F.normalize` takes `dim=1` where you say nothing. For vectors
 # `(N, D)` that is right. For a sequence of vectors, `(B, T, D)`, it normalizes over *time*. Are the
 # vectors, along D, of length 1 then?
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 sequence = torch.tensor(block)
 print("dim=1 :", F.normalize(sequence).norm(dim=-1)[0])
 print("dim=-1:", F.normalize(sequence, dim=-1).norm(dim=-1)[0])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # No error, no warning; with `dim=1` the vectors have all kinds of lengths. (The first is the zero vector.)
 # Always say which axis holds one vector.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **2. Constants in the wrong units.** 0.1307 and 0.3081 belong to pixels from 0 to 1. On bytes they do
 # something else, and dividing by 255 twice does too. Look at mean and standard deviation once, and you
 # know:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 print("bytes, constants for 0 to 1: ", describe((mnist.test_images - mean) / std))
 print("divided by 255 twice:        ", describe((unit_test / 255 - mean) / std))
 print("right:                       ", describe((unit_test - mean) / std))
@@ -447,7 +453,16 @@ with np.errstate(invalid="ignore"):
 # | 01, task 2: standardize with the training set's statistics | easy | high | 10 |
 # | 01, task 3: normalize vectors along an axis | easy | medium | 10 |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("01_normalize_data")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - `F.normalize`: one vector, divided by its length. `transforms.Normalize`: constants of yours. The
