@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize a batch, one feature at a time
 #
 # *Lesson 2 · 50 minutes · gentle · the forward pass of BatchNorm*
@@ -32,106 +32,108 @@ import torch
 from torch import nn
 
 from normlab import load_mnist, parity, plots
+from normlab.exercises import self_test
 
 np.set_printoptions(precision=4, suppress=True)
 torch.set_printoptions(precision=4, sci_mode=False)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # Here is a batch of two samples. Each has three features: a height in metres, a weight in
 # kilograms, an income in euros a year.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 people = torch.tensor([[1.6, 58.0, 31_000.0], [1.9, 91.0, 24_000.0]])  # (N=2, C=3)
 people
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # `nn.BatchNorm1d(3)` normalizes three features. A fresh layer is in training mode, and it has not
 # learned anything yet. **What will come out? Write down your six numbers before you run the next
 # cell.** Rough ones will do.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 nn.BatchNorm1d(3)(people).detach()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Ones, up to sign (and a 0.9998 that we will come back to). Perhaps that is this batch. Make the second
 # person a giant and a millionaire:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 giant = torch.tensor([[1.6, 58.0, 31_000.0], [19.0, 910.0, 24_000_000.0]])  # (N=2, C=3)
 nn.BatchNorm1d(3)(giant).detach()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The giant is ten times as tall and ten times as heavy as the second person was, and the layer answers
 # with the same 1. The income has a new sign, since now the second person has more, and again nothing but
-# a 1. In a batch of two, BatchNorm keeps of each feature *who had more*. By the end of this lesson you will see why it cannot be otherwise, and what a larger batch
-# keeps.
+# a 1. In a batch of two, BatchNorm keeps of each feature *who had more*. By the end of this lesson you
+# will see why it cannot be otherwise, and what a larger batch keeps.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## By hand, on four samples
 #
 # Four samples, three features. The numbers are chosen so that you can check every step in your
 # head.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = np.array([[1.0, 10, 0], [3, 10, 4], [5, 30, 0], [7, 30, 4]])  # (N=4, C=3)
 x
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **Step 1: a mean for each feature.** A feature is a column, so we average *down* the columns: over
 # axis 0, the axis of the samples.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 mean = x.mean(axis=0)  # (C,)
 mean
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Step 2: each sample's distance from its feature's mean, with its sign.** NumPy lines `(4, 3)` up with
 # `(3,)` from the right, so each column gets its own mean subtracted.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 deviation = x - mean  # (N, C)
 deviation
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **Step 3: how large the deviations are.** Square them, average them down the column: that is the
 # variance. Its root, the standard deviation, is a typical deviation.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 var = (deviation**2).mean(axis=0)  # (C,)
 var, np.sqrt(var)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Step 4: measure each deviation with its own feature's yardstick.**
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x_hat = deviation / np.sqrt(var)  # (N, C)
 x_hat
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Look at the last two columns. 10 and 30, 0 and 4: different numbers, and the same pattern of small
 # and large. After normalizing they hold nothing but ±1. The first column has four different values,
 # and it keeps them apart. Every column now has mean 0 and variance 1:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x_hat.mean(axis=0), x_hat.var(axis=0)
 
 # %% [markdown]
 # Back to the question. With *two* samples the mean lies exactly half-way, so the deviations are
 # $-d$ and $+d$, the standard deviation is $d$, and the quotients are $-1$ and $+1$, whatever $d$ was,
 # unless it was 0. That is all a batch of two can say.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Move one number
 #
 # Below, `x[0, 0]` has moved from 1 to 3. **How many of the twelve outputs have changed? Which ones?**
 # Say so before you look at the right-hand table. (What changed is marked; the numbers have at most two
 # decimals. If you run the cell, there is a slider under the picture.)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.explore.one_number(x)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Four: all of its own feature. One number moved the mean and the standard deviation of its column, and
 # with them every sample's output in it. The other two columns do not know about it. And a batch of two
 # samples and three features?
@@ -145,7 +147,7 @@ plots.explore.one_number()
 # samples to averaging over the features of each sample, along the rows. That is another norm, LayerNorm,
 # and you may try what it does to the same six numbers.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## In a formula
 #
 # $$\hat x_{nc} = \frac{x_{nc} - \mu_c}{\sqrt{\sigma_c^2 + \varepsilon}}, \qquad
@@ -161,34 +163,34 @@ plots.explore.one_number()
 #   input on which it matters.
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def normalize(x, eps=1e-5):
     mean = x.mean(axis=0)  # (C,)
     var = x.var(axis=0)  # (C,)
     return (x - mean) / np.sqrt(var + eps)  # (N, C)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # Is that what torch computes? In float64 the two should agree but for rounding:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 with torch.no_grad():
     theirs = nn.BatchNorm1d(3, dtype=torch.float64)(torch.from_numpy(x)).numpy()
 np.allclose(normalize(x), theirs, rtol=0, atol=1e-14)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A feature that hardly varies
 #
 # Here are features with smaller and smaller standard deviations. Without `eps` each would come out with
 # standard deviation 1. **At which of them has `eps=1e-5` taken away more than half?** (A hint: it is
 # added to the *variance*.)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 spread = np.array([1, 0.1, 0.01, 0.001, 0.0001, 0])  # (C=6,)
 faint = np.array([[-1], [1]]) * spread  # (N=2, C=6), standard deviation = spread
 normalize(faint).std(axis=0)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # A standard deviation of 0.01 is a variance of 0.0001, ten times `eps`: it loses a few percent. At
 # 0.001 the variance is a tenth of `eps`, and most of the signal is gone. That is also where the 0.9998
 # of the first cell came from: the heights 1.6 and 1.9 deviate by 0.15.
@@ -206,7 +208,7 @@ with np.errstate(invalid="ignore"):
     without_eps = normalize(faint, eps=0)
 without_eps.std(axis=0)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Give the network its freedom back: weight and bias
 #
 # Mean 0 and variance 1 may not be what the next layer wants. So the layer ends with a scale and a
@@ -218,23 +220,26 @@ without_eps.std(axis=0)
 # fresh layer has `weight` 1 and `bias` 0, so at first they change nothing.
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def batch_norm(x, weight, bias, eps=1e-5):
     x_hat = normalize(x, eps)  # (N, C)
     return weight * x_hat + bias  # (N, C)
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 weight = np.array([3.0, -1.5, 0.5])  # (C,)
 bias = np.array([2.0, 0.5, -1.0])  # (C,)
 y = batch_norm(x, weight, bias)
 y.mean(axis=0), y.std(axis=0)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The output's mean *is* the bias, and its standard deviation *is* the weight, but for its sign and a
-# little `eps`. One of the two articles that this course grew from (*PyTorch Normalize*, 2023) calls
-# $\gamma$ "the momentum factor". The cell above shows a scale. There *is* a number called `momentum` in BatchNorm, but it is a
-# setting, not something learned: it says how quickly the layer's long-term averages follow the
+# little `eps`.
+
+# %% [markdown]
+# One of the two articles that this course grew from (*PyTorch Normalize*, 2023) calls $\gamma$ "the
+# momentum factor". The cell above shows a scale. There *is* a number called `momentum` in BatchNorm, but
+# it is a setting, not something learned: it says how quickly the layer's long-term averages follow the
 # batches.
 
 # %%
@@ -253,7 +258,7 @@ layer.momentum, [name for name, _ in layer.named_parameters()]
 # >
 # > </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Images: the same, with more to average
 #
 # In a convolutional network a feature is a *channel*, and each sample has a whole map of it. A
@@ -262,7 +267,7 @@ layer.momentum, [name for name, _ in layer.named_parameters()]
 # BatchNorm takes one mean for each channel. In the picture: of everything that lies in one coloured
 # slice.
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 plots.explore.block()
 
 # %% [markdown]
@@ -270,16 +275,18 @@ plots.explore.block()
 # not share anything. With vectors, L is 1, and the slice is the column that you know. (If you run the
 # cell you can tick other axes. Each choice that has a name is a layer of `torch.nn`; lessons 6 to 8 are
 # about them.)
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **A batch of shape (64, 3, 32, 32): how many numbers is each mean made of, and how many means are
 # there?** The answer is two cells below.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # In code only the axes change. We keep the averaged axes with length 1 (`keepdims`), so that mean and
 # variance line up with `x` again. `weight` and `bias` have to be told where they belong: a bare `(C,)`
 # would line up with the *last* axis, which is W.
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def batch_norm_images(x, weight, bias, eps=1e-5):
     mean = x.mean((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
     var = x.var((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
@@ -295,16 +302,16 @@ out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))
 # %% [markdown]
 # Again the bias and the size of the weight, now for each channel. And the question:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 N, C, H, W = 64, 3, 32, 32
 print(f"{C} means, each of {N * H * W:,} numbers")
 
 # %% [markdown]
 # ## Is it really what torch does?
 #
-# The package `normlab` holds NumPy twins of the norms in `torch.nn`, forward and backward. `parity.pair` makes a twin and a torch layer
-# with the same weights, biases and running statistics, none of them 0 or 1; `parity.compare` runs
-# both, forward and backward, and compares everything that comes out.
+# The package `normlab` holds NumPy twins of the norms in `torch.nn`, forward and backward. `parity.pair`
+# makes a twin and a torch layer with the same weights, biases and running statistics, none of them 0 or
+# 1; `parity.compare` runs both, forward and backward, and compares everything that comes out.
 
 # %%
 twin, layer = parity.pair("BatchNorm2d", 3)
@@ -312,8 +319,8 @@ parity.compare(twin, layer, images)
 
 # %% [markdown]
 # Relative differences of about $10^{-16}$ are the rounding of float64: the two add the same numbers in
-# another order. (`equal` stands for at most $10^{-12}$.) The gradients are lesson 4's, and the buffers (`running_mean` and its kin) lesson
-# 3's; they are in the table so that nothing is left unwatched.
+# another order. (`equal` stands for at most $10^{-12}$.) The gradients are lesson 4's, and the buffers
+# (`running_mean` and its kin) lesson 3's; they are in the table so that nothing is left unwatched.
 #
 # Your function is not in that table. Put it beside torch yourself, with the same weights:
 
@@ -355,7 +362,7 @@ parity.compare_cases(cases)
 # its pixels are many values.) In evaluation mode the layer uses statistics that it has saved, and one
 # sample is fine. Why there are two modes is [lesson 3](03_batch_norm_train_and_eval.ipynb).
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## See it on real digits
 #
 # Sixty-four digits go through the first layer of the article's network, 784 inputs and 256 units,
@@ -371,7 +378,7 @@ chosen = [units.std(0).argmin(), units.std(0).argmax(), np.abs(units.mean(0)).ar
 before = units[:, chosen]  # (N, 3)
 after = normalize(before)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.dots(
     {"before": before, "after": after},
     ["varies least", "varies most", "furthest from 0"],
@@ -382,7 +389,7 @@ plots.dots(
     bars reach from minus 1 to 1; within each unit the dots keep their order.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The black bars show mean and standard deviation. Before, the units sit in different places and
 # have different widths. After (mind the other scale), they are centred and equally wide. *Within* a unit
 # the dots keep their order and their pattern; only origin and scale have changed:
@@ -392,19 +399,20 @@ bool((before.argsort(axis=0) == after.argsort(axis=0)).all())
 
 # %% [markdown]
 # Two samples could keep nothing but their order. Sixty-four keep their whole pattern.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One sample, two batches
 #
 # There is a price. The first sample of our four, `[1, 10, 0]`, beside the second, and beside the third:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 print(normalize(x[[0, 1]])[0].round(2), normalize(x[[0, 2]])[0].round(2))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The same sample, two answers: what comes out depends on the company. That is the most important thing
 # to know about BatchNorm, and lesson 3 is about its consequences.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # Four mistakes that people really make. Each can give numbers of the right shape without any
@@ -413,37 +421,39 @@ print(normalize(x[[0, 1]])[0].round(2), normalize(x[[0, 2]])[0].round(2))
 # **1. The other variance.** `torch.var` divides by N − 1. The two differ most where batches are
 # small:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for n in (2, 8, 64):
     sample = torch.arange(float(n))  # (N,), any numbers will do
     ratio = sample.var() / sample.var(correction=0)
     print(f"N = {n:2}: std too large by {ratio.sqrt() - 1:.1%}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **2. `eps` outside the root.** PyTorch's documentation calls `eps` "a value added to the denominator",
-# and people write $\sqrt{\sigma^2} + \varepsilon$ for $\sqrt{\sigma^2 + \varepsilon}$. On ordinary features you see nothing. On faint ones it is another
-# function:
+# and people write $\sqrt{\sigma^2} + \varepsilon$ for $\sqrt{\sigma^2 + \varepsilon}$. On ordinary features
+# you see nothing. On faint ones it is another function:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 outside = (faint - faint.mean(0)) / (faint.std(0) + 1e-5)
 np.stack([spread, normalize(faint).std(0), outside.std(0)])  # std before, right, wrong
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # With `eps` in the wrong place the faint feature of standard deviation 0.001 comes out at nearly full
 # size after all.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **3. The wrong axes.** For images, averaging over the batch alone gives every *pixel* its own
 # mean; averaging over the map alone gives every *sample* its own. Ask for the shape of the mean, and
 # the mistake tells its name:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for axes in [(0, 2, 3), (0,), (2, 3)]:
     print(f"mean over {axes!s:9}: one for each of", images.mean(axes).shape)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # One number for each of the 3 channels is BatchNorm. (The last line, one for each sample and
 # channel, is InstanceNorm: a good layer, and another one.)
-#
+
+# %% [markdown]
 # **4. Weight and bias along the wrong axis.** NumPy lines a bare `(C,)` up with W. That raises an error,
 # unless there are as many columns as channels (or one column: then the *shape* of the result is wrong):
 
@@ -521,17 +531,17 @@ for name, x_hat in variants.items():
 # Strict means a difference below $10^{-12}$ in float64, loose one below a thousandth. The loose test
 # lets `eps` in the wrong place pass.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## One thing for free: the bias before it
 #
 # A linear layer usually stands before BatchNorm, and it adds a bias of its own to each feature. What
 # does BatchNorm do with a constant that is added to a whole column? **Guess, then run.**
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 shifted = x + np.array([100.0, -7.0, 0.3])
 np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Nothing is left of it: the constant moves the mean by as much, and the mean is subtracted. So in front
 # of BatchNorm a linear or convolutional layer can do without its bias (`bias=False`); the `bias` *after*
 # normalizing does the work. The article's network keeps both, and nothing breaks: it carries 256 + 128
@@ -548,7 +558,16 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 #
 # The checks there tell you not only *that* something is wrong, but what you did.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("02_batch_norm_forward")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - BatchNorm averages over the samples (and, for images, the positions) of **one channel**: a slice
@@ -562,7 +581,8 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 #   along the wrong axis, stripes. With features last, every *step* has mean 0; with the shortcut for the
 #   variance, features with a large mean go wild.
 # - What comes out for a sample depends on the batch it is in.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - S. Ioffe, C. Szegedy, *Batch Normalization: Accelerating Deep Network Training by Reducing
