@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize one image, a few channels at a time
 #
 # *Lesson 8 · 50 minutes · medium · GroupNorm, and what it is good for*
@@ -36,13 +36,14 @@ import torch
 from torch import nn
 
 from normlab import load_mnist, parity, plots
+from normlab.exercises import self_test
 from normlab.plots.doubling import doubling
 from normlab.training import article_net, find_experiment, recorded, run_live, small_cnn
 
 np.set_printoptions(precision=4, suppress=True)
 torch.set_num_threads(1)  # the networks here are small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # The article's network learns digits twice, once with BatchNorm and once with a layer that you do not
@@ -61,7 +62,7 @@ def accuracies(recording, **chosen):
     return 100 * recording.values("test_accuracy", **chosen)  # (seeds,), percent
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 for size in (32, 2):
     for norm in ("batch", "group"):
@@ -74,45 +75,45 @@ print(
     "GroupNorm more than 10 points ahead at batches of 2, in all five pairs:", (behind > 10).all()
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # BatchNorm fell apart, and GroupNorm did not notice. (± is the standard deviation over the seeds.) Of
 # two samples BatchNorm keeps, for each unit, who had more: ±1. So let us stop asking the other samples.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## By hand, on six channels of two pixels
 #
 # One sample, six channels, two pixels each. One row is one channel.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = np.array([[[2.0, 2], [2, 8], [8, 8], [10, 20], [20, 10], [10, 20]]])  # (N=1, C=6, L=2)
 x[0]
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # We want two groups. A group is a block of *neighbouring* channels: 0, 1, 2 and 3, 4, 5. NumPy averages
 # over axes, so the groups get an axis of their own.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 groups = x.reshape(1, 2, 3, 2)  # (N, G, C/G, L)
 groups[0]
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # All numbers of a group share one mean: three channels with two pixels each, six numbers. And they share
 # one variance.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 mean = groups.mean(axis=(2, 3), keepdims=True)  # (N, G, 1, 1)
 var = groups.var(axis=(2, 3), keepdims=True)  # (N, G, 1, 1)
 mean.ravel(), np.sqrt(var).ravel()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Check the first with your own eyes: 2, 2, 2 and 8, 8, 8 have the mean 5, and each of them is 3 away from
 # it. Subtract, divide, and give the array its old shape back:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x_hat = ((groups - mean) / np.sqrt(var)).reshape(x.shape)  # (N, C, L)
 x_hat[0]
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Three things to see.
 #
 # - 2 and 8 in the first group, 10 and 20 in the second: after normalizing, both groups speak the same
@@ -121,10 +122,11 @@ x_hat[0]
 #   difference between channels survives. InstanceNorm, which gives every channel its own mean, would turn
 #   both into zeros.
 # - There was one sample. No other was asked.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # In the block picture a group is a brick: one sample, some neighbouring channels, all their positions.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 block = (4, 6, 5)  # N, C, L
 plots.block(
     {
@@ -133,7 +135,7 @@ plots.block(
     }
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## GroupNorm in a formula
 #
 # $$\hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \qquad
@@ -147,7 +149,7 @@ plots.block(
 # all values of a group. That way the same code takes `(N, C)`, `(N, C, L)` and `(N, C, H, W)`:
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def normalize_groups(x, num_groups, eps=1e-5):
     groups = x.reshape(len(x), num_groups, -1)  # (N, G, C/G * spatial)
     mean = groups.mean(axis=2, keepdims=True)  # (N, G, 1)
@@ -155,37 +157,37 @@ def normalize_groups(x, num_groups, eps=1e-5):
     return ((groups - mean) / np.sqrt(var + eps)).reshape(x.shape)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **A batch of shape (32, 64, 10, 10) and 16 groups: how many means are there, and of how many numbers is
 # each made? And if the batch has 2 samples instead of 32?** Answer first.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for N in (32, 2):
     C, H, W, G = 64, 10, 10, 16
     print(f"batch of {N:2}: {N * G} means, each of {C // G * H * W} numbers", end="   ")
     print(f"(BatchNorm: {C} means, each of {N * H * W} numbers)")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # In a smaller batch GroupNorm has fewer means, and each is as good as before. BatchNorm has as many as before, and
 # each is worse.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## weight and bias: one for each channel
 #
 # $$y = \text{weight}_c \, \hat x + \text{bias}_c$$
 #
 # The statistics belong to groups. Scale and shift do not: every *channel* has its own, as in BatchNorm.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 layer = nn.GroupNorm(2, 6)  # num_groups first, then num_channels
 {name: tuple(values.shape) for name, values in layer.state_dict().items()}
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Weight and bias, six of each, and no running statistics: nothing is remembered, so `train()` and `eval()`
 # do the same. To line up with `(N, C, H, W)`, a `(C,)` needs one axis before it and two after it:
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def group_norm(x, num_groups, weight, bias, eps=1e-5):
     x_hat = normalize_groups(x, num_groups, eps)
     per_channel = (1, -1) + (1,) * (x.ndim - 2)  # (1, -1, 1, 1) for images
@@ -236,12 +238,12 @@ normalize_groups(faint, 6).std(axis=2)[0]
 # %% [markdown]
 # With BatchNorm a channel is faint only if it is faint in the whole batch. Here one dark image is enough.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## LayerNorm and InstanceNorm as its two ends
 #
 # `num_groups` is a dial. It can be any number that divides C:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.block(
     {
         f"{G} group{'s' if G > 1 else ''}": plots.averaged_cells(block, axes=(2,), groups=G)
@@ -255,12 +257,12 @@ plots.block(
 # %%
 plots.explore.block("CL", groups=3)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # You have met both ends. With one group, all channels and positions of a sample share a mean: LayerNorm over
 # `[C, H, W]`. With as many groups as channels, every channel of every sample has its own: InstanceNorm. Not
 # nearly, but exactly:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 with torch.no_grad():
     pixels = torch.tensor(images)  # (N=4, C=6, H=3, W=5)
     as_layer = nn.LayerNorm([6, 3, 5], elementwise_affine=False)(pixels)
@@ -278,13 +280,13 @@ with torch.no_grad():
 #
 # So is `GroupNorm(1, C)` the same layer as `LayerNorm([C, H, W])`? Compare what they learn:
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 layers = [nn.GroupNorm(1, 6), nn.LayerNorm([6, 3, 5]), nn.GroupNorm(6, 6), nn.InstanceNorm2d(6)]
 for one in layers:
     shapes = [tuple(p.shape) for p in one.parameters()]
     print(f"{type(one).__name__:14} weight and bias: {shapes or 'none'}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The normalizing halves agree, the learning halves do not: one weight for each channel, one for each *element*, none
 # at all (unless you ask InstanceNorm for them). Neither can load what the other has saved:
 
@@ -311,7 +313,7 @@ as_layer_norm = group_norm(images, 1, ones, zeros) * element_weight + element_bi
 at_each_position = nn.LayerNorm(6, elementwise_affine=False)(pixels.movedim(1, -1)).movedim(-1, 1)
 torch.allclose(at_each_position, one_group)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The way back
 #
 # Lesson 4 found the gradient of BatchNorm along three roads, and its last line was
@@ -327,7 +329,7 @@ torch.allclose(at_each_position, one_group)
 #   they do not share a weight, so it cannot be multiplied on at the end.
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def group_norm_backward(dy, x_hat, r, weight):
     """dy, x_hat (N, C, H, W); r (N, G); weight (C,)."""
     dweight, dbias = (dy * x_hat).sum(axis=(0, 2, 3)), dy.sum(axis=(0, 2, 3))  # (C,), (C,)
@@ -434,7 +436,7 @@ parity.compare_cases(cases)
 alone = nn.GroupNorm(6, 6)(torch.tensor([[1.0, 2, 3, 4, 5, 6], [9, 9, 9, 7, 7, 7]]))
 bool((alone.abs() < 1e-3).all())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Batch size from 2 to 128
 #
 # Back to the question, now with the whole grid: two networks, the article's MLP and a small CNN; four norms; seven batch
@@ -442,7 +444,8 @@ bool((alone.abs() < 1e-3).all())
 # 0.05. One rate for all is a decision, and not the only fair one: compare norms at one batch size, rather than one norm at
 # two. (At batches of 2 the MLP with BatchNorm would like a smaller rate. In a trial with an eighth of this one it was
 # less bad, and still far behind.)
-#
+
+# %% [markdown]
 # These runs are recorded, the twenty from the beginning among them. Run in a terminal, this command makes the file again:
 
 # %%
@@ -465,7 +468,7 @@ mlp, cnn = (
     {name: at_all_sizes(net, norm) for norm, name in norms.items()} for net in ("mlp", "cnn")
 )
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 doubling(
     sizes,
     {"MLP": mlp, "CNN": cnn},
@@ -480,11 +483,12 @@ doubling(
     a norm, 92 falling to 66.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Look at the left panel first, then at the right one, and compare the two ends of the line for BatchNorm. **On the left it collapses at batches of
 # 2. On the right it does not. The digits, the batches and the rate are the same. What is different?** Think before you read on; the
 # block picture helps.
-#
+
+# %% [markdown]
 # First the numbers: GroupNorm minus BatchNorm, seed by seed, so that the seed's luck cancels. Where the mean is less than 2.78 standard
 # errors from 0 (Student's *t* for five pairs, lesson 5), chance would do as an explanation.
 
@@ -500,18 +504,18 @@ for index, size in enumerate(sizes):
     pairs = [(found["GroupNorm"] - found["BatchNorm"])[:, index] for found in (mlp, cnn)]
     print(f"batches of {size:3}   MLP {verdict(pairs[0]):38} CNN {verdict(pairs[1])}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The answer is L. In the MLP a unit has one value for each sample, so at batches of 2 a mean is made of *two* numbers. In the CNN a
 # channel has a whole map:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 shapes = {"fc1": (256,), "fc2": (128,), "conv1": (16, 14, 14), "conv2": (32, 7, 7)}
 for name, (channels, *positions) in shapes.items():
     numbers = 2 * int(np.prod(positions))
     print(f"{name:5} at batches of 2: each of {channels} means is made of {numbers} numbers")
 
 # %% [markdown]
-# Two and 392. How much does it matter? Let 4,096 digits through a fresh layer of each kind, and look at the statistics that batches of
+# Two and 392. How much does it matter? Send 4,096 digits through a fresh layer of each kind, and look at the statistics that batches of
 # different sizes would use. How far do the batches' means lie apart, measured by the standard deviation of the values? And by how
 # many percent do their standard deviations differ?
 
@@ -537,12 +541,13 @@ for size in (2, 8, 32, 128):
         print(f"   {name}: means {100 * means:3.0f} %, stds {100 * stds:3.0f} %", end="")
     print()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # In the MLP the statistics of two samples are mostly noise, and in evaluation mode the network meets other statistics than it was trained with. In this
 # CNN two digits settle a channel's mean and spread about as well as dozens of digits do in the MLP. So it is not the batch size that decides, but **of how many
 # different numbers a mean is made.** Before you blame a small batch, count them. (And do not count the pixels of one image as if they were independent: they are
 # alike, and from 32 digits on the column for `conv1` gains little.)
-#
+
+# %% [markdown]
 # What the grid says, in words: in the MLP, BatchNorm collapses at 2, is behind at 4, level at 8, and two or three points ahead from 16 on (at 64 the seeds scatter too
 # much to be sure). In the CNN it is nowhere seen behind; at 32 and 64 it is a point or two ahead. (Of so many verdicts, one in twenty may be chance.)
 #
@@ -602,34 +607,34 @@ for norm in ("group", "batch"):
 # The other way out is to let several GPUs share their statistics: SyncBatchNorm, in [lesson 9](09_rms_norm_and_relatives.ipynb). And what speaks *against* GroupNorm? At batches that are large enough, BatchNorm was
 # ahead above. And once trained, BatchNorm can be folded into the layer before it ([lesson 3](03_batch_norm_train_and_eval.ipynb)) and costs nothing any more. GroupNorm's statistics depend on the image; it must be computed for ever.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # Groups are cut with a `reshape`, and a reshape never complains as long as the sizes fit. Four wrong ways to cut six channels into two groups. The test that finds them
 # all: give each channel its own number, and print what lies together.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 numbered = np.broadcast_to(np.arange(6).reshape(1, 6, 1, 1), (1, 6, 2, 3))  # (N=1, C=6, H=2, W=3)
 print("right:      ", numbered.reshape(1, 2, 3, 2, 3)[0, 0].ravel())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **1. Dealt out like cards.** `(N, C/G, G, ...)` looks like the same thing. It puts channels 0, 2, 4 together: right for one group and for C groups, and wrong
 # between.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 print("interleaved:", numbered.reshape(1, 3, 2, 2, 3)[0, :, 0].ravel())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **2. G and C/G exchanged.** `(N, C/G, G, ...)` once more, but averaged over the axis of size G: three groups of two. Nothing to see where C is G times G.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 print("exchanged:  ", numbered.reshape(1, 3, 2, 2, 3)[0, 0].ravel())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **3. Another memory layout.** Keras, JAX and image files put the channels last: `(N, H, W, C)`. Reshape *that* as if the channels came first, and a "group" is the upper half of
 # the image, with all channels in it:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 channels_last = np.moveaxis(numbered, 1, -1)  # (N, H, W, C)
 print("wrong layout:", channels_last.reshape(1, 2, -1)[0, 0])
 
@@ -698,6 +703,8 @@ for C in (6, 4):
 # <details><summary>How to begin the experiment</summary>
 #
 # ```python
+# from functools import partial
+#
 # from normlab.data import ImageDataset
 # from normlab.training import fit_many
 #
@@ -711,7 +718,16 @@ for C in (6, 4):
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("08_group_norm")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - `nn.GroupNorm(G, C)` averages over a brick: one sample, C/G neighbouring channels, all positions. N·G means, whatever the batch, and nothing remembered.
@@ -719,7 +735,8 @@ for C in (6, 4):
 # - With one group it normalizes as LayerNorm over `[C, H, W]`, with C groups as InstanceNorm, exactly; the weights have other shapes.
 # - Wrong cuts show when every channel carries its own number, and no two sizes agree.
 # - A small batch hurts BatchNorm where its means are made of few numbers: in the MLP at 2 and 4, in our CNN not at all. Wu and He saw it in a deep network on ImageNet.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - Y. Wu, K. He, *Group Normalization*, ECCV 2018, arXiv:1803.08494. Figure 1 is the error against the batch size on ImageNet, figure 2 the block picture.
