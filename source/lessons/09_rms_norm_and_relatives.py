@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Drop the mean, and meet the relatives
 #
 # *Lesson 9 · 70 minutes · medium · RMSNorm and five others, and all norms of the course in one table*
@@ -36,6 +36,7 @@ from torch.nn.utils import parametrizations
 from normlab import load_mnist, parity, plots
 from normlab import nn as twins
 from normlab.data import ImageDataset
+from normlab.exercises import self_test
 from normlab.parity import facts
 from normlab.plots.gallery import gallery
 from normlab.plots.stretch import stretch
@@ -46,42 +47,42 @@ np.set_printoptions(precision=4, suppress=True)
 torch.set_printoptions(precision=4, sci_mode=False)
 torch.set_num_threads(1)  # what is computed here is small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # A row of four numbers, and the same row a thousand higher. Two layers normalize both: LayerNorm, and RMSNorm, which
-# large language models put in its place. **One of them answers twice the same. What does the other answer to
+# large language models put in its place. **One of them gives the same answer twice. What does the other answer to
 # the second row?** Rough numbers will do.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 rows = torch.tensor([[1.0, 7, 5, 5], [1001, 1007, 1005, 1005]])  # (N=2, D=4)
 nn.LayerNorm(4)(rows).detach()
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 nn.RMSNorm(4)(rows).detach()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # LayerNorm does not see the thousand. RMSNorm sees little else: all four numbers come out as about 1, and what made them different is gone from the
 # first digits. A layer that loses so much: why would anyone
 # want it? By the end of the next section you can say what it saves, when the loss does not matter, and when it
 # would.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## RMSNorm: one step less
 #
 # RMS stands for *root mean square*: the root of the mean of the squares. Take the letters from the last to the first.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = np.array([[1.0, 7, 5, 5], [10, 10, 10, 10]])  # (N=2, D=4)
 squares = x**2  # (N, D)
 mean_square = squares.mean(axis=-1, keepdims=True)  # (N, 1)
 rms = np.sqrt(mean_square)  # (N, 1)
 mean_square.ravel(), rms.ravel()
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x / rms
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # 1 + 49 + 25 + 25 makes 100, so the mean of the squares is 25 and you divide by 5. No mean is subtracted, no bias is added.
 # The second row is worth a look. It does not vary at all; LayerNorm would make it zeros. RMSNorm makes it ones: it
 # still says *positive, and the same everywhere*.
@@ -92,7 +93,7 @@ x / rms
 # feature $d$ is scaled by its own weight.
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def rms_norm(x, weight, eps):
     mean_square = (x**2).mean(axis=-1, keepdims=True)  # (*, 1)
     return weight * x / np.sqrt(mean_square + eps)  # (*, D)
@@ -106,22 +107,22 @@ def rms_norm(x, weight, eps):
 block = (4, 6, 5)
 plots.block({"RMSNorm, tokens": plots.averaged_cells(block, axes=(1,))})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **What dropping the mean changes.** Three facts, each in a line of code. First: subtract the mean yourself, and RMSNorm
 # *is* LayerNorm (both with weight 1).
 
-# %%
+# %% slideshow={"slide_type": "-"}
 rng = np.random.default_rng(0)
 tokens = rng.normal(2, 3, size=(2, 5, 8))  # (B, T, D)
 centred = tokens - tokens.mean(axis=-1, keepdims=True)
 layer_norm = nn.LayerNorm(8, elementwise_affine=False)(torch.tensor(tokens)).numpy()
 np.allclose(rms_norm(centred, 1, eps=1e-5), layer_norm, rtol=0, atol=1e-13)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # So the two agree where the mean of a row is near zero beside its spread, and differ where it is not. Second: LayerNorm is blind to
 # shift and to scale, RMSNorm to scale alone.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 changed = {"shifted": tokens + 10, "scaled": tokens * 10}
 for name, other in changed.items():
     same = np.allclose(rms_norm(other, 1, eps=0), rms_norm(tokens, 1, eps=0), rtol=0, atol=1e-12)
@@ -202,20 +203,20 @@ print("within three points of each other, in all five pairs:", (np.abs(differenc
 # And the loss from the beginning? A row whose mean is far from zero loses its pattern. In a network, the weights before the layer can
 # keep the means near zero, and can learn to.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A row that is nearly zero
 #
 # For a row of zeros the root mean square is 0, and something must keep us from dividing by it. LayerNorm adds `eps=1e-5` to the variance. RMSNorm's default is `eps=None`. Is that 0? Work it out from what comes
 # out: of $y = x / \sqrt{x^2 + \varepsilon}$ you know $x$ and $y$.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
     faint = torch.full((1, 4), 1e-3, dtype=dtype)
     v, y = faint.double(), nn.RMSNorm(4, dtype=dtype)(faint).detach().double()
     used, own = (v**2 / y**2 - v**2).mean().item(), torch.finfo(dtype).eps
     print(f"{dtype!s:15} y {y[0, 0]:.4f}   eps used {used:.1e}   the type's own {own:.1e}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Not 0. It is the distance from 1 to the next number, of float64 for float64, and of *float32* for the three smaller
 # types, since torch computes in float32 there. With bfloat16's own eps, 0.0078, little of a row of thousandths would be left:
 
@@ -223,7 +224,7 @@ for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
 print(f"{1e-3 / np.sqrt(1e-6 + torch.finfo(torch.bfloat16).eps):.3f} instead of 0.945")
 
 # %% [markdown]
-# So who swaps LayerNorm for RMSNorm also swaps 1e-5 for 1.2e-7, unless they say otherwise. Where it matters: a row of standard
+# So whoever swaps LayerNorm for RMSNorm also swaps 1e-5 for 1.2e-7, unless they say otherwise. Where it matters: a row of standard
 # deviation 0.001, and a row of zeros (padding, say). With `eps` outside the root the faint rows are blown up, without it the
 # zeros become 0/0:
 
@@ -235,24 +236,24 @@ with np.errstate(invalid="ignore"):
 right, outside = size / np.sqrt(size**2 + 1e-5), size / (size + 1e-5)
 np.stack([size, right, outside, missing])  # before; after, in three ways
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Half precision
 #
 # Large models compute in 16 bits. A float16 reaches up to 65,504, so the square of 300 is out of reach, long before the
 # numbers themselves are:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 half = np.array([[300.0, -300, 150, 0]], dtype=np.float16)  # (N=1, D=4)
 with np.errstate(over="ignore"):
     squares = half**2
 print("largest float16:", np.finfo(np.float16).max, "  squares:", squares)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 with np.errstate(over="ignore"):
     squares_in_half = rms_norm(half, np.float16(1), eps=np.float16(1e-5))
 squares_in_half, rms_norm(half.astype(np.float32), 1, eps=1e-5)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, all of it lost: divided by infinity. Right, turned into float32 first, with `astype`. That is what torch does inside, and what your own code should do when
 # `x.dtype` is `np.float16`:
 
@@ -289,7 +290,7 @@ parity.compare_cases(
     }
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Local response norm: divided by the neighbours
 #
 # In 2012, three years before BatchNorm, AlexNet (Krizhevsky, Sutskever and Hinton) let each value be suppressed by what goes on at the same pixel in
@@ -371,7 +372,7 @@ parity.compare_cases(lrn_cases)
 ones = torch.ones(1, 8, 1, 1, dtype=torch.float64)
 (nn.CrossMapLRN2d(3, alpha=3)(ones) - nn.LocalResponseNorm(3, alpha=3)(ones)).abs().ravel()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Weight norm: a length and a direction
 #
 # So far every norm looked at data. Weight norm (Salimans and Kingma, 2016) looks at the layer's *weights*: it writes those of each
@@ -379,13 +380,13 @@ ones = torch.ones(1, 8, 1, 1, dtype=torch.float64)
 #
 # $$w_o = g_o \; \frac{v_o}{\lVert v_o \rVert}, \qquad \lVert v_o \rVert = \sqrt{\textstyle\sum v_o^2}$$
 
-# %%
+# %% slideshow={"slide_type": "-"}
 v = np.array([[3.0, 4, 0], [2, 2, 1]])  # (out=2, in=3)
 g = np.array([10.0, 6])  # (out,)
 length = np.sqrt((v**2).sum(axis=1, keepdims=True))  # (out, 1)
 length.ravel(), g[:, None] * v / length
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The rows of $v$ had the lengths 5 and 3, those of $w$ have 10 and 6. In a convolution everything that belongs to one output is one vector,
 # all its input channels and all their pixels. So the norm is over every axis but the first, however many there are:
 
@@ -434,13 +435,13 @@ twin(g_now, v_now)
 ours = twin.backward(leaf.grad.numpy())
 [np.allclose(mine, p.grad, rtol=1e-10) for mine, p in zip(ours, original.parameters(), strict=True)]
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Spectral norm: how far a layer can stretch
 #
 # Weight norm sets the length of each row. What does a whole matrix do to the length of what goes *through* it? Take all inputs of length 1, a circle,
 # and look at what comes out:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 W = np.array([[1.5, 1.0], [0.2, 0.9]])  # (out=2, in=2)
 sigma = np.linalg.norm(W, 2)  # the largest singular value
 stretch(
@@ -451,16 +452,17 @@ stretch(
     inside the circle and touches it at two points, at the end of an arrow of length 1.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The circle becomes an ellipse. The arrow is its furthest point; its length σ is the matrix's largest singular value, and the dot is the input that
 # it came from. *No* input grows by more than σ. Divide the matrix by it, and no input grows at all: two inputs that are a distance apart cannot come out
 # further apart. (Mathematicians say: the map has Lipschitz constant 1.) That is spectral norm (Miyato and others, 2018), made for the discriminators of
 # GANs, whose answers must not jump.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A full singular value decomposition in every step would be dear. So σ is *estimated*: start anywhere, multiply by $W$ and by its transpose in turn, and
 # keep the length at 1. The direction that is stretched most wins.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 matrix = np.random.default_rng(3).normal(size=(64, 64)) / 4  # (out, in)
 exact = np.linalg.norm(matrix, 2)
 v = np.ones(64) / 8  # (in,), length 1
@@ -515,21 +517,22 @@ print(f"stretched by at most {before:.1f} before, {largest_stretch(network.eval(
 # %% [markdown]
 # Far below 1: the bound multiplies the worst case of three layers, and no pair of digits is the worst case of all three.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## SyncBatchNorm: one batch on several workers
 #
 # Large batches are cut up: each of K workers (GPUs, usually) has a part. Each computes its part's mean and variance, so BatchNorm on it sees a small
 # batch, with all that follows (lessons [3](03_batch_norm_train_and_eval.ipynb) and [8](08_group_norm.ipynb)). SyncBatchNorm lets the workers exchange a few numbers for each channel, and
 # normalize as if the batch had never been cut.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Two workers. One holds only zeros, the other only tens, three of each. Each says: my variance is 0. What is the variance of all
 # six numbers?** And what if there are three zeros and nine tens?
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for zeros, tens in [(3, 3), (3, 9)]:
     print(f"{zeros} zeros and {tens} tens: variance {np.array([0.0] * zeros + [10] * tens).var()}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Two variances of 0 merge into 25. How far the workers' *means* lie apart counts too. And a worker with more values counts for more.
 #
 # $$\mu = \sum_k \frac{n_k}{n} \, \mu_k, \qquad
@@ -539,7 +542,7 @@ for zeros, tens in [(3, 3), (3, 9)]:
 # 0 times NaN is NaN: it must be left out.
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def merge_statistics(counts, means, variances):
     """counts (K,), means and variances (K, C)."""
     busy = counts > 0  # (K,)
@@ -565,11 +568,11 @@ far = 1e9 + np.array([0.0, 2])  # variance 1
 by_squares = (far**2).mean() - far.mean() ** 2
 print("difference of squares:", by_squares, "  mean squared distance:", far.var())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Now with two real processes.** They share no memory; what one knows of the other comes as a message. torch's own layer first, on five samples cut into two and three. `run_workers` starts two Python processes,
 # joins them into a group, and calls the function in each with its part. (It takes some seconds: each process imports torch.)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 whole = rng.normal([0, 5, -3], [1, 2, 3], size=(5, 3))  # (N=5, C=3)
 parts = [torch.tensor(whole[:2]), torch.tensor(whole[2:])]
 
@@ -583,12 +586,12 @@ def with_torch(part):
 
 run_workers(with_torch, parts)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It refuses: `nn.SyncBatchNorm` works on a GPU, and these processes compute on the CPU. (Without a group of processes it runs on the CPU too, as plain BatchNorm, and then there is nobody to
 # exchange anything with.) But the exchange is a few lines. Each worker tells all others its count, mean and variance, in an *all-gather*:
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def gathered(mine):
     everyone = [torch.empty_like(mine) for _ in range(distributed.get_world_size())]
     distributed.all_gather(everyone, mine)
@@ -626,13 +629,13 @@ dy = torch.tensor(rng.normal(size=whole.shape))
 answers = run_workers(synchronized, list(zip(parts, dy.split([2, 3]), strict=True)))
 x_hat, dx = (torch.cat(pieces) for pieces in zip(*answers, strict=True))  # (5, 3), (5, 3)
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 leaf = torch.tensor(whole, requires_grad=True)
 one_big_batch = nn.BatchNorm1d(3, affine=False, dtype=torch.float64)(leaf)
 one_big_batch.backward(dy)
 [torch.allclose(*pair, rtol=0, atol=1e-13) for pair in [(x_hat, one_big_batch), (dx, leaf.grad)]]
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Two processes, neither of which ever saw the other's samples, have computed BatchNorm of the whole batch, forward and backward. What they sent: for three channels seven numbers each on the way there, and six on
 # the way back, however large the batch. Without the exchange each would have normalized its own part:
 
@@ -643,7 +646,7 @@ alone = torch.cat([nn.BatchNorm1d(3, affine=False, dtype=torch.float64)(part) fo
 # %% [markdown]
 # On several GPUs `nn.SyncBatchNorm.convert_sync_batchnorm(model)` puts the layer in BatchNorm's place everywhere. `normlab/nn/sync.py` has the merge and its backward in NumPy.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Dynamic Tanh: no average at all
 #
 # In 2025 Zhu, Chen, He, LeCun and Liu looked at what LayerNorm does inside trained transformers, and saw curves in the shape of an S: small values scaled, large ones squashed. So they left out the averages and kept the S:
@@ -658,16 +661,16 @@ def dynamic_tanh(x, alpha, weight, bias):
     return weight * torch.tanh(alpha * x) + bias
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # What is different from outside? Give a row an outlier. **Which of the other three values change, and in which layer?**
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 calm, wild = torch.tensor([[0.5, -0.5, 1.0, -1.0], [0.5, -0.5, 1.0, 100.0]])
 print("LayerNorm   ", nn.LayerNorm(4)(calm).detach(), nn.LayerNorm(4)(wild).detach())
 print("RMSNorm     ", nn.RMSNorm(4)(calm).detach(), nn.RMSNorm(4)(wild).detach())
 print("Dynamic Tanh", dynamic_tanh(calm, 0.5, 1, 0), dynamic_tanh(wild, 0.5, 1, 0))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # In LayerNorm one outlier makes its three companions nearly equal, in RMSNorm nearly 0. Dynamic Tanh squashes the outlier alone. It does not see the row at all, so it is blind to nothing: shift a row or
 # scale it, and the answer changes. Is it a normalization layer? It stands where one stood. The authors report that transformers train as well with it; nothing in this lesson tests that.
 
@@ -684,7 +687,7 @@ seconds = facts.seconds_per_step()
 facts.FactTable(seconds=seconds)
 
 # %% [markdown]
-# - *averages over* names the axes in which one output depends on other inputs. Only the first two rows have N in it: for all others a sample's answer is its own.
+# - *averages over* names the axes in which one output depends on other inputs. Only the first two rows have N in them: for all others a sample's answer is its own.
 # - *does not see*: RMSNorm is the only norm of data here that is blind to scale and not to shift.
 # - *remembers*: two keep running statistics, and one its two vectors. These are what `eval()` is about.
 # - The times are of this machine and this release. RMSNorm leaves work out; whether that makes it faster here, read off the table. Zhang and Sennrich report savings on theirs.
@@ -694,23 +697,23 @@ facts.FactTable(seconds=seconds)
 for name in ("LayerNorm, tokens", "RMSNorm, tokens"):
     print(f"{name}: {seconds[name] / seconds['LayerNorm, tokens']:.1f} times LayerNorm's time")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # And the block, for the last time, with all of them side by side. The colours too are measured: coloured is what the front, right, upper value depends on.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 observed = {norm.name: facts.observe(norm).cells for norm in facts.NORMS if not norm.of_weights}
 gallery(observed)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # From a slice through all samples, over bricks and rows, to a single cell. The two norms of weights are missing; they colour no data. If you can redraw this picture with the book closed, you know what this course set
 # out to teach: **one operation on a choice of axes.**
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **1. The sum for the mean.** $\sqrt{\sum x^2}$ in place of $\sqrt{\text{mean}\ x^2}$ makes every row a vector of length 1. That is another well-known function (lesson 1), and too small by $\sqrt D$:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 unit = nn.functional.normalize(torch.tensor(tokens), dim=-1).numpy()
 np.allclose(unit * np.sqrt(8), rms_norm(tokens, 1, eps=0), rtol=1e-12)
 
@@ -751,7 +754,16 @@ parametrizations.weight_norm(zeroed)(torch.ones(1, 3)).detach()
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("09_rms_norm_and_relatives")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - RMSNorm divides each row by the root of the mean of its squares: blind to scale, not to shift; one road back fewer; no bias. Where a row's mean is near 0 it is LayerNorm.
@@ -759,7 +771,8 @@ parametrizations.weight_norm(zeroed)(torch.ones(1, 3)).detach()
 # - Local response norm divides by neighbouring channels, and PyTorch's $\alpha$ is divided by the size. Weight norm gives each output's weights a length; spectral norm divides by an *estimate* of how far a matrix can stretch, which bounds how far apart outputs can be.
 # - Variances merge as within plus between, weighed by counts. With that, two processes computed BatchNorm of one big batch.
 # - One table and one picture hold all norms: what is averaged, what is learned, what is remembered.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - B. Zhang, R. Sennrich, *Root Mean Square Layer Normalization*, NeurIPS 2019, arXiv:1910.07467: proposes to drop the centring.
