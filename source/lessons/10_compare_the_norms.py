@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Compare the norms, and call a difference only what is one
 #
 # *Lesson 10 · 50 minutes · medium · the comparison that an article promised*
@@ -38,13 +38,14 @@ from torch.nn.functional import cross_entropy
 
 from normlab import load_mnist, plots
 from normlab.data import ImageDataset
+from normlab.exercises import self_test
 from normlab.training import article_net, fit_many, recorded
 from normlab.training.paired import holm, sign_flip_interval, sign_flip_p
 
 # %%
 torch.set_num_threads(1)  # enough for networks this small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # The article that gave us the network of lesson 5 ends with a comparison. It says that training was timed,
@@ -52,7 +53,8 @@ torch.set_num_threads(1)  # enough for networks this small
 # reports is this, in our words: every kind of normalization was better than none; BatchNorm *with affine*
 # (its name for learned weight and bias) and GroupNorm came out about alike; LayerNorm converged a little more slowly. There is not one number, no dataset's
 # name, no seed.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # So we run it. Here are the six layers on the article's network, in a short run: 8,000 digits, once, at
 # learning rate 0.1, five seeds. **Before you run it: put the six in order, best first.** Write it down.
 # `batch-no-affine` is BatchNorm without weight and bias.
@@ -69,7 +71,7 @@ some = ImageDataset(
 builders = {norm: partial(article_net, norm) for norm in norms}
 live = fit_many(builders, range(5), some, epochs=1, lr=0.1, device="cpu", jobs=1)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 live_accuracy = {
     norm: 100 * np.array([run.final.test_accuracy for run in runs]) for norm, runs in live.items()
@@ -82,7 +84,7 @@ for norm, values in live_accuracy.items():
 # better than LayerNorm here, or did it draw the better seeds? To *look* at two means is not enough. By the end of this lesson
 # you have an answer with a number on how sure it is, for runs of a whole epoch.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What makes it fair
 #
 # Before any number, the decisions. A comparison is worth what these are worth.
@@ -96,7 +98,8 @@ for norm, values in live_accuracy.items():
 # | what is measured | accuracy at the end, steps to 95 % and 97 %, seconds, training against test | what the article names |
 # | which pairs are compared | each norm with *none*, each norm with *BatchNorm* | decided before the results were seen |
 # | what is called a difference | what an exact paired test supports after a correction for their number | see below |
-#
+
+# %% [markdown]
 # This takes minutes, not the seconds of a lesson, so it was run once and recorded. The file says how:
 
 # %%
@@ -122,46 +125,46 @@ def print_accuracies(recording, lrs):
 
 print_accuracies(mlp, lrs=[0.01, 0.1])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Five seeds, by hand
 #
 # Take LayerNorm against BatchNorm at learning rate 0.01, and only the first five seeds. Each seed gives one
 # difference:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 five = (accuracy(mlp, "layer", lr=0.01) - accuracy(mlp, "batch", lr=0.01))[:5]  # (5,)
 five.round(2)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Suppose the two layers did not differ. Then which of the two came out ahead with a seed was a coin's
 # decision: each difference might as well have had the other sign. So turn the signs, in every possible
 # way, and look where the mean that was found stands among the means that chance would make.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 signs = np.array(np.meshgrid(*[[1, -1]] * 5)).reshape(5, -1).T  # (32, 5), every pattern of signs
 means = signs @ five / 5  # (32,)
 np.sort(means).round(2)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 as_extreme = np.abs(means) >= abs(five.mean()) - 1e-12
 print(f"{as_extreme.sum()} of {len(means)} patterns are as far from 0: p = {as_extreme.mean():.4f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # This is the **sign-flip test**, also called a paired permutation test (R. A. Fisher, 1935). It assumes no
 # normal distribution, only that without a difference plus and minus are equally likely. And it has a floor.
 # The pattern that was found is always among the most extreme, and so is its mirror image. With five seeds no result,
 # however clear, gets below
 
-# %%
+# %% slideshow={"slide_type": "-"}
 print([f"{seeds} seeds: {2 / 2**seeds:.4f}" for seeds in (5, 8, 10)])
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Five seeds can never reach the customary 0.05. That is why lesson 5 looked at the *size* of its
 # differences too, with Student's *t*, which pays for its power with an assumption. Here we have ten seeds.
 # The package's `sign_flip_p` does what you did, and `sign_flip_interval` gives all those true differences
 # that the test would not reject at 0.05: a 95 % interval without a bell curve.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 ten = accuracy(mlp, "layer", lr=0.01) - accuracy(mlp, "batch", lr=0.01)  # (10,)
 low, high = sign_flip_interval(ten)
 print(
@@ -169,23 +172,23 @@ print(
 )
 print("five seeds, as by hand:", sign_flip_p(five) == as_extreme.mean())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Eighteen questions at once
 #
 # Five norms against none, four against BatchNorm, at two learning rates: eighteen tests. **If no norm made
 # any difference at all, how likely is it that at least one of eighteen tests falls below 0.05?** (Take
 # them as independent.)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 print(f"{1 - 0.95**18:.0%}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # More likely than not you would announce a discovery. **Holm's correction** (1979) repairs it: multiply the smallest
 # p-value by the number of tests, the next by one less, and so on, and never let a larger p become smaller
 # than one before it. What is then still below 0.05 is called a difference. With five seeds nothing
 # could be; with ten the smallest possible p-value survives:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 print(f"five seeds: {18 * 2 / 2**5:.2f}, ten seeds: {18 * 2 / 2**10:.3f}")
 
 
@@ -210,7 +213,7 @@ def compare(recording, lrs, column="test_accuracy", scale=100):
 mlp_found, mlp_p = compare(mlp, lrs=[0.01, 0.1])
 len(mlp_found)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The article's network: accuracy after one epoch
 
 
@@ -227,7 +230,7 @@ def draw(found, other, lrs, xlabel, alt):
     return plots.differences(panels, xlabel=xlabel, alt=alt)
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 draw(
     mlp_found,
     "none",
@@ -239,12 +242,12 @@ draw(
     interval is near 0.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The small strokes are the seeds, the diamond is their mean, the bar the interval; a filled diamond has
 # an interval without 0. At the article's rate, 0.01, all five norms are about thirteen points ahead, since the network without norm has hardly begun; at
 # 0.1 two to four points are left. On this network the article's first sentence is right at both rates.
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 draw(
     {pair: values for pair, values in mlp_found.items() if pair[0] != "none"},
     "batch",
@@ -256,10 +259,11 @@ draw(
     LayerNorm and GroupNorm are 1.25 behind with seeds from 0 to 3, RMSNorm 0.7 behind.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # BatchNorm is ahead of LayerNorm and GroupNorm at both rates, by 0.4 and by 1.25 points. RMSNorm is level with it at one rate and not at the
 # other. And what the learned weight and bias add is a few hundredths of a point at 0.01, and nothing to be seen at 0.1.
-#
+
+# %% [markdown]
 # In words, with the corrected p-values:
 
 
@@ -276,22 +280,21 @@ def print_verdicts(found, p_values, other, unit="points"):
 
 print_verdicts(mlp_found, mlp_p, "batch")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # "No difference seen" is not "no difference": the interval says how large a difference may still hide
 # there. And the question from the beginning, whether GroupNorm is better than LayerNorm? (Two tests more, outside the eighteen.)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for lr in (0.01, 0.1):
     values = accuracy(mlp, "group", lr=lr) - accuracy(mlp, "layer", lr=lr)  # (seeds,)
     low, high = sign_flip_interval(values)
-    print(
-        f"lr {lr}: group minus layer {values.mean():+.2f} points ({low:+.2f} to {high:+.2f}), p = {sign_flip_p(values):.2f}"
-    )
+    print(f"lr {lr}: group minus layer {values.mean():+.2f} points", end=" ")
+    print(f"({low:+.2f} to {high:+.2f}), p = {sign_flip_p(values):.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # No difference seen, at either rate, and not much room for one.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Convergence: steps to 95 % and 97 %
 #
 # Every 134 steps the test accuracy was measured. The first measurement at or above the goal counts. (So
@@ -310,10 +313,11 @@ def print_steps(recording, lr, goals=(95, 97)):
         print(line)
 
 
+# %% slideshow={"slide_type": "-"}
 print_steps(mlp, lr=0.1)
 print_steps(mlp, lr=0.01)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A mean over those runs alone that arrived flatters a norm with few arrivals; read the counts first. The
 # curves show the whole way. Each panel repeats BatchNorm, grey and dashed:
 
@@ -331,7 +335,7 @@ def courses(recording, lr, measurements):
     }
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.beside(
     134 * np.arange(1, 8),
     courses(mlp, lr=0.1, measurements=7),
@@ -350,7 +354,7 @@ plots.beside(
 # At 0.1 BatchNorm gets to 95 % in the first 268 steps, LayerNorm, GroupNorm and RMSNorm in 430 to 540; nobody but BatchNorm gets to 97 % within the epoch. Weight and bias make no visible
 # difference to the course of it.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Training time
 #
 # A norm that needs fewer steps may still lose if each step takes longer. Times are the one thing here that
@@ -369,7 +373,7 @@ def seconds_for_steps(network, batch, steps=40):
     return (time.perf_counter() - start) / steps
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: these are timings.
 batch = (mnist.train_images[:64] / 255, mnist.train_labels[:64])
 networks = {norm: article_net(norm) for norm in norms}
@@ -390,17 +394,17 @@ for norm, seconds in zip(norms, quickest, strict=True):
     needed = f"{seconds * steps.mean():.2f} s" if np.isfinite(steps).all() else "not in an epoch"
     print(f"{norm:16} {needed}")
 
-# %% [markdown]
-# The steps that BatchNorm saves are worth more than what each of its steps costs. (The recorded files hold seconds too, but of a machine that was busy with other work: no
-# basis for a comparison.)
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The steps that BatchNorm saves are worth more than what each of its steps costs. (The recorded files hold seconds too, but each run was timed once, and
+# beside another: too rough for ratios like these.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Generalization
 #
 # The article's third measure. How much better is a network on digits that it has trained on than on new
 # ones? The *gap* is training accuracy (on the first 10,000 training digits) minus test accuracy.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for norm in mlp.different("norm"):
     trained = 100 * mlp.values("train_accuracy", norm=norm, lr=0.1)  # (seeds,)
     gap = trained - accuracy(mlp, norm, lr=0.1)
@@ -410,12 +414,12 @@ for norm in mlp.different("norm"):
     )
     print(f"   gap {gap.mean():+.2f} ± {gap.std(ddof=1):.2f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # BatchNorm has the largest gap and the best test accuracy, no norm the smallest gap and the worst. **A gap after equal steps is a measure of how far a network has got**, not of how well it
 # generalizes: whoever has learned little knows the training digits as badly as the others. To compare generalization itself, all networks must have learned their training set; lesson 12
 # does that, on few digits.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A convolutional network, with InstanceNorm
 #
 # In an MLP each unit of a sample is one number; InstanceNorm would subtract it from itself, and 0 would be left. With
@@ -435,7 +439,7 @@ print(
     f"{len(cnn_found) * 2 / 2**10:.3f}",
 )
 
-# %%
+# %% slideshow={"slide_type": "-"}
 draw(
     {pair: values for pair, values in cnn_found.items() if pair[0] != "rms"},
     "none",
@@ -455,7 +459,8 @@ print_verdicts(cnn_found, cnn_p, "batch")
 # %% [markdown]
 # (RMSNorm is left out of the figure: at 0.2 one of its ten runs diverged to about 11 %, and the axis would stretch to hold it. It stays in the tests, where such a run
 # makes the interval wide. A mean over ten runs with one failure describes none of them; look at the seeds.)
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Three things to take from these tables. **The rate decides.** At 0.05 every norm is far ahead of none. At 0.2 none has made up more than half of it, and LayerNorm
 # is *behind* none: what is called "better" here is "better at this rate". **InstanceNorm is level with BatchNorm**, in a task where the contrast of an image says nothing about its class. **Certain is not
 # important.** At 0.05 BatchNorm with weight and bias is ahead of BatchNorm without by five hundredths of a point, and the test calls it a difference, since the two networks
@@ -464,7 +469,7 @@ print_verdicts(cnn_found, cnn_p, "batch")
 # %%
 print_steps(cnn, lr=0.2)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Batches of 2 to 128
 #
 # All of that was at batches of 64. Now the article's network sees 3,000 digits once, in batches of 2, 4, 8, 32 or
@@ -500,7 +505,7 @@ print(f"{'batch size':10}" + "".join(f"{size:8}" for size in sizes))
 for norm, values in by_size.items():
     print(f"{norm:10}" + "".join(f"{mean:8.1f}" for mean in values.mean(0)))
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 plots.beside(
     np.array(sizes),
     by_size,
@@ -530,14 +535,15 @@ for norm in ("none", "layer", "group", "rms"):
 
 # %% [markdown]
 # (Difference from BatchNorm in points, by batch size; a star where the corrected p-value is below 0.05.)
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # At batches of two BatchNorm loses 25 points to every other norm, and 22 to no norm at all: lesson 2 showed that of two samples it
 # keeps only who had more. At four the other norms are about a point ahead of it, which is not enough to call, after the correction, with ten
 # seeds and twenty tests. At 32 and 128 it is ahead of all of them. LayerNorm, GroupNorm and RMSNorm hardly care between 2 and 32, as they should, since no
 # sample of theirs knows of another; that they fall at 128 is the number of steps (24) and not the batch. (Two rates for each are a coarse choice:
 # where the chosen one is the smaller or the larger of two, a third might be better still. At 2 a smaller rate helps BatchNorm; lesson 8 has more.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The summary, made by code
 
 
@@ -557,6 +563,8 @@ four = [
     (cnn_found, cnn_p, 0.05),
     (cnn_found, cnn_p, 0.2),
 ]
+
+# %% slideshow={"slide_type": "-"}
 print(f"{'':16} {'MLP lr 0.01':^13} {'MLP lr 0.1':^13} {'CNN lr 0.05':^13} {'CNN lr 0.2':^13}")
 for norm in cnn.different("norm"):
     cells = [
@@ -589,7 +597,7 @@ for norm, sentence in [
     signs_seen = [sign(found, p_values, norm, "batch", lr) for found, p_values, lr in four]
     print(f"article: {sentence:35} here {norm:15} against batch: {' '.join(signs_seen)}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The first sentence holds on the MLP and in ten of twelve cases on the CNN; at the larger rate LayerNorm was behind none, and RMSNorm had a run that diverged. The second does not hold: GroupNorm was behind BatchNorm
 # in all four settings. The third does, in all four. And the article's claim that the affine transformation improves the result is borne out where it was
 # visible at all, by 0.05 to 0.74 points. All of this with these networks, these rates, these lengths.
@@ -607,23 +615,23 @@ for norm, sentence in [
 #   the same ones.
 # - **"No difference seen"** at ten seeds leaves room for one as large as the interval.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose: three ways to the ranking you like
 #
 # **Use one seed.** Which norm is best on the article's network at learning rate 0.1? Ask each seed alone:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 table = np.array([accuracy(mlp, norm, lr=0.1) for norm in norms])  # (norms, seeds)
 orders = [" > ".join(norms[i] for i in np.argsort(-table[:, seed])) for seed in range(10)]
 print("\n".join(f"seed {seed}: {order}" for seed, order in enumerate(orders)))
 print(len(set(orders)), "different orders")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # One seed says that RMSNorm is the best of all, another puts it next to last. That *none* comes last they all agree, and on little more than that.
 #
 # **Use one learning rate.** The same networks, the same seeds:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for lr in (0.01, 0.1):
     means = {norm: accuracy(mlp, norm, lr=lr).mean() for norm in norms}
     print(
@@ -693,7 +701,16 @@ for norm in ("batch-no-affine", "layer", "none"):
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("10_compare_the_norms")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - A fair comparison decides beforehand what differs (the norm alone), over what (paired seeds, several
@@ -703,7 +720,8 @@ for norm in ("batch-no-affine", "layer", "none"):
 # - On MNIST, at batches of 64: on the MLP every norm beats none; BatchNorm is ahead of LayerNorm and GroupNorm in every setting; weight and bias add next to nothing on the MLP; on the CNN InstanceNorm is
 #   level with BatchNorm, and at a large rate LayerNorm is behind no norm at all. At batches of two BatchNorm loses to everything.
 # - One seed, one learning rate, torn pairs: each gives you a ranking, and none of them can be trusted.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - R. A. Fisher, *The Design of Experiments*, 1935: the test that turns the signs, in its third chapter.
