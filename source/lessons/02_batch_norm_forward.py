@@ -278,7 +278,7 @@ plots.explore.block()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **A batch of shape (64, 3, 32, 32): how many numbers is each mean made of, and how many means are
-# there?** The answer is two cells below.
+# there?** The answer comes below, after the code.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # In code only the axes change. We keep the averaged axes with length 1 (`keepdims`), so that mean and

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Give one image one answer: train and eval
 #
 # *Lesson 3 · 50 minutes · medium · the two modes of BatchNorm, and what goes wrong between them*
@@ -36,18 +36,19 @@ import torch
 from torch import nn
 
 from normlab import load_mnist, parity, plots
+from normlab.exercises import self_test
 from normlab.training import article_net, fit
 
 np.set_printoptions(precision=4, suppress=True)
 torch.set_num_threads(1)  # the networks here are small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # We train the article's network with BatchNorm for one epoch, five times, with five seeds. That
 # takes a few seconds each.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 networks, accuracies = [], []
 for seed in range(5):
@@ -55,7 +56,7 @@ for seed in range(5):
     accuracies.append(fit(networks[-1], epochs=1, lr=0.1, seed=seed).final.test_accuracy)
 print("  ".join(f"{accuracy:.1%}" for accuracy in accuracies))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # All five are good. Now we leave them in training mode, as someone does who has never heard of
 # `eval()`, and ask for the labels of 2,000 of the test images in batches of 8. Then we shuffle the images and
 # ask again, ten times in all. Each image is the same each time; its seven companions are not. **For
@@ -77,7 +78,7 @@ def labels_in_company(network, order):
     return answers  # (2000,)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained network differs in its last digits from processor to processor.
 torch.manual_seed(0)
 changing = []  # share of the images whose answers differ, for each network
@@ -89,45 +90,45 @@ print(f"{np.mean(changing):.1%} ± {np.std(changing, ddof=1):.1%} of the images"
 # %%
 print("more than a quarter in each of the five networks:", min(changing) > 0.25)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Networks that are right more than nineteen times in twenty cannot make up their mind about a large
 # part of the images. Nothing is random in them. An answer depends on who else is in the batch, since
 # mean and variance do. And an image all by itself?
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 try:
     networks[0].train()(images[:1])
 except ValueError as error:
     print(error)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # It gets no answer at all: one value has no spread. In training all that is a nuisance that one can live
 # with. Afterwards it is not acceptable: one image must have one answer.
 #
 # So after training BatchNorm must not look at the batch. But then *which* mean and variance shall it
 # use?
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember while you learn
 #
 # The answer is as old as the layer: during training keep a running average of the statistics of the
 # batches, and use that one afterwards. PyTorch keeps it in *buffers*: arrays that belong to the
 # layer, are saved with it, but are not learned by gradients.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 layer = nn.BatchNorm1d(2, dtype=torch.float64)
 dict(layer.named_buffers())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # A fresh layer remembers mean 0 and variance 1, and that it has seen no batch. Now two batches, small
 # enough for your head:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 first = np.array([[0.0, 10], [2, 10], [4, 40]])  # (N=3, C=2)
 second = np.array([[10.0, 0], [10, 6], [16, 6]])  # (N=3, C=2)
 first.mean(axis=0), second.mean(axis=0)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # After each batch the running mean moves a tenth of the way towards the batch's mean:
 #
 # $$\text{running} \leftarrow (1 - m)\,\text{running} + m\,\text{batch}, \qquad m = 0.1$$
@@ -135,74 +136,75 @@ first.mean(axis=0), second.mean(axis=0)
 # **What is the running mean of the first feature after both batches?** It starts at 0, and the
 # batches have 2 and 12.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 running_mean = np.zeros(2)  # (C,)
 for batch in (first, second):
     running_mean = 0.9 * running_mean + 0.1 * batch.mean(axis=0)  # (C,)
     print(running_mean)
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 layer(torch.from_numpy(first)), layer(torch.from_numpy(second))
 layer.running_mean.numpy()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The same. Notice who did it: two *forward passes*. No loss, no gradient, no optimizer.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # > **Momentum, a false friend.** In PyTorch `momentum` is the share of the *new*: 0.1 means "mostly
 # > the old". In Keras the number is the share of the *old*, 0.99 where nothing else is said. A layer
 # > carried over with the number unchanged forgets nearly everything with each batch. Test which kind
 # > you have in front of you: at momentum 1, does it keep the old, or forget it?
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 everything_new = nn.BatchNorm1d(2, momentum=1.0, dtype=torch.float64)
 everything_new(torch.from_numpy(first)), everything_new(torch.from_numpy(second))
 everything_new.running_mean.numpy()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It remembers the second batch alone: PyTorch's momentum is the share of the new. How long is the
 # memory with 0.1? After $k$ batches the start still counts for $0.9^k$:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for k in (1, 10, 22, 44):
     print(f"after {k:2} batches the start counts for {0.9**k:.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # With `momentum=None` the layer keeps a plain average of all batches so far, each with the same
 # weight:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 average = nn.BatchNorm1d(2, momentum=None, dtype=torch.float64)
 average(torch.from_numpy(first)), average(torch.from_numpy(second))
 average.running_mean.numpy(), (first.mean(0) + second.mean(0)) / 2
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two variances, for two jobs
 #
 # Lesson 2 divided by N. Do the running variances come from the same number? Compare with the first
 # batch at momentum 1, so that nothing else is in the buffer:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 one_batch = nn.BatchNorm1d(2, momentum=1.0, dtype=torch.float64)
 one_batch(torch.from_numpy(first))
 one_batch.running_var.numpy(), first.var(axis=0), first.var(axis=0, ddof=1)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The buffer holds the last of the three: the variance that divides by N − 1. Why two kinds in one
 # layer? They have two jobs. To scale *this* batch, its own spread is what is wanted: divide by N. To
 # estimate the spread of *all the data* from a small batch, that would be too small on average. Here
 # are 100,000 batches of four numbers whose true variance is 1:
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 batches = np.random.default_rng(0).normal(size=(100_000, 4))
 for divisor, ddof in {"N": 0, "N - 1": 1}.items():
     print(f"divided by {divisor:5}: {batches.var(axis=1, ddof=ddof).mean():.2f} on average")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Dividing by N finds three quarters of it; dividing by N − 1 is right on average. The whole update,
 # then:
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def update_running(running_mean, running_var, x, momentum=0.1):
     mean, var = x.mean(axis=0), x.var(axis=0, ddof=1)  # (C,), (C,)
     running_mean = (1 - momentum) * running_mean + momentum * mean  # (C,)
@@ -210,12 +212,12 @@ def update_running(running_mean, running_var, x, momentum=0.1):
     return running_mean, running_var
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # And the forward pass in evaluation mode is lesson 2's, with the running statistics in place of the
 # batch's. `eps` stays under the root, and weight and bias stay at the end:
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def batch_norm_eval(x, running_mean, running_var, weight, bias, eps=1e-5):
     x_hat = (x - running_mean) / np.sqrt(running_var + eps)  # (N, C)
     return weight * x_hat + bias  # (N, C)
@@ -252,7 +254,7 @@ parity.compare_cases(
     }
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## See it
 #
 # Here is one unit of the article's network while it sees its first hundred batches, untrained, in
@@ -274,7 +276,7 @@ def follow(batch_values, momentum):
     return np.array(remembered[1:])  # (batches,)
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.following(
     batch_means,
     {f"momentum {m}": follow(batch_means, m) for m in (0.1, 0.01)},
@@ -286,11 +288,12 @@ plots.following(
     has covered only about two thirds of the way.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The quick one forgets the start soon and stays restless. The slow one is calm, and for hundreds of
 # batches it is wrong: a network that is good in training mode and poor in evaluation mode early in
 # its life may have nothing wrong with it but a slow average.
-#
+
+# %% [markdown]
 # Here is the same unit with both of its statistics, and with the two modes: the square is what training
 # mode uses for the marked batch, the disc what evaluation mode would use after it. **Early on, the two
 # are far apart. At which momentum would they be the same after the very first batch?** If you run the
@@ -304,7 +307,7 @@ plots.explore.buffers(values)
 # average of one batch: in both the means agree. The variances still differ a little, by the N and N − 1
 # of the two jobs.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **1. eval() forgotten.** You have seen the wavering answers. Here is what it does to the accuracy,
@@ -319,7 +322,7 @@ def accuracy(network, batch_size=None):  # in training mode if there is a batch 
     return sum((network(x).argmax(1) == y).sum().item() for x, y in batches) / len(images)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 forgotten = {size: [accuracy(net, size) for net in networks] for size in (2, 4, 8, 32, 1000, None)}
 for size, values in forgotten.items():
@@ -330,15 +333,16 @@ for size, values in forgotten.items():
 print("below 75 % in train mode with batches of 2:", max(forgotten[2]) < 0.75)
 print("above 90 % in eval mode:                   ", min(forgotten[None]) > 0.9)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # From outside: the accuracy depends on the batch size of the *test*. With 1000 it looks harmless,
 # which is how the mistake survives.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **2. no_grad taken for eval.** They are two switches. `no_grad` says "no gradients"; `eval` says
 # "do not look at the batch, and do not remember it". Ten forward passes over inverted digits, white
 # on black made black on white, under `no_grad` and without `eval()`. No optimizer is anywhere near:
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 spoiled = [copy.deepcopy(net).train() for net in networks]
 with torch.no_grad():
@@ -348,38 +352,40 @@ with torch.no_grad():
 after = [accuracy(net) for net in spoiled]
 print(f"in eval mode, afterwards: {np.mean(after):.1%} ± {np.std(after, ddof=1):.1%}")
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 spoiled[0].bn1.num_batches_tracked - networks[0].bn1.num_batches_tracked
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The weights are what they were; the memory is not. `num_batches_tracked` gives it away: it has grown
 # by ten.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **3. Frozen, and drifting.** To reuse a trained network, people freeze it with
 # `requires_grad_(False)`. Does that freeze BatchNorm?
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 frozen = copy.deepcopy(networks[0]).requires_grad_(False).train()
 before = frozen.bn1.running_mean.clone()
 frozen(1 - images[:64])
 torch.equal(frozen.bn1.running_mean, before)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # It does not: buffers are not written by gradients. What freezes them is `eval()`. And the order
 # counts: a later `train()` of the whole network wakes its layers again.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 frozen.bn1.eval()
 frozen.train()
 frozen.bn1.training
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # So whoever freezes a part of a network calls `eval()` on it again after every `train()`, or writes a
 # `train` method that does.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **4. One NaN.** One broken pixel in one batch:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 poisoned = copy.deepcopy(networks[0]).train()
 broken = images[:64].clone()
 broken[0, 0] = float("nan")
@@ -388,10 +394,10 @@ with torch.no_grad():
     for batch in train_images.split(64):  # a hundred clean batches
         clean_output = poisoned(batch)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 bool(clean_output.isnan().any()), bool(poisoned.eval()(images[:64]).isnan().any())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # In training mode a clean batch gives clean numbers: each batch brings its own statistics. In
 # evaluation mode all is NaN, a hundred clean batches later, since nine tenths of NaN is NaN. The
 # average never forgets it. The weights have not been touched (no optimizer made a step), so the cure is to
@@ -406,7 +412,7 @@ with torch.no_grad():
         poisoned.train()(batch)
 print("above 90 % again:", accuracy(poisoned) > 0.9)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Fold it away
 #
 # In evaluation mode everything in BatchNorm is a constant. Then it is a scale and a shift of each
@@ -419,7 +425,7 @@ print("above 90 % again:", accuracy(poisoned) > 0.9)
 # with one number $s$ for each output. ($w$ and $\beta$ are BatchNorm's `weight` and `bias`.)
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 @torch.no_grad()
 def fold(linear, norm):
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (C,)
@@ -429,7 +435,7 @@ def fold(linear, norm):
     return folded
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 network = copy.deepcopy(networks[0]).double().eval()
 lean = copy.deepcopy(network)
 for linear, norm in (("fc1", "bn1"), ("fc2", "bn2")):
@@ -437,7 +443,7 @@ for linear, norm in (("fc1", "bn1"), ("fc2", "bn2")):
     setattr(lean, norm, nn.Identity())
 torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-11)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The same outputs for all 2,000 images, and no BatchNorm left: this is how networks are made ready
 # for a phone. It works in evaluation mode only. In training mode the statistics are the batch's, and
 # there is no constant to fold.
@@ -452,7 +458,16 @@ torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-
 # | 03, task 3: a small class with both modes | medium | high | 20 |
 # | 03, task 4: fold BatchNorm into the linear layer before it | medium | medium | 15 |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("03_batch_norm_train_and_eval")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - Training mode uses the batch's statistics and remembers them; evaluation mode uses what was
@@ -464,7 +479,8 @@ torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-
 #   `no_grad`, or `requires_grad_(False)`, taken for `eval`. Good in training mode, NaN in evaluation:
 #   one bad batch.
 # - In evaluation mode BatchNorm folds into the linear layer before it, exactly.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - S. Ioffe, C. Szegedy, *Batch Normalization*, ICML 2015, arXiv:1502.03167. Algorithm 2: the
