@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Check every claim of two articles
 #
 # *Lesson 11 · 60 minutes · medium · the whole course, seen from the other side*
@@ -24,7 +24,8 @@
 #
 # **What you need:** the lessons on the norms ([2](02_batch_norm_forward.ipynb) to
 # [9](09_rms_norm_and_relatives.ipynb)); single claims can be read without.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The course grew from two articles. **A** is *PyTorch Normalize: Understanding and Utilizing the Normalize
 # Parameter* (2023), **B** is *PyTorch Implementation of Batch Normalization*. Neither prints a number. Here
 # are all their claims, in our words, each with a cell that puts it to the test.
@@ -41,6 +42,7 @@ from torch import nn
 from normlab import load_mnist
 from normlab import nn as twins
 from normlab.claims import VERDICTS, Ledger, load_claims
+from normlab.exercises import self_test
 from normlab.training import article_net, recorded
 
 # %%
@@ -49,20 +51,21 @@ torch.manual_seed(0)
 ledger = Ledger()
 judge, argue = ledger.judge, ledger.argue
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # ## A question first
 #
 # There are 89 claims in two articles of a few pages. **How many of them hold as they are written?** And which
 # will do worse: statements of fact about PyTorch, definitions, or the empirical ones? Write down two guesses.
 # The answer is at the end of the lesson, counted.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # The verdicts, and what each is to mean here:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for verdict, meaning in VERDICTS.items():
     print(f"{verdict:11} {meaning}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # `judge` works out a verdict from what was measured: *right* if the claim holds as it is written; *imprecise* if not, but its
 # core is true; else *wrong*. `argue` is for the two that no single measurement can give. The course keeps a list of the claims
 # with what it found when it was made; if a cell here finds another verdict than that list, it stops.
@@ -70,7 +73,8 @@ for verdict, meaning in VERDICTS.items():
 # Each claim stands in italics above the cells that test it: **guess its verdict before you read on.** "It" is normalization
 # in the claims of A, and BatchNorm in those of B. A name with a year, such as Santurkar2018, is a source; the table
 # at the end gives it in full.
-#
+
+# %% [markdown]
 # Numbers from long trainings come from recorded files, made by `normlab experiment NAME`; the rest runs now.
 
 
@@ -84,15 +88,15 @@ def told(values):
     return f"{values.mean():.1f} ± {values.std(ddof=1):.1f} %"
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the word means
 #
 # One function with one parameter, a step before training, or a part of the network?
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **A1.** *PyTorch has one normalize function, with one parameter, that covers all of it.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim A1
 length_one = F.normalize(torch.tensor([[3.0, 4.0]]))
 judge(
@@ -163,15 +167,15 @@ judge(
     holds=len(states) > 2,
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **A32.** *The kinds of norm are different degrees of normalization.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = torch.randn(4, 6, 5) + 3
 kinds = [nn.BatchNorm1d(6), nn.GroupNorm(1, 6), nn.GroupNorm(2, 6), nn.InstanceNorm1d(6)]
 spreads = [kind(x).std(correction=0).item() for kind in kinds]
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim A32
 judge(
     "A32",
@@ -181,23 +185,23 @@ judge(
     holds=max(spreads) - min(spreads) > 0.1,
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## BatchNorm: what it computes
 #
 # Both articles say that the activations come out with mean 0 and variance 1. Take a layer that has learned a
 # weight and a bias, and look in both modes.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 layer = nn.BatchNorm1d(3)
 nn.init.constant_(layer.weight, 3), nn.init.constant_(layer.bias, 2)
 x = 5 * torch.randn(64, 3) + 7
 trained = layer(x).detach()
 tested = layer.eval()(x).detach()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **A9.** *BatchNorm gives each mini-batch's activations mean 0 and variance 1.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plain = nn.BatchNorm1d(3)(x)
 core = bool(plain.mean().abs() < 1e-5 and abs(plain.std(correction=0) - 1) < 1e-3)
 saw = (
@@ -206,7 +210,7 @@ saw = (
     f"mode after one batch the mean is {tested.mean():.0f}"
 )
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim A9
 holds = abs(trained.mean().item()) < 0.01
 judge("A9", saw, holds=holds, core=core)
@@ -292,21 +296,21 @@ affine = (
 )
 judge("B36", f"affine=True adds {sorted(affine)}", holds=affine == {"weight", "bias"})
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Does BatchNorm normalize "the inputs of each layer"? In the article's network (two hidden layers of 256 and 128
 # units, [lesson 5](05_mnist_with_batch_norm.ipynb)) it stands before a ReLU, and
 # the next layer gets what comes behind it.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **B9.** *BatchNorm normalizes the inputs of each layer.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 network = article_net("batch")
 digits = load_mnist(tensors=True).train_images[:256].flatten(1) / 255
 normalized = network.bn1(network.fc1(digits))
 received = torch.relu(normalized).detach()
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim B9
 saw = (
     "what is normalized is the output of a linear layer; the next layer gets it through a "
@@ -444,10 +448,10 @@ judge(
 linear = sum(p.numel() for n, p in ThreeLayers().named_parameters() if n.startswith("fc"))
 judge("B26", f"hidden layers of 256 and 128 units, {linear:,} parameters", holds=linear == 235_146)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # And its first lines as they are printed, with their quotation marks and without any indentation:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 printed = (
     "“`\nclass MyNetwork(torch.nn.Module):\ndef __init__(self):\nsuper(MyNetwork, self).__init__()"
 )
@@ -469,14 +473,14 @@ def complaint(call):
         return str(error).split("\n")[0]
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **B27.** *The printed code runs.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 quotes, indents = error_of(printed), error_of(printed.replace("“`\n", ""))
 images = complaint(lambda: ThreeLayers()(digits.reshape(-1, 1, 28, 28)))
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim B27
 judge(
     "B27",
@@ -645,13 +649,13 @@ judge(
     holds=ratio < 2,
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## LayerNorm, InstanceNorm, GroupNorm: which numbers share a mean
 #
 # A norm's statistics can be found without reading its code. Change one number, and see which outputs move.
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def moved_by(norm, shape=(4, 6, 5)):
     """Which outputs change with the number in sample 0, channel 0, position 0: (N, C, L)."""
     x = torch.randn(shape)
@@ -698,10 +702,10 @@ judge(
     holds=bool(features.mean(1).abs().max() < 1e-5),
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **A18.** *InstanceNorm normalizes within each instance.*
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 # claim A18
 moved = moved_by(nn.InstanceNorm1d(6))
 judge(
@@ -743,16 +747,16 @@ judge(
     core=bool(moved[0, :3].all()),
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **A23.** *GroupNorm lies between BatchNorm and LayerNorm.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 x = torch.randn(4, 6, 5)
 one_group = torch.allclose(nn.GroupNorm(1, 6)(x), nn.LayerNorm([6, 5])(x), atol=1e-6)
 each_alone = torch.allclose(nn.GroupNorm(6, 6)(x), nn.InstanceNorm1d(6)(x), atol=1e-5)
 batch_mates = bool(moved_by(nn.GroupNorm(2, 6))[1:].any())
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim A23
 judge(
     "A23",
@@ -793,7 +797,7 @@ judge(
     core=bool(moved[:, 0].all()),
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which norm for what
 #
 # **Small batches.** The article's network and a small convolutional one, 6,000 digits once through, learning rate 0.05,
@@ -805,7 +809,7 @@ def by_batch(network, norm, size):
     return measured("batch_sizes", network=network, norm=norm, batch_size=size, images=6000)
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for network in ("mlp", "cnn"):
     for norm in ("none", "batch", "layer", "group"):
         print(
@@ -813,7 +817,7 @@ for network in ("mlp", "cnn"):
             *(f"{size:4}: {told(by_batch(network, norm, size))}" for size in (2, 8, 32, 128)),
         )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **A16.** *LayerNorm is useful where batches are small.*
 
 # %%
@@ -831,7 +835,7 @@ saw = (
 numbers = [told(by_batch(net, norm, 2)) for norm in ("layer", "group") for net in ("mlp", "cnn")]
 batch2 = [told(by_batch(net, "batch", 2)) for net in ("mlp", "cnn")]
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim A16
 judge(
     "A16",
@@ -1091,15 +1095,15 @@ argue(
     "that could be tried",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Does it help, and how much
 #
 # The article's network and its comparison, in numbers. All trainings are recorded, five seeds at least.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **A2.** *Without normalization a model cannot be trained successfully.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim A2
 without = measured("article_runs", norm="none", lr=0.1, epochs=5, step=4690)
 saw = (
@@ -1191,7 +1195,7 @@ judge(
     holds=runs["batch"].min() > 90,
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **B18.** *It allows higher learning rates.*
 
 # %%
@@ -1201,13 +1205,13 @@ learned = {
     for norm in ("none", "batch")
 }
 
-# %%
+# %% slideshow={"slide_type": "-"}
 largest = {
     norm: max(lr for lr, values in runs.items() if values.min() > 80)
     for norm, runs in learned.items()
 }
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim B18
 judge(
     "B18",
@@ -1329,7 +1333,7 @@ judge(
     core=any(seen.values()),
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # **The comparison of article B** prints no data set, no network, no seed. Ours: both networks, batches of 64.
 
 # %% [markdown]
@@ -1343,7 +1347,7 @@ table = {
 }
 argue("B46", "untestable", "no data set, architecture, seed or number is given")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # **B47.** *All kinds of norm train better than a network without.*
 
 # %%
@@ -1354,7 +1358,7 @@ all_better = all(
 )
 small = [by_batch("mlp", norm, 2) for norm in ("batch", "none")]
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim B47
 judge(
     "B47",
@@ -1509,7 +1513,7 @@ judge(
     core=noisy,
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Why it works
 #
 # **Gradients.** A deep network at its start: how large is the gradient of the second layer's weights, compared with the last
@@ -1540,7 +1544,7 @@ ratios = {
     for norm in (nn.Identity, nn.BatchNorm1d, nn.LayerNorm)
 }
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for (name, norm), ratio in ratios.items():
     print(f"{name:11} {norm:12} about 10^{round(np.log10(ratio))}")
 
@@ -1561,16 +1565,16 @@ judge(
     core=rescued,
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **B14.** *It keeps the gradients in a reasonable range.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim B14
 judge(
     "B14",
     "50 ReLU layers: the gradient grows more than a thousandfold with BatchNorm "
     f"({explodes}), and stays within a factor of 10 with LayerNorm "
-    f"({0.1 < ratios['50 ReLU', 'LayerNorm'] < 10}); one step of training ends most of it (lesson 12)",
+    f"({0.1 < ratios['50 ReLU', 'LayerNorm'] < 10}); one step of training ends most of it",
     holds=not explodes,
 )
 
@@ -1653,13 +1657,13 @@ argue("B3", "contested", saw)
 # claim B8
 argue("B8", "contested", saw)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## When not to normalize
 #
 # Article A names two reasons: uneven classes, and batches that carry information. For the first, MNIST with one in 50 of the
 # digits 5 to 9, one epoch, tested on all digits, and on the rare ones.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 rare = {
     (norm, lr): measured("rare_classes", "rare_accuracy", norm=norm, lr=lr)
     for lr in (0.1, 0.3)
@@ -1705,10 +1709,10 @@ judge(
     core=leans["BatchNorm1d"],
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **A31.** *In such cases it helps to turn normalization off.*
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # claim A31
 judge(
     "A31",
@@ -1767,10 +1771,10 @@ print(ledger.only("wrong", "momentum"))
 # %%
 ledger.only("contested")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # And now your two guesses. How many of 89 hold as written, and by kind of claim?
 
-# %%
+# %% slideshow={"slide_type": "-"}
 print(ledger.counts(), "in all", len(ledger.findings))
 kinds = {claim.kind for claim in load_claims().values()}
 for kind in sorted(kinds):
@@ -1780,24 +1784,24 @@ for kind in sorted(kinds):
         f"{verdicts.count('wrong'):2} wrong"
     )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # About a third. Hardly any of the rest is nonsense: most of it is a true sentence without its condition: *in training
 # mode*, *before weight and bias*, *at this batch size*, *in this network*.
 #
 # What the verdicts do not say: our experiments are MNIST and small networks, five seeds or a few more. "Right" and "wrong" about
 # an empirical claim means *here*.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **A check that cannot fail** is easy to write. Here is one for B14, that BatchNorm keeps gradients in a reasonable range. It
 # passes:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 shallow = first_over_last(3, nn.ReLU, nn.BatchNorm1d, seed=0)
 print("reasonable:", 0.1 < shallow < 10)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Three layers. The claim is about depth, and the check has none. **Before you believe a verdict, ask for the input on which it would have
 # come out the other way.** `judge` has such a guard of its own: a verdict other than the course's is not written down.
 
@@ -1823,7 +1827,16 @@ except ValueError as error:
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("11_check_the_claims")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - A claim becomes testable when you can say what you would see if it were false.
@@ -1831,7 +1844,8 @@ except ValueError as error:
 #   Untestable: nothing could contradict it.
 # - Each of the 89 has a cell above, found by its id, and a row in the table.
 # - Read with a keyboard: most claims about a layer can be run in five lines.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - Z. C. Lipton, J. Steinhardt, *Troubling Trends in Machine Learning Scholarship*, arXiv:1807.03341, 2018: explanation taken for
