@@ -158,10 +158,10 @@ for epoch in range(num_epochs):
         optimizer.step()
 """
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **3 and 4. Two names come from nowhere.**
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 names = {"torch": torch, "MyNetwork": MyNetwork}
 try_it(indented_loop, names)
 try_it(indented_loop, names | {"num_epochs": 1})
@@ -181,11 +181,11 @@ plots.images(
     alt="The first eight training images of MNIST, handwritten digits 5, 0, 4, 1, 9, 2, 1, 3.",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # A data loader hands out batches of images, `(N, 1, 28, 28)`, scaled to 0...1. The first linear
 # layer takes the *last* axis for the features, finds 28 and not 784, and gives up:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 one_batch = (mnist.train_images[:64, None] / 255, mnist.train_labels[:64])  # (64, 1, 28, 28)
 try_it(indented_loop, names | {"num_epochs": 1, "data_loader": [one_batch]})
 
@@ -523,7 +523,8 @@ for name, build in networks.items():
 # linear layer with weights so small that the signal shrinks in it. With BatchNorm the spread is 1 in front
 # of each ReLU, whatever the weights. And the gradients are about *fifteen times as large*, in every layer.
 # The same learning rate makes a step fifteen times as long.
-#
+
+# %% [markdown]
 # And later on? Recorded over an epoch at learning rate 0.01, five seeds. (The axis gives the first ten
 # steps the same room each, and from then on equal factors.)
 

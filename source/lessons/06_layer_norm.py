@@ -138,7 +138,8 @@ y
 # | `(B, T, D)`, T tokens | `D` | token | `(D,)` |
 # | `(B, T, D)` | `[T, D]` | sequence | `(T, D)` |
 # | `(N, C, H, W)` | `[C, H, W]` | image | `(C, H, W)` |
-#
+
+# %% [markdown]
 # So `weight.ndim` says how many axes, and negative numbers count axes from the end:
 
 
@@ -433,7 +434,7 @@ live = run_live(small_batches.only(seed=[0, 1]), jobs=1)
 for norm in live.different("norm"):
     print(f"{norm:18}", live.values("test_accuracy", norm=norm).round(2))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Two seeds are an anecdote. The whole grid (five seeds, batches of 64 and of 4, fixed and ragged
 # lengths) takes minutes and is recorded:
 
@@ -461,7 +462,7 @@ for lengths_are in ("fixed", "ragged"):
             + "".join(f"{m:13.0f} ± {s:2.0f}" for m, s in cells)
         )
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 plots.dots(
     {f"fixed, batches of {size}": right(lengths="fixed", batch_size=size) for size in (64, 4)},
     norms,
@@ -637,7 +638,7 @@ print("each row of each map:         ", np.abs(per_row.mean(axis=3)).max().round
 # same trap waits with `(N, D)` when N equals D, and with sequences `(N, T, C)` given to `BatchNorm1d`, which
 # expects `(N, C, T)`. Test with sizes that all differ:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 try:
     nn.LayerNorm(4)(torch.zeros(2, 4, 3, 5))
 except RuntimeError as error:

@@ -140,7 +140,7 @@ x_hat.reshape(2, 2, 4)  # each map as a row
 # number of pixels), with `eps` under the root. In the block picture, one coloured column. (If you run the
 # cell, tick N to get BatchNorm back, or C for LayerNorm.)
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "subslide"}
 plots.explore.block("L")
 
 
@@ -191,7 +191,7 @@ print("InstanceNorm2d", list(nn.InstanceNorm2d(3).state_dict()))
 # Nothing. Of PyTorch's norms with channels this is the only one with `affine=False` and
 # `track_running_stats=False` as its defaults. Three things follow.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **No weight and bias.** Every map leaves with mean 0 and standard deviation 1, and no channel can become more
 # important than another. Whoever replaces `BatchNorm2d(C)` by `InstanceNorm2d(C)` takes 2·C learned
 # numbers out of the network, and no error says so. `affine=True` brings them: one weight and one bias for
@@ -209,11 +209,11 @@ def instance_norm_affine(x, weight, bias, eps=1e-5):
 y = instance_norm_affine(x, np.array([1.0, 2.0]), np.array([0.0, 5.0]))  # (N, C, H, W)
 y.mean(axis=(2, 3)).round(2) + 0.0, y.std(axis=(2, 3)).round(2)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **No running statistics.** Training and evaluation are one, and an image gets the same answer alone and in a
 # batch:
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 layer, batch = nn.InstanceNorm2d(2), torch.from_numpy(x)
 in_company, alone = layer.train()(batch)[0], layer.eval()(batch[:1])[0]
 torch.equal(in_company, alone)
@@ -441,7 +441,7 @@ for lr in shift.different("lr"):
         print(f"{norm:8} right, %" + "".join(f"{cell:>20}" for cell in cells))
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 def accuracies(light):
     chosen = {"lr": 0.05, "light": light}
     norms = shift.different("norm")

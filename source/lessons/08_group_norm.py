@@ -88,11 +88,11 @@ print(
 x = np.array([[[2.0, 2], [2, 8], [8, 8], [10, 20], [20, 10], [10, 20]]])  # (N=1, C=6, L=2)
 x[0]
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # We want two groups. A group is a block of *neighbouring* channels: 0, 1, 2 and 3, 4, 5. NumPy averages
 # over axes, so the groups get an axis of their own.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "-"}
 groups = x.reshape(1, 2, 3, 2)  # (N, G, C/G, L)
 groups[0]
 
@@ -290,7 +290,7 @@ for one in layers:
 # The normalizing halves agree, the learning halves do not: one weight for each channel, one for each *element*, none
 # at all (unless you ask InstanceNorm for them). Neither can load what the other has saved:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 try:
     nn.GroupNorm(1, 6).load_state_dict(nn.LayerNorm([6, 3, 5]).state_dict())
 except RuntimeError as error:
@@ -514,7 +514,7 @@ for name, (channels, *positions) in shapes.items():
     numbers = 2 * int(np.prod(positions))
     print(f"{name:5} at batches of 2: each of {channels} means is made of {numbers} numbers")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Two and 392. How much does it matter? Send 4,096 digits through a fresh layer of each kind, and look at the statistics that batches of
 # different sizes would use. How far do the batches' means lie apart, measured by the standard deviation of the values? And by how
 # many percent do their standard deviations differ?
@@ -529,7 +529,7 @@ def unsteadiness(values, size):
     return (means.std(0) / whole).mean().item(), (stds.std(0) / stds.mean(0)).mean().item()
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 digits = load_mnist(tensors=True).train_images[:4096] / 255  # (N, 28, 28)
 with torch.no_grad():
     units = article_net("none").fc1(digits.flatten(1)).unsqueeze(2)  # (N, 256, 1)

@@ -220,7 +220,7 @@ for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
 # Not 0. It is the distance from 1 to the next number, of float64 for float64, and of *float32* for the three smaller
 # types, since torch computes in float32 there. With bfloat16's own eps, 0.0078, little of a row of thousandths would be left:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 print(f"{1e-3 / np.sqrt(1e-6 + torch.finfo(torch.bfloat16).eps):.3f} instead of 0.945")
 
 # %% [markdown]
@@ -257,7 +257,7 @@ squares_in_half, rms_norm(half.astype(np.float32), 1, eps=1e-5)
 # Left, all of it lost: divided by infinity. Right, turned into float32 first, with `astype`. That is what torch does inside, and what your own code should do when
 # `x.dtype` is `np.float16`:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 nn.RMSNorm(4, dtype=torch.float16)(torch.tensor(half)).detach()
 
 # %% [markdown]
@@ -301,7 +301,7 @@ parity.compare_cases(
 # The window of channel $c$ begins at $c - \lfloor \text{size}/2 \rfloor$ and holds `size` channels; beyond the first and the
 # last channel there are zeros. Which channels are those? Count on your fingers for `size` 3 and 4, then compare:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 for size in (3, 4):
     print(f"size {size}:", {c: list(range(c - size // 2, c - size // 2 + size)) for c in (0, 2)})
 
@@ -391,7 +391,7 @@ length.ravel(), g[:, None] * v / length
 # all its input channels and all their pixels. So the norm is over every axis but the first, however many there are:
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def weight_norm(v, g):
     rest = tuple(range(1, v.ndim))
     length = np.sqrt((v**2).sum(axis=rest, keepdims=True))  # (out, 1, ...)
@@ -542,7 +542,7 @@ for zeros, tens in [(3, 3), (3, 9)]:
 # 0 times NaN is NaN: it must be left out.
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "fragment"}
 def merge_statistics(counts, means, variances):
     """counts (K,), means and variances (K, C)."""
     busy = counts > 0  # (K,)
@@ -639,7 +639,7 @@ one_big_batch.backward(dy)
 # Two processes, neither of which ever saw the other's samples, have computed BatchNorm of the whole batch, forward and backward. What they sent: for three channels seven numbers each on the way there, and six on
 # the way back, however large the batch. Without the exchange each would have normalized its own part:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 alone = torch.cat([nn.BatchNorm1d(3, affine=False, dtype=torch.float64)(part) for part in parts])
 (alone - x_hat).abs().max(dim=0).values
 
@@ -656,7 +656,7 @@ alone = torch.cat([nn.BatchNorm1d(3, affine=False, dtype=torch.float64)(part) fo
 # with a single learned $\alpha$ for the layer. That is one line:
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 def dynamic_tanh(x, alpha, weight, bias):
     return weight * torch.tanh(alpha * x) + bias
 
@@ -704,7 +704,7 @@ for name in ("LayerNorm, tokens", "RMSNorm, tokens"):
 observed = {norm.name: facts.observe(norm).cells for norm in facts.NORMS if not norm.of_weights}
 gallery(observed)
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # From a slice through all samples, over bricks and rows, to a single cell. The two norms of weights are missing; they colour no data. If you can redraw this picture with the book closed, you know what this course set
 # out to teach: **one operation on a choice of axes.**
 
