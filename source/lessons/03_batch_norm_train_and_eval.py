@@ -415,8 +415,8 @@ print("above 90 % again:", accuracy(poisoned) > 0.9)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Fold it away
 #
-# In evaluation mode everything in BatchNorm is a constant. Then it is a scale and a shift of each
-# feature, and so is the end of the linear layer before it. Two in a row are one:
+# In evaluation mode every statistic in BatchNorm is a constant, so the layer is a scale and a shift of
+# each feature. The linear layer before it can do both itself, and two layers become one:
 #
 # $$w\,\frac{Wx + b - \mu}{\sqrt{\sigma^2+\varepsilon}} + \beta
 #  = \underbrace{s\,W}_{W'} x + \underbrace{s\,(b - \mu) + \beta}_{b'},

@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Follow the gradient back through BatchNorm
 #
 # *Lesson 4 · 60 minutes · demanding · the backward pass, twice*
@@ -33,25 +33,26 @@ from torch import nn
 
 from normlab import load_mnist, parity, plots
 from normlab.data import ImageDataset
+from normlab.exercises import self_test
 from normlab.training import article_net, fit
 
 np.set_printoptions(precision=4, suppress=True)
 torch.set_num_threads(1)  # the networks here are small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # A layer turns x into y, and we ask for the gradient of the plainest loss there is: the sum of all
 # outputs. For a linear layer that tells you a good deal. **For BatchNorm, what is the gradient of
 # `y.sum()` with respect to x?** Take a guess: about 1 everywhere? About 1/std? Something else?
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x = np.array([[1.0, 10], [3, 10], [5, 30], [7, 38]])  # (N=4, C=2)
 xt = torch.tensor(x, requires_grad=True)
 nn.BatchNorm1d(2, dtype=torch.float64)(xt).sum().backward()
 bool(xt.grad.abs().max() < 1e-12)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Zero, but for rounding. Whatever you do to the batch, the normalized values of each feature add up
 # to 0, so nothing you do to x can change their sum. Remember this whenever you test a backward pass:
 # a loss of `y.sum()` passes *any* code that gives 0.
@@ -59,7 +60,7 @@ bool(xt.grad.abs().max() < 1e-12)
 # The reason is worth a second look. Nudge one single input, and see which outputs move:
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def normalize(x, eps=1e-5):
     return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)  # (N, C)
 
@@ -68,19 +69,19 @@ nudged = x.copy()
 nudged[0, 0] += 1e-3
 (normalize(nudged) - normalize(x)) / 1e-3
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # One input moved, and all four outputs of its feature answered: its own, and the three of its
 # companions. (The other feature did not; features share nothing.) The input reaches the outputs
 # along **three roads**: directly, through the mean, and through the variance. A backward pass that
 # forgets a road is wrong, and usually not in an obvious way.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The computation, as a graph
 #
 # Give a name to every intermediate value: $\mu$ the mean, $d$ the deviations, $v$ the variance, $r$
 # one over the standard deviation.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 plots.graph(
     {
         r"$x$": (0, 0),
@@ -107,15 +108,15 @@ plots.graph(
     multiplied. From x-hat an arrow, scale and shift, leads to y.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Forward, we walk along the arrows. `weight` and `bias` are not 1 and 0: a weight of 1 would hide
 # that we forgot it.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 weight, bias, eps = np.array([2.0, -0.5]), np.array([0.3, 1.0]), 1e-5  # (C,), (C,)
 N = len(x)
 
-# %%
+# %% slideshow={"slide_type": "-"}
 mu = x.mean(axis=0)  # (C,)
 d = x - mu  # (N, C)
 v = (d**2).mean(axis=0)  # (C,)
@@ -123,13 +124,13 @@ r = 1 / np.sqrt(v + eps)  # (C,)
 x_hat = d * r  # (N, C)
 y = weight * x_hat + bias  # (N, C)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Backward, we walk against them. At each box we ask: *if this value were a little larger, how much
 # would the loss change?* We write `dv` for the answer at $v$, and so on; each has the shape of its
 # value. The walk begins with `dy`, the gradient that arrives from the next layer; any numbers will
 # do here.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 dy = np.array([[1.0, -2], [0.5, 3], [-1, 0.7], [2, 1]])  # (N, C)
 
 # %% [markdown]
@@ -157,61 +158,61 @@ def same(ours, name):
     return np.allclose(ours, theirs[name], rtol=1e-12, atol=1e-14)
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Backward, box by box
 #
 # **y.** `weight` multiplied `x_hat`, and `bias` was added. One weight touched all N samples of its
 # feature, so the gradient gathers what they all say: a *sum* over the samples.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 dweight = (dy * x_hat).sum(axis=0)  # (C,)
 dbias = dy.sum(axis=0)  # (C,)
 dx_hat = dy * weight  # (N, C)
 same(dweight, "weight"), same(dbias, "bias"), same(dx_hat, "x_hat")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **x_hat = d · r.** Two roads part here. To $r$, one number for each feature, which touched all N
 # samples: a sum again. To $d$: so far only the direct road, so this is not yet all of `dd`.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 dr = (dx_hat * d).sum(axis=0)  # (C,)
 dd = dx_hat * r  # (N, C), one of two roads
 same(dr, "r")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **r = (v + ε)^(−1/2).** The derivative is $-\tfrac12 (v+\varepsilon)^{-3/2}$, which is
 # $-\tfrac12 r^3$: nothing new has to be computed.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 dv = dr * -0.5 * r**3  # (C,)
 same(dv, "v")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **v = mean of d².** Each of the N deviations has its part: $2d/N$. Now `dd` is complete.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 dd = dd + dv * 2 * d / N  # (N, C), both roads
 same(dd, "d")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **d = x − mu.** A larger mean makes all N deviations smaller: a sum, with a minus.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 dmu = -dd.sum(axis=0)  # (C,)
 same(dmu, "mu")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **mu = mean of x.** Each x has the N-th part in it. Together with the direct road that is all:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 dx = dd + dmu / N  # (N, C)
 same(dx, "x")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Eight gradients, eight times `True`. If one of them had been `False`, you would have known in which box
 # to look. That is why it pays to compare the intermediate gradients, and not only the last.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## On paper: all in one line
 #
 # Write $g$ for `dx_hat`, and $m(\cdot)$ for the mean over the samples. Put `dv` into `dd`:
@@ -229,7 +230,7 @@ same(dx, "x")
 # term is the variance's.
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def batch_norm_backward(dy, x_hat, r, weight):
     g = dy * weight  # (N, C)
     return r * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))  # (N, C)
@@ -237,14 +238,14 @@ def batch_norm_backward(dy, x_hat, r, weight):
 
 same(batch_norm_backward(dy, x_hat, r, weight), "x")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Check it without torch
 #
 # Nudge every input up and down by a little, and watch the loss $\sum y \cdot dy$, whose gradient with
 # respect to y is `dy`.
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def loss(x):
     return (dy * (weight * normalize(x, eps) + bias)).sum()
 
@@ -261,7 +262,7 @@ def numerical_gradient(x, step=1e-5):
 
 np.allclose(numerical_gradient(x), dx, rtol=1e-6, atol=1e-9)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # > **What this check cannot see.** It asks whether forward and backward belong together, not whether
 # > either is BatchNorm. Divide by N − 1 in both, or add `eps` outside the root in both, and it still
 # > passes. So it takes both: the numbers against themselves, and against torch.
@@ -295,16 +296,16 @@ parity.compare_cases(
     }
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the gradient can never say
 #
 # The closed form removes two things from the gradient: its mean, and its part along $\hat x$. So what
 # arrives at x is, for each feature, at right angles to both. Check it:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 np.allclose(dx.sum(axis=0), 0, atol=1e-12), np.allclose((dx * x_hat).sum(axis=0), 0, atol=1e-4)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The first has to be 0: to move all samples of a feature by the same amount changes nothing (the mean
 # is subtracted), so no gradient asks for it. The second too, up to `eps`: to stretch a feature changes
 # nothing (the standard deviation is divided out). The layer is blind to shift and scale, and its
@@ -313,26 +314,26 @@ np.allclose(dx.sum(axis=0), 0, atol=1e-12), np.allclose((dx * x_hat).sum(axis=0)
 # Move one input, and look at the gradients. **How many of the eight change? And what does each column
 # still add up to?**
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 plots.explore.one_number(x, dy=dy * weight)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # All four of its own feature, and none of the other; each column still adds up to 0, wherever you pull the
 # slider (but for the rounding to two decimals).
 #
 # Of N directions in which a feature's values could move, N − 2 remain: all but those along the ones and
 # along $\hat x$. With two samples none is left:
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 two = np.array([[1.0, 10], [3, 30]])  # (N=2, C)
 r_two = 1 / np.sqrt(two.var(axis=0) + eps)
 np.abs(batch_norm_backward(dy[:2], normalize(two, eps), r_two, weight)).round(4)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Lesson 2 found that a batch of two tells the next layer almost nothing. Now you see the other side of
 # it: it tells the layer *before* almost nothing either.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **1. The statistics as constants.** It is tempting: mean and variance are "only" statistics, so why
@@ -340,7 +341,7 @@ np.abs(batch_norm_backward(dy[:2], normalize(two, eps), r_two, weight)).round(4)
 # the forward pass stays exactly the same:
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 class Detached(nn.BatchNorm1d):
     def forward(self, x):
         if not self.training:
@@ -351,14 +352,14 @@ class Detached(nn.BatchNorm1d):
         return self.weight * (x - mean) / torch.sqrt(var + self.eps) + self.bias
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Only the direct road is left, $dx = r\,g$. How far off is that?
 
-# %%
+# %% slideshow={"slide_type": "-"}
 constant_statistics = r * dy * weight  # (N, C)
 print(f"{np.abs(constant_statistics - dx).max() / np.abs(dx).max():.0%} of the largest gradient")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Not a rounding error. But a network is patient: perhaps it learns all the same? The article's
 # network, 200 steps, five seeds, once with BatchNorm and once with the detached one. **What do you
 # expect?** Remember that the forward passes agree to the last digit.
@@ -382,7 +383,7 @@ def accuracies(norm, lr=0.1):
     return np.array(values)  # (seeds,)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "subslide"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 right, wrong = accuracies(nn.BatchNorm1d), accuracies(Detached)
 for name, values in {"BatchNorm": right, "detached": wrong}.items():
@@ -391,14 +392,15 @@ for name, values in {"BatchNorm": right, "detached": wrong}.items():
 # %%
 bool((right > wrong + 0.1).all())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # It trains, and it is far behind in every one of the five pairs. Nothing raises an error, and without
 # the other curve beside it nobody would know. Implementations with this mistake have been published.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **2. One road forgotten.** Leave out the mean's term, or the variance's. The shapes are right, most
 # of the numbers are near, and the orthogonality tells which road is missing:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 g = dy * weight
 no_mean_road = r * (g - x_hat * (g * x_hat).mean(axis=0))
 no_variance_road = r * (g - g.mean(axis=0))
@@ -406,7 +408,7 @@ for name, wrong_dx in {"no mean road": no_mean_road, "no variance road": no_vari
     along_ones, along_x_hat = np.abs([wrong_dx.sum(axis=0), (wrong_dx * x_hat).sum(axis=0)])
     print(f"{name:16}  along ones {along_ones.round(3)}   along x_hat {along_x_hat.round(3)}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **3. The wrong count.** For images, dividing by N where N·H·W values share a mean. On `(N, C)` it is
 # invisible, since there both are N. So test a backward pass on images of which no two sizes agree.
 
@@ -419,7 +421,16 @@ for name, wrong_dx in {"no mean road": no_mean_road, "no variance road": no_vari
 # | 04, task 2: dx through the graph, box by box | medium | high | 30 |
 # | 04, task 3: dx in closed form, for images too | hard | medium | 20 |
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("04_batch_norm_backward")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - An input reaches the output along three roads: directly, through the mean, through the variance.
@@ -429,7 +440,8 @@ for name, wrong_dx in {"no mean road": no_mean_road, "no variance road": no_vari
 #   $\hat x$, since shift and scale change nothing.
 # - `y.sum()` has gradient 0. With the statistics as constants the forward pass is unchanged, and the
 #   network learns far worse.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - S. Ioffe, C. Szegedy, *Batch Normalization*, ICML 2015, arXiv:1502.03167, section 3: the gradients,
