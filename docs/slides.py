@@ -4,9 +4,9 @@ A lecture shows the cells of an executed notebook whose metadata says so (`slide
 `slide_type`), with the outputs as they were committed; nothing is run. The folder is complete in
 itself: reveal.js, fonts and formulas need no request to anybody.
 
-A figure whose code has more than a few lines is shown without it, and a self-test has a slide for
-each question, with the answers folded. The type is as large as the slide allows; at 20 pixels
-(of a screen 1280 wide) a slide that does not fit is a failed test: divide it.
+A figure is shown without its code where that is long or leaves no room, and a self-test has a
+slide for each question, with the answers folded. The type is as large as the slide allows; a slide
+that does not fit at 20 pixels (of a screen 1280 wide) fails in a test: divide it.
 
 To look at all slides of a lecture as pictures::
 
@@ -184,7 +184,7 @@ def build(notebooks: dict[str, NotebookNode], folder: Path) -> None:
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
         listed.append({"file": f"{name}.html", "number": name[:2], "title": title(notebook, name)})
     template = Environment(loader=FileSystemLoader(PAGES), autoescape=True).get_template(
-        "index.html.j2"
+        "lectures.html.j2"
     )
     (folder / "index.html").write_text(template.render(lectures=listed), encoding="utf-8")
 

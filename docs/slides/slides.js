@@ -5,8 +5,9 @@
 
 const WIDTH = 1280, HEIGHT = 720;
 const TYPE_SIZES = [30, 28, 26, 24, 22, 20];
-// The letters in a figure have 14.6 pixels where the figure is as wide as in a notebook.
-const READABLE_FIGURE = 1.37;
+// The letters in a figure have 14.6 pixels where it is as wide as in a notebook: 20 pixels are best.
+const GROWTHS_OF_FIGURES = [1.37, 1.2, 1];
+const SMALLEST_FIGURE = 0.75;
 
 window.MathJax = {
   startup: { typeset: false },
@@ -17,16 +18,29 @@ window.MathJax = {
 
 function fit(slide) {
   const pictures = [...slide.querySelectorAll("img")];
-  for (const size of TYPE_SIZES) {
+  if (fitType(slide, pictures, GROWTHS_OF_FIGURES)) return;
+  // A figure comes before the code that draws it.
+  const cells = pictures.map((it) => it.closest(".jp-CodeCell"));
+  cells.forEach((it) => it?.querySelector(".jp-Cell-inputWrapper")?.remove());
+  const long = [...slide.querySelectorAll("pre")].filter(isTooWide);  // an error message, for instance
+  long.forEach((it) => it.classList.add("wrapped"));
+  fitType(slide, pictures, [...GROWTHS_OF_FIGURES, SMALLEST_FIGURE]);
+}
+
+function fitType(slide, pictures, growths) {
+  return growths.some((growth) => TYPE_SIZES.some((size) => {
     slide.style.fontSize = `${size}px`;
-    if (enlarge(slide, pictures) >= READABLE_FIGURE && holds(slide)) return;
-  }
+    return enlarge(slide, pictures) >= growth && holds(slide);
+  }));
 }
 
 function holds(slide) {
-  const narrow = [...slide.querySelectorAll("pre, table, mjx-container")].every(
-    (it) => it.scrollWidth <= it.clientWidth + 2 || it.clientWidth === 0);
-  return narrow && slide.scrollHeight <= HEIGHT && slide.scrollWidth <= WIDTH;
+  return ![...slide.querySelectorAll("pre, table, mjx-container")].some(isTooWide)
+    && slide.scrollHeight <= HEIGHT && slide.scrollWidth <= WIDTH;
+}
+
+function isTooWide(element) {
+  return element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 2;
 }
 
 // Give the pictures of a slide the room that the rest leaves; return by how much they have grown.
