@@ -1,5 +1,6 @@
 """A Chromium, and ``normlab lab`` on a copy of the course."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -42,3 +43,28 @@ def lab(chromium, server, course):
     lab.shut_down_kernels()
     context.close()
     assert lab.external_requests() == []
+
+
+@pytest.fixture
+def run_cell(lab):
+    """Return a function that runs code in a new notebook, and waits for the widgets it shows."""
+
+    def run(source, path="exercises/one_cell.ipynb"):
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        cell = {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": "cell-0",
+            "metadata": {},
+            "outputs": [],
+            "source": source,
+        }
+        notebook = {"cells": [cell], "metadata": {"kernelspec": kernel}}
+        notebook |= {"nbformat": 4, "nbformat_minor": 5}
+        (lab.course / path).write_text(json.dumps(notebook))
+        lab.open(path)
+        lab.run_all_cells()
+        lab.page.locator(driver.WIDGET).first.wait_for()
+        return lab
+
+    return run

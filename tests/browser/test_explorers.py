@@ -1,38 +1,15 @@
 """The pictures with controls: a control moves in JupyterLab, and the picture under it follows."""
 
-import json
-
 import driver
 import pytest
 
 PICTURE = f"{driver.NOTEBOOK} .jp-OutputArea img"
-CONTROLS = f"{driver.NOTEBOOK} .jupyter-widgets"
 
 
 @pytest.fixture
-def explorer(lab):
+def explorer(run_cell):
     """Return a function that runs a line of code in a notebook and waits for the controls."""
-
-    def show(line):
-        path = "exercises/explorer.ipynb"
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        cell = {
-            "cell_type": "code",
-            "execution_count": None,
-            "id": "cell-0",
-            "metadata": {},
-            "outputs": [],
-            "source": f"from normlab import plots\n\n{line}",
-        }
-        notebook = {"cells": [cell], "metadata": {"kernelspec": kernel}}
-        notebook |= {"nbformat": 4, "nbformat_minor": 5}
-        (lab.course / path).write_text(json.dumps(notebook))
-        lab.open(path)
-        lab.run_all_cells()
-        lab.page.locator(CONTROLS).first.wait_for()
-        return lab
-
-    return show
+    return lambda line: run_cell(f"from normlab import plots\n\n{line}")
 
 
 def picture(lab):
