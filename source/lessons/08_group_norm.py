@@ -442,8 +442,7 @@ bool((alone.abs() < 1e-3).all())
 # Back to the question, now with the whole grid: two networks, the article's MLP and a small CNN; four norms; seven batch
 # sizes; five seeds. All see the same 6,000 digits once, so small batches mean more steps. All use the learning rate
 # 0.05. One rate for all is a decision, and not the only fair one: compare norms at one batch size, rather than one norm at
-# two. (At batches of 2 the MLP with BatchNorm would like a smaller rate. In a trial with an eighth of this one it was
-# less bad, and still far behind.)
+# two. (At batches of 2 the MLP with BatchNorm may well do better at a smaller rate; that was not tried.)
 
 # %% [markdown]
 # These runs are recorded, the twenty from the beginning among them. Run in a terminal, this command makes the file again:
