@@ -201,8 +201,8 @@ normlab.exercises.progress()
 # ## Test yourself
 #
 # Five questions stand before the recap of every lesson. Choose an answer, and you see at once why it is
-# right or wrong. Your first choices are counted; `normlab progress` shows the best result. Read why the
-# others are wrong, too: each is what somebody believes who has a definite picture in mind.
+# right or wrong. Your first choices are counted; `normlab progress` shows the best result. Read about the
+# wrong answers, too: behind each of them is something that people really believe.
 
 # %% slideshow={"slide_type": "-"}
 self_test("00_start_here")

@@ -133,7 +133,7 @@ y = weight * x_hat + bias  # (N, C)
 # %% slideshow={"slide_type": "fragment"}
 dy = np.array([[1.0, -2], [0.5, 3], [-1, 0.7], [2, 1]])  # (N, C)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # To compare, we let torch run the same graph and keep the gradient at every box:
 
 
@@ -153,7 +153,7 @@ for tensor in t.values():
 theirs = {name: tensor.grad.numpy() for name, tensor in t.items()}
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def same(ours, name):
     return np.allclose(ours, theirs[name], rtol=1e-12, atol=1e-14)
 
@@ -408,7 +408,7 @@ for name, wrong_dx in {"no mean road": no_mean_road, "no variance road": no_vari
     along_ones, along_x_hat = np.abs([wrong_dx.sum(axis=0), (wrong_dx * x_hat).sum(axis=0)])
     print(f"{name:16}  along ones {along_ones.round(3)}   along x_hat {along_x_hat.round(3)}")
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # **3. The wrong count.** For images, dividing by N where N·H·W values share a mean. On `(N, C)` it is
 # invisible, since there both are N. So test a backward pass on images of which no two sizes agree.
 
