@@ -2,6 +2,10 @@
 
 A case holds plain arrays, as everywhere. The script makes networks and tensors of them, calls the
 learner's function, and returns plain arrays that say what the function did.
+
+Where an aspect is a question (is a row's answer the same when it is alone?) a `Script` has two
+halves: one runs beside the learner's program and brings back what was seen, in numbers; the other
+answers the question from these numbers, and a grader runs it elsewhere.
 """
 
 import functools
@@ -13,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from normlab.exercises.exercise import Outputs
+from normlab.exercises.calling import Unusable, as_plain
+from normlab.exercises.exercise import Arguments, Outputs
 
 _MOST_KNOWN = 5000
 
@@ -65,7 +70,70 @@ class Later:
 
 def loaded(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return what a `Later` stands for, so that no import counts as the learner's time."""
-    return function.load() if isinstance(function, Later) else function
+    return function.load() if isinstance(function, Later | Script) else function
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script in two halves: what is seen, and what it means.
+
+    Parameters
+    ----------
+    drive
+        As in `FunctionTask`, but it returns what it saw.
+    seen
+        The names of that.
+    read
+        ``read(*seen, *arguments)`` returns what the exercise returns, from arrays alone.
+    """
+
+    drive: Callable[..., Any]
+    seen: tuple[str, ...]
+    read: Callable[..., tuple]
+
+    def __call__(self, answer: Callable, *arguments: Any, **more: Any) -> tuple:  # noqa: ANN401
+        """Put an answer to use, and say at once what is seen."""
+        return self.load()(answer, *arguments, **more)
+
+    def load(self) -> Callable[..., tuple]:
+        """Import what is needed, and return both halves as one function."""
+        drive, read = loaded(self.drive), loaded(self.read)
+
+        @functools.wraps(drive)
+        def whole(answer: Callable, *arguments: Any) -> tuple:  # noqa: ANN401
+            seen = as_plain(drive(answer, *arguments), self.seen)
+            return _read(read, seen, arguments)
+
+        return whole
+
+    def outputs(self, seen: Outputs, arguments: Arguments, returns: tuple[str, ...]) -> Outputs:
+        """Say what is seen, by name.
+
+        Parameters
+        ----------
+        seen
+            Arrays of the names in `seen`, wherever they come from.
+        arguments
+            Of the script.
+        returns
+            As in `normlab.exercises.exercise.Exercise`.
+
+        Raises
+        ------
+        Unusable
+            The arrays do not fit together.
+        """
+        ordered = {name: seen[name] for name in self.seen}
+        return as_plain(_read(loaded(self.read), ordered, tuple(arguments.values())), returns)
+
+
+def _read(read: Callable[..., tuple], seen: Outputs, arguments: tuple) -> tuple:
+    try:
+        with np.errstate(all="ignore"):
+            return read(*seen.values(), *arguments)
+    except (ValueError, RuntimeError, TypeError, IndexError) as problem:
+        message = f"What was seen of it does not fit together: {problem}"
+        raise Unusable("type", message) from None
 
 
 def put_to_use(

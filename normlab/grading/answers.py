@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from normlab.exercises.calling import Outcome
+from normlab.exercises.calling import Outcome, Unusable
 from normlab.exercises.exercise import Case, Exercise, Outputs
+from normlab.grading.scripts import halves_of
 from normlab.grading.wire import WireError
 
 _TROUBLES = frozenset(["", "raised", "not written", "time", "none", "type", "not called"])
@@ -32,29 +33,41 @@ def read_outcome(answer: dict[str, Any], exercise: Exercise, case: Case) -> Outc
     WireError
         It is no answer.
     """
-    trouble = answer.get("trouble")
+    trouble, message = answer.get("trouble"), text(answer.get("message"), _LONGEST_MESSAGE)
     if trouble not in _TROUBLES:
         raise WireError("the answer names no trouble that there is")
     returned = answer.get("returned")
     if returned is not None:
         returned = _arrays(returned)
-        if set(returned) != set(exercise.returns):
+        if set(returned) != set(asked_for(exercise)):
             raise WireError("the answer holds other arrays than were asked for")
     if (returned is None) != bool(trouble):
         raise WireError("the answer contradicts itself")
+    halves = halves_of(exercise)
+    if halves and returned is not None:
+        try:
+            returned = halves.outputs(returned, case.arguments, exercise.returns)
+        except Unusable as unusable:
+            returned, trouble, message = None, unusable.trouble, str(unusable)
     nodes = _arrays(answer.get("nodes", {})) if exercise.nodes is not None else {}
     modified = [name for name in _texts(answer, "modified") if name in case.arguments]
     printed = answer.get("printed_characters", 0)
     return Outcome(
         returned,
         trouble,
-        text(answer.get("message"), _LONGEST_MESSAGE),
+        message,
         tuple(modified),
         text(answer.get("printed"), _LONGEST_PRINTED),
         printed if type(printed) is int and printed >= 0 else 0,
         tuple(_texts(answer, "warned")[:_MOST_WARNINGS]),
         dict(list(nodes.items())[:_MOST_NODES]),
     )
+
+
+def asked_for(exercise: Exercise) -> tuple[str, ...]:
+    """Name the arrays that a process is asked for: what is seen, where that is read here."""
+    halves = halves_of(exercise)
+    return halves.seen if halves else exercise.returns
 
 
 def _arrays(value: Any) -> Outputs:  # noqa: ANN401

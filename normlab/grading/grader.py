@@ -19,7 +19,7 @@ from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.report import refusal
-from normlab.grading.answers import read_outcome, text
+from normlab.grading.answers import asked_for, read_outcome, text
 from normlab.grading.feedback import judged, not_judged
 from normlab.grading.isolation import Isolation, Site, best_isolation
 from normlab.grading.limits import MEBIBYTE, Limits
@@ -438,7 +438,7 @@ class _Run:
                 "which": number,
                 "script": script_for(exercise),
                 "arguments": dict(case.arguments),
-                "returns": list(exercise.returns),
+                "returns": list(asked_for(exercise)),
                 "seconds": left,
                 "forbidden": list(exercise.forbidden),
                 "with_nodes": exercise.nodes is not None,

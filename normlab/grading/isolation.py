@@ -109,6 +109,7 @@ class Site:
         self.isolation, self.limits = isolation, limits
         self.view: View = make_view(torch)
         self.warm: Warm | None = None
+        self.starts = 0  # of warm processes
         self.scratch = ""
 
     def begin(self) -> Talk:
@@ -131,6 +132,7 @@ class Site:
         raise CannotStart("the warm process ends as soon as it has started")
 
     def _start(self) -> Warm:
+        self.starts += 1
         if self.isolation.name == "bubblewrap":
             return Warm(bubblewrap_command(self.view, self.limits), self.limits)
         return Warm(self._kernel_command(), self.limits, start_new_session=True)

@@ -1,7 +1,8 @@
 """Send a submission's process the script that puts its class or program to use, and no more.
 
 The scripts stand in modules that also hold the answers. cloudpickle takes one function out, with
-those that it calls.
+those that it calls. Of a script in two halves it is the one that sees; what the grader reads out
+of that stays here.
 """
 
 import functools
@@ -13,7 +14,7 @@ from typing import Any
 import cloudpickle
 
 from normlab.exercises.exercise import Exercise
-from normlab.exercises.programs import loaded
+from normlab.exercises.programs import Script, loaded
 
 # What is not there to be imported. The data is (`normlab.grading.view`).
 _SENT = ("normlab.exercises", "normlab.training")
@@ -54,4 +55,13 @@ class _Pickler(cloudpickle.Pickler):
 def script_for(exercise: Exercise) -> bytes:
     """Return the script of an exercise, or b"" where its function is called as it is."""
     task = exercise.of_class or exercise.of_function
-    return script_of(exercise.name, task.drive) if task else b""
+    if task is None:
+        return b""
+    halves = halves_of(exercise)
+    return script_of(exercise.name, halves.drive if halves else task.drive)
+
+
+def halves_of(exercise: Exercise) -> Script | None:
+    """Return the script of an exercise, if it has two halves."""
+    task = exercise.of_class or exercise.of_function
+    return task.drive if task and isinstance(task.drive, Script) else None

@@ -151,6 +151,7 @@ PREDICT = _bug_hunt(
     ("network", "x", "batch_size"),
     ("x", "batch_size", "given", "seed"),
     ("scores", "buffers", "modes", "no_gradient"),
+    ("scores", "buffers", "modes", "no_gradient", "weights", "asked_again"),
     title="ask a network, and leave it as it was",
     aspects=(
         Aspect("values", "the same scores for every batch size", 5, ("scores",)),
@@ -245,6 +246,7 @@ UPDATE_TEACHER = _bug_hunt(
     ("teacher", "student", "decay"),
     ("x", "decay", "seed"),
     ("parameters", "running_statistics", "counter", "own_memory"),
+    ("parameters", "running_statistics", "counter", "before", "after"),
     title="let a teacher follow a student",
     aspects=(
         Aspect("parameters", "the teacher's parameters", 2, ("parameters",)),
@@ -351,6 +353,15 @@ SMALL_BATCH = _bug_hunt(
     ("features", "hidden", "classes"),
     ("x", "hidden", "classes", "seed"),
     ("independent", "same_in_eval", "takes_one", "scale_removed", "tells_apart", "has_own"),
+    (
+        "both",
+        "beside_another",
+        "in_evaluation",
+        "alone",
+        "enlarged",
+        "with_other_parameters",
+        "own_parameters",
+    ),
     title="train with two samples at a time",
     aspects=(
         Aspect("alone", "a sample's answer is its own", 3, ("independent",)),
@@ -444,6 +455,7 @@ SENSOR_NET = _bug_hunt(
     ("features", "classes"),
     ("x", "test", "weight", "bias"),
     ("trained", "tested", "row_alone", "linear_weight"),
+    ("trained", "tested", "alone", "linear_weight"),
     title="normalize the columns of a table",
     aspects=(
         Aspect("train", "each feature is normalized over the batch", 4, ("trained",)),

@@ -1,12 +1,20 @@
 """The torch programs of lesson 13: scripts that put an answer to use, and programs in steps.
 
-For each task there are three functions. ``use_...`` makes networks of plain arrays, calls the
-learner's program, and returns plain arrays that say what it did. ``..._mended`` is a right program.
-``..._in_steps`` is the program again, some of whose steps a mistake may change.
+For each task there are these functions. ``use_...`` makes networks of plain arrays, calls the
+learner's program, and returns plain arrays that show what it did. ``read_...`` answers from them
+the questions that are asked: the grader runs it, and not the learner's process. ``..._mended`` is a
+right program. ``..._in_steps`` is the program again, some of whose steps a mistake may change.
+
+What a grader has to believe, since numbers do not show it: that no gradient was recorded
+(`predict`), and that two answers of one network (beside this neighbour and that, alone, on images,
+before the student's next step and after it) were given one by one and not copied. A network that is
+the learner's own to choose (`small_batch_network`) can be any function with the properties that are
+asked for, and its norm's parameters are counted where it is.
 """
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as PyTorch's own code calls it
 
 from normlab.exercises.catalogue.torch_scripts import (
+    asked,
+    borne_out,
     counters,
     filled,
     hidden_layer,
     joined,
+    modes_of,
     plain,
+    refilled,
     running_statistics,
     undisturbed,
 )
@@ -129,15 +141,40 @@ def use_predict(answer: Callable, x: np.ndarray, batch_size: int, given: str, se
     given
         The network's mode before: "train", "eval", or "part" for one layer in evaluation mode.
     """
-    network = filled(
-        nn.Sequential(hidden_layer(x.shape[1], 4), hidden_layer(4, 4), nn.Linear(4, 3)), seed
-    )
+    network = filled(_two_layers(x.shape[1]), seed)
     network.train(given != "eval")
     network[0].train(given == "train")
-    scores = answer(network, torch.from_numpy(x), batch_size)
-    modes = np.array([1.0 if module.training else -1.0 for module in network.modules()])
+    rows = torch.from_numpy(x)
+    scores = answer(network, rows, batch_size)
     free = float(not getattr(scores, "requires_grad", False))
-    return plain(scores), joined(network.buffers()), modes, free
+    return (
+        plain(scores),
+        joined(network.buffers()),
+        modes_of(network),
+        free,
+        joined(network.parameters()),
+        asked(network, rows),
+    )
+
+
+def _two_layers(features: int) -> nn.Sequential:
+    return nn.Sequential(hidden_layer(features, 4), hidden_layer(4, 4), nn.Linear(4, 3))
+
+
+@undisturbed
+def read_predict(
+    scores: np.ndarray,
+    buffers: np.ndarray,
+    modes: np.ndarray,
+    no_gradient: np.ndarray,
+    weights: np.ndarray,
+    asked_again: np.ndarray,
+    x: np.ndarray,
+    *_: Any,  # noqa: ANN401 - what else the script was given
+) -> tuple:
+    """Believe the modes where a network with these weights and modes gives the same answer."""
+    network = refilled(_two_layers(x.shape[1]), weights, buffers)
+    return scores, buffers, borne_out(modes, network, x, asked_again), no_gradient
 
 
 def predict_mended(network: nn.Module, x: Tensor, batch_size: int) -> Tensor:
@@ -193,12 +230,23 @@ def use_update_teacher(answer: Callable, x: np.ndarray, decay: float, seed: int)
     for batch in torch.from_numpy(x[:-1]):
         _one_step(student, batch)
         answer(teacher, student, decay)
-    state = {name: value.clone() for name, value in teacher.state_dict().items()}
+    before = joined(teacher.state_dict().values())
     parameters, running = joined(teacher.parameters()), joined(running_statistics(teacher))
     counted = joined(counters(teacher))
     _one_step(student, torch.from_numpy(x[-1]))
-    apart = all(torch.equal(value, state[name]) for name, value in teacher.state_dict().items())
-    return parameters, running, counted, float(apart)
+    return parameters, running, counted, before, joined(teacher.state_dict().values())
+
+
+def read_update_teacher(
+    parameters: np.ndarray,
+    running: np.ndarray,
+    counted: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    *_: Any,  # noqa: ANN401 - what the script was given
+) -> tuple:
+    """Say whether the student's last step left the teacher as it was: 1 or 0."""
+    return parameters, running, counted, float(np.array_equal(before, after))
 
 
 def _one_step(student: nn.Module, batch: Tensor) -> None:
@@ -250,7 +298,7 @@ def update_teacher_in_steps(
 def use_small_batch_network(
     answer: Callable, x: np.ndarray, hidden: int, classes: int, seed: int
 ) -> tuple:
-    """Ask a network for small batches some questions; each is answered with 1 for yes, 0 for no.
+    """Ask a network for small batches, and bring back its answers.
 
     Parameters
     ----------
@@ -260,9 +308,10 @@ def use_small_batch_network(
     Returns
     -------
     tuple
-        Is the answer to a sample independent of the other? Is it the same in both modes? Can one
-        sample alone be trained on? Is it the same if the first layer's output is 100 times as
-        large? Are two samples told apart? Has the norm parameters?
+        The answers to the batch, (2, C); to its first sample beside another neighbour, (C,); to
+        the batch in evaluation mode, (2, C); to the first sample alone, (1, C), or nothing; to the
+        batch when the first layer's output is 100 times as large, (2, C), and when all parameters
+        are others, (2, C). And how many parameters belong to no linear layer.
     """
     torch.manual_seed(seed)
     network = answer(x.shape[1], hidden, classes)
@@ -271,16 +320,53 @@ def use_small_batch_network(
     network.train()
     one, two = torch.from_numpy(x)
     beyond = 2 * one - two  # on the other side of the first
-    both = _ask(network, one, two)
+    return (
+        plain(_ask(network, one, two)),
+        plain(_ask(network, one, beyond)[0]),
+        plain(_ask(network.eval(), one, two)),
+        _asked_alone(network.train(), one),
+        plain(_ask(_enlarged(network), one, two)),
+        plain(_ask(_with_other_parameters(network, seed), one, two)),
+        _own_parameters(network),
+    )
+
+
+def read_small_batch_network(
+    both: np.ndarray,
+    beside_another: np.ndarray,
+    in_evaluation: np.ndarray,
+    alone: np.ndarray,
+    enlarged: np.ndarray,
+    with_other_parameters: np.ndarray,
+    own_parameters: np.ndarray,
+    x: np.ndarray,
+    hidden: int,
+    classes: int,
+    *_: Any,  # noqa: ANN401 - what else the script was given
+) -> tuple:
+    """Answer the questions: 1 for yes, 0 for no.
+
+    Numbers that are not one for each class, or do not depend on the parameters, are no network's:
+    then every answer is no.
+
+    Returns
+    -------
+    tuple
+        Is the answer to a sample independent of the other? Is it the same in both modes? Can one
+        sample alone be trained on? Is it the same if the first layer's output is 100 times as
+        large? Are two samples told apart? Has the norm parameters?
+    """
+    if both.shape != (len(x), classes) or _alike(both, with_other_parameters):
+        return (0.0,) * 6
     return tuple(
         float(yes)
         for yes in (
-            _alike(both[0], _ask(network, one, beyond)[0]),
-            _alike(both, _ask(network.eval(), one, two)),
-            _takes_one(network.train(), one),
-            _alike(both, _ask(_enlarged(network), one, two)),
+            _alike(both[0], beside_another),
+            _alike(both, in_evaluation),
+            alone.size > 0 and np.isfinite(alone).all(),
+            _alike(both, enlarged),
             not _alike(both[0], both[1]),
-            _own_parameters(network) >= hidden,
+            own_parameters >= hidden,
         )
     )
 
@@ -291,15 +377,15 @@ def _ask(network: nn.Module, *rows: Tensor) -> Tensor:
         return copy.deepcopy(network)(torch.stack(rows))
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
-    return bool((one - other).abs().max() < 1e-2 * one.abs().max())
-
-
-def _takes_one(network: nn.Module, row: Tensor) -> bool:
+def _asked_alone(network: nn.Module, row: Tensor) -> np.ndarray:
     try:
-        return bool(_ask(network, row).isfinite().all())
+        return plain(_ask(network, row))
     except ValueError:
-        return False
+        return np.empty(0)
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one - other).max() < 1e-2 * np.abs(one).max())
 
 
 def _enlarged(network: nn.Module) -> nn.Module:
@@ -309,6 +395,14 @@ def _enlarged(network: nn.Module) -> nn.Module:
         for parameter in first.parameters() if first else ():
             parameter.mul_(100)
     return enlarged
+
+
+def _with_other_parameters(network: nn.Module, seed: int) -> nn.Module:
+    other, rng = copy.deepcopy(network), np.random.default_rng(seed)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.copy_(torch.as_tensor(rng.normal(size=parameter.shape)))
+    return other
 
 
 def _own_parameters(network: nn.Module) -> int:
@@ -372,10 +466,22 @@ def use_sensor_net(
     rows = torch.from_numpy(test)
     tested = network(rows)
     try:
-        alone = float(_alike(network(rows[:1]), tested[:1]))
+        alone = plain(network(rows[:1]))
     except ValueError:  # one row has no variance
-        alone = 0.0
+        alone = np.empty(0)
     return plain(trained), plain(tested), alone, plain(network.linear.weight)
+
+
+def read_sensor_net(
+    trained: np.ndarray,
+    tested: np.ndarray,
+    alone: np.ndarray,
+    linear_weight: np.ndarray,
+    *_: Any,  # noqa: ANN401 - what the script was given
+) -> tuple:
+    """Say whether the first row alone gets the answer that it gets among others: 1 or 0."""
+    same = alone.size > 0 and _alike(alone, tested[:1])
+    return trained, tested, float(same), linear_weight
 
 
 class SensorNetMended(nn.Module):

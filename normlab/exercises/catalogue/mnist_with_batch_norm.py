@@ -47,6 +47,7 @@ NETWORK = _task(
     (),
     ("x", "seed"),
     ("linear_sizes", "norm_sizes", "trained", "tested", "running_statistics", "takes_images"),
+    ("linear_sizes", "norm_sizes", "trained", "tested", "running_statistics", "answer_to_images"),
     title="build the article's network",
     aspects=(
         Aspect("linear", "three linear layers and their sizes", 2, ("linear_sizes",)),
@@ -210,6 +211,7 @@ LOOP = _task(
     ("network", "optimizer", "train_batches", "test_batches", "epochs"),
     ("x", "y", "test_x", "test_y", "test_batch", "epochs", "given", "seed"),
     ("losses", "weights", "buffers", "modes"),
+    ("losses", "weights", "buffers", "modes", "asked_again"),
     title="mend a training loop",
     aspects=(
         Aspect("train", "one epoch of training", 1, ("weights",)),
@@ -324,6 +326,7 @@ EPOCH = replace(
         ("network", "inputs", "labels"),
         ("images", "seed"),
         _ANSWERS,
+        ("before", "weights", "buffers", "batch_sizes", "step_modes"),
         title="reach 93 % in one epoch",
         aspects=(
             Aspect("reached", "93 % of the test images right", 5, ("goal_reached",)),

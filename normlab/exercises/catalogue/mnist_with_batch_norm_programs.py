@@ -1,11 +1,20 @@
 """The torch programs of lesson 5: scripts that put an answer to use, and programs in steps.
 
-As in `choose_and_debug_programs`: ``use_...`` is the script, ``..._mended`` a right program, and
-``..._in_steps`` the same with steps that a mistake may change.
+As in `choose_and_debug_programs`: ``use_...`` is the script, ``read_...`` says what it saw,
+``..._mended`` is a right program, and ``..._in_steps`` the same with steps that a mistake may
+change.
+
+What a grader has to believe. The layers' sizes of `MyNetwork` are in the text of the task: whoever
+knows them can as well build the layers. `train_one_epoch` brings back the trained network, and the
+grader itself tests it; but the sizes and modes of the steps are as the process tells them. Of the
+modes this much is seen: a network whose running statistics stand where they stood was never trained
+in training mode. And nobody sees from outside whether weights were trained in one epoch, or brought
+along.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +23,14 @@ from torch.nn import functional as F  # noqa: N812 - as PyTorch's own code calls
 
 from normlab.data import load_mnist
 from normlab.exercises.catalogue.torch_scripts import (
+    asked,
+    borne_out,
     filled,
     hidden_layer,
     joined,
+    modes_of,
     plain,
+    refilled,
     running_statistics,
     undisturbed,
 )
@@ -52,17 +65,31 @@ def use_my_network(make: Callable, x: np.ndarray, seed: int) -> tuple:
         trained,
         plain(tested),
         joined([torch.empty(0), *(value for norm in norms for value in running_statistics(norm))]),
-        _takes_images(network, test, tested),
+        _answer_to_images(network, test),
     )
 
 
-def _takes_images(network: nn.Module, vectors: Tensor, answer: Tensor) -> float:
-    """Return 1 where images get the answer of the same numbers as vectors, else 0."""
+def _answer_to_images(network: nn.Module, vectors: Tensor) -> np.ndarray:
+    """Return the answer to images of the same numbers as vectors; nothing where it takes none."""
     try:
-        same = network(vectors.unflatten(1, (1, 28, 28)))
+        return plain(network(vectors.unflatten(1, (1, 28, 28))))
     except (RuntimeError, ValueError):  # what torch raises about shapes
-        return 0.0
-    return float(same.shape == answer.shape and torch.allclose(same, answer))
+        return np.empty(0)
+
+
+def read_my_network(
+    linear_sizes: np.ndarray,
+    norm_sizes: np.ndarray,
+    trained: np.ndarray,
+    tested: np.ndarray,
+    running: np.ndarray,
+    answer_to_images: np.ndarray,
+    *_: Any,  # noqa: ANN401 - what the script was given
+) -> tuple:
+    """Say whether images get the answer of vectors, and not all of them the same one: 1 or 0."""
+    same = answer_to_images.shape == tested.shape and np.allclose(answer_to_images, tested)
+    tells_apart = tested.ndim > 1 and (tested != tested[:1]).any()
+    return linear_sizes, norm_sizes, trained, tested, running, float(same and tells_apart)
 
 
 def _of_kind(network: nn.Module, kind: type) -> list:
@@ -155,7 +182,7 @@ def use_train_and_measure(
     given
         The network's mode before: "train" or "eval".
     """
-    network = filled(nn.Sequential(hidden_layer(x.shape[2], 4), nn.Linear(4, 3)), seed)
+    network = filled(_small_network(x.shape[2]), seed)
     network.train(given == "train")
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     batches = list(zip(torch.from_numpy(x), torch.from_numpy(y), strict=True))
@@ -167,8 +194,30 @@ def use_train_and_measure(
         plain(losses),
         joined(network.parameters()),
         joined(network.buffers()),
-        np.array([1.0 if module.training else -1.0 for module in network.modules()]),
+        modes_of(network),
+        asked(network, torch.from_numpy(test_x)),
     )
+
+
+def _small_network(features: int) -> nn.Sequential:
+    return nn.Sequential(hidden_layer(features, 4), nn.Linear(4, 3))
+
+
+@undisturbed
+def read_train_and_measure(
+    losses: np.ndarray,
+    weights: np.ndarray,
+    buffers: np.ndarray,
+    modes: np.ndarray,
+    asked_again: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    test_x: np.ndarray,
+    *_: Any,  # noqa: ANN401 - what else the script was given
+) -> tuple:
+    """Believe the modes where a network with these weights and modes gives the same answer."""
+    network = refilled(_small_network(x.shape[2]), weights, buffers)
+    return losses, weights, buffers, borne_out(modes, network, test_x, asked_again)
 
 
 def train_and_measure_mended(
@@ -234,7 +283,7 @@ _BATCH = 64
 
 
 def use_train_one_epoch(answer: Callable, images: int, seed: int) -> tuple:
-    """Let `answer` train the article's network, and say what it did: 1 for yes, 0 for no.
+    """Let `answer` train the article's network, and bring back what became of it.
 
     Parameters
     ----------
@@ -246,20 +295,20 @@ def use_train_one_epoch(answer: Callable, images: int, seed: int) -> tuple:
     Returns
     -------
     tuple
-        Is the goal reached? Were there batches of 64? How many passes over the images? Was every
-        step made in training mode? Have the weights moved?
+        The weights before, the weights and the buffers, laid behind each other; for each step of
+        training the size of its batch, and 1 for training mode or 0.
     """
     mnist = load_mnist(tensors=True)
     inputs = mnist.train_images[:images].flatten(1) / 255  # (images, 784)
     network = article_net("batch", seed)
     before = joined(network.parameters())
-    sizes: list[int] = []
-    modes: list[bool] = []
+    sizes: list[float] = []
+    modes: list[float] = []
 
     def note(_network: nn.Module, given: tuple[Tensor]) -> None:
         if torch.is_grad_enabled():
             sizes.append(len(given[0]))
-            modes.append(network.training)
+            modes.append(float(network.training))
 
     hook = network.register_forward_pre_hook(note)
     threads = torch.get_num_threads()
@@ -269,22 +318,52 @@ def use_train_one_epoch(answer: Callable, images: int, seed: int) -> tuple:
             torch.manual_seed(seed)
             answer(network, inputs, mnist.train_labels[:images].clone())
         hook.remove()
-        with torch.no_grad():
-            logits = network.eval()(mnist.test_images.flatten(1) / 255)  # (10000, 10)
     finally:
         torch.set_num_threads(threads)
+    weights, buffers = joined(network.parameters()), joined(network.buffers())
+    return before, weights, buffers, np.array(sizes), np.array(modes)
+
+
+def read_train_one_epoch(
+    before: np.ndarray,
+    weights: np.ndarray,
+    buffers: np.ndarray,
+    sizes: np.ndarray,
+    modes: np.ndarray,
+    images: int,
+    seed: int,
+) -> tuple:
+    """Test the trained network, and answer the questions: 1 for yes, 0 for no.
+
+    Returns
+    -------
+    tuple
+        Is the goal reached? Were there batches of 64? How many passes over the images? Was every
+        step made in training mode? Have the weights moved?
+    """
+    mnist = load_mnist(tensors=True)
+    network = article_net("batch", seed)
+    # Two processes need not draw a network's weights to the last digit.
+    moved = (
+        np.allclose(before, joined(network.parameters()), atol=1e-6) and (weights != before).any()
+    )
+    at_rest = joined(running_statistics(network))
+    refilled(network, weights, buffers)
+    with torch.no_grad():
+        logits = network.eval()(mnist.test_images.flatten(1) / 255)  # (10000, 10)
     accuracy = (logits.argmax(1) == mnist.test_labels).double().mean().item()
-    full = sum(size == _BATCH for size in sizes)
+    full = (sizes == _BATCH).sum()
+    remembers = (joined(running_statistics(network)) != at_rest).any()
     return (
         float(accuracy >= GOAL),
-        float(bool(sizes) and max(sizes) == _BATCH and full >= len(sizes) - 1),
-        _passes(sum(sizes), images),
-        float(all(modes)),
-        float((joined(network.parameters()) != before).any()),
+        float(len(sizes) > 0 and sizes.max() == _BATCH and full >= len(sizes) - 1),
+        _passes(sizes.sum(), images),
+        float((modes == 1).all() and (remembers or len(modes) == 0)),
+        float(moved),
     )
 
 
-def _passes(rows: int, images: int) -> float:
+def _passes(rows: float, images: int) -> float:
     """Return 1 for one pass over the images, 0 for less and 2 for more; a last batch may miss."""
     if rows > images:
         return 2.0

@@ -4,7 +4,7 @@ from typing import Any
 
 from normlab.exercises.classes import ClassTask
 from normlab.exercises.exercise import Exercise
-from normlab.exercises.programs import FunctionTask, Later, put_to_use
+from normlab.exercises.programs import FunctionTask, Later, Script, put_to_use
 
 
 def torch_exercise(
@@ -15,6 +15,7 @@ def torch_exercise(
     learners: tuple[str, ...],
     parameters: tuple[str, ...],
     returns: tuple[str, ...],
+    seen: tuple[str, ...] = (),
     **more: Any,  # noqa: ANN401 - the rest of an exercise
 ) -> Exercise:
     """Make an exercise of the programs of one name.
@@ -34,8 +35,12 @@ def torch_exercise(
         What the learner's function, or its class's constructor, takes.
     parameters, returns
         Of the script.
+    seen
+        What ``use_...`` returns, where that has first to be read: by ``read_...``.
     """
-    drive = Later(module, f"use_{programs}")
+    drive: Later | Script = Later(module, f"use_{programs}")
+    if seen:
+        drive = Script(drive, seen, Later(module, f"read_{programs}"))
     is_class = name[0].isupper()
     kind: dict[str, Any] = (
         {"of_class": ClassTask(learners, ("forward",), drive)}

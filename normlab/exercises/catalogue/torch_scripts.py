@@ -1,5 +1,6 @@
 """What the scripts of torch exercises share. It imports torch: see `torch_exercises`."""
 
+import copy
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -63,6 +64,57 @@ def running_statistics(network: nn.Module) -> list[Tensor]:
 def counters(network: nn.Module) -> list[Tensor]:
     """List the counters of batches."""
     return [value for name, value in network.named_buffers() if "tracked" in name]
+
+
+def refilled(network: nn.Module, weights: np.ndarray, buffers: np.ndarray) -> nn.Module:
+    """Give a network the numbers that `joined` took out of another of its kind.
+
+    Raises
+    ------
+    RuntimeError
+        They are not as many as it has.
+    """
+    for values, numbers in ((network.parameters(), weights), (network.buffers(), buffers)):
+        tensors = list(values)
+        parts = torch.from_numpy(numbers).double().split([tensor.numel() for tensor in tensors])
+        with torch.no_grad():
+            for tensor, part in zip(tensors, parts, strict=True):
+                tensor.copy_(part.view_as(tensor))
+    return network
+
+
+def modes_of(network: nn.Module) -> np.ndarray:
+    """Return a number for each module: 1 in training mode, -1 in evaluation mode."""
+    return np.array([1.0 if module.training else -1.0 for module in network.modules()])
+
+
+def asked(network: nn.Module, rows: Tensor) -> np.ndarray:
+    """Return the answer of a copy, in the modes in which the network is."""
+    with torch.no_grad():
+        return plain(copy.deepcopy(network)(rows))
+
+
+def borne_out(
+    modes: np.ndarray, network: nn.Module, rows: np.ndarray, answer: np.ndarray
+) -> np.ndarray:
+    """Return the modes if a network in these modes gives this answer, and else 0 for each.
+
+    What a network says of its modes is its word; what it answers in them is not.
+
+    Parameters
+    ----------
+    modes
+        As `modes_of` gives them.
+    network
+        With the numbers of the one that answered, and as many modules as there are modes.
+    rows, answer
+        As `asked` takes and gives them.
+    """
+    for module, mode in zip(network.modules(), modes, strict=True):
+        module.training = bool(mode > 0)
+    right = asked(network, torch.from_numpy(rows))
+    same = right.shape == answer.shape and np.allclose(right, answer, rtol=1e-6, equal_nan=True)
+    return modes if same else np.zeros_like(modes)
 
 
 def hidden_layer(inputs: int, outputs: int) -> nn.Sequential:

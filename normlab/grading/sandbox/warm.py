@@ -44,6 +44,7 @@ def main(base: str, scratch: str, *options: str) -> None:
         "torch" to have it ready; "kernel" where nobody else has built a sandbox around us.
     """
     stage.prepare(base, "torch" in options)
+    _empty(scratch)  # torch leaves a folder, which root alone could delete
     control = socket.socket(fileno=os.dup(0))
     if "kernel" in options:
         build_sandbox(base, scratch)
@@ -151,7 +152,8 @@ def _empty(folder: str) -> None:
     """Delete what the submission has written, locked folders included."""
     for path, folders, files in os.walk(folder):
         for name in folders:
-            os.chmod(f"{path}/{name}", 0o700, follow_symlinks=os.path.islink(f"{path}/{name}"))
+            if not os.path.islink(f"{path}/{name}"):
+                os.chmod(f"{path}/{name}", 0o700)
         for name in files:
             os.unlink(f"{path}/{name}")
     for entry in os.scandir(folder):
