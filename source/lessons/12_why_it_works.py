@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Ask why it works, and test each answer
 #
 # *Lesson 12 · 60 minutes · hard · the mechanisms behind BatchNorm, and what is known about them*
@@ -39,19 +39,21 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from normlab import load_mnist, plots
+from normlab.exercises import self_test
 from normlab.training import article_net, evaluate, find_experiment, recorded, run_live
 from normlab.training.experiments.covariate_shift import Jitter, deep_net, standardized
 from normlab.training.paired import holm, sign_flip_interval, sign_flip_p
 
 torch.set_num_threads(1)  # enough for networks this small
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # *Internal covariate shift* is the change of the distribution of a layer's inputs while the layers before it
 # learn. BatchNorm's paper (2015) bears it in its title: the layer is to help because it reduces that
 # shift. One of the two articles that this course grew from uses the phrase ten times.
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # If that is the reason, the benefit should go away when we bring the shift back. So we sabotage: after each
 # BatchNorm comes a layer that scales and shifts every unit at random, by other random numbers in every training
 # step. Whatever order BatchNorm makes, the next layer does not see it.
@@ -65,12 +67,12 @@ for step in range(3):
     x = jitter(unit_normal)  # (N, C)
     print(f"step {step}: means {x.mean(0).numpy().round(2)}, spreads {x.std(0).numpy().round(2)}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Three networks of five hidden layers learn MNIST for 400 steps: without norm, with BatchNorm, with BatchNorm and
 # sabotage. **Which accuracies do you expect?** Sabotaged as bad as no norm? In between? Write it down. (The test is in
 # evaluation mode: no sabotage there.)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 miniature = run_live(find_experiment("covariate_shift").only(lr=0.1, seed=0), jobs=1)
 for net in miniature.different("net"):
@@ -117,7 +119,7 @@ for lr in shift.different("lr"):
         late = by_step("drift", net, lr)[:, 5:].mean(1)  # (seeds,)
         print(f"lr {lr}   {net:12} drift {spread(drift, 2)}, in the second half {spread(late, 2)}")
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 plots.beside(
     np.array(shift.different("step")),
     {net: 100 * by_step("test_accuracy", net, lr=0.1) for net in ("none", "batch", "noisy batch")},
@@ -131,7 +133,7 @@ plots.beside(
     to about 87. Right, noisy BatchNorm: hardly below the grey curve anywhere.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The sabotaged network's distributions move in every step. Over the whole training those of the network without norm moved further, most of it while that network left its
 # plateau; in the second half the sabotaged ones move *more*, twice as much. And still it learns nearly as fast as with BatchNorm alone. (BatchNorm's own drift near 0 is no finding: means and
 # spreads are what it fixes.) So reducing this drift is not what BatchNorm's speed depends on here. Nearly as fast, not quite: is the
@@ -149,18 +151,19 @@ for lr in shift.different("lr"):
         f"lr {lr}: noisy minus batch {difference.mean():+.2f} points ({low:+.2f} to {high:+.2f}), p = {sign_flip_p(difference):.3f}"
     )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # It is: the sabotage costs between half a point and a point. To have no norm costs several points at this time, and after 120 steps it costs more than forty. What the
 # restored drift takes away is a small part of what BatchNorm gives.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The other explanation: a smoother loss
 #
 # Santurkar and others, whose experiment (2018) we have repeated in small, offer another reason. A gradient
 # is a promise about the immediate neighbourhood. A step of finite length is good only if the promise
 # holds for that far. With BatchNorm, they find, it does: along the gradient the loss changes less wildly, and the
 # gradient turns less.
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Measure it: compute the gradient on a batch, walk half a step, one, two and four steps along it, and look
 # at the loss each time.
 
@@ -179,14 +182,14 @@ def losses_along(network, batch, lr):
     return losses
 
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 mnist = load_mnist(tensors=True)
 first = standardized(mnist.train_images[:64]), mnist.train_labels[:64]  # (64, 28, 28), (64,)
 for net in ("none", "batch"):
     walk = losses_along(deep_net(net, seed=0), first, lr=0.1)
     print(f"{net:6}", " ".join(f"{loss:6.2f}" for loss in walk))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Before training, the network without norm looks the smoother of the two! Its loss hardly moves at all: it sits on a plateau, and
 # the gradient there is tiny. **A flat loss is not a useful one.** That is the trap of such measures: compare them where both
 # networks learn. So here is the range of the loss along the gradient (largest minus smallest, over half a step to four), and how far the
@@ -201,7 +204,7 @@ for lr in shift.different("lr"):
             f"lr {lr}   {net:12} loss range {spread(loss_range, 2):>12}   gradient {spread(turned):>10}"
         )
 
-# %%
+# %% slideshow={"slide_type": "slide"}
 plots.curves(
     np.array(shift.different("step")),
     {net: by_step("loss_range", net, lr=0.1) for net in ("none", "batch", "noisy batch")},
@@ -214,7 +217,7 @@ plots.curves(
     near 0.1 from beginning to end and falls a little.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Where both learn, the loss along the gradient varies less with BatchNorm by a factor of ten or more, and the gradient turns less by a factor of about four;
 # the sabotaged network is as smooth as the other. That fits the second explanation: smoothness goes along with speed, the drift does not. But the
 # figure also shows how the measure can deceive. For the first eighty steps the network *without* norm is the smoothest of the three, since it stands still.
@@ -234,7 +237,7 @@ for lr in shift.different("lr"):
 # By this definition there is no less internal covariate shift with BatchNorm than without; the three are alike, about as large as the gradient itself.
 # The authors found that too.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A weight matrix without a scale
 #
 # Now something exact. Multiply the weights of a linear layer before BatchNorm by 7. Every output of the linear layer
@@ -255,7 +258,7 @@ inputs = torch.randn(32, 6, generator=rng, dtype=torch.float64)  # (N, in)
 probe = torch.randn(32, 4, generator=rng, dtype=torch.float64)  # (N, C), any loss will do
 weight = torch.randn(4, 6, generator=rng, dtype=torch.float64)  # (C, in)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 loss, gradient = loss_and_gradient(weight)
 loss_7, gradient_7 = loss_and_gradient(7 * weight)
 print(
@@ -263,13 +266,13 @@ print(
 )
 print(f"quotient of the gradients {(gradient.norm() / gradient_7.norm()):.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # The loss is the same and the gradient is *one seventh*: a step that moves a small matrix a lot moves a large one a
 # little. And since going along the weights themselves changes nothing, the gradient has no part in that
 # direction. It is orthogonal to each row of the weights:
 
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 def part_along_the_weights(eps):
     _, gradient = loss_and_gradient(weight, eps)
     return ((gradient * weight).sum(1).abs().max() / gradient.norm()).item()
@@ -278,23 +281,24 @@ def part_along_the_weights(eps):
 print("eps=1e-5: below a thousandth of a percent", part_along_the_weights(1e-5) < 1e-5)
 print("eps=1e-12: below a billionth", part_along_the_weights(1e-12) < 1e-9)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Only nearly 0 because of `eps`, and the smaller it is, the nearer. So an SGD step goes off at a right angle, and Pythagoras
 # says what becomes of the length: it can only grow.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 lr = 0.5
 loss, gradient = loss_and_gradient(weight, eps=1e-12)
 after = weight - lr * gradient
 print(f"{after.norm() ** 2:.9f}  length after the step, squared")
 print(f"{weight.norm() ** 2 + lr**2 * gradient.norm() ** 2:.9f}  Pythagoras")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # What counts for the function is the *direction* of the weights. Its change in one step is `lr` times the gradient over the length,
 # and the gradient itself goes with 1 over the length. So the learning rate that the direction feels is
 #
 # $$\text{effective learning rate} = \frac{\text{lr}}{\lVert W \rVert^2}$$
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # In words: weights ten times as long learn a hundred times as slowly. Test it on whole trainings. A small network, in
 # float64; the second run starts with the weights before BatchNorm ten times as large, and gives them a
 # hundred times the learning rate. **How far apart will the losses be after 30 steps?**
@@ -328,7 +332,7 @@ def losses_of(scale=1, decay=0, rate=lambda step: 1, lr=0.1, steps=30):
     return np.array([loss.item() for loss in losses])
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 once, ten_times = losses_of(), losses_of(scale=10)
 print("losses", once[[0, 10, 29]].round(4), "and", ten_times[[0, 10, 29]].round(4))
 print("largest difference below a billionth:", np.abs(once - ten_times).max() < 1e-9)
@@ -336,19 +340,20 @@ print("largest difference below a billionth:", np.abs(once - ten_times).max() < 
 # %% [markdown]
 # The same training, to the last digits.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What weight decay then does
 #
 # Weight decay shrinks the weights a little in each step. It is meant to keep a function simple by keeping its weights small.
 # But here the size of the weights *has no influence on the function*. What is left for it to do? It makes the weights shorter, and so the
 # effective learning rate larger.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # That can be made exact as well. A step with decay λ is $W \leftarrow (1 - \text{lr}\,\lambda)\,W - \text{lr}\, g$. Measure the
 # weights in a unit that shrinks along with them, by $a_t = (1 - \text{lr}\,\lambda)^t$, and the shrinking disappears from the
 # equation; the gradients grow by $1/a_t$, and the rate, in the new unit, by $1/a_{t+1}$. So decay is the same as *no* decay and a learning rate that grows
 # exponentially. (Work it out on paper, from $W_t = a_t V_t$.)
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 lr, decay = 0.1, 0.5  # far more decay than anyone uses, to see it in 30 steps
 shrink = 1 - lr * decay
 with_decay = losses_of(lr=lr, decay=decay)
@@ -400,12 +405,12 @@ for decay in (0, 0.03):
 # More decay, shorter weights, larger effective rate. What that does to the accuracy depends on whether the effective rate was
 # too small or too large before.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Larger learning rates
 #
 # Lesson 5 swept the learning rate. Its recorded runs, mean accuracy after one epoch:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 sweep = recorded("learning_rates")
 lrs = sweep.different("lr")
 print("lr    " + "".join(f"{lr:8}" for lr in lrs))
@@ -415,11 +420,12 @@ for norm in ("none", "batch"):
     ]
     print(f"{norm:6}" + "".join(f"{mean:8.1f}" for mean in means))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Without norm 1.0 is the largest rate that works, and 0.3 the best; with BatchNorm a whole decade of rates, from 0.03 to 1, gives the same result to half a point, and 3.0 still
 # works. Bjorck and others (2018) see in these larger rates the main cause of BatchNorm's benefit, of its speed and of its better
 # generalization.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Here is a mechanism. With BatchNorm, a step that is much too large does one thing for certain: it makes the weights long (Pythagoras), and
 # long weights have a small effective rate. The next step is tame. Watch the first layer at three rates, the last of them far
 # too large:
@@ -432,7 +438,7 @@ def effective_rate(lr, steps):
     return lr / network[1][0].weight.norm().item() ** 2
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 print("effective rate of the first layer")
 for lr in (0.1, 1.0, 10.0):
     rates = [effective_rate(lr, steps) for steps in (0, 1, 10)]
@@ -444,29 +450,29 @@ for lr in (0.1, 1.0, 10.0):
 # At the largest rate the effective one falls by a factor of a hundred in a single step, to less than what the smallest rate began with. A network without norm has
 # no such brake. (It is a crude one: the direction after that first step is what chance made of it, and lesson 5 has shown that 10 does not train.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Gradients that grow from layer to layer
 #
 # One of the articles says that BatchNorm keeps gradients within a reasonable range. Before training, the opposite is
 # true, and the size of the effect can be predicted.
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # After BatchNorm a unit has variance 1 over the batch. ReLU cuts off its negative half. **What variance is left?** Take a
 # standard normal z:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 z = torch.randn(1_000_000, generator=torch.Generator().manual_seed(0))
 left = torch.relu(z)
-print(
-    f"mean square {left.square().mean():.3f}, variance {left.var():.3f}; (pi - 1) / (2 pi) = {(math.pi - 1) / (2 * math.pi):.3f}"
-)
+print(f"mean square {left.square().mean():.3f}, variance {left.var():.3f};", end=" ")
+print(f"(pi - 1) / (2 pi) = {(math.pi - 1) / (2 * math.pi):.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The mean square is halved, and the variance, which is smaller by the square of the mean, is (π − 1)/(2π). He's initialization makes up for the one
 # half, by weights of variance 2 over the number of inputs. After it the next linear layer has variance (π − 1)/π over the batch, and BatchNorm divides by the root
 # of that, in the forward pass to get 1 again. In the backward pass the *gradient* is divided by the same number. Nothing in the backward pass makes up for it (ReLU halves the gradient's square, the weights double it). So layer by layer, towards the input,
 # it grows by
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 theory = math.sqrt(math.pi / (math.pi - 1))
 print(f"{theory:.3f} a layer, {theory**48:,.0f} over 48 layers")
 
@@ -509,7 +515,7 @@ for norm, sizes in by_layer.items():
     growth = (sizes[:, 0] / sizes[:, -1]) ** (1 / 48)  # (seeds,), a layer
     print(f"{norm:6} grows by {spread(growth, 2)} a layer; in theory, with BatchNorm, {theory:.2f}")
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 plots.beside(
     np.arange(2, 51),
     by_layer,
@@ -524,11 +530,11 @@ plots.beside(
     with LayerNorm (right) the lines are nearly flat, between 0.1 and 1.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Theory and measurement agree to about a hundredth (a hundred units are not infinitely many). It is BatchNorm itself that makes gradients
 # explode; He's initialization without norm, and LayerNorm, do not.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Why it trains all the same
 #
 # Gradients thousands of times too large in the first layers: how can such a network learn anything? You have the pieces. Those layers have weights without a
@@ -542,14 +548,12 @@ def look_at(network, lr):
     linears = [layer for layer in network if isinstance(layer, nn.Linear)][1:-1]
     lengths = np.array([linear.weight.norm().item() for linear in linears])  # (49,)
     moves = lr * sizes / lengths  # (49,), how far a step moves each layer, in its own length
-    print(
-        f"growth {(sizes[0] / sizes[-1]) ** (1 / 48):.2f} a layer, first layer {lengths[0]:5.0f} long,",
-        end="",
-    )
-    print(f" a step moves it by {moves[0]:.0e} of that, the last by {moves[-1]:.0e}")
+    growth = (sizes[0] / sizes[-1]) ** (1 / 48)  # a layer
+    print(f"growth {growth:.2f}, first layer {lengths[0]:3.0f} long,", end=" ")
+    print(f"moved by {moves[0]:.0e} of that, the last by {moves[-1]:.0e}")
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: an exploding gradient makes the rounding of a processor grow with it.
 for steps in (0, 1, 2, 10):
     network = very_deep("batch", seed=0)
@@ -557,7 +561,7 @@ for steps in (0, 1, 2, 10):
     print(f"after {steps:2} steps: ", end="")
     look_at(network, lr=0.1)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # One step, and most of the explosion is over: Yang and others report the same in their abstract, that after a single
 # step the gradients have a far smaller range. But look at the price. The first layer is now dozens of times as long as
 # it was: that one step has replaced what it held by something made from 64 images, and each further step moves it by a thousandth of its length or less. At fifty
@@ -571,7 +575,7 @@ def learn(norm, depth, lr, seed):
     return share_right(network)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 for norm, depth, lr in (("none", 20, 0.01), ("batch", 20, 0.1), ("batch", 50, 0.1)):
     right = np.array([learn(norm, depth, lr, seed) for seed in range(5)])
@@ -582,7 +586,7 @@ for norm, depth, lr in (("none", 20, 0.01), ("batch", 20, 0.1), ("batch", 50, 0.
 # gradients* are thus a symptom to be read with care: in weights without a scale it is the relative size of
 # the step that counts. Residual connections, which the deep networks of today have, remove the problem in another way.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Is it the noise?
 #
 # A further explanation, this time not of speed but of generalization. The mean and variance of a batch are a little
@@ -594,13 +598,14 @@ for norm, depth, lr in (("none", 20, 0.01), ("batch", 20, 0.1), ("batch", 50, 0.
 # %%
 noise = recorded("noise")
 print(noise.how["question"], "-", noise.how["duration"])
+
+# %% slideshow={"slide_type": "subslide"}
 for groups in noise.different("groups"):
     trained, right, loss = (
         noise.values(c, groups=groups) for c in ("train_accuracy", "test_accuracy", "test_loss")
     )
-    print(
-        f"{groups:13} train {100 * trained.mean():6.2f} %   test {spread(100 * right, 2)} %   test loss {spread(loss, 3)}"
-    )
+    print(f"{groups:13} train {100 * trained.mean():6.2f} %", end="   ")
+    print(f"test {spread(100 * right, 2)} %   test loss {spread(loss, 3)}")
 
 # %%
 pairs = [("500 together", "none"), ("50 together", "none"), ("10 together", "none")]
@@ -617,24 +622,24 @@ for column, scale in (("test_accuracy", 100), ("test_loss", 1)):
             f"{column:13} {one:12} minus {other:12} {values.mean():+.3f} ({low:+.3f} to {high:+.3f}), p = {p_values[one, other]:.3f}"
         )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # All networks know their 500 digits by heart, so this comparison is about generalization alone. **Without any noise** BatchNorm has a test loss lower by a quarter than no norm, and about 0.9 points more right answers
 # (which eight seeds and five tests are not enough to call: p = 0.06). **With the noise of groups of 50** nothing gets better; with that of groups of 10 the loss gets worse and the lead in accuracy is gone.
 # So here the gain does not come from the noise. What it does come from, this experiment does not say. (500 digits, a full step each time, one learning rate. In larger
 # networks, on other data, ghost batches have been reported to help; see the table below. Each of the two measures was corrected for its own five tests.)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose: where the invariance ends
 #
 # "Scale does not matter" was exact but for `eps`. Shrink the weights until the variance of their outputs comes near it, and it
 # ends:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 for factor in (1, 0.1, 0.01, 0.001):
     loss, gradient = loss_and_gradient(factor * weight)
     print(f"weights times {factor:<6} loss {loss:8.3f}   gradient {gradient.norm():10.3f}")
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # At a tenth the loss is still the same in the digits shown and the gradient ten times as large, as it should be. At a thousandth the variance is below
 # `eps = 0.00001`, the outputs shrink, and the loss with them. Strong weight decay with nothing that lengthens the weights again
 # leads there.
@@ -695,7 +700,16 @@ for factor in (1, 0.1, 0.01, 0.001):
 #
 # </details>
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("12_why_it_works")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - With the shift brought back by force, BatchNorm trains nearly as fast: reducing the shift is not what its speed needs. That does not prove any
@@ -705,7 +719,8 @@ for factor in (1, 0.1, 0.01, 0.001):
 # - Gradients grow by about 1.2 a layer in a fresh ReLU network with BatchNorm, as theory says. One step ends it, at a price that rises with depth.
 # - On 500 digits BatchNorm generalizes better without any noise in its statistics, and adding noise did not improve it.
 # - Established: larger rates, no scale, the explosion at the start. Disputed: internal covariate shift, and what noise does.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - S. Ioffe, C. Szegedy, *Batch Normalization*, ICML 2015, arXiv:1502.03167: the idea and its first explanation.
