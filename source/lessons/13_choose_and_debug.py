@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # # Choose a norm, and find the bug
 #
 # *Lesson 13 · 60 minutes · medium · the field guide: take what you need*
@@ -38,13 +38,14 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from normlab import doctor, load_mnist, plots
+from normlab.exercises import self_test
 from normlab.training import article_net
 
 torch.set_num_threads(1)  # enough for networks this small
 torch.manual_seed(0)
 torch.set_printoptions(precision=3, sci_mode=False)
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
 #
 # Five networks (the article's, with BatchNorm, each from another seed) learn from 9,600 digits.
@@ -78,7 +79,7 @@ def shuffled(seed, size=64):
 networks = [train(article_net("batch", seed), shuffled(seed)) for seed in range(5)]
 
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "-"}
 # Then five colleagues test them, on the same 2,000 digits. None of them touches a weight.
 
 
@@ -106,7 +107,7 @@ def visited(network):
 
 in_order = test_labels.argsort()
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 colleagues = {
     "Ada": [accuracy(network.eval()) for network in networks],
@@ -126,7 +127,7 @@ assert min(colleagues["Ada"]) > 0.85 > 0.6 > max(colleagues["Cem"])
 assert max(colleagues["Dot"]) < 0.35
 assert np.mean(colleagues["Eva"]) < 0.8
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # The same weights, the same digits. **Who is right? And what did the others do?** Guess, then look into the
 # cell above: one calls `eval()`. Ben forgot it, and nobody will ever notice. Cem forgot it with batches of
 # two, Dot with a test set that is sorted by label. Eva calls `eval()`, and comes too late.
@@ -134,7 +135,7 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # Such bugs have one thing in common: no error message. So this lesson goes the other way round, from what
 # one sees to what it is. First, though: which norm is the right one, and is one needed at all?
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Choose: six questions
 #
 # Ask them in this order, and stop at the first that applies.
@@ -147,7 +148,8 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # | 4 | Fewer than about eight samples in a batch *on one device*? | GroupNorm for images, LayerNorm for vectors; or SyncBatchNorm, if the devices together have enough | a mean of two numbers is noise ("Two samples are no statistic", below; [lesson 8](08_group_norm.ipynb)) |
 # | 5 | Are batches not drawn at random: sorted, one user at a time, a stream? | the same | BatchNorm subtracts what a batch has in common, and that may be the answer ("Sorted batches", below) |
 # | 6 | None of these, and images or tables in batches of 16 and more? | BatchNorm | it learns in the fewest steps here ([lesson 5](05_mnist_with_batch_norm.ipynb), [lesson 10](10_compare_the_norms.ipynb)), and after training it costs nothing: it folds into the layer before it ([lesson 3](03_batch_norm_train_and_eval.ipynb)) |
-#
+
+# %% [markdown]
 # Two more, when the network exists already. *Fine-tuning with small batches?* Keep its BatchNorm layers in
 # evaluation mode ("Frozen, and still moving"). *Only inference?* Then BatchNorm is a constant scale and
 # shift, while LayerNorm, RMSNorm, GroupNorm and InstanceNorm go on computing a mean or a spread for every sample.
@@ -178,12 +180,13 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # | suspiciously good in the laboratory, worse outside | Whose mean is it? |
 # | a carried-over layer behaves differently; idle parameters | Three numbers to read twice |
 # | `eval()` or `to(device)` seem to have no effect on a layer | Hidden in a list |
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # Much of this can be read off a model. `normlab.doctor` does, for any torch model; with an example it also
 # runs it once, on a copy, and so knows which layer really runs before which, and what each is fed. Here is a
 # network with five things in it that one may regret:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 regrettable = nn.Sequential(
     nn.Sequential(nn.Linear(784, 64), nn.BatchNorm1d(64, momentum=0.99)).requires_grad_(False),
     nn.ReLU(),
@@ -198,6 +201,12 @@ regrettable[0][1].running_var[3] = math.nan
 doctor(regrettable, images[:8])
 
 # %% [markdown]
+# Their names alone:
+
+# %% slideshow={"slide_type": "fragment"}
+doctor(regrettable, images[:8]).names()
+
+# %% [markdown]
 # The worst comes first; a *note* may be what you wanted. In a program, `print(doctor(model))` writes the same
 # as text, and `doctor(model).healthy` is one line in a test. The networks from the beginning pass:
 
@@ -208,14 +217,14 @@ print(doctor(networks[0], test_images[:8]))
 # (384 biases that do nothing: lesson 5 met them.) The doctor looks at the model, and only at the model. Sorted
 # batches, padding, a leak from the test set: nothing of it stands in any layer. For those you need the tests below.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## The last batch of one
 #
 # - **Symptom:** a `ValueError` at the end of the first epoch. With a hand-written norm: no error, and NaN from
 #   then on.
 # - **Cause:** 1,025 samples in batches of 64 leave one over. One value has no spread.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 layer = nn.BatchNorm1d(2)
 try:
     layer(torch.randn(1, 2))
@@ -245,7 +254,7 @@ print("left over:", n_samples % batch_size)
 loader = torch.utils.data.DataLoader(range(n_samples), batch_size, drop_last=True)
 print("with drop_last:", len(loader), "batches, the smallest of", min(len(b) for b in loader))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two switches, two meanings
 #
 # - **Symptom:** accuracy grows with the size of the *test* batches. A test, or a validation, changes the model.
@@ -270,7 +279,7 @@ print(
     "batches of 2:", f"{forgotten[:, 0].mean():.0%},", "of 512:", f"{forgotten[:, -1].mean():.0%}"
 )
 
-# %%
+# %% slideshow={"slide_type": "subslide"}
 plots.curves(
     powers,
     {"eval() forgotten": 100 * forgotten},
@@ -282,11 +291,11 @@ plots.curves(
     rises steeply until batches of sixteen and meets the level line from below at some hundred.""",
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # - **Test:** ask for the same row alone and in company. One answer, or an error?
 
 
-# %%
+# %% slideshow={"slide_type": "-"}
 def answers_agree(network, x):
     network = copy.deepcopy(network)  # asking in training mode would leave a trace
     with torch.no_grad():
@@ -318,7 +327,7 @@ print("after restoring: bn1 trains:", part_frozen.bn1.training)
 # A BatchNorm made with `track_running_stats=False` has nothing to remember with: it uses the batch in
 # evaluation mode, too, and no `eval()` helps. The doctor mentions it.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Good in training, poor in evaluation
 #
 # - **Symptom:** training mode says 95 %, evaluation mode much less, and `eval()` is in its place.
@@ -334,7 +343,7 @@ for seed, network in enumerate(slow):
     network.bn1.momentum = network.bn2.momentum = 0.001
     train(network, shuffled(seed)[:100])
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 first = [accuracy(network.eval()) for network in slow]
 for network in slow:
@@ -363,7 +372,7 @@ print(f"variance in training {trained_on.var():.1f}, in evaluation {tested_on.va
 # %% [markdown]
 # A third of what the next layer was trained with. **Cure:** dropout behind the last BatchNorm.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Sorted batches
 #
 # - **Symptom:** with BatchNorm the network stays at chance, in either mode. Without it, it learns something.
@@ -387,7 +396,7 @@ sorted_nets = {
     for norm in ("batch", "layer", "none")
 }
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 mixed = {norm: [accuracy(n.eval()) for n in nets] for norm, nets in sorted_nets.items()}
 for norm, values in mixed.items():
@@ -410,19 +419,19 @@ print(f"with statistics of mixed batches: {np.mean(again):.1%}")
 # %%
 assert np.mean(again) < 0.25
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # New statistics do not help: it is the *weights* that have learned nothing, from batches out of which the answer had been subtracted.
 #
 # - **Test:** print the labels of three batches. That is all.
 # - **Cure:** shuffle. Where the data comes sorted and cannot be shuffled, a norm that does not look at the batch.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## An average never forgets a NaN
 #
 # - **Symptom:** training goes on as if nothing had been; evaluation gives NaN. Or infinity in a float16 network.
 # - **Cause:** one bad number, once, in one batch. 0.9 · NaN is NaN.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 layer = nn.BatchNorm1d(2)
 bad = torch.randn(8, 2)
 bad[0, 0] = math.nan
@@ -444,7 +453,7 @@ print("training:", output[0].detach(), " evaluation:", layer.eval()(batch)[0].de
 torch.optim.swa_utils.update_bn(torch.randn(100, 8, 2), layer)
 bool(layer.eval()(batch).isfinite().all())
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Frozen, and still moving
 #
 # - **Symptom:** only a new head is trained, and yet the frozen body gives other answers after every epoch.
@@ -480,7 +489,7 @@ print(doctor(whole.train()))
 # - **Cure:** `eval()` for the body. **And mind the order:** `train()` and `eval()` reach everything inside the
 #   module that they are called on, and the last call wins. This freeze lasts until the first validation is over:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 whole.train()
 body.eval()
 print("in the first epoch the body trains:", body[1].training)
@@ -504,7 +513,7 @@ class Frozen(nn.Sequential):
 guarded = nn.Sequential(Frozen(*copy.deepcopy(body)), nn.Linear(256, 10)).train()
 guarded[0][1].training, guarded[1].training
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two samples are no statistic
 #
 # - **Symptom:** memory is short, batches are small, and the network that learned with batches of 64 does not
@@ -515,7 +524,7 @@ guarded[0][1].training, guarded[1].training
 #
 # Accumulation adds up gradients. The statistics were taken before:
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x = torch.tensor([[1.0], [3], [5], [500]])  # (N=4, C=1)
 whole_batch = nn.BatchNorm1d(1)(x)
 halves = torch.cat([nn.BatchNorm1d(1)(half) for half in x.split(2)])
@@ -569,7 +578,7 @@ torch.allclose(norm(linear(sample)), before, atol=1e-3)
 # Other cures, if the norm must stay: `SyncBatchNorm`, which shares the statistics between devices; frozen
 # statistics in fine-tuning (the case before).
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## What parameters() does not list
 #
 # - **Symptom:** a teacher, a target network, an averaged or a converted copy has the right weights, and is far
@@ -582,7 +591,7 @@ layer = nn.BatchNorm1d(3)
 print("parameters:", [name for name, _ in layer.named_parameters()])
 print("buffers:   ", [name for name, _ in layer.named_buffers()])
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 twin = article_net("batch", seed=99).eval()
 with torch.no_grad():
     for ours, theirs in zip(twin.parameters(), networks[0].parameters(), strict=True):
@@ -624,7 +633,7 @@ ours.mul_(decay).add_(theirs, alpha=1 - decay)
 # `torch.optim.swa_utils.AveragedModel` does such averaging for you: with `use_buffers=True` it *averages* the
 # buffers, too; without it you call `update_bn` at the end.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## A table is no sequence
 #
 # - **Symptom:** of several measured quantities only the one with the largest unit counts. A warning nobody reads.
@@ -632,7 +641,7 @@ ours.mul_(decay).add_(theirs, alpha=1 - decay)
 #   table `(N, F)` becomes N channels with F positions: each *row* is normalized, over metres, grams and years
 #   together.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 table = torch.tensor([[1.60, 60000, 30], [1.80, 80000, 50], [1.50, 52000, 41]])  # (N=3, F=3)
 with warnings.catch_warnings(record=True) as heard:
     warnings.simplefilter("always")
@@ -657,7 +666,7 @@ norm(table).detach(), norm(table).mean(0).detach().round(decimals=4).abs()
 norm.eval()
 torch.equal(norm(table[:1])[0], norm(table)[0]), doctor(nn.InstanceNorm1d(3), table).names()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Groups of one
 #
 # - **Symptom:** a network gives the same answer to everything.
@@ -665,7 +674,7 @@ torch.equal(norm(table[:1])[0], norm(table)[0]), doctor(nn.InstanceNorm1d(3), ta
 #   InstanceNorm on 1 × 1 maps: the number minus itself is 0, and the bias is what comes out. GroupNorm and LayerNorm
 #   say nothing.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 two = torch.randn(2, 4)
 nn.GroupNorm(4, 4)(two).detach().abs().round(decimals=3), nn.LayerNorm(1)(two[:, :1]).detach()
 
@@ -678,21 +687,20 @@ print(doctor(nn.Sequential(nn.Linear(784, 4), nn.GroupNorm(4, 4)), images[:2]))
 # %% [markdown]
 # - **Cure:** `GroupNorm(num_groups, num_channels)`, in this order, with several channels in each group.
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Padding is data, too
 #
 # - **Symptom:** the answer to a short sequence depends on how long the longest one in its batch was.
 # - **Cause:** zeros that fill up a batch are numbers like any other, and a mean over positions counts them.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 torch.manual_seed(0)
 real = torch.randn(2, 3, 4) + 5  # (N, C, L): two sequences of four real positions
 for zeros in (0, 4, 40):
     padded = nn.functional.pad(real, (0, zeros))  # (N, C, 4 + zeros)
     out = nn.BatchNorm1d(3)(padded)[:, :, :4]  # the real positions
-    print(
-        f"{zeros:2} positions of padding: mean {out.mean().abs():.2f}, std {out.std(correction=0):.2f}"
-    )
+    print(f"{zeros:2} positions of padding: mean {out.mean().abs():.2f},", end=" ")
+    print(f"std {out.std(correction=0):.2f}")
 
 # %% [markdown]
 # - **Test:** lengthen the padding. What comes out at the real positions must not change.
@@ -788,14 +796,14 @@ print(
     doctor(nn.BatchNorm1d(1).half()).names(),
 )
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Whose mean is it?
 #
 # - **Symptom:** good in the laboratory, worse outside. Or: a discriminator that is too clever from the first step.
 # - **Cause:** statistics from numbers that should not have been asked. It happens before any network is built, when a
 #   table is standardized first and split afterwards.
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 x = torch.tensor([[1.0], [5], [9], [42]])  # (N=4, F=1): three rows to train on, one to test
 (x - x.mean(0)) / x.std(0)
 
@@ -905,7 +913,7 @@ class NormFirst(nn.Module):
 
 doctor(NormFirst()).names(), doctor(NormFirst(), torch.randn(4, 8)).names()
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Hidden in a list
 #
 # - **Symptom:** `eval()` has no effect on some layers; "expected all tensors to be on the same device"; parameters
@@ -913,7 +921,7 @@ doctor(NormFirst()).names(), doctor(NormFirst(), torch.randn(4, 8)).names()
 # - **Cause:** layers in a plain Python list or dict. The module does not know them.
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 class Listed(nn.Module):
     def __init__(self):
         super().__init__()
@@ -930,7 +938,7 @@ hiding.norms[0].training, len(list(hiding.parameters()))
 # %%
 print(doctor(hiding))
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## When not to normalize
 #
 # A norm throws something away: that is its work. Ask what, before you put one in.
@@ -956,13 +964,12 @@ def regression_error(first, seed):
     return mse_loss(network(signals[1600:]), loudness[1600:]).item()
 
 
-# %%
+# %% slideshow={"slide_type": "fragment"}
 guess = loudness[1600:].var().item()  # the error of always answering the mean
 for name, first in {"no norm": nn.Identity, "LayerNorm": lambda: nn.LayerNorm(32)}.items():
     errors = [regression_error(first, seed) / guess for seed in range(5)]
-    print(
-        f"{name:9} error below half of a guess's: {max(errors) < 0.5}, above it: {min(errors) > 1}"
-    )
+    print(f"{name:9} error below half of a guess's: {max(errors) < 0.5},", end=" ")
+    print(f"above a guess's: {min(errors) > 1}")
 
 # %% [markdown]
 # (On the *inputs*, that is. A norm deeper inside, behind layers that have turned loudness into something else, may do no harm.)
@@ -996,7 +1003,16 @@ for name, first in {"no norm": nn.Identity, "LayerNorm": lambda: nn.LayerNorm(32
 #
 # And one without a check: run `doctor` on a model of yours, with an example. Is each finding one that you want?
 
-# %% [markdown]
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
+self_test("13_choose_and_debug")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
 # - **Choose** by what shares a mean: nothing of the batch if it is small, sorted or padded; nothing over one sample if its size is
@@ -1006,7 +1022,8 @@ for name, first in {"no norm": nn.Identity, "LayerNorm": lambda: nn.LayerNorm(32
 # - **Freeze, copy, evaluate:** `eval()` is about statistics, `no_grad` about gradients, `requires_grad` about learning; the last
 #   `train()` wins; buffers are not parameters.
 # - **The doctor** sees what stands in the model and in one forward pass. It does not see your data.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - Y. Wu, J. Johnson, *Rethinking "Batch" in BatchNorm*, arXiv:2105.07576, 2021: what a batch is, case by case, with
