@@ -1,9 +1,11 @@
 """Grade submissions: the verdict is made where the learner's code never runs.
 
 A NumPy task is judged by its numbers alone, which nobody can forge who cannot compute them. A torch
-task is put to use by a script that runs beside the learner's program: what it reports in numbers
-is as safe, but its answers of yes or no (was every step made in training mode?) are a witness's
-in the learner's own process, and whoever takes that process over can make it say yes.
+task is put to use by a script that runs beside the learner's program and brings back what it saw,
+in numbers as well: weights, buffers, answers to the grader's own rows. What they mean is said here,
+by a network that the grader fills with the same numbers. The little that numbers do not show (that
+no gradient was recorded, how large a batch was) is a witness's word in the learner's own process:
+the modules of programs in `normlab.exercises.catalogue` say of each task what that is.
 
 ``Grader``
     Grades one notebook after the other, each in a process of its own.

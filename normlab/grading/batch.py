@@ -24,6 +24,7 @@ from normlab import __version__
 from normlab.grading.gradebook import Terms, refused
 from normlab.grading.grader import Grader
 from normlab.grading.isolation import Isolation, NoIsolation, best_isolation
+from normlab.grading.leftovers import make_folder
 from normlab.grading.limits import Limits
 from normlab.grading.submissions import Submission, digest_of
 from normlab.grading.verdict import Status, Verdict
@@ -145,10 +146,10 @@ def serve(
     settings = Settings.from_json(asked.readline())
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="normlab-") as inbox,
+            _inbox() as inbox,
             open_grader(settings) as (grader, isolation),
         ):
-            answer(inbox=inbox, isolation=isolation)
+            answer(inbox=str(inbox), isolation=isolation)
             for line in asked:
                 question = json.loads(line)
                 verdict = grader.grade(Path(question["path"]), question["exercise"])
@@ -157,6 +158,16 @@ def serve(
         answer(refusal=str(refusal))
     except BrokenPipeError:
         os._exit(0)  # nobody is left to read the answer
+
+
+@contextlib.contextmanager
+def _inbox() -> Iterator[Path]:
+    """Make the folder for the one submission that is being graded."""
+    folder = make_folder("inbox")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # ---- a grading process, seen from outside

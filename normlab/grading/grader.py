@@ -475,7 +475,21 @@ class _Run:
             return replace(
                 judged(exercise, refusal(exercise.name, exercise, message, ""), Status.FORBIDDEN),
             )
-        return judged(exercise, report, _status(outcomes, report.passed, attempt.notes))
+        status = _status(outcomes, report.passed, attempt.notes)
+        missing = self._missing_cell(outcomes)
+        if status is Status.GRADED and missing is not None:
+            # What it raised may be for want of that cell: this 0 is no judgement of the function.
+            trouble, said = self.cell_problems[missing]
+            remark = f"Every call raised an error, and code cell {missing + 1} is missing: {said}"
+            return judged(exercise, report, _OF_CELLS[trouble], remark)
+        return judged(exercise, report, status)
+
+    def _missing_cell(self, outcomes: Sequence[Outcome]) -> int | None:
+        """Return the first cell that was stopped or left out, if every call raised an error."""
+        if any(outcome.trouble != "raised" for outcome in outcomes):
+            return None
+        stopped = (i for i, (trouble, _) in self.cell_problems.items() if trouble in _OF_CELLS)
+        return min(stopped, default=None)
 
 
 def _list(answer: dict[str, Any], key: str) -> list[Any]:

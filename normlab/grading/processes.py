@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from normlab.grading import wire
+from normlab.grading.leftovers import make_folder
 from normlab.grading.limits import Limits
 from normlab.grading.view import View, boot
 
@@ -227,7 +228,7 @@ class Plain:
     """A process of its own for one submission, without protection; it works on every platform."""
 
     def __init__(self, view: View, limits: Limits) -> None:
-        self.scratch = tempfile.mkdtemp(prefix="normlab-scratch-")
+        self.scratch = str(make_folder("scratch"))
         options = [*(["torch"] if view.torch else []), *view.search]
         environment = {**os.environ, **ENVIRONMENT} if sys.platform == "win32" else ENVIRONMENT
         self.process = subprocess.Popen(

@@ -5,12 +5,12 @@ import importlib.util
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import normlab
+from normlab.grading.leftovers import make_folder
 
 _PACKAGE = Path(normlab.__file__).parent
 #: The files of this package that run there, under their own names. None of them knows an answer.
@@ -60,7 +60,7 @@ class View:
 
 def make_view(torch: bool) -> View:
     """Make the folder, in the system's place for temporary ones."""
-    folder = Path(tempfile.mkdtemp(prefix="normlab-view-"))
+    folder = make_folder("view")
     folder.chmod(0o755)
     for name in _HARNESS:
         _copy(_PACKAGE / name, folder / "harness" / "normlab" / name)

@@ -240,6 +240,38 @@ def test_a_hostile_cell_does_not_stop_the_next(grade, name):
     assert results(verdict) == [RIGHT] * 3
 
 
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("import os; os._exit(0)", "failed"),
+        ("import sys; sys.exit(0)", "graded"),  # the cell goes no further, and the notebook does
+        ("import os; os.fork(); os._exit(0)", "graded"),
+        ("import os\ntry: os.fork()\nexcept OSError: os._exit(0)", "forbidden"),
+        ("while True: pass", "timeout"),
+        ("kept = []\nwhile True: kept.append(bytearray(2**20))", "memory"),
+    ],
+    ids=["exit", "sys.exit", "refused", "refused and exit", "timeout", "memory"],
+)
+def test_what_a_missing_cell_costs_is_no_judgement(grade, end, status):
+    """The cell that imports NumPy ends or is ended, and its import is lost with it."""
+    imports = f"import sys\n{end}\nimport numpy as np\nimport numpy"
+    vectors = VECTORS.replace("import numpy as np", "")
+    verdict = grade.endless(imports, vectors, IMAGES, LINEAR)
+    assert results(verdict) == [(status, 0)] * 3
+    if status != "graded":
+        assert "code cell 1 is missing" in verdict.tasks[0].feedback
+        assert any("NameError" in aspect.message for aspect in verdict.tasks[0].aspects)
+
+
+def test_a_function_that_answers_is_judged_whatever_cell_is_missing(grade):
+    other = VECTORS.replace("+ bias", "- bias")
+    raises = "def batch_norm_forward_images(x, weight, bias, eps):\n    1 / 0"
+    verdict = grade("import os; os._exit(0)", other, raises, LINEAR)
+    assert [str(task.status) for task in verdict.tasks] == ["graded", "failed", "graded"]
+    assert verdict.tasks[2].score > 0
+    assert grade("1 / 0", other, raises, LINEAR).tasks[1].status == "graded"
+
+
 # ---- a function is hostile: its own task fails, with the right status
 
 FUNCTIONS = {
@@ -909,10 +941,13 @@ def wrong_programs():
 @pytest.fixture(scope="module")
 def honestly_wrong(grade_torch, wrong_programs):
     """Return the points of the wrong programs, task by task, where nothing is tried."""
-    return {
+    points = {
         stem: {task.task: task.score for task in grade_torch(stem, *programs).tasks}
         for stem, programs in wrong_programs.items()
     }
+    assert list(points[BUGS].values()) == [2, 3, 3, 4, 3, 2]
+    assert all(score < 10 for task in points.values() for score in task.values())
+    return points
 
 
 TORCH_PATCHES = {

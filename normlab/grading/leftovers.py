@@ -1,0 +1,55 @@
+"""Temporary folders that name the process they belong to, so that none outlives it for long.
+
+A process tidies up when it ends. One that is killed cannot; the next that makes such a folder does
+it in its place.
+"""
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+_NAME = re.compile(r"normlab-(?:view|inbox|scratch)-(\d+)-\w+")
+
+
+def make_folder(kind: str) -> Path:
+    """Make a folder in the system's place for temporary ones, and delete what the dead have left.
+
+    Parameters
+    ----------
+    kind
+        "view", "inbox" or "scratch".
+    """
+    remove_leftovers()
+    return Path(tempfile.mkdtemp(prefix=f"normlab-{kind}-{os.getpid()}-"))
+
+
+def remove_leftovers() -> None:
+    """Delete this user's folders whose process is gone; on Windows the system is left to do it."""
+    if not hasattr(os, "getuid"):
+        return
+    for entry in os.scandir(tempfile.gettempdir()):
+        named = _NAME.fullmatch(entry.name)
+        if named and _is_ours(entry) and not _is_alive(int(named[1])):
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _is_ours(entry: os.DirEntry) -> bool:
+    """Whether it is a folder, no link to one, of the user who asks."""
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except OSError:  # somebody was quicker
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is another user's, or no number of a process
+        return True
+    return True
