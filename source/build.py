@@ -103,8 +103,23 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         record_timing=False,
     )
     client.execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = join_streams(cell.outputs)
     notebook.metadata.language_info = {"name": "python"}
     return notebook
+
+
+def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join printed text that lies side by side: the kernel sends it in pieces of any size."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        before = joined[-1] if joined else None
+        if before and output.output_type == "stream" and output.name == before.get("name"):
+            before.text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def cut_solutions(solution: NotebookNode) -> NotebookNode:

@@ -75,6 +75,12 @@ def test_no_output_is_an_error_or_a_warning(path):
             assert output.get("name") != "stderr", output.text
 
 
+@pytest.mark.parametrize("path", EXECUTED, ids=name)
+def test_printed_text_is_in_one_piece(path):
+    for cell in read(path).cells:
+        assert cell.get("outputs", []) == build.join_streams(cell.get("outputs", [])), cell.source
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_it_opens_without_a_question(path):
     metadata = read(path).metadata
