@@ -55,7 +55,7 @@ lab: $(VENV)/ready-to-learn
 
 # One file's tests stay in one process, so that a notebook's cells run in their order.
 test: lint
-	$(BIN)/python -m pytest tests notebooks solutions --ignore tests/browser \
+	$(BIN)/python -m pytest tests notebooks solutions docs/gallery.ipynb --ignore tests/browser \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 		--numprocesses $(JOBS) --dist loadfile
 
