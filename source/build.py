@@ -1,6 +1,7 @@
 """Make the notebooks from their sources: ``python source/build.py [NAME ...]``.
 
 source/lessons/NN_name.py    -> notebooks/NN_name.ipynb    executed, for everybody
+source/docs/name.py          -> docs/name.ipynb            executed, for the website
 source/exercises/NN_name.py  -> solutions/NN_name.ipynb    executed, for teachers
                              -> exercises/NN_name.ipynb    the solutions cut out, for learners
 
@@ -25,6 +26,9 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS, EXERCISES = ROOT / "source" / "lessons", ROOT / "source" / "exercises"
+DOCS = ROOT / "source" / "docs"
+# Where the notebooks go that are executed and nothing else.
+SHOWN_IN = {LESSONS: ROOT / "notebooks", DOCS: ROOT / "docs"}
 
 # Goes before the first code of every notebook, folded away. For Colab, where only the notebook is.
 INSTALL = """\
@@ -142,8 +146,8 @@ def write(notebook: NotebookNode, path: Path) -> None:
 def build(source: Path) -> None:
     """Make all that comes from one source."""
     name = f"{source.stem}.ipynb"
-    if source.parent == LESSONS:
-        write(execute(read_source(source), ROOT / "notebooks"), ROOT / "notebooks" / name)
+    if folder := SHOWN_IN.get(source.parent):
+        write(execute(read_source(source), folder), folder / name)
     else:
         solution = read_source(source)
         write(cut_solutions(solution), ROOT / "exercises" / name)
@@ -152,7 +156,7 @@ def build(source: Path) -> None:
 
 def sources(names: list[str]) -> Iterator[Path]:
     """Yield the sources whose file name contains one of the names; all without names."""
-    for path in sorted([*EXERCISES.glob("*.py"), *LESSONS.glob("*.py")]):
+    for path in sorted([*EXERCISES.glob("*.py"), *LESSONS.glob("*.py"), *DOCS.glob("*.py")]):
         if not names or any(name in path.stem for name in names):
             yield path
 
@@ -163,7 +167,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="part of a file's name; all without it")
     chosen = list(sources(parser.parse_args().names))
     if not chosen:
-        sys.exit("build.py: no source has such a name. They are in source/lessons and exercises.")
+        sys.exit(
+            "build.py: no source has such a name. They are in source/lessons, exercises, docs."
+        )
     # No half-drawn progress bars in the outputs, and nobody's own progress touched.
     os.environ["TQDM_DISABLE"] = "1"
     with tempfile.TemporaryDirectory() as scratch:

@@ -16,11 +16,14 @@ specification.loader.exec_module(build)
 
 LESSONS = sorted(build.LESSONS.glob("*.py"))
 EXERCISES = sorted(build.EXERCISES.glob("*.py"))
+DOCS = sorted(build.DOCS.glob("*.py"))
 MADE = {
     "notebooks": LESSONS,
+    "docs": DOCS,
     "solutions": EXERCISES,
     "exercises": EXERCISES,
 }
+SOURCE_OF = {"notebooks": build.LESSONS, "docs": build.DOCS, "solutions": build.EXERCISES}
 NOTEBOOKS = [
     ROOT / folder / f"{source.stem}.ipynb" for folder, files in MADE.items() for source in files
 ]
@@ -45,8 +48,7 @@ def without_outputs(notebook):
 
 @pytest.mark.parametrize("path", EXECUTED, ids=name)
 def test_an_executed_notebook_is_in_step_with_its_source(path):
-    folder = {"notebooks": build.LESSONS, "solutions": build.EXERCISES}[path.parent.name]
-    source = build.read_source(folder / f"{path.stem}.py")
+    source = build.read_source(SOURCE_OF[path.parent.name] / f"{path.stem}.py")
     assert without_outputs(read(path)) == without_outputs(source), "run `make course`"
 
 
@@ -127,7 +129,7 @@ def test_a_lesson_has_the_shape_of_a_lesson(source):
         assert part in text
 
 
-@pytest.mark.parametrize("source", [*LESSONS, *EXERCISES], ids=name)
+@pytest.mark.parametrize("source", [*LESSONS, *EXERCISES, *DOCS], ids=name)
 def test_the_text_does_not_talk_down(source):
     words = re.findall(r"\b(simply|just|obviously|trivially|of course)\b", source.read_text())
     assert not words
