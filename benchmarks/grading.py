@@ -94,6 +94,7 @@ class Cost:
 def compare(folder: Path, skip_nbgrader: bool) -> None:
     """Grade 20 submissions with both, and print the ratio."""
     texts = [notebook(number < HALF, number) for number in range(2 * HALF)]
+    grade(write_submissions(folder / "first", texts[-1:]), folder / "first graded", jobs=1)
     ours = grade(write_submissions(folder / "few", texts), folder / "few graded", jobs=1)
     print(f"{len(texts)} submissions of {EXERCISE}, {HALF} right and {HALF} wrong\n")
     check_scores(folder / "few graded")
@@ -179,13 +180,15 @@ def autograde(course: Path, texts: Sequence[str]) -> Cost:
 
 def run(command: Sequence[str]) -> Cost:
     """Run a command and return what it and all that it started have cost."""
-    # nbgrader looks for its helper `alembic` on the PATH. One thread, as everywhere here.
+    # nbgrader looks for its helper `alembic` on the PATH. One thread, as everywhere here. And
+    # bytecode is kept: an installed nbgrader has it from the start, a checkout of normlab not.
     environment = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "NORMLAB_PROGRESS": "",
+        "PYTHONDONTWRITEBYTECODE": "",
     }
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with Watch() as watch:

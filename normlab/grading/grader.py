@@ -17,7 +17,7 @@ import numpy as np
 from normlab.exercises import Variants, all_exercises, diagnose, draw_cases, judge, report_on
 from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis
-from normlab.exercises.exercise import Exercise
+from normlab.exercises.exercise import Arguments, Case, Exercise, Outputs
 from normlab.exercises.report import refusal
 from normlab.grading.answers import asked_for, read_outcome, text
 from normlab.grading.feedback import judged, not_judged
@@ -26,7 +26,7 @@ from normlab.grading.limits import MEBIBYTE, Limits
 from normlab.grading.processes import CannotStart, Gone, Late, Talk, Used, ask
 from normlab.grading.scripts import script_for
 from normlab.grading.verdict import Status, TaskVerdict, Verdict
-from normlab.grading.wire import WireError
+from normlab.grading.wire import Encoded, WireError
 
 _GRACE = 0.5  # seconds that a process may take longer than it was told, before it is ended
 _MOST_STARTS = 8
@@ -194,16 +194,51 @@ def _read_file(path: Path, most: int) -> bytes:
 
 
 class _Drawn:
-    """The cases of an exercise, drawn once for a run, and what its mistakes give in them."""
+    """The cases of an exercise, drawn once for a run, and what is right and wrong in them."""
 
     def __init__(self, exercise: Exercise, seed: int) -> None:
-        self.exercise = exercise
         self.cases = draw_cases(exercise, seed)
+        self._right = {
+            _identity(case.arguments): _read_only(exercise.reference(**case.arguments))
+            for case in self.cases
+        }
+        self.exercise = replace(exercise, reference=self._reference)
+        self._asked: dict[str, Encoded] = {}
+
+    def _reference(self, **arguments: Any) -> Outputs:  # noqa: ANN401 - of any kind
+        return self._right[_identity(arguments)]
+
+    def asked(self, case: Case) -> Encoded:
+        """Return what everybody is asked in a case, ready to be sent."""
+        if case.name not in self._asked:
+            self._asked[case.name] = Encoded(
+                {
+                    "name": self.exercise.name,
+                    "script": script_for(self.exercise),
+                    "arguments": dict(case.arguments),
+                    "returns": list(asked_for(self.exercise)),
+                    "forbidden": list(self.exercise.forbidden),
+                    "with_nodes": self.exercise.nodes is not None,
+                }
+            )
+        return self._asked[case.name]
 
     @cached_property
     def variants(self) -> Variants:
         """What the known mistakes give: most of a diagnosis is in it."""
         return Variants(self.exercise, self.cases)
+
+
+def _identity(arguments: Arguments) -> tuple[int, ...]:
+    """Tell the arguments of a case from those of others: they are kept, and are not copied."""
+    return tuple(id(value) for value in arguments.values())
+
+
+def _read_only(outputs: Outputs) -> Outputs:
+    """Let nobody change what is compared with every submission."""
+    for array in outputs.values():
+        array.flags.writeable = False
+    return outputs
 
 
 # ---- one submission
@@ -434,14 +469,9 @@ class _Run:
                 continue
             request = {
                 "do": "call",
-                "name": exercise.name,
                 "which": number,
-                "script": script_for(exercise),
-                "arguments": dict(case.arguments),
-                "returns": list(asked_for(exercise)),
                 "seconds": left,
-                "forbidden": list(exercise.forbidden),
-                "with_nodes": exercise.nodes is not None,
+                "asked": attempt.drawn.asked(case),
             }
             answer = self._ask(talk, request, left, attempt.notes)
             outcomes.append(read_outcome(answer, exercise, case))

@@ -1,5 +1,6 @@
 """What a submission's process can import: NumPy, maybe torch, a silent normlab, and no answers."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -96,8 +97,15 @@ def boot(module: str) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a module, and what Python has compiled of it, if it has."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
+    shutil.copystat(source, target)  # the compiled one is known by its source's time
+    target.chmod(0o644)
+    with contextlib.suppress(OSError):
+        compiled = Path(importlib.util.cache_from_source(target))
+        compiled.parent.mkdir(exist_ok=True)
+        shutil.copyfile(importlib.util.cache_from_source(source), compiled)
 
 
 @cache

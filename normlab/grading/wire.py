@@ -16,6 +16,7 @@ A value is one letter and what belongs to it, numbers in little endian::
     d  count, pairs   a dict with texts as keys
 """
 
+import math
 import struct
 from typing import Any
 
@@ -63,51 +64,59 @@ def encode(value: Any) -> bytes:  # noqa: ANN401 - any of the nine kinds
     WireError
         It is of none of the nine kinds.
     """
-    parts: list[bytes] = []
-    _write(value, parts)
-    return b"".join(parts)
+    data = bytearray()
+    _write(value, data)
+    return bytes(data)
 
 
-def _write(value: Any, parts: list[bytes]) -> None:  # noqa: ANN401
-    if value is None or value is True or value is False:
-        parts.append({None: b"N", True: b"T", False: b"F"}[value])
-    elif type(value) is int and -(2**63) <= value < 2**63:
-        parts.append(b"i" + _WHOLE.pack(value))
-    elif type(value) is float:
-        parts.append(b"f" + _FLOAT.pack(value))
-    elif type(value) is str:
+class Encoded:
+    """A value that is written already: what is sent again and again is written once."""
+
+    def __init__(self, value: Any) -> None:  # noqa: ANN401 - any of the nine kinds
+        self.data = encode(value)
+
+
+def _write(value: Any, data: bytearray) -> None:  # noqa: ANN401
+    kind = type(value)
+    if kind is str:
         # A learner's text may hold half of a surrogate pair.
-        _write_bytes(b"s", value.encode("utf-8", "replace"), parts)
-    elif type(value) is bytes:
-        _write_bytes(b"b", value, parts)
-    elif type(value) is np.ndarray:
-        _write_array(b"a", value, parts)
-    elif isinstance(value, np.generic):
-        _write_array(b"g", np.asarray(value), parts)
-    elif type(value) in (list, tuple):
-        parts.append(b"l" + _LENGTH.pack(len(value)))
-        for one in value:
-            _write(one, parts)
-    elif type(value) is dict:
-        parts.append(b"d" + _LENGTH.pack(len(value)))
+        text = value.encode("utf-8", "replace")
+        data += b"s" + _LENGTH.pack(len(text)) + text
+    elif value is None or value is True or value is False:
+        data += {None: b"N", True: b"T", False: b"F"}[value]
+    elif kind is int and -(2**63) <= value < 2**63:
+        data += b"i" + _WHOLE.pack(value)
+    elif kind is float:
+        data += b"f" + _FLOAT.pack(value)
+    elif kind is Encoded:
+        data += value.data
+    elif kind is dict:
+        data += b"d" + _LENGTH.pack(len(value))
         for key, one in value.items():
-            _write_bytes(b"", key.encode("utf-8", "replace"), parts)
-            _write(one, parts)
+            name = key.encode("utf-8", "replace")
+            data += _LENGTH.pack(len(name)) + name
+            _write(one, data)
+    elif kind in (list, tuple):
+        data += b"l" + _LENGTH.pack(len(value))
+        for one in value:
+            _write(one, data)
+    elif kind is np.ndarray:
+        _write_array(b"a", value, data)
+    elif isinstance(value, np.generic):
+        _write_array(b"g", np.asarray(value), data)
+    elif kind is bytes:
+        data += b"b" + _LENGTH.pack(len(value)) + value
     else:
-        raise WireError(f"a {type(value).__name__} cannot be sent")
+        raise WireError(f"a {kind.__name__} cannot be sent")
 
 
-def _write_bytes(letter: bytes, data: bytes, parts: list[bytes]) -> None:
-    parts += (letter, _LENGTH.pack(len(data)), data)
-
-
-def _write_array(letter: bytes, array: np.ndarray, parts: list[bytes]) -> None:
+def _write_array(letter: bytes, array: np.ndarray, data: bytearray) -> None:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     name = little.dtype.str.replace(">", "<")
     if name not in DTYPES:
         raise WireError(f"an array of {array.dtype} cannot be sent")
-    head = [len(name), *name.encode(), array.ndim]
-    parts += (letter, bytes(head), struct.pack(f"<{array.ndim}Q", *array.shape), little.tobytes())
+    head = bytes([len(name), *name.encode(), array.ndim])
+    data += letter + head + struct.pack(f"<{array.ndim}Q", *array.shape) + little.tobytes()
 
 
 # ---- reading
@@ -121,80 +130,80 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any of the nine kinds
     WireError
         The bytes are no value, or something is left over.
     """
-    reader = _Reader(data)
     try:
-        value = reader.value(0)
+        value, end = _read(data, 0, 0)
     except (struct.error, UnicodeDecodeError, MemoryError, OverflowError) as problem:
         raise WireError(f"not a message: {problem}") from None
-    if reader.at != len(data):
+    if end != len(data):
         raise WireError("something follows the message")
     return value
 
 
-class _Reader:
-    """Reads values from bytes, one behind the other."""
+# Each of these returns what it has read and where that ends.
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
 
-    def take(self, size: int) -> bytes:
-        """Return the next bytes."""
-        end = self.at + size
-        if end > len(self.data):
-            raise WireError("the message ends too soon")
-        piece, self.at = self.data[self.at : end], end
-        return piece
+def _read(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    if depth > _DEEPEST:
+        raise WireError("values are nested too deep")
+    letter, at = data[at : at + 1], at + 1
+    if letter == b"s":
+        text, at = _read_block(data, at)
+        return text.decode(), at
+    if letter in _CONSTANTS:
+        return _CONSTANTS[letter], at
+    if letter == b"i":
+        return _WHOLE.unpack_from(data, at)[0], at + 8
+    if letter == b"f":
+        return _FLOAT.unpack_from(data, at)[0], at + 8
+    if letter == b"d":
+        (count,), at = _LENGTH.unpack_from(data, at), at + 4
+        values = {}
+        for _ in range(count):
+            name, at = _read_block(data, at)
+            values[name.decode()], at = _read(data, at, depth + 1)
+        return values, at
+    if letter == b"l":
+        (count,), at = _LENGTH.unpack_from(data, at), at + 4
+        ordered = []
+        for _ in range(count):
+            one, at = _read(data, at, depth + 1)
+            ordered.append(one)
+        return ordered, at
+    if letter in (b"a", b"g"):
+        array, at = _read_array(data, at)
+        return (array if letter == b"a" else array[()]), at
+    if letter == b"b":
+        return _read_block(data, at)
+    raise WireError(f"no value begins with {letter!r}" if letter else "the message ends too soon")
 
-    def block(self) -> bytes:
-        """Return the next bytes, whose length stands before them."""
-        return self.take(*_LENGTH.unpack(self.take(4)))
 
-    def count(self) -> int:
-        """Return how many values follow, or are said to."""
-        return _LENGTH.unpack(self.take(4))[0]
+def _read_block(data: bytes, at: int) -> tuple[bytes, int]:
+    """Read bytes whose length stands before them."""
+    at += 4
+    end = at + _LENGTH.unpack_from(data, at - 4)[0]
+    if end > len(data):
+        raise WireError("the message ends too soon")
+    return data[at:end], end
 
-    def value(self, depth: int) -> Any:  # noqa: ANN401
-        """Return the next value."""
-        if depth > _DEEPEST:
-            raise WireError("values are nested too deep")
-        letter = self.take(1)
-        if letter in _CONSTANTS:
-            return _CONSTANTS[letter]
-        if letter == b"i":
-            return _WHOLE.unpack(self.take(8))[0]
-        if letter == b"f":
-            return _FLOAT.unpack(self.take(8))[0]
-        if letter == b"s":
-            return self.block().decode()
-        if letter == b"b":
-            return self.block()
-        if letter in b"ag":
-            array = self.array()
-            return array if letter == b"a" else array[()]
-        if letter == b"l":
-            return [self.value(depth + 1) for _ in range(self.count())]
-        if letter == b"d":
-            return {self.block().decode(): self.value(depth + 1) for _ in range(self.count())}
-        raise WireError(f"no value begins with {letter!r}")
 
-    def array(self) -> np.ndarray:
-        """Return the next array, in memory of its own."""
-        name = self.take(self.take(1)[0]).decode()
-        axes = self.take(1)[0]
-        if name not in DTYPES or axes > _MOST_AXES:
-            raise WireError(f"no array of {name!r} with {axes} axes")
-        dtype = np.dtype(name)
-        shape = struct.unpack(f"<{axes}Q", self.take(8 * axes))
-        if any(length > _LONGEST_AXIS for length in shape):
-            raise WireError("an axis is too long")
-        size = dtype.itemsize
-        for length in shape:
-            size *= length  # in Python's whole numbers, which do not overflow
-        try:
-            return np.frombuffer(self.take(size), dtype).reshape(shape).copy()
-        except ValueError as problem:
-            raise WireError(f"not an array: {problem}") from None
+def _read_array(data: bytes, at: int) -> tuple[np.ndarray, int]:
+    """Read an array into memory of its own."""
+    (length,), at = struct.unpack_from("B", data, at), at + 1
+    name, at = data[at : at + length].decode(), at + length
+    (axes,), at = struct.unpack_from("B", data, at), at + 1
+    if name not in DTYPES or axes > _MOST_AXES:
+        raise WireError(f"no array of {name!r} with {axes} axes")
+    dtype = np.dtype(name)
+    shape, at = struct.unpack_from(f"<{axes}Q", data, at), at + 8 * axes
+    if any(length > _LONGEST_AXIS for length in shape):
+        raise WireError("an axis is too long")
+    end = at + dtype.itemsize * math.prod(shape)  # whole numbers of Python do not overflow
+    if end > len(data):
+        raise WireError("the message ends too soon")
+    try:
+        return np.frombuffer(data[at:end], dtype).reshape(shape).copy(), end
+    except ValueError as problem:
+        raise WireError(f"not an array: {problem}") from None
 
 
 _CONSTANTS = {b"N": None, b"T": True, b"F": False}

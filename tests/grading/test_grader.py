@@ -6,10 +6,12 @@ import re
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from normlab.exercises import all_exercises, check
 from normlab.grading import Grader, Limits, NoIsolation, Status, Verdict, best_isolation
+from normlab.grading import grader as grader_module
 from normlab.grading.isolation import no_isolation
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +124,19 @@ def test_other_seeds_ask_other_numbers(tmp_path, write_notebook, grader):
     with Grader(seed=8, isolation=grader.isolation) as other:
         said = [one.grade(path, EXERCISE).tasks[0].feedback for one in (grader, grader, other)]
     assert said[0] == said[1] != said[2]
+
+
+def test_what_is_right_is_computed_once_and_changed_by_nobody():
+    exercise = all_exercises()["linear_then_batch_norm"]
+    drawn = grader_module._Drawn(exercise, 7)
+    assert len(drawn.cases) > 1
+    for case in drawn.cases:
+        kept = drawn.exercise.reference(**case.arguments)
+        assert kept is drawn.exercise.reference(**case.arguments)
+        for name, right in exercise.reference(**case.arguments).items():
+            assert np.array_equal(kept[name], right)
+            with pytest.raises(ValueError, match="read-only"):
+                kept[name][...] = 0
 
 
 def test_the_nodes_of_a_graph_are_compared(grader, tmp_path, write_notebook):

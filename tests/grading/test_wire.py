@@ -57,6 +57,12 @@ def test_an_array_in_any_order_of_memory_comes_back(array):
     assert np.array_equal(wire.decode(wire.encode(array)), array)
 
 
+def test_what_is_written_already_is_sent_as_it_is():
+    value = {"x": np.eye(2), "names": ["a", None], "n": 3}
+    message = wire.encode({"number": 1, "asked": wire.Encoded(value)})
+    assert message == wire.encode({"number": 1, "asked": value})
+
+
 def test_scalars_and_long_doubles_come_back():
     for value in (np.float32(1.5), np.int64(3), np.longdouble("1e400")):
         back = wire.decode(wire.encode(value))

@@ -175,18 +175,19 @@ class Child:
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """Call a definition once, or let a script put it to use, and say what came of it."""
-        answer = self.defined[request["name"]][::-1][request["which"]]
-        if request["script"]:
-            answer = functools.partial(_unpacked(request["script"]), answer)
-        case = Case("", (), request["arguments"])
+        asked = request["asked"]
+        answer = self.defined[asked["name"]][::-1][request["which"]]
+        if asked["script"]:
+            answer = functools.partial(_unpacked(asked["script"]), answer)
+        case = Case("", (), asked["arguments"])
         try:
             (outcome,) = calling.call_all(
                 answer,
                 [case],
-                tuple(request["returns"]),
+                tuple(asked["returns"]),
                 request["seconds"],
-                tuple(request["forbidden"]),
-                request["with_nodes"],
+                tuple(asked["forbidden"]),
+                asked["with_nodes"],
             )
         except BaseException as error:  # KeyboardInterrupt, or an alarm on the way out
             outcome = calling.Outcome(trouble="raised", message=calling.describe_error(error))
