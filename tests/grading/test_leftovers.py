@@ -1,6 +1,7 @@
 """Folders of processes that were killed are deleted at the next start, and no others."""
 
 import os
+import py_compile
 import signal
 import subprocess
 import sys
@@ -97,3 +98,17 @@ def test_another_users_folders_are_left(place, gone):
 
 def test_a_folder_is_for_its_owner_alone(place):
     assert make_folder("inbox").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_view_brings_what_is_compiled_along(place):
+    """Compiling takes each warm process longer than all else that is ours."""
+    source = view._PACKAGE / "grading" / "wire.py"
+    py_compile.compile(str(source), doraise=True)
+    made = view.make_view(False)
+    command = [sys.executable, "-v", "-B", *view.boot("child")[:-1]]
+    program = view.boot("child")[-1].rpartition("\n")[0]
+    done = subprocess.run(
+        [*command, program, str(made.folder)], capture_output=True, text=True, check=True
+    )
+    assert any("matches" in line and "wire.py" in line for line in done.stderr.splitlines())
+    made.remove()
