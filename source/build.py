@@ -32,8 +32,8 @@ SHOWN_IN = {LESSONS: ROOT / "notebooks", DOCS: ROOT / "docs"}
 
 # Goes before the first code of every notebook, folded away. For Colab, where only the notebook is.
 INSTALL = """\
-# Where normlab is missing, as in Google Colab, this installs it: from a wheel beside this notebook,
-# or from what the environment variable NORMLAB_PACKAGE names. Elsewhere it does nothing.
+# Installs normlab where it is missing, as in Google Colab.
+# From a wheel beside this notebook, or from what the environment variable NORMLAB_PACKAGE names.
 try:
     import normlab
 except ModuleNotFoundError:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from normlab.claims.claim import VERDICTS, Claim, load_claims, load_sources
 
+_IN_FRAGMENT = "!$&'()*+,/:;=?@"  # RFC 3986, section 3.5
 _CELL = "padding: 0.3em 0.9em 0.3em 0; text-align: left; vertical-align: top"
 
 
@@ -161,8 +162,9 @@ def _as_row(finding: Finding) -> str:
 def _link(place: str) -> str:
     lesson, heading = place.split("#")
     # JupyterLab and nbconvert both make an anchor of a heading by turning blanks into hyphens.
-    address = f"{lesson}.ipynb#{quote(heading.replace(' ', '-'))}"
-    return f'<a href="{address}">{html.escape(_place(place))}</a>'
+    # JupyterLab looks for it as it stands in the link: what may stand there is not quoted.
+    address = f"{lesson}.ipynb#{quote(heading.replace(' ', '-'), safe=_IN_FRAGMENT)}"
+    return f'<a href="{html.escape(address)}">{html.escape(_place(place))}</a>'
 
 
 # Makes its own controls: where no script runs, there is the whole table, and nothing that is dead.

@@ -47,9 +47,9 @@ def lab(chromium, server, course):
 
 @pytest.fixture
 def run_cell(lab):
-    """Return a function that runs code in a new notebook, and waits for the widgets it shows."""
+    """Return a function that runs code in a new notebook, and waits for what it shows."""
 
-    def run(source, path="exercises/one_cell.ipynb"):
+    def run(source, path="exercises/one_cell.ipynb", shows=driver.WIDGET):
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         cell = {
             "cell_type": "code",
@@ -64,7 +64,7 @@ def run_cell(lab):
         (lab.course / path).write_text(json.dumps(notebook))
         lab.open(path)
         lab.run_all_cells()
-        lab.page.locator(driver.WIDGET).first.wait_for()
+        lab.page.locator(shows).first.wait_for()
         return lab
 
     return run
