@@ -37,8 +37,9 @@ def lesson_table(readme: str) -> str:
     section = re.search(r"## The lessons\n(.*?)\n## ", readme, re.DOTALL)
     if section is None:
         raise SystemExit("README.md has no section 'The lessons'.")
+    text = section.group(1).replace("](docs/", "](")  # here those pages lie beside this one
     listed = "```{toctree}\n:hidden:\n:glob:\n\nnotebooks/*\n```"
-    return f"# The lessons\n{section.group(1)}\n\n{listed}\n"
+    return f"# The lessons\n{text}\n\n{listed}\n"
 
 
 def build(target: Path) -> int:

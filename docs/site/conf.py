@@ -59,6 +59,7 @@ html_theme_options = {
 html_sidebars = {
     "index": [],
     "cheat_sheet": [],
+    "gallery": [],
     "glossary": [],
     "teaching": [],
     "**": ["sidebar-nav-bs"],
@@ -79,6 +80,15 @@ def escape_stars(*event: Any) -> None:  # noqa: ANN401 - Sphinx sends six differ
     lines[:] = [re.sub(r"(?<=[(, ])\*(?=[,)\w])", r"\\*", line) for line in lines]
 
 
+def link_to_pages(*event: Any) -> None:  # noqa: ANN401 - Sphinx sends five different things
+    """Let links in a notebook's outputs lead to pages, as myst-nb does with those in the text."""
+    context = event[3]
+    context["body"] = re.sub(
+        r'(<a href="[^":]+)\.ipynb(?=[#"])', r"\1.html", context.get("body", "")
+    )
+
+
 def setup(app: Sphinx) -> None:
     """Tell Sphinx about the functions above."""
     app.connect("autodoc-process-docstring", escape_stars)
+    app.connect("html-page-context", link_to_pages)
