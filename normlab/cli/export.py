@@ -6,6 +6,8 @@ import click
 
 # The names of normlab.grading.exports.FORMATS, repeated here so that --help need not wait.
 FORMAT_NAMES = ("canvas", "moodle", "gradescope", "nbgrader", "csv")
+# What is written where nothing else is said; the others are named after the system.
+_FILES = {"gradescope": "gradescope", "csv": "points.csv"}
 
 
 @click.command()
@@ -68,7 +70,7 @@ def export(
 
     if not (out / FILE_NAME).is_file():
         raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")
-    path = path or out / (system if system == "gradescope" else f"{system}.csv")
+    path = path or out / _FILES.get(system, f"{system}.csv")
     try:
         chosen = {exercise_named(name) for name in exercises}
         titles = {exercise_named(name): title for name, title in map(_split, columns)}

@@ -213,7 +213,7 @@ def test_grades_are_exported_and_what_is_not_judged_is_listed(tmp_path, a_class,
     result = normlab_command("export", out, "--to", "csv")
     assert result.exit_code == 0, result.output
     assert "student00, 06_layer_norm: missing" in result.stderr
-    with (out / "csv.csv").open(newline="") as file:
+    with (out / "points.csv").open(newline="") as file:
         table = {row["student"]: row for row in csv.DictReader(file)}
     total = sum(float(row["score"]) for row in rows(out) if row["student"] == "student01")
     assert float(table["student01"]["total"]) == total
