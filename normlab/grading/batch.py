@@ -37,6 +37,9 @@ COMMAND = (sys.executable, "-c", "from normlab.grading.batch import serve; serve
 
 # A submission that its process did not survive gets one more chance, in a fresh one.
 _CHANCES = 2
+# A process costs as much to start as ten submissions: so many seconds the first has for itself, to
+# be done with a small class.
+_ALONE = 1.5
 # The grader keeps its own limits. This many seconds on top of them, and it is taken for dead.
 _PATIENCE = 60.0
 _SHOWN_OF_A_TRACEBACK = 2000  # characters
@@ -376,8 +379,12 @@ def grade_all(
     results: queue.Queue[Graded | Exception | None] = queue.Queue(maxsize=jobs)
     workers = [_Worker(settings, command) for _ in range(jobs)]
     threads = [
-        threading.Thread(target=_grade_in_turn, args=(worker, todo, results), daemon=True)
-        for worker in workers
+        threading.Thread(
+            target=_grade_in_turn,
+            args=(worker, todo, results, _ALONE if number else 0.0),
+            daemon=True,
+        )
+        for number, worker in enumerate(workers)
     ]
     for thread in threads:
         thread.start()
@@ -404,24 +411,33 @@ class _Shared:
     def __init__(self, submissions: Iterable[Submission]) -> None:
         self._iterator = iter(submissions)
         self._lock = threading.Lock()
-        self._stopped = False
+        self._ended = threading.Event()
 
     def __iter__(self) -> Iterator[Submission]:
         while True:
             with self._lock:
-                one = None if self._stopped else next(self._iterator, None)
+                one = None if self._ended.is_set() else next(self._iterator, None)
             if one is None:
+                self._ended.set()
                 return
             yield one
 
     def stop(self) -> None:
         """Give out no more."""
-        self._stopped = True
+        self._ended.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not longer than until nothing is left."""
+        self._ended.wait(seconds)
 
 
-def _grade_in_turn(worker: _Worker, todo: _Shared, results: queue.Queue) -> None:
-    """Grade until nothing is left; what one thread of `grade_all` does."""
+def _grade_in_turn(worker: _Worker, todo: _Shared, results: queue.Queue, patience: float) -> None:
+    """Grade until nothing is left; what one thread of `grade_all` does.
+
+    It begins after some seconds of `patience`.
+    """
     try:
+        todo.wait(patience)
         for submission in todo:
             if submission.problem:
                 results.put(_unreadable(submission, submission.problem))

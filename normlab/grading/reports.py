@@ -290,8 +290,9 @@ class Overview:
     def histogram(self) -> list[Bar]:
         """Count the students by their share of all points, in ten steps."""
         bins: list[list[bool]] = [[] for _ in range(_BINS)]
+        most = self.max_total
         for student in self.scores:
-            share = self.total(student) / self.max_total
+            share = self.total(student) / most
             bins[min(int(_BINS * share + 1e-9), _BINS - 1)].append(self.all_judged(student))
         step = 100 // _BINS
         return [

@@ -176,11 +176,32 @@ def test_what_the_grader_prints_is_no_answer(tmp_path, a_class):
     assert {t.status for one in graded for t in one.verdict.tasks} == {Status.TIMEOUT}
 
 
+@pytest.mark.parametrize(("alone", "students", "started"), [(60.0, 5, 1), (0.0, 60, 2)])
+def test_a_small_class_needs_one_process(
+    alone, students, started, tmp_path, a_class, stand_in_command, monkeypatch
+):
+    processes = []
+
+    class Counted(batch.GradingProcess):
+        def __init__(self, *arguments):
+            processes.append(self)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(batch, "GradingProcess", Counted)
+    monkeypatch.setattr(batch, "_ALONE", alone)
+    submissions = find_submissions(a_class(tmp_path, students=students)).submissions
+    graded = list(grade_all(submissions, SETTINGS, 2, stand_in_command))
+    assert len(graded) == len(submissions)
+    assert len(processes) == started
+
+
 KILLED = """
 import sys
 from pathlib import Path
+from normlab.grading import batch
 from normlab.grading.batch import Settings, grade_all
 from normlab.grading.submissions import find_submissions
+batch._ALONE = 0.0
 submissions = find_submissions(Path(sys.argv[1])).submissions
 for graded in grade_all(submissions, Settings(seed=7), 2, sys.argv[2:]):
     print(graded.submission.student, flush=True)
@@ -196,9 +217,9 @@ def test_the_processes_end_when_whoever_started_them_is_killed(
     command = [sys.executable, "-c", KILLED, folder, *stand_in_command]
     run = subprocess.Popen(command, stdout=subprocess.PIPE)
     run.stdout.readline()
+    wait_until(lambda: len(list(tmp_path.glob("normlab-*/submission.ipynb"))) == 2)
     workers = psutil.Process(run.pid).children(recursive=True)
     assert len(workers) == 2
-    assert len(list(tmp_path.glob("normlab-*/submission.ipynb"))) == 2
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     wait_until(lambda: not any(worker.is_running() for worker in workers))
