@@ -24,6 +24,14 @@
     Training curves of several networks, each in a panel with the one it is compared with.
 ``differences``
     How far several networks are from one: every seed, the mean, an interval.
+``doubling``
+    Values against a quantity that doubles from step to step, such as a batch size.
+``gallery``
+    The block of several norms side by side.
+``lights``
+    The same images in several lights, a row each.
+``stretch``
+    What a matrix does to a circle.
 ``graph``
     A computation: values in boxes, operations on arrows.
 ``descent``
@@ -45,10 +53,14 @@ from normlab.plots.curves import curves, following
 from normlab.plots.descent import descent
 from normlab.plots.differences import differences
 from normlab.plots.distributions import dots
+from normlab.plots.doubling import doubling
+from normlab.plots.gallery import gallery
 from normlab.plots.graph import graph
 from normlab.plots.images import images
 from normlab.plots.layers import by_layer, layer_bands
+from normlab.plots.lights import lights
 from normlab.plots.picture import Picture
+from normlab.plots.stretch import stretch
 from normlab.plots.sweeps import sweep
 
 __all__ = [
@@ -64,10 +76,14 @@ __all__ = [
     "descent",
     "differences",
     "dots",
+    "doubling",
     "explore",
     "following",
+    "gallery",
     "graph",
     "images",
     "layer_bands",
+    "lights",
+    "stretch",
     "sweep",
 ]

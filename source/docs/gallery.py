@@ -13,10 +13,6 @@
 import numpy as np
 
 from normlab import plots
-from normlab.plots.doubling import doubling
-from normlab.plots.gallery import gallery
-from normlab.plots.lights import lights
-from normlab.plots.stretch import stretch
 
 rng = np.random.default_rng(0)
 
@@ -42,7 +38,7 @@ kinds = {
     "over N": (0,),
     "over C": (1,),
 }
-gallery({name: plots.averaged_cells(shape, axes) for name, axes in kinds.items()})
+plots.gallery({name: plots.averaged_cells(shape, axes) for name, axes in kinds.items()})
 
 # %% [markdown]
 # ## Numbers, one by one
@@ -100,7 +96,7 @@ plots.images(
 # **lights**: rows of images that share one scale of grey, so that a difference in light stays one.
 
 # %%
-lights(
+plots.lights(
     {"raw": np.stack([ramp, 0.5 * ramp, 0.5 * ramp + 0.25])},
     ["as it is", "half the contrast", "and brighter"],
     alt="One ramp from white to black three times: whole, only to middle grey, and from light grey to dark grey.",
@@ -221,7 +217,7 @@ plots.sweep(
 # **doubling**: the same for a quantity that doubles, with bars instead of bands.
 
 # %%
-doubling(
+plots.doubling(
     [2, 4, 8, 16],
     {"a network": {name: 90 - spread / np.array([2, 4, 8, 16]) + rng.normal(0, 1, (5, 4))
                    for name, spread in {"BatchNorm": 60, "GroupNorm": 4}.items()}},
@@ -270,7 +266,7 @@ plots.descent(
 
 # %%
 matrix = np.array([[1.5, 0.5], [0.0, 0.5]])
-stretch(
+plots.stretch(
     {"as it is": matrix, "divided by σ": matrix / np.linalg.norm(matrix, 2)},
     alt="A unit circle and the ellipse that a matrix makes of it: longer than the circle on the left, within it on the "
     "right.",
