@@ -42,8 +42,9 @@ def curves(
         axes = figure.subplots()
         for label, height in (reference or {}).items():
             axes.axhline(height, color="#777777", linewidth=1, marker="")
+            end, side = (0, "left") if _ends_at(height, runs) else (-1, "right")
             axes.annotate(
-                label, (x[-1], height), xytext=(0, 3), textcoords="offset points", ha="right"
+                label, (x[end], height), xytext=(0, 3), textcoords="offset points", ha=side
             )
         for index, (name, values) in enumerate(runs.items()):
             _draw(axes, x, np.atleast_2d(values), name, index)
@@ -52,6 +53,13 @@ def curves(
         if log:
             _use_log_scale(axes)
         return Picture(figure, alt)
+
+
+def _ends_at(height: float, runs: Mapping[str, np.ndarray]) -> bool:
+    """Tell whether a curve ends so near to a line that it would run through the line's label."""
+    means = [np.atleast_2d(values).mean(axis=0) for values in runs.values()]
+    near = np.ptp(np.concatenate(means)) / 20
+    return any(abs(mean[-1] - height) < near for mean in means)
 
 
 def following(

@@ -1,5 +1,7 @@
 """The figures: each has alt text, and what must be in it is in it."""
 
+import sys
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -77,3 +79,15 @@ def test_every_figure_draws():
     alts = ["three", "dots", "curves", "line", "graph", "descent", "arrays", "buffers"]
     assert [picture.alt for picture in pictures] == alts
     assert all(len(picture.png) > 1000 for picture in pictures)
+
+
+@pytest.mark.parametrize(("last", "side"), [(90.0, "left"), (50.0, "right")])
+def test_a_reference_is_labelled_where_no_curve_ends(last, side, monkeypatch):
+    module = sys.modules["normlab.plots.curves"]
+    monkeypatch.setattr(module, "Picture", lambda figure, alt: figure)
+    runs = {"net": np.array([[10.0, 40.0, last]])}
+    figure = plots.curves(
+        np.arange(3), runs, xlabel="steps", ylabel="%", alt="A line.", reference={"best": 91.0}
+    )
+    (label,) = (text for text in figure.axes[0].texts if text.get_text() == "best")
+    assert label.get_ha() == side
