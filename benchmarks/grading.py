@@ -10,12 +10,12 @@ Processor time counts every process that was started for it; so does the start o
 Then 500 submissions, all of them different: the rate, and the memory of all processes together over
 the run. The ratio is of two runs after each other on one machine; the seconds are that machine's.
 
-Seen on two busy cores: nbgrader 1.24 CPU s a submission and normlab 0.087, 14 times less; 0.051 of
-that is starting, which 500 submissions make small: 0.049 CPU s each, 25 times less, 26 a second,
-153 MB from the first quarter to the last. From run to run the first of these moves by a third. The
-learner's own process takes 0.022, so 55 times less is the end of the road; some 0.013 are its
-messages and the verdict. nbgrader too has a start, four CPU seconds, which counts where each
-submission is a command.
+Seen in two runs on two cores, whose speed changes with what else the machine does: nbgrader 1.24 and
+1.43 CPU s a submission, normlab 0.087 and 0.127, 14 and 11 times less. More than half of that is
+starting, which 500 submissions make small: 0.049 and 0.069 CPU s each, 25 and 21 times less, 26 to
+31 a second, 150 to 158 MB over the run. The learner's own process takes 0.022 to 0.031, so some 50
+times less is the end of the road; 0.013 to 0.019 are its messages and the verdict. nbgrader too has
+a start, four CPU seconds, which counts where each submission is a command.
 """
 
 import argparse
