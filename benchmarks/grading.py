@@ -10,7 +10,7 @@ Processor time counts every process that was started for it; so does the start o
 Then 500 submissions, all of them different: the rate, and the memory of all processes together over
 the run. The ratio is of two runs after each other on one machine; the seconds are that machine's.
 
-Seen in two runs on two cores, whose speed changes with what else the machine does: nbgrader 1.24 and
+Seen in two runs on two cores, whose speed changes with the machine around them: nbgrader 1.24 and
 1.43 CPU s a submission, normlab 0.087 and 0.127, 14 and 11 times less. More than half of that is
 starting, which 500 submissions make small: 0.049 and 0.069 CPU s each, 25 and 21 times less, 26 to
 31 a second, 150 to 158 MB over the run. The learner's own process takes 0.022 to 0.031, so some 50
