@@ -42,7 +42,7 @@ def curves(
         axes = figure.subplots()
         for label, height in (reference or {}).items():
             axes.axhline(height, color="#777777", linewidth=1, marker="")
-            end, side = (0, "left") if _ends_at(height, runs) else (-1, "right")
+            end, side = (0, "left") if _ends_at(height, runs, log) else (-1, "right")
             axes.annotate(
                 label, (x[end], height), xytext=(0, 3), textcoords="offset points", ha=side
             )
@@ -55,11 +55,12 @@ def curves(
         return Picture(figure, alt)
 
 
-def _ends_at(height: float, runs: Mapping[str, np.ndarray]) -> bool:
+def _ends_at(height: float, runs: Mapping[str, np.ndarray], log: bool) -> bool:
     """Tell whether a curve ends so near to a line that it would run through the line's label."""
-    means = [np.atleast_2d(values).mean(axis=0) for values in runs.values()]
+    place = np.log if log else np.asarray
+    means = [place(np.atleast_2d(values).mean(axis=0)) for values in runs.values()]
     near = np.ptp(np.concatenate(means)) / 20
-    return any(abs(mean[-1] - height) < near for mean in means)
+    return any(abs(mean[-1] - place(height)) < near for mean in means)
 
 
 def following(

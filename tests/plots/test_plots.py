@@ -81,13 +81,17 @@ def test_every_figure_draws():
     assert all(len(picture.png) > 1000 for picture in pictures)
 
 
-@pytest.mark.parametrize(("last", "side"), [(90.0, "left"), (50.0, "right")])
-def test_a_reference_is_labelled_where_no_curve_ends(last, side, monkeypatch):
+@pytest.mark.parametrize(
+    ("last", "log", "side"),
+    [(90.0, False, "left"), (50.0, False, "right"), (88.0, False, "left"), (79.0, True, "right")],
+)
+def test_a_reference_is_labelled_where_no_curve_ends(last, log, side, monkeypatch):
     module = sys.modules["normlab.plots.curves"]
     monkeypatch.setattr(module, "Picture", lambda figure, alt: figure)
     runs = {"net": np.array([[10.0, 40.0, last]])}
+    reference = {"best": 91.0}
     figure = plots.curves(
-        np.arange(3), runs, xlabel="steps", ylabel="%", alt="A line.", reference={"best": 91.0}
+        np.arange(3), runs, xlabel="steps", ylabel="%", alt="A line.", reference=reference, log=log
     )
     (label,) = (text for text in figure.axes[0].texts if text.get_text() == "best")
     assert label.get_ha() == side
