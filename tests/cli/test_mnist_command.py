@@ -92,7 +92,7 @@ def test_the_help_names_the_norms_that_exist():
 def test_without_a_command_it_shows_the_help():
     result = normlab()
     assert result.returncode == 0
-    assert "Commands:" in result.stdout
+    assert "To learn:" in result.stdout
 
 
 def test_an_unknown_command_gets_one_clear_line():
