@@ -82,7 +82,7 @@ def _record(kind: str, name: str, points: int, max_points: int, **rest: list[str
         file = progress_file()
         if file is None:
             return ""
-        kept = {each: _read(file, each) for each in _KINDS}
+        kept = _read(file)
         before = kept[kind].get(name, {})
         kept[kind][name] = {
             "points": points,
@@ -98,17 +98,24 @@ def _record(kind: str, name: str, points: int, max_points: int, **rest: list[str
     return ""
 
 
-def _read(file: Path, kind: str) -> dict[str, dict[str, Any]]:
-    """Read the entries of one kind that make sense; a broken file counts as empty."""
+def _read(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Read the entries of each kind that make sense; a broken file counts as empty."""
     try:
-        entries = json.loads(file.read_text(encoding="utf-8"))[kind]
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {}
+    return {kind: _sound(content, kind) for kind in _KINDS}
+
+
+def _sound(content: Any, kind: str) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - any JSON
+    try:
         return {
             name: entry
-            for name, entry in entries.items()
+            for name, entry in content[kind].items()
             if all(isinstance(entry[key], int) for key in ("points", "best", "max_points"))
             and isinstance(entry.get("checks", 0), int)
         }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError):
         return {}
 
 
@@ -178,7 +185,7 @@ class Progress:
             f"  {line.state:6}{line.lesson:4}{line.title:56.56}{line.best:2} /{line.max_points:2}"
             for line in self.self_tests
         ]
-        return "\n".join([f"{self._exercises()}", *rows, "", f"{self._self_tests()}", *tests])
+        return "\n".join([self._exercises(), *rows, "", self._self_tests(), *tests])
 
     def _exercises(self) -> str:
         return f"Exercises: {self.points} of {self.max_points} points"
@@ -191,45 +198,44 @@ class Progress:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        cell = '<td style="text-align:left;padding:0.15em 0.8em">'
         rows = "".join(
-            f"<tr>{cell}{line.state}</td>{cell}{line.lesson}</td>"
-            f"{cell}<code>{escape(line.name)}</code><br>{escape(line.title)}</td>"
-            f"{cell}{line.best} / {line.max_points}</td></tr>"
+            _html_row(line, f"<code>{escape(line.name)}</code><br>{escape(line.title)}")
             for line in self.lines
         )
-        tests = "".join(
-            f"<tr>{cell}{line.state}</td>{cell}{line.lesson}</td>{cell}{escape(line.title)}</td>"
-            f"{cell}{line.best} / {line.max_points}</td></tr>"
-            for line in self.self_tests
-        )
+        tests = "".join(_html_row(line, escape(line.title)) for line in self.self_tests)
         return (
             f"<p><b>{self._exercises()}</b></p><table>{rows}</table>"
             f"<p><b>{self._self_tests()}</b></p><table>{tests}</table>"
         )
 
 
+def _html_row(line: Line, what: str) -> str:
+    texts = (line.state, line.lesson, what, f"{line.best} / {line.max_points}")
+    cells = (f'<td style="text-align:left;padding:0.15em 0.8em">{text}</td>' for text in texts)
+    return f"<tr>{''.join(cells)}</tr>"
+
+
 def progress() -> Progress:
     """Tell how far the learner has come, exercise by exercise, in the order of the lessons."""
-    exercises, tests = (_kept(kind) for kind in _KINDS)
+    kept = _kept()
     return Progress(
         tuple(
-            _line(exercises, each.lesson, name, each.title, each.max_points)
+            _line(kept[_EXERCISES], each.lesson, name, each.title, each.max_points)
             for name, each in all_exercises().items()
         ),
         tuple(
-            _line(tests, *_number_and_words(lesson), len(questions))
+            _line(kept[_SELF_TESTS], *_number_and_words(lesson), len(questions))
             for lesson, questions in all_self_tests().items()
         ),
     )
 
 
-def _kept(kind: str) -> dict[str, dict[str, Any]]:
-    try:
+def _kept() -> dict[str, dict[str, dict[str, Any]]]:
+    with contextlib.suppress(OSError, RuntimeError):  # no home folder, or no folder here any more
         file = progress_file()
-        return _read(file, kind) if file else {}
-    except (OSError, RuntimeError):  # there is no home folder, or no folder here any more
-        return {}
+        if file:
+            return _read(file)
+    return {kind: {} for kind in _KINDS}
 
 
 def _number_and_words(lesson: str) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from normlab.exercises.report import Line, Remark, Report
 
 _WIDTH = 79
-_GREEN, _RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
+GREEN, RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
 
 
 def text_panel(report: "Report") -> str:
@@ -95,7 +95,7 @@ def _html_header(report: "Report") -> str:
 
 
 def _html_line(line: "Line") -> str:
-    mark, word, colour = ("✓", "pass", _GREEN) if line.passed else ("✗", "FAIL", _RED)
+    mark, word, colour = ("✓", "pass", GREEN) if line.passed else ("✗", "FAIL", RED)
     follows = f" <i>({escape(line.follows)})</i>" if line.follows else ""
     head = (
         '<div style="display:flex;gap:0.7em">'
@@ -116,8 +116,12 @@ def _html_remark(remark: "Remark") -> str:
         blocks = "".join(_html_code(text) for text in (remark.text, remark.beside) if text)
         return f'<div style="display:flex;flex-wrap:wrap;column-gap:2em">{blocks}</div>'
     label = f"<b>{escape(remark.label)}:</b> " if remark.label else ""
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(remark.text))
-    return f"<div>{label}{text}</div>"
+    return f"<div>{label}{marked_up(remark.text)}</div>"
+
+
+def marked_up(text: str) -> str:
+    """Write a text as HTML, what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
 def _html_code(text: str) -> str:

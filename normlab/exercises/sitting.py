@@ -4,20 +4,18 @@ Where a kernel runs there are buttons, and the first choices are counted in the 
 Everywhere else (a stored notebook, the website, GitHub) each answer unfolds to its explanation.
 """
 
-import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from normlab.exercises.logbook import record_self_test
+from normlab.exercises.panel import GREEN, RED, marked_up
 from normlab.exercises.self_tests import Answer, Question, all_self_tests
 
 if TYPE_CHECKING:
     import ipywidgets
 
-_GREEN, _RED = "#2e9e5b", "#d9534f"
 # ipywidgets gives each choice one line of fixed height, and cuts off what is longer.
 _STYLE = """<style>
 .normlab-answers.widget-radio { width: auto; height: auto; }
@@ -102,9 +100,10 @@ class Sitting:
     __repr__ = __str__
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from normlab.plots.explorer import nobody_is_there  # a check need not wait for figures
+
         fallback = {"text/plain": str(self), "text/html": _as_html(self.questions)}
-        # Set where a notebook is executed for its outputs, and nobody is there to choose.
-        if os.environ.get("TQDM_DISABLE", "0") not in {"", "0"}:
+        if nobody_is_there():
             return fallback
         return self.widget()._repr_mimebundle_() | fallback
 
@@ -115,7 +114,7 @@ class Sitting:
         standing = HTML(_paragraph(self.standing()))
 
         def update() -> None:
-            standing.value = _paragraph(f"<b>{_marked_up(self.standing())}</b>")
+            standing.value = _paragraph(f"<b>{marked_up(self.standing())}</b>")
 
         asked = [self._question_widget(place, update) for place in range(len(self.questions))]
         return VBox([HTML(_STYLE), *asked, standing], layout=Layout(max_width="46em"))
@@ -141,22 +140,18 @@ class Sitting:
         return VBox([heading, choices, explanation], layout=Layout(margin="0 0 1em 0"))
 
 
-def _marked_up(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
-
-
 def _paragraph(html: str) -> str:
     return f'<p style="line-height:1.45;margin:0.2em 0">{html}</p>'
 
 
 def _asked(number: int, question: Question) -> str:
-    asked = _paragraph(f"<b>{number}.</b> {_marked_up(question.ask)}")
+    asked = _paragraph(f"<b>{number}.</b> {marked_up(question.ask)}")
     return asked + (f"<pre>{escape(question.code.strip())}</pre>" if question.code else "")
 
 
 def _verdict(answer: Answer) -> str:
-    mark, word, colour = ("✓", "Right.", _GREEN) if answer.right else ("✗", "No.", _RED)
-    why = f'<b><span style="color:{colour}">{mark}</span> {word}</b> {_marked_up(answer.why)}'
+    mark, word, colour = ("✓", "Right.", GREEN) if answer.right else ("✗", "No.", RED)
+    why = f'<b><span style="color:{colour}">{mark}</span> {word}</b> {marked_up(answer.why)}'
     return f'<div role="status">{_paragraph(why)}</div>'
 
 
@@ -166,7 +161,7 @@ def _as_html(questions: Sequence[Question]) -> str:
     for number, question in enumerate(questions, 1):
         parts.append(_asked(number, question))
         parts += [
-            f"<details><summary>{_marked_up(answer.text)}</summary>{_verdict(answer)}</details>"
+            f"<details><summary>{marked_up(answer.text)}</summary>{_verdict(answer)}</details>"
             for answer in question.answers
         ]
     return f'<div style="max-width:46em">{"".join(parts)}</div>'

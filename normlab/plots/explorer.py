@@ -122,6 +122,11 @@ class Explorer:
         display(_ControlPanel(self, shown.update))
 
 
+def nobody_is_there() -> bool:
+    """Tell whether a notebook is executed for its outputs: nobody can move or choose anything."""
+    return os.environ.get("TQDM_DISABLE", "0") not in {"", "0"}
+
+
 class _ControlPanel:
     """The controls as a notebook shows them: widgets, or a line that says what they would be."""
 
@@ -133,8 +138,7 @@ class _ControlPanel:
         labels = ", ".join(control.label for control in self.explorer.controls.values())
         sentence = f"Run this cell in Jupyter, and controls appear here: {labels}."
         fallback = {"text/plain": f"[{sentence}]", "text/html": f"<p><i>{escape(sentence)}</i></p>"}
-        # Set where a notebook is executed for its outputs, and nobody is there to move anything.
-        if os.environ.get("TQDM_DISABLE", "0") not in {"", "0"}:
+        if nobody_is_there():
             return fallback
         return self._widgets()._repr_mimebundle_() | fallback
 
