@@ -33,7 +33,7 @@ def read_outcome(answer: dict[str, Any], exercise: Exercise, case: Case) -> Outc
     WireError
         It is no answer.
     """
-    trouble, message = answer.get("trouble"), text(answer.get("message"), _LONGEST_MESSAGE)
+    trouble, message = answer.get("trouble", ""), text(answer.get("message"), _LONGEST_MESSAGE)
     if trouble not in _TROUBLES:
         raise WireError("the answer names no trouble that there is")
     returned = answer.get("returned")

@@ -17,20 +17,21 @@ import numpy as np
 from normlab.exercises import Variants, all_exercises, diagnose, draw_cases, judge, report_on
 from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis
-from normlab.exercises.exercise import Arguments, Case, Exercise, Outputs
+from normlab.exercises.exercise import Arguments, Exercise, Outputs
 from normlab.exercises.report import refusal
 from normlab.grading.answers import asked_for, read_outcome, text
 from normlab.grading.feedback import judged, not_judged
 from normlab.grading.isolation import Isolation, Site, best_isolation
 from normlab.grading.limits import MEBIBYTE, Limits
-from normlab.grading.processes import CannotStart, Gone, Late, Talk, Used, ask
+from normlab.grading.processes import Asked, CannotStart, Gone, Late, Talk, Used
+from normlab.grading.reading import MOST_CELLS
 from normlab.grading.scripts import script_for
 from normlab.grading.verdict import Status, TaskVerdict, Verdict
 from normlab.grading.wire import Encoded, WireError
 
 _GRACE = 0.5  # seconds that a process may take longer than it was told, before it is ended
 _MOST_STARTS = 8
-_SECONDS = 5.0
+_DEFINITIONS = 3
 
 
 class Grader:
@@ -203,25 +204,29 @@ class _Drawn:
             for case in self.cases
         }
         self.exercise = replace(exercise, reference=self._reference)
-        self._asked: dict[str, Encoded] = {}
 
     def _reference(self, **arguments: Any) -> Outputs:  # noqa: ANN401 - of any kind
         return self._right[_identity(arguments)]
 
-    def asked(self, case: Case) -> Encoded:
-        """Return what everybody is asked in a case, ready to be sent."""
-        if case.name not in self._asked:
-            self._asked[case.name] = Encoded(
-                {
-                    "name": self.exercise.name,
-                    "script": script_for(self.exercise),
-                    "arguments": dict(case.arguments),
-                    "returns": list(asked_for(self.exercise)),
-                    "forbidden": list(self.exercise.forbidden),
-                    "with_nodes": self.exercise.nodes is not None,
-                }
-            )
-        return self._asked[case.name]
+    @cached_property
+    def asked(self) -> Encoded:
+        """What everybody is asked, ready to be sent."""
+        exercise = self.exercise
+        task = exercise.of_class
+        taken = task.constructor if task else (exercise.of_function or exercise).parameters
+        return Encoded(
+            {
+                "name": exercise.name,
+                "methods": list(task.methods) if task else [],
+                "takes": list(taken),
+                "script": script_for(exercise),
+                "returns": list(asked_for(exercise)),
+                "forbidden": list(exercise.forbidden),
+                "with_nodes": exercise.nodes is not None,
+                "arguments": list(self.cases[0].arguments),
+                "cases": [list(case.arguments.values()) for case in self.cases],
+            }
+        )
 
     @cached_property
     def variants(self) -> Variants:
@@ -319,10 +324,7 @@ class _Run:
         self.doing: int | _Attempt | None = None
         failure: Exception | None = None
         try:
-            self._read(talk)
-            for index in range(self.cells):
-                if index not in self.left_out:
-                    self._run_cell(talk, index)
+            self._run_cells(talk)
             for attempt in self.attempts:
                 if attempt.verdict is None:
                     self._grade(talk, attempt)
@@ -381,26 +383,30 @@ class _Run:
 
     # ---- what is asked of a process
 
-    def _ask(
-        self, talk: Talk, request: dict[str, Any], seconds: float, notes: list[str]
-    ) -> dict[str, Any]:
-        end = min(self.end, time.monotonic() + seconds + _GRACE)
-        return ask(talk, request, end, notes)
+    def _until(self, seconds: float) -> float:
+        """Say when an answer must be there that may take so long from now."""
+        return min(self.end, time.monotonic() + seconds + _GRACE)
 
-    def _read(self, talk: Talk) -> None:
-        names = [attempt.drawn.exercise.name for attempt in self.attempts]
-        request = {"do": "read", "notebook": self.notebook, "names": names}
-        answer = self._ask(talk, request, self.limits.seconds, [])
-        if answer["problem"]:
-            raise _Refused(Status.UNREADABLE, text(answer["problem"], 300))
-        self.cells: int = answer["cells"]
-        self.defines = answer["defines"]
-
-    def _run_cell(self, talk: Talk, index: int) -> None:
-        self.doing = index
+    def _run_cells(self, talk: Talk) -> None:
         seconds = self.limits.cell_seconds
-        request = {"do": "cell", "index": index, "seconds": seconds}
-        answer = self._ask(talk, request, seconds, self.cell_notes)
+        request = {
+            "do": "run",
+            "notebook": self.notebook,
+            "names": [attempt.drawn.exercise.name for attempt in self.attempts],
+            "left_out": list(self.left_out),
+            "seconds": seconds,
+        }
+        asked = Asked(talk, request, self.end, self.cell_notes)
+        found = asked.answer(self.end)
+        if found.get("problem"):
+            raise _Refused(Status.UNREADABLE, text(found["problem"], 300))
+        self.defines = found.get("defines", {})
+        for index in range(_whole(found, "cells", MOST_CELLS)):
+            if index not in self.left_out:
+                self.doing = index
+                self._note_cell(index, asked.answer(self._until(seconds)))
+
+    def _note_cell(self, index: int, answer: dict[str, Any]) -> None:
         trouble = text(answer.get("trouble"), 20)
         if trouble:
             self.cell_problems[index] = trouble, text(answer.get("message"), 300)
@@ -411,38 +417,30 @@ class _Run:
 
     def _grade(self, talk: Talk, attempt: _Attempt) -> None:
         self.doing = attempt
-        which = self._find(talk, attempt)
-        if which is None:
+        exercise = attempt.drawn.exercise
+        seconds = exercise.seconds or self.limits.call_seconds
+        request = {
+            "do": "call",
+            "asked": attempt.drawn.asked,
+            # Where a program is given to be mended, an earlier definition is the given one.
+            "definitions": _DEFINITIONS if "torch" in exercise.forbidden else 1,
+            "seconds": seconds,
+        }
+        asked = Asked(talk, request, self._until(seconds), attempt.notes)
+        found = asked.answer(self._until(seconds))
+        attempt.missed = [text(name, 100) for name in _list(found, "missed")][:50]
+        usable = _whole(found, "usable", _DEFINITIONS)
+        if not usable:
+            attempt.verdict = self._not_usable(exercise, found)
             return
-        for number in which:
-            attempt.outcomes = self._call_all(talk, attempt, number)
+        for _ in range(usable):
+            end = self._until(seconds)
+            attempt.outcomes = [
+                read_outcome(asked.answer(end), exercise, case) for case in attempt.drawn.cases
+            ]
             if any(outcome.trouble != "not written" for outcome in attempt.outcomes):
                 break
         attempt.verdict = self._judge(attempt)
-
-    def _find(self, talk: Talk, attempt: _Attempt) -> list[int] | None:
-        """Find the definitions that can be called; where there is none, give the verdict."""
-        exercise = attempt.drawn.exercise
-        script = exercise.of_class or exercise.of_function
-        request = {
-            "do": "find",
-            "name": exercise.name,
-            "methods": list(exercise.of_class.methods) if exercise.of_class else [],
-            "parameters": list(
-                exercise.of_class.constructor
-                if exercise.of_class
-                else (script or exercise).parameters
-            ),
-            "seconds": self.limits.call_seconds,
-        }
-        answer = self._ask(talk, request, self.limits.call_seconds, attempt.notes)
-        attempt.missed = [text(name, 100) for name in _list(answer, "missed")][:50]
-        usable = [n for n in _list(answer, "usable") if type(n) is int and 0 <= n < 2**31]
-        if usable:
-            # Where a program is given to be mended, an earlier definition is the given one.
-            return usable[:3] if "torch" in exercise.forbidden else usable[:1]
-        attempt.verdict = self._not_usable(exercise, answer)
-        return None
 
     def _not_usable(self, exercise: Exercise, answer: dict[str, Any]) -> TaskVerdict:
         objection = answer.get("objection")
@@ -456,26 +454,6 @@ class _Run:
                 return not_judged(exercise, status, f"Its code cell (number {index + 1}): {said}")
         why = f"Nothing in the notebook is called {exercise.name}."
         return not_judged(exercise, Status.MISSING, why)
-
-    def _call_all(self, talk: Talk, attempt: _Attempt, number: int) -> list[Outcome]:
-        """Call one definition on every case, within one limit of time."""
-        exercise = attempt.drawn.exercise
-        end = time.monotonic() + (exercise.seconds or self.limits.call_seconds)
-        outcomes: list[Outcome] = []
-        for case in attempt.drawn.cases:
-            left = end - time.monotonic()
-            if left <= 0 or (outcomes and outcomes[-1].trouble in ("time", "not called")):
-                outcomes.append(Outcome(trouble="not called", message="It was not called here."))
-                continue
-            request = {
-                "do": "call",
-                "which": number,
-                "seconds": left,
-                "asked": attempt.drawn.asked(case),
-            }
-            answer = self._ask(talk, request, left, attempt.notes)
-            outcomes.append(read_outcome(answer, exercise, case))
-        return outcomes
 
     # ---- the verdict
 
@@ -520,6 +498,13 @@ class _Run:
             return None
         stopped = (i for i, (trouble, _) in self.cell_problems.items() if trouble in _OF_CELLS)
         return min(stopped, default=None)
+
+
+def _whole(answer: dict[str, Any], key: str, most: int) -> int:
+    value = answer.get(key)
+    if type(value) is not int or not 0 <= value <= most:
+        raise WireError(f"the answer has no {key}")
+    return value
 
 
 def _list(answer: dict[str, Any], key: str) -> list[Any]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import normlab
 from normlab.grading.limits import Limits
-from normlab.grading.processes import CannotStart, Gone, Late, Plain, Talk, Warm, ask
+from normlab.grading.processes import Asked, CannotStart, Gone, Late, Plain, Talk, Warm
 from normlab.grading.view import View, boot, make_view
 from normlab.grading.wire import WireError
 
@@ -270,7 +270,7 @@ def _probe(site: Site) -> dict[str, Any]:
         paths = [secret.name, *map(str, _secrets())]
         process = site.begin()
         try:
-            return ask(process, {"do": "probe", "paths": paths}, end, [])
+            return Asked(process, {"do": "probe", "paths": paths}, end, []).answer(end)
         finally:
             process.finish()
 

@@ -167,6 +167,7 @@ class Forked:
 
     def __init__(self, warm: Warm, talk: socket.socket) -> None:
         self.warm, self.talk = warm, talk
+        self._came = bytearray()  # and is not taken yet
 
     def send(self, message: Any, end: float) -> None:  # noqa: ANN401
         """Send a message before the time `end`."""
@@ -186,20 +187,20 @@ class Forked:
         return wire.decode(self._read(size, end))
 
     def _read(self, size: int, end: float) -> bytes:
-        parts, left = [], size
-        while left:
+        while len(self._came) < size:
             self._in_time(end)
             try:
-                part = self.talk.recv(min(left, 2**20))
+                part = self.talk.recv(2**20)
             except TimeoutError:
                 raise Late from None
             except OSError:
                 part = b""
             if not part:
                 raise Gone
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
+            self._came += part
+        data = bytes(self._came[:size])
+        del self._came[:size]
+        return data
 
     def _in_time(self, end: float) -> None:
         left = end - time.monotonic()
@@ -308,32 +309,48 @@ _MOST_NOTES = 50
 _NUMBERS = itertools.count()
 
 
-def ask(talk: Talk, request: dict[str, Any], end: float, notes: list[str]) -> dict[str, Any]:
-    """Send a request and return the answer.
+class Asked:
+    """A request that was sent, to take its answers one by one.
 
     Parameters
     ----------
+    talk
+        Whom.
+    request
+        What.
     end
-        When the answer must be there, by `time.monotonic`.
+        When it must have been taken, by `time.monotonic`.
     notes
         Gets what the process says, on the way, that it tried.
 
     Raises
     ------
     Gone, Late
-        There is no answer any more, or not yet.
-    WireError
-        There is one that is none.
+        It is not taken any more, or not yet.
     """
-    number = next(_NUMBERS)
-    talk.send({**request, "number": number}, end)
-    for _ in range(_MOST_NOTES):
-        answer = talk.receive(end)
-        if not isinstance(answer, dict):
-            break
-        if "note" not in answer:
-            if answer.get("number") != number:
-                break  # it answers something else: an answer was slipped in before it
-            return answer
-        notes.append(str(answer["note"])[:100])
-    raise wire.WireError("the answer is none")
+
+    def __init__(self, talk: Talk, request: dict[str, Any], end: float, notes: list[str]) -> None:
+        self._talk, self._notes = talk, notes
+        self._number = next(_NUMBERS)
+        talk.send({**request, "number": self._number}, end)
+
+    def answer(self, end: float) -> dict[str, Any]:
+        """Return the next answer, if it comes before the time `end`.
+
+        Raises
+        ------
+        Gone, Late
+            There is no answer any more, or not yet.
+        WireError
+            There is one that is none.
+        """
+        for _ in range(_MOST_NOTES):
+            answer = self._talk.receive(end)
+            if not isinstance(answer, dict):
+                break
+            if "note" not in answer:
+                if answer.get("number") != self._number:
+                    break  # it answers something else: an answer was slipped in before it
+                return answer
+            self._notes.append(str(answer["note"])[:100])
+        raise wire.WireError("the answer is none")

@@ -10,7 +10,8 @@ import re
 import warnings
 from typing import Any
 
-_MOST_CELLS = 20_000
+#: A notebook with more code cells is not read.
+MOST_CELLS = 20_000
 _MOST_CHARACTERS = 10_000_000
 
 # What Jupyter understands and Python does not, at the beginning of a line. Behind %time stands
@@ -45,10 +46,8 @@ def read_cells(data: bytes) -> list[str]:
     cells = _cells_of(notebook)
     if cells is None:
         raise Unreadable("The file is no notebook: it has no list of cells.")
-    if len(cells) > _MOST_CELLS:
-        raise Unreadable(
-            f"The notebook has {len(cells):,} cells; at most {_MOST_CELLS:,} are read."
-        )
+    if len(cells) > MOST_CELLS:
+        raise Unreadable(f"The notebook has {len(cells):,} cells; at most {MOST_CELLS:,} are read.")
     sources = [_source(cell) for cell in cells if _is_code(cell)]
     if sum(map(len, sources)) > _MOST_CHARACTERS:
         raise Unreadable("The notebook's cells are too long to be code.")

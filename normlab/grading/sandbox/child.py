@@ -7,6 +7,7 @@ all that it can send is taken for an answer of the learner's.
 
 import ast
 import builtins
+import dataclasses
 import functools
 import linecache
 import os
@@ -14,8 +15,9 @@ import socket
 import struct
 import sys
 import threading
+import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from normlab.exercises import calling
@@ -25,15 +27,22 @@ from normlab.grading import reading, wire
 
 _HEAD = struct.Struct("<I")
 _MOST_NOTES = 20
+_MOST_KEPT = 2**16
+_MOST_DEFINITIONS = 50
+_OUTCOME = [field.name for field in dataclasses.fields(calling.Outcome)]
 _KEPT_PROBLEM = 500
 
 
 class Channel:
-    """Messages to and from the grader, over two file descriptors."""
+    """Messages to and from the grader, over two file descriptors.
+
+    What is sent is kept until `flush`: each message by itself would wake the grader.
+    """
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self.incoming, self.outgoing = incoming, outgoing
         self._sending = threading.RLock()
+        self._kept = bytearray()
 
     def receive(self) -> Any:  # noqa: ANN401
         """Wait for a message; the process ends where there will be no more."""
@@ -51,10 +60,17 @@ class Channel:
         return b"".join(parts)
 
     def send(self, message: Any) -> None:  # noqa: ANN401
-        """Send a message."""
+        """Send a message, sooner or later."""
         data = wire.encode(message)
         with self._sending:
-            data = memoryview(_HEAD.pack(len(data)) + data)
+            self._kept += _HEAD.pack(len(data)) + data
+            if len(self._kept) > _MOST_KEPT:
+                self.flush()
+
+    def flush(self) -> None:
+        """Send what is kept."""
+        with self._sending:
+            data, self._kept = memoryview(self._kept), bytearray()
             while data:
                 data = data[os.write(self.outgoing, data) :]
 
@@ -78,39 +94,50 @@ class Child:
 
     def serve(self) -> None:
         """Answer requests until the grader has no more."""
-        answers: dict[str, Callable[[dict[str, Any]], Any]] = {
-            "read": self.read,
-            "cell": self.cell,
-            "find": self.find,
+        answers: dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
+            "run": self.run,
             "call": self.call,
             "probe": probe,
         }
         while True:
             request = self.channel.receive()
-            answer = answers[request["do"]](request)
-            self.channel.send({**answer, "number": request["number"]})
+            for answer in answers[request["do"]](request):
+                self.channel.send({**answer, "number": request["number"]})
+            self.channel.flush()
 
-    def read(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Read the notebook; say how many cells there are, and which of them define what."""
+    # ---- the notebook
+
+    def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Read the notebook, and run its cells but for some that are left out.
+
+        The first answer says how many there are, and which of them define what; then there is
+        one for each cell that was run.
+        """
+        self.defined = {name: [] for name in request["names"]}
         try:
             self.cells = reading.read_cells(request["notebook"])
         except reading.Unreadable as problem:
-            return {"problem": str(problem), "cells": 0, "defines": {}}
+            yield {"problem": str(problem)}
+            return
         except MemoryError:
-            return {"problem": "The file is too large to be read.", "cells": 0, "defines": {}}
-        self.defined = {name: [] for name in request["names"]}
+            yield {"problem": "The file is too large to be read."}
+            return
         defines = {
             name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)]
             for name in self.defined
         }
-        return {"problem": "", "cells": len(self.cells), "defines": defines}
+        yield {"problem": "", "cells": len(self.cells), "defines": defines}
+        for index in range(len(self.cells)):
+            if index not in request["left_out"]:
+                # The grader has to know which cell it is that does not come to an end.
+                self.channel.flush()
+                yield self._run_cell(index, request["seconds"])
 
-    def cell(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run one cell."""
+    def _run_cell(self, index: int, seconds: float) -> dict[str, Any]:
         trouble, message = "", ""
         try:
-            with calling.stop_after(request["seconds"]):
-                self._run(request["index"])
+            with calling.stop_after(seconds):
+                self._execute(index)
         except calling.TimeIsUp:
             trouble, message = "time", "it had not come to an end when the time was up."
         except SyntaxError as error:
@@ -121,7 +148,7 @@ class Child:
         self._keep_what_is_defined()
         return {"trouble": trouble, "message": message[:_KEPT_PROBLEM]}
 
-    def _run(self, index: int) -> None:
+    def _execute(self, index: int) -> None:
         source, name = self.cells[index], f"<cell {index + 1}>"
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         for statement in reading.parse_cell(source):
@@ -147,66 +174,98 @@ class Child:
             if value is not None and not (known and known[-1] is value):
                 known.append(value)
 
-    def find(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Say which definitions of a task's name can be used, the last one first."""
-        known = self.defined[request["name"]][::-1]
-        objections = [self._objection(value, request) for value in known]
-        usable = [i for i, objection in enumerate(objections) if objection is None]
-        return {
+    # ---- its functions
+
+    def call(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Call what the notebook defines under a task's name, in all cases.
+
+        The first answer says what there is to be called. Of some definitions the last one is
+        tried first, and another one only where that is not written; for each of them there is an
+        answer for each case.
+        """
+        asked = request["asked"]
+        known = self.defined[asked["name"]][: -_MOST_DEFINITIONS - 1 : -1]
+        objections = [self._objection(value, asked, request["seconds"]) for value in known]
+        pairs = zip(known, objections, strict=True)
+        usable = [value for value, found in pairs if found is None][: request["definitions"]]
+        yield {
             "found": len(known),
-            "usable": usable,
+            "usable": len(usable),
             "objection": objections[0] if objections and not usable else None,
             "missed": sorted(self.missed),
         }
+        self.channel.flush()  # the time of the calls begins
+        for definition in usable:
+            begun = False
+            for outcome in self._outcomes(definition, asked, request["seconds"]):
+                begun = begun or outcome.trouble != "not written"
+                yield _sent(outcome)
+            if begun:
+                return
+            self.channel.flush()
 
-    def _objection(self, value: Any, request: dict[str, Any]) -> list[str] | None:  # noqa: ANN401
+    def _objection(
+        self,
+        value: Any,  # noqa: ANN401
+        asked: dict[str, Any],
+        seconds: float,
+    ) -> list[str] | None:
         try:
-            with calling.stop_after(request["seconds"]):
-                if request["methods"]:
-                    task = ClassTask(
-                        tuple(request["parameters"]), tuple(request["methods"]), _nothing
-                    )
-                    found = task.objection(value, request["name"])
+            with calling.stop_after(seconds):
+                if asked["methods"]:
+                    task = ClassTask(tuple(asked["takes"]), tuple(asked["methods"]), _nothing)
+                    found = task.objection(value, asked["name"])
                 else:
-                    found = calling.objection(value, request["name"], tuple(request["parameters"]))
+                    found = calling.objection(value, asked["name"], tuple(asked["takes"]))
         except BaseException:
             return None  # an object that resists being looked at: the calls will show
         return None if found is None else [found.message, found.advice]
 
-    def call(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Call a definition once, or let a script put it to use, and say what came of it."""
-        asked = request["asked"]
-        answer = self.defined[asked["name"]][::-1][request["which"]]
+    def _outcomes(
+        self,
+        answer: Any,  # noqa: ANN401
+        asked: dict[str, Any],
+        seconds: float,
+    ) -> Iterator[calling.Outcome]:
+        """Call a definition in each case, or let a script put it to use, within one limit."""
         if asked["script"]:
             answer = functools.partial(_unpacked(asked["script"]), answer)
-        case = Case("", (), asked["arguments"])
-        try:
-            (outcome,) = calling.call_all(
-                answer,
-                [case],
-                tuple(asked["returns"]),
-                request["seconds"],
-                tuple(asked["forbidden"]),
-                asked["with_nodes"],
-            )
-        except BaseException as error:  # KeyboardInterrupt, or an alarm on the way out
-            outcome = calling.Outcome(trouble="raised", message=calling.describe_error(error))
-        return {
-            "returned": outcome.returned,
-            "trouble": outcome.trouble,
-            "message": outcome.message,
-            "modified": list(outcome.modified),
-            "printed": outcome.printed,
-            "printed_characters": outcome.printed_characters,
-            "warned": list(outcome.warned),
-            "nodes": outcome.nodes,
-        }
+        end, trouble = time.monotonic() + seconds, ""
+        for values in asked["cases"]:
+            left = end - time.monotonic()
+            if left <= 0 or trouble in ("time", "not called"):
+                outcome = calling.Outcome(trouble="not called", message="It was not called here.")
+            else:
+                case = Case("", (), dict(zip(asked["arguments"], values, strict=True)))
+                outcome = _call(answer, case, asked, left)
+            trouble = outcome.trouble
+            yield outcome
 
 
-def probe(request: dict[str, Any]) -> dict[str, Any]:
+def _call(answer: Any, case: Case, asked: dict[str, Any], seconds: float) -> calling.Outcome:  # noqa: ANN401
+    try:
+        (outcome,) = calling.call_all(
+            answer,
+            [case],
+            tuple(asked["returns"]),
+            seconds,
+            tuple(asked["forbidden"]),
+            asked["with_nodes"],
+        )
+    except BaseException as error:  # KeyboardInterrupt, or an alarm on the way out
+        return calling.Outcome(trouble="raised", message=calling.describe_error(error))
+    return outcome
+
+
+def _sent(outcome: calling.Outcome) -> dict[str, Any]:
+    """Return an outcome as it is sent: what is empty is left out."""
+    return {name: value for name in _OUTCOME if (value := getattr(outcome, name))}
+
+
+def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Say what this process can reach: the grader asks before it trusts an isolation."""
     folders = [*request["paths"], "/", "/tmp", "/usr/lib", "/dev/shm"]
-    return {
+    yield {
         "user": os.getuid(),
         "reads": [path for path in request["paths"] if _works(_look_into, path)],
         "writes": [path for path in folders if _works(_write_into, path)],
@@ -372,6 +431,7 @@ def watch(channel: Channel, allowed: tuple[str, ...]) -> None:
         if what not in noted and len(noted) < _MOST_NOTES:
             noted.add(what)
             channel.send({"note": what})
+            channel.flush()
 
     sys.addaudithook(hook)
 
