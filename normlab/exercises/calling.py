@@ -161,7 +161,10 @@ def _differs(value: Any, case: Case, name: str) -> bool:  # noqa: ANN401 - any a
     before = case.arguments[name]
     if not np.ndim(before):
         return False
-    return value.shape != before.shape or not np.array_equal(value, before, equal_nan=True)
+    if value.shape != before.shape:
+        return True
+    same_bytes = value.dtype == before.dtype and value.tobytes() == before.tobytes()
+    return not same_bytes and not np.array_equal(value, before, equal_nan=True)
 
 
 class Unusable(Exception):  # noqa: N818 - it is about a value, and no error of ours

@@ -1,5 +1,6 @@
 """Judge what a learner's function returned, from plain arrays alone."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -147,13 +148,14 @@ def _judge_values(
         got = outcome.returned[name]
         if got.shape != right.shape:
             return Verdict(case, outcome, expected, own, "shape", name)
-        allowed = max(case.tolerance, SINGLE_PRECISION)
-        wrong = differs(got, right, allowed)
+        if not differs(got, right, case.tolerance).any():
+            continue
+        wrong = differs(got, right, max(case.tolerance, SINGLE_PRECISION))
         if wrong.any():
             index = tuple(int(i) for i in np.argwhere(wrong)[0])
             problem = "values" if np.isfinite(got[index]) else "not finite"
             return Verdict(case, outcome, expected, own, problem, name, index)
-        single |= bool(differs(got, right, case.tolerance).any())
+        single = True
     return Verdict(case, outcome, expected, own, single=single)
 
 
@@ -164,12 +166,16 @@ def differs(got: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndarr
     come out as 1e-17. NaN equals NaN, and infinity equals infinity of the same sign.
     """
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
-    finite = np.abs(expected[np.isfinite(expected)])
-    scale = finite.max(initial=0.0)
+    size = np.abs(expected)
+    scale = size.max(initial=0.0)
+    all_finite = math.isfinite(scale)
+    if not all_finite:
+        scale = size[np.isfinite(size)].max(initial=0.0)
     with np.errstate(invalid="ignore", over="ignore"):
         near = np.abs(got - expected) <= tolerance * scale
-    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
-    return ~(near | same)
+    if not all_finite:
+        near |= (got == expected) | (np.isnan(got) & np.isnan(expected))
+    return ~near
 
 
 def _judge_input(case: Case, outcome: Outcome) -> Verdict:

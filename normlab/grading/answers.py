@@ -89,6 +89,8 @@ def text(value: Any, longest: int) -> str:  # noqa: ANN401
     if not isinstance(value, str):
         return ""
     kept = value[:longest]
+    if kept.isprintable():
+        return kept
     return "".join(
         character if character == "\n" or not _is_control(character) else "�" for character in kept
     )

@@ -182,11 +182,16 @@ class Forked:
 
     def receive(self, end: float) -> Any:  # noqa: ANN401
         """Return its answer, if it comes before the time `end`."""
-        (size,) = _HEAD.unpack(self._read(_HEAD.size, end))
+        self._wait_for(_HEAD.size, end)
+        (size,) = _HEAD.unpack_from(self._came)
         _check_size(size)
-        return wire.decode(self._read(size, end))
+        last = _HEAD.size + size
+        self._wait_for(last, end)
+        answer = bytes(self._came[_HEAD.size : last])
+        del self._came[:last]
+        return wire.decode(answer)
 
-    def _read(self, size: int, end: float) -> bytes:
+    def _wait_for(self, size: int, end: float) -> None:
         while len(self._came) < size:
             self._in_time(end)
             try:
@@ -198,9 +203,6 @@ class Forked:
             if not part:
                 raise Gone
             self._came += part
-        data = bytes(self._came[:size])
-        del self._came[:size]
-        return data
 
     def _in_time(self, end: float) -> None:
         left = end - time.monotonic()

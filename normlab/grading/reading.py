@@ -7,6 +7,7 @@ alone.
 import ast
 import json
 import re
+import types
 import warnings
 from typing import Any
 
@@ -95,6 +96,21 @@ def _source(cell: dict[str, Any]) -> str:
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     return source if isinstance(source, str) else ""
+
+
+def compile_plain(source: str, name: str) -> types.CodeType | None:
+    """Compile a cell as it is, or return None where it must be looked at statement by statement.
+
+    Most cells neither import anything nor hold what only Jupyter understands.
+    """
+    if "import" in source:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return compile(source, name, "exec")
+    except (SyntaxError, ValueError):  # a magic, or a null character
+        return None
 
 
 def parse_cell(source: str) -> list[ast.stmt]:

@@ -25,6 +25,7 @@ _HARNESS = (
     "grading/sandbox/child.py",
     "grading/sandbox/locks.py",
     "grading/sandbox/plain.py",
+    "grading/sandbox/rehearsal.py",
     "grading/sandbox/stage.py",
     "grading/sandbox/stand_ins.py",
     "grading/sandbox/warm.py",

@@ -18,6 +18,7 @@ A value is one letter and what belongs to it, numbers in little endian::
 
 import math
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -111,12 +112,13 @@ def _write(value: Any, data: bytearray) -> None:  # noqa: ANN401
 
 
 def _write_array(letter: bytes, array: np.ndarray, data: bytearray) -> None:
-    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    name = little.dtype.str.replace(">", "<")
+    if array.dtype.str not in DTYPES:
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    name = array.dtype.str
     if name not in DTYPES:
         raise WireError(f"an array of {array.dtype} cannot be sent")
     head = bytes([len(name), *name.encode(), array.ndim])
-    data += letter + head + struct.pack(f"<{array.ndim}Q", *array.shape) + little.tobytes()
+    data += letter + head + struct.pack(f"<{array.ndim}Q", *array.shape) + array.tobytes()
 
 
 # ---- reading
@@ -145,39 +147,20 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any of the nine kinds
 def _read(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     if depth > _DEEPEST:
         raise WireError("values are nested too deep")
-    letter, at = data[at : at + 1], at + 1
-    if letter == b"s":
-        text, at = _read_block(data, at)
-        return text.decode(), at
-    if letter in _CONSTANTS:
-        return _CONSTANTS[letter], at
-    if letter == b"i":
-        return _WHOLE.unpack_from(data, at)[0], at + 8
-    if letter == b"f":
-        return _FLOAT.unpack_from(data, at)[0], at + 8
-    if letter == b"d":
-        (count,), at = _LENGTH.unpack_from(data, at), at + 4
-        values = {}
-        for _ in range(count):
-            name, at = _read_block(data, at)
-            values[name.decode()], at = _read(data, at, depth + 1)
-        return values, at
-    if letter == b"l":
-        (count,), at = _LENGTH.unpack_from(data, at), at + 4
-        ordered = []
-        for _ in range(count):
-            one, at = _read(data, at, depth + 1)
-            ordered.append(one)
-        return ordered, at
-    if letter in (b"a", b"g"):
-        array, at = _read_array(data, at)
-        return (array if letter == b"a" else array[()]), at
-    if letter == b"b":
-        return _read_block(data, at)
-    raise WireError(f"no value begins with {letter!r}" if letter else "the message ends too soon")
+    letter = data[at : at + 1]
+    if letter not in _READERS:
+        raise WireError(
+            f"no value begins with {letter!r}" if letter else "the message ends too soon"
+        )
+    return _READERS[letter](data, at + 1, depth)
 
 
-def _read_block(data: bytes, at: int) -> tuple[bytes, int]:
+def _read_text(data: bytes, at: int, _: int) -> tuple[str, int]:
+    text, end = _read_block(data, at)
+    return text.decode(), end
+
+
+def _read_block(data: bytes, at: int, _: int = 0) -> tuple[bytes, int]:
     """Read bytes whose length stands before them."""
     at += 4
     end = at + _LENGTH.unpack_from(data, at - 4)[0]
@@ -186,7 +169,25 @@ def _read_block(data: bytes, at: int) -> tuple[bytes, int]:
     return data[at:end], end
 
 
-def _read_array(data: bytes, at: int) -> tuple[np.ndarray, int]:
+def _read_dict(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
+    (count,), at = _LENGTH.unpack_from(data, at), at + 4
+    values = {}
+    for _ in range(count):
+        name, at = _read_block(data, at)
+        values[name.decode()], at = _read(data, at, depth + 1)
+    return values, at
+
+
+def _read_list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    (count,), at = _LENGTH.unpack_from(data, at), at + 4
+    values = []
+    for _ in range(count):
+        one, at = _read(data, at, depth + 1)
+        values.append(one)
+    return values, at
+
+
+def _read_array(data: bytes, at: int, _: int) -> tuple[np.ndarray, int]:
     """Read an array into memory of its own."""
     (length,), at = struct.unpack_from("B", data, at), at + 1
     name, at = data[at : at + length].decode(), at + length
@@ -201,9 +202,26 @@ def _read_array(data: bytes, at: int) -> tuple[np.ndarray, int]:
     if end > len(data):
         raise WireError("the message ends too soon")
     try:
-        return np.frombuffer(data[at:end], dtype).reshape(shape).copy(), end
-    except ValueError as problem:
+        return np.ndarray(shape, dtype, data, at).copy(), end
+    except (ValueError, TypeError) as problem:
         raise WireError(f"not an array: {problem}") from None
 
 
-_CONSTANTS = {b"N": None, b"T": True, b"F": False}
+def _read_scalar(data: bytes, at: int, _: int) -> tuple[np.generic, int]:
+    array, end = _read_array(data, at, 0)
+    return array[()], end
+
+
+_READERS: dict[bytes, Callable[[bytes, int, int], tuple[Any, int]]] = {
+    b"N": lambda _, at, __: (None, at),
+    b"T": lambda _, at, __: (True, at),
+    b"F": lambda _, at, __: (False, at),
+    b"i": lambda data, at, _: (_WHOLE.unpack_from(data, at)[0], at + 8),
+    b"f": lambda data, at, _: (_FLOAT.unpack_from(data, at)[0], at + 8),
+    b"s": _read_text,
+    b"b": _read_block,
+    b"a": _read_array,
+    b"g": _read_scalar,
+    b"l": _read_list,
+    b"d": _read_dict,
+}

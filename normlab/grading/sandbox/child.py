@@ -151,6 +151,10 @@ class Child:
     def _execute(self, index: int) -> None:
         source, name = self.cells[index], f"<cell {index + 1}>"
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        code = reading.compile_plain(source, name)
+        if code is not None:
+            exec(code, self.module.__dict__)
+            return
         for statement in reading.parse_cell(source):
             code = compile(ast.Module([statement], []), name, "exec")
             try:

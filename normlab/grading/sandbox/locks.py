@@ -186,8 +186,9 @@ _NO_SHARED_MEMORY = (
     *("memfd_create", "memfd_secret", "userfaultfd"),
 )
 # Landlock does not know these.
+_NO_OTHER_MODES = ("chmod", "fchmod", "fchmodat", "fchmodat2")
 _NO_CHANGES_TO_FILES = (
-    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
+    *("chown", "fchown", "lchown", "fchownat"),
     *("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"),
     *("utime", "utimes", "utimensat", "futimesat", "mknod", "mknodat"),
     *("link", "linkat", "symlink", "symlinkat"),
@@ -205,10 +206,29 @@ _NO_ADMINISTRATION = (
 _A_THREAD = 0x00010000  # the flag of clone that a thread has, and a process has not
 
 
-def forbidden_calls():  # noqa: ANN201 - pyseccomp's own
-    """Return a filter against processes, signals, network, shared memory and administration.
+#: What neither the warm process nor its children do: to be forbidden once, for all of them. The
+#: longer a filter is, the longer the kernel takes to put it to work.
+FORBIDDEN_TO_ALL = (
+    *_NO_NETWORK,
+    *_NO_SHARED_MEMORY,
+    *_NO_CHANGES_TO_FILES,
+    *_NO_ADMINISTRATION,
+)
+#: What the warm process does, and no submission may do.
+FORBIDDEN_TO_SUBMISSIONS = (*_NO_PROCESSES, *_NO_SIGNALS, *_NO_OTHER_MODES)
+
+
+def filter_against(calls: Iterable[str], processes: bool = False):  # noqa: ANN201 - pyseccomp's own
+    """Return a filter against some system calls.
 
     Its ``load()`` puts it to work: a forbidden call then fails with "Operation not permitted".
+
+    Parameters
+    ----------
+    calls
+        Their names; what this machine does not have is left out.
+    processes
+        Whether no process may be started, either; a thread may.
 
     Raises
     ------
@@ -218,26 +238,20 @@ def forbidden_calls():  # noqa: ANN201 - pyseccomp's own
     seccomp = _seccomp()
     no = seccomp.ERRNO(errno.EPERM)
     filters = seccomp.SyscallFilter(seccomp.ALLOW)
-    for name in (
-        *_NO_PROCESSES,
-        *_NO_SIGNALS,
-        *_NO_NETWORK,
-        *_NO_SHARED_MEMORY,
-        *_NO_CHANGES_TO_FILES,
-        *_NO_ADMINISTRATION,
-    ):
+    for name in calls:
         try:
             filters.add_rule(no, name)
         except (OSError, RuntimeError, ValueError):
             continue  # this machine, or its library, has no such call
-    filters.add_rule(no, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, _A_THREAD, 0))
-    # Its arguments are out of a filter's sight; whoever hears that it does not exist takes clone.
-    filters.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
+    if processes:
+        filters.add_rule(no, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, _A_THREAD, 0))
+        # Its arguments are out of sight; whoever hears that it does not exist takes clone.
+        filters.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
     return filters
 
 
 def has_seccomp() -> bool:
-    """Whether `forbidden_calls` can do its work."""
+    """Whether `filter_against` can do its work."""
     try:
         _seccomp()
     except ImportError:
@@ -261,9 +275,8 @@ def _seccomp():  # noqa: ANN202 - a module
 # ---- limits
 
 
-def limit(memory: int, seconds: float, file_size: int, threads: int) -> None:
-    """Limit this process: memory beyond what it has, processor time, files and threads."""
-    space = used_space() + memory
+def limit(space: int, seconds: float, file_size: int, threads: int) -> None:
+    """Limit this process: address space, processor time, files and threads."""
     for what, most in (
         (resource.RLIMIT_AS, space),
         (resource.RLIMIT_CPU, int(seconds) + 1),

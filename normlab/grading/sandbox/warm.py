@@ -21,7 +21,7 @@ import sys
 import time
 from typing import Any
 
-from normlab.grading.sandbox import child, locks, stage
+from normlab.grading.sandbox import child, locks, rehearsal, stage, stand_ins
 
 #: What the child's limits are made of: memory, seconds, file size, threads.
 LIMITS = struct.Struct("<QdQQ")
@@ -53,6 +53,7 @@ def main(base: str, scratch: str, *options: str) -> None:
     locks.no_new_privileges()
     locks.hide_memory()
     locks.adopt_orphans()
+    rehearsal.rehearse(stand_ins.Silent())
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy all of our memory
     control.send(b"R")
@@ -98,7 +99,11 @@ def _targets(folder: str) -> list[str]:
 
 def serve(control: socket.socket, base: str, scratch: str) -> None:
     """Fork and end children until the grader is gone."""
-    filters = locks.forbidden_calls() if locks.has_seccomp() else None
+    filters = None
+    if locks.has_seccomp():
+        locks.filter_against(locks.FORBIDDEN_TO_ALL).load()
+        filters = locks.filter_against(locks.FORBIDDEN_TO_SUBMISSIONS, processes=True)
+    space = locks.used_space()  # a child begins with as much
     while True:
         message, sockets = _next_request(control)
         if message[:1] != b"F" or not sockets:
@@ -107,7 +112,8 @@ def serve(control: socket.socket, base: str, scratch: str) -> None:
         process = os.fork()
         if process == 0:
             control.close()
-            _become_child(sockets[0], LIMITS.unpack(message[1:]), filters, base, scratch)
+            memory, *limits = LIMITS.unpack(message[1:])
+            _become_child(sockets[0], (space + memory, *limits), filters, base, scratch)
         os.close(sockets[0])
         end = control.recv(1)
         status, used = _end(process, patience=_PATIENCE if end == b"G" else 0.0)
