@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from normlab.grading.batch import Graded, Settings
     from normlab.grading.gradebook import Gradebook
-    from normlab.grading.isolation import Isolation
     from normlab.grading.submissions import HandedIn, Submission
 
 _SECONDS = 180.0  # the timeout; repeated from normlab.grading.Limits so that --help need not wait
@@ -97,7 +96,7 @@ def grade(
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.batch import GradingError, Settings
     from normlab.grading.gradebook import FILE_NAME, Gradebook, GradebookError
-    from normlab.grading.isolation import NoIsolation
+    from normlab.grading.isolation import no_isolation as unprotected
     from normlab.grading.reports import write_reports
     from normlab.grading.submissions import SubmissionsError
 
@@ -114,11 +113,11 @@ def grade(
             todo = handed_in.submissions
             if not regrade:
                 todo = gradebook.needing(todo, settings.terms)
-            if todo:
-                settings = replace(settings, isolation=_isolation(no_isolation, dask))
+            if no_isolation:
+                settings = replace(settings, isolation=unprotected())
             counts = _grade(todo, settings, jobs or os.cpu_count() or 1, client, gradebook)
             write_reports(gradebook, out, handed_in.notes)
-    except (SubmissionsError, GradebookError, GradingError, NoIsolation) as error:
+    except (SubmissionsError, GradebookError, GradingError) as error:
         raise click.ClickException(str(error)) from error
     for note in handed_in.notes:
         click.echo(f"Note: {note}", err=True)
@@ -133,15 +132,6 @@ def _handed_in(where: Path, students: tuple[str, ...], exercises: tuple[str, ...
     if students:
         handed_in = handed_in.of_students(students)
     return handed_in.of_exercises(exercises) if exercises else handed_in
-
-
-def _isolation(unprotected: bool, cluster: str | None) -> "Isolation | None":
-    """Find out what keeps students' code in its place here; None leaves it to the cluster."""
-    from normlab.grading.isolation import best_isolation, no_isolation
-
-    if unprotected:
-        return no_isolation()
-    return None if cluster else best_isolation()
 
 
 def _cluster(address: str | None) -> "AbstractContextManager[Client | None]":

@@ -1,6 +1,5 @@
 """``normlab lab``: the course in JupyterLab, and nothing else."""
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -280,6 +279,7 @@ def end_open_requests(server: "ServerApp") -> None:
     The page asks for something every few seconds. Jupyter leaves such a request where it is, and
     the thread that reads or writes a file for it would keep this process alive for ever.
     """
+    import asyncio
 
     async def end_them() -> None:
         await server.http_server.close_all_connections()

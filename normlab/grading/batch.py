@@ -21,9 +21,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from normlab import __version__
+from normlab.grading.copies import Copy, can_copy
 from normlab.grading.gradebook import Terms, refused
 from normlab.grading.grader import Grader
-from normlab.grading.isolation import Isolation, NoIsolation, best_isolation
+from normlab.grading.isolation import Isolation, NoIsolation
 from normlab.grading.leftovers import make_folder
 from normlab.grading.limits import Limits
 from normlab.grading.submissions import Submission, digest_of
@@ -123,10 +124,9 @@ class AnyGrader(Protocol):
 @contextlib.contextmanager
 def open_grader(settings: Settings) -> Iterator[tuple[AnyGrader, str]]:
     """Open a grader; yield it with what its isolation is, line by line."""
-    isolation = settings.isolation or best_isolation()
     limits = replace(Limits(), seconds=settings.timeout)
-    with Grader(seed=settings.seed, limits=limits, isolation=isolation) as grader:
-        yield grader, "\n".join(isolation.describe())
+    with Grader(settings.seed, limits, settings.isolation) as grader:
+        yield grader, "\n".join(grader.isolation.describe())
 
 
 def serve(
@@ -146,7 +146,10 @@ def serve(
         answers.write(json.dumps(content) + "\n")
         answers.flush()
 
-    settings = Settings.from_json(asked.readline())
+    orders = asked.readline()
+    if not orders:
+        return  # there was nothing for it to do
+    settings = Settings.from_json(orders)
     try:
         with (
             _inbox() as inbox,
@@ -183,36 +186,46 @@ class ProcessDied(Exception):  # noqa: N818 - it happens, and the next one goes 
 class GradingProcess:
     """A process with a grader in it. A context manager.
 
+    It costs little until it is told to begin.
+
     Parameters
     ----------
     settings
         What it is told.
     command
-        How it is started.
-
-    Raises
-    ------
-    GradingError
-        Nothing can isolate learners' code there.
-    ProcessDied
-        It did not start.
+        How it is started. The usual one need not be: a copy of this process does as well, where
+        one can be had.
     """
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
         self._settings = settings
         self._inbox: Path | None = None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            encoding="utf-8",
-            # Ctrl-C in the terminal is for whoever started it.
-            start_new_session=True,
-        )
+        if _is_copy(command):
+            self._process = Copy(serve, self._complaints.fileno())
+        else:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                encoding="utf-8",
+                # Ctrl-C in the terminal is for whoever started it.
+                start_new_session=True,
+            )
+
+    def begin(self) -> None:
+        """Let it get ready.
+
+        Raises
+        ------
+        GradingError
+            Nothing can isolate learners' code there.
+        ProcessDied
+            It did not start.
+        """
         try:
-            answer = self._ask(settings.to_json())
+            answer = self._ask(self._settings.to_json())
         except ProcessDied:
             self.close()
             raise
@@ -283,6 +296,7 @@ class GradingProcess:
         self._complaints.close()
 
     def __enter__(self) -> Self:
+        self.begin()
         return self
 
     def __exit__(
@@ -294,12 +308,19 @@ class GradingProcess:
         self.close()
 
 
+def _is_copy(command: Sequence[str]) -> bool:
+    """Whether a grading process is made by copying this one."""
+    return command == COMMAND and can_copy()
+
+
 class _Worker:
     """Grades one after the other, with a grading process that is renewed when it dies."""
 
     def __init__(self, settings: Settings, command: Sequence[str] = COMMAND) -> None:
         self._settings, self._command = settings, command
         self._process: GradingProcess | None = None
+        # A copy has to be made now, before there are threads.
+        self._next = GradingProcess(settings, command) if _is_copy(command) else None
         self._stopped = False
 
     def grade(self, submission: Submission, content: bytes) -> Graded:
@@ -307,7 +328,9 @@ class _Worker:
         for _ in range(_CHANCES):
             try:
                 if self._process is None:
-                    self._process = GradingProcess(self._settings, self._command)
+                    self._process = self._next or GradingProcess(self._settings, self._command)
+                    self._next = None
+                    self._process.begin()
                 verdict = self._process.grade(content, submission.exercise)
             except ProcessDied as death:
                 self._process, last_words = None, str(death)
@@ -321,13 +344,15 @@ class _Worker:
     def stop(self) -> None:
         """End the process, whatever it is doing."""
         self._stopped = True
-        if self._process:
-            self._process.kill()
+        for process in (self._process, self._next):
+            if process:
+                process.kill()
 
     def close(self) -> None:
         """End the process when it is done."""
-        if self._process:
-            self._process.close()
+        for process in (self._process, self._next):
+            if process:
+                process.close()
 
 
 def _given_up(submission: Submission, why: str) -> Graded:
@@ -374,10 +399,14 @@ def grade_all(
     GradingError
         Nothing can isolate learners' code here.
     """
+    # At once, and not when the first result is asked for: there may be threads by then.
+    return _grade_all(submissions, [_Worker(settings, command) for _ in range(jobs)])
+
+
+def _grade_all(submissions: Iterable[Submission], workers: list[_Worker]) -> Iterator[Graded]:
     todo = _Shared(submissions)
     # As many results as processes may wait for the reader, so that memory stays flat.
-    results: queue.Queue[Graded | Exception | None] = queue.Queue(maxsize=jobs)
-    workers = [_Worker(settings, command) for _ in range(jobs)]
+    results: queue.Queue[Graded | Exception | None] = queue.Queue(maxsize=len(workers))
     threads = [
         threading.Thread(
             target=_grade_in_turn,
@@ -388,7 +417,7 @@ def grade_all(
     ]
     for thread in threads:
         thread.start()
-    working = jobs
+    working = len(workers)
     try:
         while working:
             result = results.get()

@@ -21,7 +21,7 @@ from normlab.exercises.exercise import Arguments, Exercise, Outputs
 from normlab.exercises.report import refusal
 from normlab.grading.answers import asked_for, read_outcome, text
 from normlab.grading.feedback import judged, not_judged
-from normlab.grading.isolation import Isolation, Site, best_isolation
+from normlab.grading.isolation import Isolation, Site, best_site
 from normlab.grading.limits import MEBIBYTE, Limits
 from normlab.grading.processes import Asked, CannotStart, Gone, Late, Talk, Used
 from normlab.grading.reading import MOST_CELLS
@@ -57,8 +57,11 @@ class Grader:
     ) -> None:
         self.seed = seed
         self.limits = limits or Limits()
-        self.isolation = isolation or best_isolation()
-        self._sites: dict[bool, Site] = {}
+        self._sites: dict[bool, Site] = {}  # by whether torch is there
+        if isolation is None:
+            self._sites[False] = best_site(self.limits)
+            isolation = self._sites[False].isolation
+        self.isolation = isolation
         self._drawn: dict[str, _Drawn] = {}
 
     def __enter__(self) -> Self:

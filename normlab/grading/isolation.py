@@ -13,10 +13,11 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import normlab
 from normlab.grading.limits import Limits
@@ -24,6 +25,7 @@ from normlab.grading.processes import Asked, CannotStart, Gone, Late, Plain, Tal
 from normlab.grading.view import View, boot, make_view
 from normlab.grading.wire import WireError
 
+_T = TypeVar("_T")
 _SCRATCH = "/scratch"
 _BASE = "/normlab"
 _PROBE_SECONDS = 20.0
@@ -67,6 +69,21 @@ def best_isolation() -> Isolation:
         There is none (macOS, Windows, or a Linux that forbids it); the message is one sentence
         that says why and what to do.
     """
+    return _first_that_works(lambda name: Isolation(name, _what_holds(name)))
+
+
+def best_site(limits: Limits) -> "Site":
+    """Return a site of the best isolation that works here, with the warm process it was tried on.
+
+    Raises
+    ------
+    NoIsolation
+        As `best_isolation` does.
+    """
+    return _first_that_works(lambda name: _tried(name, limits))
+
+
+def _first_that_works(attempt: Callable[[str], _T]) -> _T:
     if not sys.platform.startswith("linux"):
         raise NoIsolation(
             f"Submissions cannot be isolated on {sys.platform}: grade them on Linux, or allow "
@@ -75,7 +92,7 @@ def best_isolation() -> Isolation:
     problems = []
     for name in ("bubblewrap", "kernel"):
         try:
-            return Isolation(name, _what_holds(name))
+            return attempt(name)
         except NoIsolation as problem:
             problems.append(f"{name}: {problem}")
     raise NoIsolation(
@@ -238,29 +255,44 @@ def _installed(view: View) -> list[str]:
 
 @cache
 def _what_holds(name: str) -> tuple[str, ...]:
-    """Start a process of this kind, and let it say what it can reach.
+    """Try a kind of isolation, and return what was seen to hold.
 
     Raises
     ------
     NoIsolation
         It does not start, or it reaches what it must not.
     """
+    site = _tried(name, Limits())
+    site.close()
+    return site.isolation.held
+
+
+def _tried(name: str, limits: Limits) -> Site:
+    """Start a process of this kind, and let it say what it can reach.
+
+    Raises
+    ------
+    NoIsolation
+        As `_what_holds` does.
+    """
     if name == "bubblewrap" and _bubblewrap() is None:
         raise NoIsolation("it is not installed")
-    site = Site(Isolation(name), torch=False, limits=Limits())
-    try:
-        found = _probe(site)
+    site = Site(Isolation(name), torch=False, limits=limits)
+    with contextlib.ExitStack() as unless_it_works:
+        unless_it_works.callback(site.close)
+        try:
+            found = _probe(site)
+        except CannotStart as problem:
+            last = str(problem).splitlines()[-1]
+            raise NoIsolation(f"it does not start ({last[:200]})") from None
+        except (Gone, Late, WireError) as problem:
+            raise NoIsolation(f"its trial did not answer ({type(problem).__name__})") from None
         if name == "kernel" and (found["sockets"] or found["forks"]):
             # Landlock knows neither datagrams nor a file's mode.
             raise NoIsolation("seccomp does not work here")
-        return _judge(found)
-    except CannotStart as problem:
-        last = str(problem).splitlines()[-1]
-        raise NoIsolation(f"it does not start ({last[:200]})") from None
-    except (Gone, Late, WireError) as problem:
-        raise NoIsolation(f"its trial did not answer ({type(problem).__name__})") from None
-    finally:
-        site.close()
+        site.isolation = Isolation(name, _judge(found))
+        unless_it_works.pop_all()
+    return site
 
 
 def _probe(site: Site) -> dict[str, Any]:

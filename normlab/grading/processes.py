@@ -195,7 +195,7 @@ class Forked:
         while len(self._came) < size:
             self._in_time(end)
             try:
-                part = self.talk.recv(2**20)
+                part = self.talk.recv(2**16)
             except TimeoutError:
                 raise Late from None
             except OSError:

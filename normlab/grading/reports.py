@@ -342,6 +342,8 @@ def _without_text(entry: Entry) -> Entry:
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("normlab.grading"),
+        bytecode_cache=_compiled_templates(),
+        auto_reload=False,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -350,6 +352,14 @@ def _templates() -> jinja2.Environment:
     environment.filters["points"] = points
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     return environment
+
+
+def _compiled_templates() -> jinja2.BytecodeCache | None:
+    """Return where compiled templates are kept: a folder of this user's, if one can be had."""
+    try:
+        return jinja2.FileSystemBytecodeCache()
+    except (RuntimeError, OSError):
+        return None
 
 
 def _render(template: str, **content: Any) -> str:  # noqa: ANN401 - whatever a template needs

@@ -1,7 +1,7 @@
 """What the grader says about a submission: plain data that goes to a database and to people."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -117,7 +117,7 @@ class Verdict:
 
     def to_json(self) -> str:
         """Write the verdict as JSON; `from_json` reads it back."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(self, default=vars, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Verdict":
