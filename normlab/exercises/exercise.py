@@ -7,6 +7,7 @@ calls it in another. Both judge what came back by the same entry.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -193,7 +194,7 @@ class Exercise:
         script = self.of_class or self.of_function
         return script.as_function(answer) if script else answer
 
-    @property
+    @cached_property
     def pairs(self) -> list[tuple[Mistake, Mistake]]:
         """Every two mistakes that one function can make together."""
         return [pair for pair in combinations(self.mistakes, 2) if pair[0].combines_with(pair[1])]

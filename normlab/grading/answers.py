@@ -17,7 +17,7 @@ _MOST_NODES = 60
 _MOST_WARNINGS = 3
 
 
-def read_outcome(answer: dict[str, Any], exercise: Exercise, case: Case) -> Outcome:
+def read_outcome(answer: Any, exercise: Exercise, case: Case) -> Outcome:  # noqa: ANN401
     """Turn an answer into an `Outcome`, as `normlab.exercises.judge` takes it.
 
     Parameters
@@ -33,6 +33,8 @@ def read_outcome(answer: dict[str, Any], exercise: Exercise, case: Case) -> Outc
     WireError
         It is no answer.
     """
+    if not isinstance(answer, dict):
+        raise WireError("what is sent is no outcome")
     trouble, message = answer.get("trouble", ""), text(answer.get("message"), _LONGEST_MESSAGE)
     if trouble not in _TROUBLES:
         raise WireError("the answer names no trouble that there is")
@@ -89,7 +91,7 @@ def text(value: Any, longest: int) -> str:  # noqa: ANN401
     if not isinstance(value, str):
         return ""
     kept = value[:longest]
-    if kept.isprintable():
+    if kept.replace("\n", "").isprintable():
         return kept
     return "".join(
         character if character == "\n" or not _is_control(character) else "�" for character in kept

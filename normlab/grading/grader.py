@@ -437,13 +437,25 @@ class _Run:
             attempt.verdict = self._not_usable(exercise, found)
             return
         for _ in range(usable):
-            end = self._until(seconds)
-            attempt.outcomes = [
-                read_outcome(asked.answer(end), exercise, case) for case in attempt.drawn.cases
-            ]
+            attempt.outcomes = self._outcomes(asked, attempt.drawn, self._until(seconds))
             if any(outcome.trouble != "not written" for outcome in attempt.outcomes):
                 break
         attempt.verdict = self._judge(attempt)
+
+    def _outcomes(self, asked: Asked, drawn: _Drawn, end: float) -> list[Outcome]:
+        """Take what came of the calls of one definition, in all cases."""
+        sent: list[Any] = []
+        while len(sent) < len(drawn.cases):
+            some = _list(asked.answer(end), "outcomes")
+            if not some:
+                raise WireError("the answer holds no outcomes")
+            sent += some
+        if len(sent) > len(drawn.cases):
+            raise WireError("the answer holds more outcomes than there are cases")
+        return [
+            read_outcome(one, drawn.exercise, case)
+            for one, case in zip(sent, drawn.cases, strict=True)
+        ]
 
     def _not_usable(self, exercise: Exercise, answer: dict[str, Any]) -> TaskVerdict:
         objection = answer.get("objection")

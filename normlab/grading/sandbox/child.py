@@ -29,6 +29,7 @@ _HEAD = struct.Struct("<I")
 _MOST_NOTES = 20
 _MOST_KEPT = 2**16
 _MOST_DEFINITIONS = 50
+_MOST_TOGETHER = 2**20  # bytes of arrays, in one message
 _OUTCOME = [field.name for field in dataclasses.fields(calling.Outcome)]
 _KEPT_PROBLEM = 500
 
@@ -146,7 +147,7 @@ class Child:
             trouble = "memory" if isinstance(error, MemoryError) else "raised"
             message = calling.describe_error(error)
         self._keep_what_is_defined()
-        return {"trouble": trouble, "message": message[:_KEPT_PROBLEM]}
+        return {"trouble": trouble, "message": message[:_KEPT_PROBLEM]} if trouble else {}
 
     def _execute(self, index: int) -> None:
         source, name = self.cells[index], f"<cell {index + 1}>"
@@ -184,8 +185,8 @@ class Child:
         """Call what the notebook defines under a task's name, in all cases.
 
         The first answer says what there is to be called. Of some definitions the last one is
-        tried first, and another one only where that is not written; for each of them there is an
-        answer for each case.
+        tried first, and another one only where that is not written; for each of them there are
+        answers with the outcomes of some cases, until it is all.
         """
         asked = request["asked"]
         known = self.defined[asked["name"]][: -_MOST_DEFINITIONS - 1 : -1]
@@ -200,10 +201,15 @@ class Child:
         }
         self.channel.flush()  # the time of the calls begins
         for definition in usable:
-            begun = False
+            begun, together = False, []
             for outcome in self._outcomes(definition, asked, request["seconds"]):
                 begun = begun or outcome.trouble != "not written"
-                yield _sent(outcome)
+                together.append(_sent(outcome))
+                if sum(map(_size, together)) > _MOST_TOGETHER:
+                    yield {"outcomes": together}
+                    together = []
+            if together:
+                yield {"outcomes": together}
             if begun:
                 return
             self.channel.flush()
@@ -264,6 +270,10 @@ def _call(answer: Any, case: Case, asked: dict[str, Any], seconds: float) -> cal
 def _sent(outcome: calling.Outcome) -> dict[str, Any]:
     """Return an outcome as it is sent: what is empty is left out."""
     return {name: value for name in _OUTCOME if (value := getattr(outcome, name))}
+
+
+def _size(sent: dict[str, Any]) -> int:
+    return sum(array.nbytes for array in sent.get("returned", {}).values())
 
 
 def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
