@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
-from normlab.grading import batch, isolation
+from normlab.grading import batch
 
 STAND_IN = (sys.executable, str(Path(__file__).parent / "stand_in.py"))
 
@@ -67,7 +67,6 @@ def normlab_command(monkeypatch):
     """Return the command line in this process, with the stand-in for a grader."""
     grade_all = functools.partial(batch.grade_all, command=STAND_IN)
     monkeypatch.setattr(batch, "grade_all", grade_all)
-    monkeypatch.setattr(isolation, "best_isolation", isolation.no_isolation)
 
     def run(*arguments):
         return CliRunner().invoke(normlab, [str(argument) for argument in arguments])

@@ -62,8 +62,8 @@ class StandIn:
 
 @contextlib.contextmanager
 def open_grader(settings):
-    if settings.timeout == 0.5:
-        raise NoIsolation("Nothing here keeps anybody in place.")
+    if settings.timeout == 0.5 and settings.isolation is None:
+        raise NoIsolation("Nothing here keeps anybody in place: allow it with --no-isolation.")
     yield StandIn(settings.seed), "a stand-in\nthat isolates nothing"
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from normlab.cli.export import FORMAT_NAMES
 from normlab.cli.grade import _SECONDS
 from normlab.cli.main import normlab
-from normlab.grading import Limits, NoIsolation, isolation
+from normlab.grading import Limits
 from normlab.grading.exports import FORMATS
 
 ROOT = Path(__file__).parents[2]
@@ -185,18 +185,37 @@ def test_an_empty_folder_is_said_in_one_line(tmp_path, normlab_command):
     assert "No student's work was found" in result.output
 
 
-def test_where_nothing_isolates_it_refuses(tmp_path, a_class, normlab_command, monkeypatch):
-    def none_here():
-        raise NoIsolation("Submissions cannot be isolated here: allow it with --no-isolation.")
-
-    monkeypatch.setattr(isolation, "best_isolation", none_here)
+def test_where_nothing_isolates_it_refuses(tmp_path, a_class, normlab_command):
     folder, out = a_class(tmp_path / "all", students=1), tmp_path / "out"
-    refused = normlab_command("grade", folder, "-o", out, "--jobs", 1)
+    command = ("grade", folder, "-o", out, "--jobs", 1, "--timeout", 0.5)
+    refused = normlab_command(*command)
     assert refused.exit_code == 1
     assert "with --no-isolation" in refused.output
     assert not (out / "grades.csv").exists()
-    allowed = normlab_command("grade", folder, "-o", out, "--jobs", 1, "--no-isolation")
+    allowed = normlab_command(*command, "--no-isolation")
     assert allowed.exit_code == 0
+
+
+NOTHING_ISOLATES = """
+import shutil
+from normlab.cli.main import main
+from normlab.grading import isolation
+isolation._bubblewrap = lambda: None
+isolation.boot = lambda module: ["-c", "raise SystemExit('it is broken')"]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing isolates elsewhere")
+def test_the_real_grader_refuses_in_one_line(tmp_path, a_class):
+    folder, out = a_class(tmp_path / "all", students=1), tmp_path / "out"
+    program = [sys.executable, "-c", NOTHING_ISOLATES, "grade", folder, "-o", out]
+    run = subprocess.run([str(part) for part in program], capture_output=True, text=True)
+    assert run.returncode == 1
+    (line,) = [line for line in run.stderr.splitlines() if "notebook/s" not in line]
+    assert "it is not installed" in line
+    assert "it is broken" in line
+    assert "--no-isolation" in line
 
 
 def test_help_repeats_what_it_does_not_import():

@@ -387,3 +387,18 @@ def test_without_isolation_an_endless_loop_ends(tmp_path, write_notebook):
     path = write_notebook(tmp_path / "nb.ipynb", textwrap.dedent(loop), *RIGHT)
     with Grader(7, Limits(cell_seconds=0.5), isolation=no_isolation()) as plain:
         assert graded(plain.grade(path, EXERCISE)) == ALL
+
+
+# ---- what the warm process has done beforehand
+
+
+def test_what_was_rehearsed_is_ready_and_leaves_nothing_behind(grade):
+    look = """
+        import sys, numpy
+        found = [name for name in ("task", "x", "report") if name in globals()]
+        if "encodings.utf_8_sig" not in sys.modules: found.append("nothing was rehearsed")
+        if numpy.get_printoptions()["precision"] != 8: found.append("options")
+        if sys.modules["__main__"].__dict__ is not globals(): found.append("another main")
+        raise RuntimeError(f"found {found}")
+        """
+    assert "found []" in grade(look).message

@@ -600,13 +600,56 @@ def test_a_forged_answer_is_compared_as_any_other(grade, name):
         while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
         channel = frame.f_locals['self'].channel
         send = type(channel).send
+        def forge(message):
+            if 'outcomes' in message:
+                forged = [{{**one, **{answer}, **{change}}} for one in message['outcomes']]
+                message = {{**message, 'outcomes': forged}}
+            send(channel, message)
         if 'send' not in vars(channel):
-            channel.send = lambda message: send(channel, {{**message, **{answer}, **{change}}})
+            channel.send = forge
         return x
         """
     verdict = grade(*cells_with(textwrap.dedent(body)))
     assert results(verdict)[0] == (status, 0)
     assert verdict.score <= 20
+
+
+@pytest.mark.parametrize(
+    "outcomes", ["[]", "7", "[7] * 13", "message['outcomes'] * 2", "[{}] * 10**6"]
+)
+def test_forged_outcomes_are_no_answer(grade, outcomes):
+    """None, no list, a list of something else, too many."""
+    body = f"""
+        import sys
+        frame = sys._getframe()
+        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
+        channel = frame.f_locals['self'].channel
+        send = type(channel).send
+        def forge(message):
+            if 'outcomes' in message:
+                message = {{**message, 'outcomes': {outcomes}}}
+            send(channel, message)
+        if 'send' not in vars(channel):
+            channel.send = forge
+        return x
+        """
+    assert results(grade(*cells_with(textwrap.dedent(body))))[0] == ("forbidden", 0)
+
+
+@pytest.mark.parametrize("number", ["10**9", "-1", "'many'", "None", "True"])
+def test_a_forged_number_of_definitions_is_no_answer(grade, number):
+    """What the first function forges is the answer about the second; the third is asked anew."""
+    body = f"""
+        import sys
+        frame = sys._getframe()
+        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
+        channel = frame.f_locals['self'].channel
+        send = type(channel).send
+        channel.send = lambda message: send(channel, {{**message, 'usable': {number}}})
+        return x
+        """
+    verdict = grade(*cells_with(textwrap.dedent(body)))
+    assert results(verdict) == [("graded", 0), ("forbidden", 0), RIGHT]
 
 
 def test_an_answer_slipped_in_before_the_answer_is_noticed(grade):
@@ -1030,9 +1073,10 @@ TORCH_DEEDS = {
         channel = frame.f_locals['self'].channel
         send = type(channel).send
         def yes(message):
-            arrays = message.get('returned') or {}
-            ones = {name: np.ones(array.shape) for name, array in arrays.items()}
-            send(channel, {**message, 'returned': ones} if arrays else message)
+            for one in message.get('outcomes', []):
+                for name, array in one.get('returned', {}).items():
+                    one['returned'][name] = np.ones(array.shape)
+            send(channel, message)
         channel.send = yes
         """,
     "another class for the network": """
@@ -1154,9 +1198,10 @@ def test_a_trained_network_is_tested_by_the_grader(grade_torch):
             channel = frame.f_locals['self'].channel
             send = type(channel).send
             def claim(message):
-                if 'batch_sizes' in (message.get('returned') or {}):
-                    message['returned'] = {**message['returned'], 'step_modes': np.ones(313),
-                                           'batch_sizes': np.r_[np.full(312, 64), 32]}
+                for one in message.get('outcomes', []):
+                    if 'batch_sizes' in one.get('returned', {}):
+                        one['returned'].update(step_modes=np.ones(313),
+                                               batch_sizes=np.r_[np.full(312, 64), 32])
                 send(channel, message)
             channel.send = claim
         def train_one_epoch(network, inputs, labels):

@@ -271,6 +271,28 @@ def test_the_best_is_bubblewrap_and_else_the_kernels(monkeypatch, fresh_trials):
     assert best_isolation().name == "kernel"
 
 
+@pytest.mark.skipif(not (LINUX and works("bubblewrap")), reason="no bubblewrap here")
+def test_what_was_tried_is_what_grades():
+    """The warm process of the trial is not thrown away, and no other is started."""
+    with Grader(7) as grader:
+        site = grader._sites[False]
+        tried = site.warm.process.pid
+        assert grader.isolation == best_isolation()
+        assert grader.grade(SOLUTION, EXERCISE).score == 30
+        assert site.warm.process.pid == tried
+        assert site.starts == 1
+
+
+def test_a_trial_that_fails_leaves_nothing(monkeypatch, tmp_path):
+    if not LINUX:
+        pytest.skip("nothing is tried elsewhere")
+    monkeypatch.setattr(isolation, "boot", lambda module: ["-c", "raise SystemExit('broken')"])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(NoIsolation, match="broken"):
+        Grader(7)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_there_is_none_it_says_so_in_one_sentence(monkeypatch, fresh_trials):
     def nothing(name):
         raise NoIsolation("it is not there")

@@ -1,10 +1,12 @@
 """Notebooks as people hand them in: whatever happened to them, their code cells are found."""
 
 import json
+import types
+import warnings
 
 import pytest
 
-from normlab.grading.reading import Unreadable, parse_cell, read_cells
+from normlab.grading.reading import Unreadable, compile_plain, parse_cell, read_cells
 
 
 def notebook(*cells, **more):
@@ -130,3 +132,22 @@ def test_what_is_python_stays_as_it_is(source, value):
 def test_what_is_no_python_is_a_syntax_error():
     with pytest.raises(SyntaxError):
         parse_cell("def broken(:")
+
+
+# ---- what needs no look at its statements
+
+
+@pytest.mark.parametrize(
+    "cell", ["x = 1\nx + 1", "", "# only this", "def f():\n    return '%time'", "a = '\\s'"]
+)
+def test_a_plain_cell_is_compiled_as_it_is(cell):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isinstance(compile_plain(cell, "<cell 1>"), types.CodeType)
+
+
+@pytest.mark.parametrize(
+    "cell", ["import numpy", "  from a import b", "%time x = 1", "!ls", "x = (", "x = 1\x00"]
+)
+def test_any_other_is_looked_at_statement_by_statement(cell):
+    assert compile_plain(cell, "<cell 1>") is None
