@@ -101,13 +101,18 @@ def test_it_can_be_waited_for_and_killed():
     assert found == {"late": True, "end": -9}
 
 
-def test_nothing_that_was_printed_before_is_printed_twice():
-    program = PROGRAM + (
-        "sys.stdout.write('once')\n"  # and still in its buffer
-        "Copy(lambda: None, complaints.fileno()).wait(10)\n"
-    )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.stdout == "once"
+def test_what_its_maker_was_about_to_do_it_does_not(tmp_path):
+    """It ends where it began: nothing is flushed, no `finally` on the way out is run."""
+    path = str(tmp_path / "done")
+    found = told(f"""
+        try:
+            copy = Copy(lambda: None, complaints.fileno())
+        finally:
+            with open({path!r}, "a") as file: file.write("done ")
+        copy.wait(10)
+        with open({path!r}) as file: tell(done=file.read())
+        """)
+    assert found == {"done": "done "}
 
 
 def test_beside_other_threads_there_are_no_copies():

@@ -17,7 +17,7 @@ import pytest
 from normlab.grading import Grader, Limits, NoIsolation, best_isolation, isolation
 from normlab.grading.isolation import Isolation, Site, bubblewrap_command, no_isolation
 from normlab.grading.processes import CannotStart
-from normlab.grading.view import installed, make_view
+from normlab.grading.view import boot, installed, make_view
 
 ROOT = Path(__file__).parents[2]
 LINUX = sys.platform.startswith("linux")
@@ -258,6 +258,22 @@ def test_landlock_is_not_enough_without_seccomp(fresh_trials, monkeypatch):
             isolation._what_holds("kernel")
     finally:
         installed.cache_clear()
+
+
+# ---- what is there
+
+
+@pytest.mark.skipif(not LINUX, reason="the warm process is for Linux")
+def test_all_that_the_warm_process_is_made_of_is_there():
+    """Where a module of it is missing nothing starts, and every test of it is left out."""
+    view = make_view(torch=False)
+    try:
+        program = boot("warm")[-1].replace("warm.main(*sys.argv[1:])", "print(warm.__file__)")
+        command = [sys.executable, "-I", "-S", "-c", program, view.folder]
+        run = subprocess.run(command, capture_output=True, text=True)
+        assert run.stdout.startswith(str(view.folder)), run.stderr
+    finally:
+        view.remove()
 
 
 # ---- choosing
