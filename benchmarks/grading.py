@@ -32,7 +32,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,7 @@ EXERCISE = "02_batch_norm_forward"
 NOTEBOOK = f"{EXERCISE}.ipynb"
 ASSIGNMENT = "exercises"
 NBGRADER = (sys.executable, "-m", "nbgrader")
+ONE = "student000"
 HALF = 10
 MEGABYTE = 1e6
 SAMPLE_SECONDS = 0.25
@@ -91,34 +92,49 @@ class Cost:
     wall: float
     memory: list[float]
 
-    def line(self, name: str, submissions: int) -> str:
-        """Say what one of the submissions cost."""
-        cpu, wall = self.cpu / submissions, self.wall / submissions
-        return f"{name:28}{cpu:8.3f} CPU s{wall:8.3f} wall s a submission"
+
+#: What a command cost for one submission alone, and for all.
+Pair = tuple[Cost, Cost]
 
 
 def compare(folder: Path, skip_nbgrader: bool) -> None:
     """Grade 20 submissions with both, and print the ratio."""
     texts = [notebook(number < HALF, number) for number in range(2 * HALF)]
-    grade(write_submissions(folder / "first", texts[-1:]), folder / "first graded", jobs=1)
-    ours = grade(write_submissions(folder / "few", texts), folder / "few graded", jobs=1)
-    print(f"{len(texts)} submissions of {EXERCISE}, {HALF} right and {HALF} wrong\n")
+    submissions = write_submissions(folder / "few", texts)
+    grade(submissions, folder / "first graded", "--only", ONE)  # it writes the bytecode
+    costs = {
+        "normlab grade": (
+            grade(submissions, folder / "one graded", "--only", ONE),
+            grade(submissions, folder / "few graded"),
+        )
+    }
     check_scores(folder / "few graded")
-    print(ours.line("normlab grade", len(texts)))
     if not skip_nbgrader:
-        autograde, feedback = nbgrader(folder / "course", texts)
-        print(autograde.line("nbgrader autograde", len(texts)))
-        print(feedback.line("nbgrader generate_feedback", len(texts)))
-        print(f"\nautograde alone  {ratio(ours, autograde)}")
-        print(f"with feedback    {ratio(ours, autograde, feedback)}")
-    print_shares(folder / "few graded", ours, len(texts))
+        costs |= nbgrader(folder / "course", texts)
+    print(f"{len(texts)} submissions of {EXERCISE}, {HALF} right and {HALF} wrong")
+    print_table("CPU", costs, len(texts))
+    print_table("wall", costs, len(texts))
+    print_shares(folder / "few graded", costs["normlab grade"][1], len(texts))
 
 
-def ratio(ours: Cost, *theirs: Cost) -> str:
-    """Say how many times more the others cost."""
-    cpu = sum(cost.cpu for cost in theirs) / ours.cpu
-    wall = sum(cost.wall for cost in theirs) / ours.wall
-    return f"{cpu:6.1f} times as much CPU, {wall:6.1f} times as long"
+def print_table(what: str, costs: Mapping[str, Pair], submissions: int) -> None:
+    """Print the seconds of each command, and how many times more nbgrader takes."""
+    rows = {name: seconds_each(what, *pair, submissions) for name, pair in costs.items()}
+    print(f"\n{what + ' s a submission':28}   one alone   {submissions} together   each further")
+    for name, row in rows.items():
+        print(f"{name:28}" + "".join(f"{seconds:12.3f}" for seconds in row))
+    ours, *theirs = rows.values()
+    for number in range(1, len(theirs) + 1):
+        name = " and ".join(list(costs)[1 : number + 1]).replace(" and nbgrader", ",")
+        sums = [sum(column) for column in zip(*theirs[:number], strict=True)]
+        ratios = [most / least for most, least in zip(sums, ours, strict=True)]
+        print(f"{name}: {', '.join(f'{one:.1f}' for one in ratios)} times as much")
+
+
+def seconds_each(what: str, one: Cost, all_of_them: Cost, submissions: int) -> list[float]:
+    """Return the seconds for one alone, for one of all, and for one more."""
+    alone, together = getattr(one, what.lower()), getattr(all_of_them, what.lower())
+    return [alone, together / submissions, (together - alone) / (submissions - 1)]
 
 
 def print_shares(out: Path, cost: Cost, submissions: int) -> None:
@@ -140,7 +156,7 @@ def check_scores(out: Path) -> None:
     full = {row["student"] for row in rows} - {
         row["student"] for row in rows if row["score"] != row["max_score"]
     }
-    assert full == {f"student{number:03d}" for number in range(HALF)}, full
+    assert full == set(map(name_of, range(HALF))), full
     assert {row["status"] for row in rows} == {"graded"}
 
 
@@ -162,33 +178,41 @@ def notebook(right: bool, number: int) -> str:
     return text.replace("return weight", f'# {number}\\n",\n    "    return weight')
 
 
+def name_of(number: int) -> str:
+    return f"student{number:03d}"
+
+
 def write_submissions(folder: Path, texts: Sequence[str]) -> Path:
     for number, text in enumerate(texts):
-        student = folder / f"student{number:03d}"
+        student = folder / name_of(number)
         student.mkdir(parents=True)
         (student / NOTEBOOK).write_text(text, encoding="utf-8")
     return folder
 
 
-def grade(submissions: Path, out: Path, jobs: int) -> Cost:
+def grade(submissions: Path, out: Path, *options: str, jobs: int = 1) -> Cost:
     """Run `normlab grade`."""
     command = [sys.executable, "-m", "normlab", "grade", str(submissions), "-o", str(out)]
-    return run([*command, "--jobs", str(jobs), "--seed", "1"])
+    return run([*command, "--jobs", str(jobs), "--seed", "1", *options])
 
 
-def nbgrader(course: Path, texts: Sequence[str]) -> tuple[Cost, Cost]:
-    """Run `nbgrader autograde` and `generate_feedback` in a course of its own; time those two."""
+def nbgrader(course: Path, texts: Sequence[str]) -> dict[str, Pair]:
+    """Run `nbgrader autograde` and `generate_feedback` in a course of its own."""
     source = course / "source" / ASSIGNMENT
     source.mkdir(parents=True)
     shutil.copy(ROOT / "solutions" / NOTEBOOK, source)
     options = [ASSIGNMENT, "--course-dir", str(course)]
     run([*NBGRADER, "generate_assignment", *options])
     for number, text in enumerate(texts):
-        submitted = course / "submitted" / f"student{number:03d}" / ASSIGNMENT
+        submitted = course / "submitted" / name_of(number) / ASSIGNMENT
         submitted.mkdir(parents=True)
         (submitted / NOTEBOOK).write_text(text, encoding="utf-8")
-    autograde = run([*NBGRADER, "autograde", *options])
-    return autograde, run([*NBGRADER, "generate_feedback", *options])
+    costs = {}
+    for command in ("autograde", "generate_feedback"):
+        all_of_them = run([*NBGRADER, command, *options])
+        alone = run([*NBGRADER, command, *options, "--force", "--student", ONE])
+        costs[f"nbgrader {command}"] = alone, all_of_them
+    return costs
 
 
 def run(command: Sequence[str]) -> Cost:
@@ -263,9 +287,9 @@ def run_many(folder: Path, submissions: int, jobs: int) -> None:
     """Grade many different submissions; print the rate and the memory over the run."""
     texts = [notebook(number % 2 == 0, number) for number in range(submissions)]
     write_submissions(folder / "many", texts)
-    cost = grade(folder / "many", folder / "many graded", jobs)
+    cost = grade(folder / "many", folder / "many graded", jobs=jobs)
     print(f"\n{submissions} submissions, all different, --jobs {jobs}\n")
-    print(cost.line("normlab", submissions))
+    print(f"CPU       {cost.cpu / submissions:10.3f} s a submission")
     print(f"rate      {submissions / cost.wall:10.1f} submissions a second")
     ends = [len(cost.memory) * part // 4 for part in range(5)]
     for name, (a, b) in zip(QUARTERS, itertools.pairwise(ends), strict=True):
