@@ -4,8 +4,10 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import py_compile
 import re
 import shutil
+import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -98,7 +100,7 @@ def boot(module: str) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a module, and what Python has compiled of it, if it has."""
+    """Copy a module, and what Python has compiled of it: there it could not keep that."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     shutil.copystat(source, target)  # the compiled one is known by its source's time
@@ -106,7 +108,16 @@ def _copy(source: Path, target: Path) -> None:
     with contextlib.suppress(OSError):
         compiled = Path(importlib.util.cache_from_source(target))
         compiled.parent.mkdir(exist_ok=True)
-        shutil.copyfile(importlib.util.cache_from_source(source), compiled)
+        shutil.copyfile(_compiled(source), compiled)
+
+
+def _compiled(source: Path) -> Path:
+    """Return where Python keeps a module compiled; those of `sandbox` nobody else imports."""
+    kept = Path(importlib.util.cache_from_source(source))
+    current = kept.exists() and kept.stat().st_mtime >= source.stat().st_mtime
+    if not current and not sys.dont_write_bytecode:
+        py_compile.compile(source, kept)
+    return kept
 
 
 @cache
