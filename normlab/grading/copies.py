@@ -5,6 +5,7 @@ thread, where nothing is half done when the copy is made.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -70,7 +71,7 @@ class Copy:
     def kill(self) -> None:
         """End it at once."""
         if self.poll() is None:
-            os.kill(self.pid, 9)
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def _become(run: Callable[[], None], asked: int, answers: int, stderr: int) -> NoReturn:
