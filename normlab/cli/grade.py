@@ -161,6 +161,7 @@ def _grade(
     from tqdm import tqdm
 
     counts: Counter[str] = Counter()
+    recorded = 0
     with (
         closing(_results(todo, settings, jobs, client)) as results,
         tqdm(total=len(todo), unit="notebook", disable=None if todo else True) as bar,
@@ -169,11 +170,12 @@ def _grade(
             for graded in results:
                 submission, verdict = graded.submission, graded.verdict
                 gradebook.record(submission, verdict, settings.terms, graded.isolation)
+                recorded += 1
                 counts.update(task.status.value for task in verdict.tasks)
                 bar.update()
         except KeyboardInterrupt:
             bar.close()
-            left = len(todo) - bar.n
+            left = len(todo) - recorded  # a bar that is not shown does not count
             click.echo(f"{left} are not graded yet; the same command goes on from here.", err=True)
             raise
     return counts

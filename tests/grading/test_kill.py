@@ -116,6 +116,19 @@ def test_killed_and_run_again_it_ends_the_same(submissions, undisturbed, tmp_pat
         time.sleep(0.05)
 
 
+def test_after_ctrl_c_it_says_how_many_are_left(submissions, undisturbed, tmp_path):
+    run = start(submissions, tmp_path / "out", "--jobs", "1")
+    wait_for_verdicts(run, tmp_path / "out", 1)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate()
+    db = sqlite3.connect(tmp_path / "out" / "gradebook.db")
+    (graded,) = db.execute("SELECT count(*) FROM verdicts").fetchone()
+    db.close()
+    assert 1 <= graded < SUBMISSIONS
+    assert f"\n{SUBMISSIONS - graded} are not graded yet" in f"\n{said}"
+    assert run.returncode == 130
+
+
 def wait_for_verdicts(run, out, number):
     while run.poll() is None:
         try:
