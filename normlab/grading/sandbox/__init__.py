@@ -2,6 +2,8 @@
 
 ``warm``
     The process that has imported NumPy, and forks a child for each submission.
+``rehearsal``
+    Does once what every submission will do, so that a child need not begin with it.
 ``child``
     Runs a notebook's cells, and calls its functions with what the grader sends.
 ``locks``

@@ -273,7 +273,8 @@ def _sent(outcome: calling.Outcome) -> dict[str, Any]:
 
 
 def _size(sent: dict[str, Any]) -> int:
-    return sum(array.nbytes for array in sent.get("returned", {}).values())
+    arrays = [*sent.get("returned", {}).values(), *sent.get("nodes", {}).values()]
+    return sum(array.nbytes for array in arrays)
 
 
 def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
