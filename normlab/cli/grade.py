@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,12 +108,11 @@ def grade(
         out.mkdir(parents=True, exist_ok=True)
         with Gradebook(out / FILE_NAME) as gradebook, _cluster(dask) as client:
             gradebook.note(handed_in.students, handed_in.submissions)
-            settings = Settings(gradebook.choose_seed(seed), timeout)
+            isolation = unprotected() if no_isolation else None
+            settings = Settings(gradebook.choose_seed(seed), timeout, isolation)
             todo = handed_in.submissions
             if not regrade:
                 todo = gradebook.needing(todo, settings.terms)
-            if no_isolation:
-                settings = replace(settings, isolation=unprotected())
             counts = _grade(todo, settings, jobs or os.cpu_count() or 1, client, gradebook)
             write_reports(gradebook, out, handed_in.notes)
     except (SubmissionsError, GradebookError, GradingError) as error:

@@ -97,18 +97,37 @@ def call_all(
     list of Outcome
         One for each case.
     """
-    outcomes: list[Outcome] = []
-    end = time.monotonic() + time_limit
+
+    def call(case: Case, seconds: float) -> Outcome:
+        return call_once(answer, case, returns, seconds, forbidden, with_nodes)
+
+    return list(in_turn(call, cases, time_limit))
+
+
+def in_turn(
+    call: Callable[[Case, float], Outcome], cases: Sequence[Case], time_limit: float
+) -> Iterator[Outcome]:
+    """Yield what comes of each case, within one limit of time.
+
+    Parameters
+    ----------
+    call
+        Makes the call of a case in so many seconds.
+    cases, time_limit
+        As in `call_all`.
+    """
+    end, trouble = time.monotonic() + time_limit, ""
     for case in cases:
         left = end - time.monotonic()
-        if left <= 0 or (outcomes and outcomes[-1].trouble in ("time", "not called")):
-            outcomes.append(Outcome(trouble="not called", message="It was not called here."))
+        if left <= 0 or trouble in ("time", "not called"):
+            outcome = Outcome(trouble="not called", message="It was not called here.")
         else:
-            outcomes.append(_call(answer, case, returns, left, forbidden, with_nodes))
-    return outcomes
+            outcome = call(case, left)
+        trouble = outcome.trouble
+        yield outcome
 
 
-def _call(
+def call_once(
     answer: Callable,
     case: Case,
     returns: tuple[str, ...],

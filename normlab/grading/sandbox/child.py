@@ -15,7 +15,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -201,13 +200,14 @@ class Child:
         }
         self.channel.flush()  # the time of the calls begins
         for definition in usable:
-            begun, together = False, []
+            begun, together, size = False, [], 0
             for outcome in self._outcomes(definition, asked, request["seconds"]):
                 begun = begun or outcome.trouble != "not written"
                 together.append(_sent(outcome))
-                if sum(map(_size, together)) > _MOST_TOGETHER:
+                size += _size(outcome)
+                if size > _MOST_TOGETHER:
                     yield {"outcomes": together}
-                    together = []
+                    together, size = [], 0
             if together:
                 yield {"outcomes": together}
             if begun:
@@ -240,31 +240,18 @@ class Child:
         """Call a definition in each case, or let a script put it to use, within one limit."""
         if asked["script"]:
             answer = functools.partial(_unpacked(asked["script"]), answer)
-        end, trouble = time.monotonic() + seconds, ""
-        for values in asked["cases"]:
-            left = end - time.monotonic()
-            if left <= 0 or trouble in ("time", "not called"):
-                outcome = calling.Outcome(trouble="not called", message="It was not called here.")
-            else:
-                case = Case("", (), dict(zip(asked["arguments"], values, strict=True)))
-                outcome = _call(answer, case, asked, left)
-            trouble = outcome.trouble
-            yield outcome
+        returns, forbidden = tuple(asked["returns"]), tuple(asked["forbidden"])
 
+        def call(case: Case, left: float) -> calling.Outcome:
+            try:
+                return calling.call_once(
+                    answer, case, returns, left, forbidden, asked["with_nodes"]
+                )
+            except BaseException as error:  # KeyboardInterrupt, or an alarm on the way out
+                return calling.Outcome(trouble="raised", message=calling.describe_error(error))
 
-def _call(answer: Any, case: Case, asked: dict[str, Any], seconds: float) -> calling.Outcome:  # noqa: ANN401
-    try:
-        (outcome,) = calling.call_all(
-            answer,
-            [case],
-            tuple(asked["returns"]),
-            seconds,
-            tuple(asked["forbidden"]),
-            asked["with_nodes"],
-        )
-    except BaseException as error:  # KeyboardInterrupt, or an alarm on the way out
-        return calling.Outcome(trouble="raised", message=calling.describe_error(error))
-    return outcome
+        named = (dict(zip(asked["arguments"], values, strict=True)) for values in asked["cases"])
+        return calling.in_turn(call, [Case("", (), arguments) for arguments in named], seconds)
 
 
 def _sent(outcome: calling.Outcome) -> dict[str, Any]:
@@ -272,9 +259,11 @@ def _sent(outcome: calling.Outcome) -> dict[str, Any]:
     return {name: value for name in _OUTCOME if (value := getattr(outcome, name))}
 
 
-def _size(sent: dict[str, Any]) -> int:
-    arrays = [*sent.get("returned", {}).values(), *sent.get("nodes", {}).values()]
-    return sum(array.nbytes for array in arrays)
+def _size(outcome: calling.Outcome) -> int:
+    """Return the bytes of its arrays."""
+    return sum(
+        array.nbytes for array in [*(outcome.returned or {}).values(), *outcome.nodes.values()]
+    )
 
 
 def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
