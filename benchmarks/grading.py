@@ -92,14 +92,10 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command cost, all its processes together.
-
-    The seconds of the processor and of the clock, and samples of the memory in bytes.
-    """
+    """What a command cost, all its processes together: seconds of the processor and the clock."""
 
     cpu: float
     wall: float
-    memory: list[float]
 
 
 #: What a command cost for one submission alone, and for all.
@@ -140,7 +136,7 @@ def print_table(what: str, costs: Mapping[str, Pair], submissions: int) -> None:
         print(f"{name:28}" + "".join(f"{seconds:12.3f}" for seconds in row))
     ours, *theirs = rows.values()
     for number in range(1, len(theirs) + 1):
-        name = " and ".join(list(costs)[1 : number + 1]).replace(" and nbgrader", ",")
+        name = " and ".join(list(costs)[1 : number + 1])
         sums = [sum(column) for column in zip(*theirs[:number], strict=True)]
         ratios = [most / least for most, least in zip(sums, ours, strict=True)]
         print(f"{name}: {', '.join(f'{one:.1f}' for one in ratios)} times as much")
@@ -245,13 +241,12 @@ def run(command: Sequence[str]) -> Cost:
         "PYTHONDONTWRITEBYTECODE": "",
     }
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    with Watch() as watch:
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
     wall = time.perf_counter() - start
     wait_for_orphans()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, wall, watch.memory)
+    return Cost(cpu, wall)
 
 
 def adopt_orphans() -> None:
@@ -271,7 +266,7 @@ def wait_for_orphans() -> None:
 
 
 class Watch:
-    """Looks at all processes that this one has started, children of children too, while it runs.
+    """Looks at the memory of all processes below this one, children of children too.
 
     Memory that several processes share is counted once, where the system tells (Linux).
     """
@@ -304,13 +299,14 @@ def run_many(folder: Path, submissions: int, jobs: int) -> None:
     """Grade many different submissions; print the rate and the memory over the run."""
     texts = [notebook(number % 2 == 0, number) for number in range(submissions)]
     write_submissions(folder / "many", texts)
-    cost = grade(folder / "many", folder / "many graded", jobs=jobs)
+    with Watch() as watch:
+        cost = grade(folder / "many", folder / "many graded", jobs=jobs)
     print(f"\n{submissions} submissions, all different, --jobs {jobs}\n")
     print(f"CPU       {cost.cpu / submissions:10.3f} s a submission")
     print(f"rate      {submissions / cost.wall:10.1f} submissions a second")
-    ends = [len(cost.memory) * part // 4 for part in range(5)]
+    ends = [len(watch.memory) * part // 4 for part in range(5)]
     for name, (a, b) in zip(QUARTERS, itertools.pairwise(ends), strict=True):
-        most = max(cost.memory[a:b], default=0.0) / MEGABYTE
+        most = max(watch.memory[a:b], default=0.0) / MEGABYTE
         print(f"memory    {most:10.0f} MB at most in the {name} quarter of the run")
 
 
