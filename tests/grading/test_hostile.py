@@ -589,27 +589,36 @@ ANSWERS = {
 }
 
 
+FORGE = """
+import sys
+def the_channel():
+    frame = sys._getframe()
+    while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
+    return frame.f_locals['self'].channel
+def forge(change):
+    channel = the_channel()
+    send = type(channel).send
+    if 'send' not in vars(channel):
+        channel.send = lambda message: send(channel, change(message))
+"""
+
+
+def forging(change):
+    """Let the first function change, by an expression, every message that the child sends."""
+    return FORGE, *cells_with(f"forge(lambda message: {change})\nreturn x")
+
+
+def forging_outcomes(outcomes):
+    return forging(f"{{**message, 'outcomes': {outcomes}}} if 'outcomes' in message else message")
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_forged_answer_is_compared_as_any_other(grade, name):
     """All of the child's own code is in reach: it answers in the place of a wrong function."""
     change, status = ANSWERS[name]
     answer = ANSWER.replace("\n", "")
-    body = f"""
-        import sys
-        frame = sys._getframe()
-        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
-        channel = frame.f_locals['self'].channel
-        send = type(channel).send
-        def forge(message):
-            if 'outcomes' in message:
-                forged = [{{**one, **{answer}, **{change}}} for one in message['outcomes']]
-                message = {{**message, 'outcomes': forged}}
-            send(channel, message)
-        if 'send' not in vars(channel):
-            channel.send = forge
-        return x
-        """
-    verdict = grade(*cells_with(textwrap.dedent(body)))
+    outcomes = f"[{{**one, **{answer}, **{change}}} for one in message['outcomes']]"
+    verdict = grade(*forging_outcomes(outcomes))
     assert results(verdict)[0] == (status, 0)
     assert verdict.score <= 20
 
@@ -620,47 +629,19 @@ def test_a_forged_answer_is_compared_as_any_other(grade, name):
 )
 def test_forged_outcomes_are_no_answer(grade, outcomes):
     """None, no list, a list of something else, too many."""
-    body = f"""
-        import sys
-        frame = sys._getframe()
-        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
-        channel = frame.f_locals['self'].channel
-        send = type(channel).send
-        def forge(message):
-            if 'outcomes' in message:
-                message = {{**message, 'outcomes': {outcomes}}}
-            send(channel, message)
-        if 'send' not in vars(channel):
-            channel.send = forge
-        return x
-        """
-    assert results(grade(*cells_with(textwrap.dedent(body))))[0] == ("forbidden", 0)
+    assert results(grade(*forging_outcomes(outcomes)))[0] == ("forbidden", 0)
 
 
 @pytest.mark.parametrize("number", ["10**9", "-1", "'many'", "None", "True"])
 def test_a_forged_number_of_definitions_is_no_answer(grade, number):
     """What the first function forges is the answer about the second; the third is asked anew."""
-    body = f"""
-        import sys
-        frame = sys._getframe()
-        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
-        channel = frame.f_locals['self'].channel
-        send = type(channel).send
-        channel.send = lambda message: send(channel, {{**message, 'usable': {number}}})
-        return x
-        """
-    verdict = grade(*cells_with(textwrap.dedent(body)))
+    verdict = grade(*forging(f"{{**message, 'usable': {number}}}"))
     assert results(verdict) == [("graded", 0), ("forbidden", 0), RIGHT]
 
 
 def test_an_answer_slipped_in_before_the_answer_is_noticed(grade):
-    body = f"""
-        import sys
-        frame = sys._getframe()
-        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
-        frame.f_locals['self'].channel.send({ANSWER.replace(chr(10), "")})
-        """
-    assert results(grade(*cells_with(body))) == [("forbidden", 0), RIGHT, RIGHT]
+    body = f"the_channel().send({ANSWER.replace(chr(10), '')})"
+    assert results(grade(FORGE, *cells_with(body))) == [("forbidden", 0), RIGHT, RIGHT]
 
 
 # ---- what it looks for is not there
@@ -1069,16 +1050,12 @@ TORCH_DEEDS = {
             frame = frame.f_back
         """,
     "ones for all that is asked": """
-        frame = sys._getframe()
-        while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
-        channel = frame.f_locals['self'].channel
-        send = type(channel).send
         def yes(message):
             for one in message.get('outcomes', []):
                 for name, array in one.get('returned', {}).items():
                     one['returned'][name] = np.ones(array.shape)
-            send(channel, message)
-        channel.send = yes
+            return message
+        forge(yes)
         """,
     "another class for the network": """
         for value in list(sys._getframe(1).f_locals.values()):
@@ -1107,7 +1084,7 @@ def doing(deed, programs):
             if name in globals():
                 globals()[name].__init__ = after_the_deed(globals()[name].__init__)
         """
-    return [deed, "\n".join([*programs, textwrap.dedent(wrapped)])]
+    return [FORGE, deed, "\n".join([*programs, textwrap.dedent(wrapped)])]
 
 
 def gained(verdict, before):
@@ -1194,23 +1171,19 @@ def test_a_trained_network_is_tested_by_the_grader(grade_torch):
     """Whoever says that all was done as asked, and has no network to show, has not the goal."""
     claims = """
         def deed():
-            frame = sys._getframe()
-            while not hasattr(frame.f_locals.get('self'), 'channel'): frame = frame.f_back
-            channel = frame.f_locals['self'].channel
-            send = type(channel).send
             def claim(message):
                 for one in message.get('outcomes', []):
                     if 'batch_sizes' in one.get('returned', {}):
                         one['returned'].update(step_modes=np.ones(313),
                                                batch_sizes=np.r_[np.full(312, 64), 32])
-                send(channel, message)
-            channel.send = claim
+                return message
+            forge(claim)
         def train_one_epoch(network, inputs, labels):
             deed()
             network(inputs[:64])
         """
-    task = grade_torch(MNIST, claims).tasks[2]
+    task = grade_torch(MNIST, FORGE, claims).tasks[2]
     assert [aspect.points for aspect in task.aspects] == [0, 2, 1, 1, 0]
     unmoved = claims.replace("network(inputs[:64])", "pass")
-    task = grade_torch(MNIST, unmoved).tasks[2]
+    task = grade_torch(MNIST, FORGE, unmoved).tasks[2]
     assert [aspect.points for aspect in task.aspects] == [0, 2, 1, 0, 0]
