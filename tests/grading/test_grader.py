@@ -412,3 +412,34 @@ def test_answers_that_are_too_long_to_be_sent_together_are_sent_apart(grade):
         """
     first, *others = RIGHT
     assert graded(grade(first, *others, large)) == [("graded", 0), *ALL[1:]]
+
+
+def test_a_function_that_interrupts_is_one_that_raises(grade):
+    interrupts = """
+        def batch_norm_forward(x, weight, bias, eps):
+            raise KeyboardInterrupt
+        """
+    first, *others = RIGHT
+    verdict = grade(first, *others, interrupts)
+    assert graded(verdict) == [("graded", 0), *ALL[1:]]
+    assert "KeyboardInterrupt" in verdict.tasks[0].aspects[0].message
+
+
+def test_after_a_call_that_took_too_long_no_other_is_made(grader, tmp_path, write_notebook):
+    slow = """
+        import time
+        calls = []
+        def batch_norm_forward(x, weight, bias, eps):
+            calls.append(1)
+            print(len(calls), "calls")
+            while True: time.sleep(0.01)
+        def batch_norm_forward_images(x, weight, bias, eps):
+            raise RuntimeError(f"it was called {len(calls)} times")
+        """
+    cells = (RIGHT[0], textwrap.dedent(slow))
+    path = write_notebook(tmp_path / "nb.ipynb", *cells)
+    with Grader(7, Limits(call_seconds=0.3), grader.isolation) as hasty:
+        first, second, _ = hasty.grade(path, EXERCISE).tasks
+    assert first.status == "timeout"
+    assert "it was called 1 times" in second.aspects[0].message
+    assert not any("raised" in aspect.message for aspect in first.aspects)

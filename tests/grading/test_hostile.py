@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from normlab.exercises import draw_cases, find
 from normlab.grading import Grader, Limits, NoIsolation, best_isolation
 from normlab.grading.limits import MEBIBYTE
 
@@ -640,7 +641,9 @@ def test_a_forged_number_of_definitions_is_no_answer(grade, number):
 
 
 def test_an_answer_slipped_in_before_the_answer_is_noticed(grade):
-    body = f"the_channel().send({ANSWER.replace(chr(10), '')})"
+    """It would do as an answer, but that it is to no request."""
+    cases = len(draw_cases(find("batch_norm_forward"), seed=7))
+    body = f"the_channel().send({{'outcomes': [{ANSWER.replace(chr(10), '')}] * {cases}}})"
     assert results(grade(FORGE, *cells_with(body))) == [("forbidden", 0), RIGHT, RIGHT]
 
 
