@@ -16,15 +16,16 @@ another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
 from dataclasses import replace
 from typing import Any
 
-from normlab.exercises.calling import Objection, borrowed, call_all, objection
+from normlab.exercises.calling import borrowed, call_all, objection
 from normlab.exercises.cases import draw_cases
-from normlab.exercises.catalogue import all_exercises, find
-from normlab.exercises.classes import borrowed_by_class
 from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise
+from normlab.exercises.finding import all_exercises, find, tasks_of
 from normlab.exercises.judgement import judge
 from normlab.exercises.logbook import progress, record
-from normlab.exercises.report import Remark, Report, refusal, report_on
+from normlab.exercises.loading import TaskError
+from normlab.exercises.panel import Remark, Report
+from normlab.exercises.report import refusal, report_on
 from normlab.exercises.sitting import self_test
 
 __all__ = [
@@ -79,6 +80,8 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
             str(unknown),
             'give the name of the exercise and then your function, as in check("name", name).',
         )
+    except TaskError as unfit:
+        return refusal("check", None, f"This exercise cannot be read. {unfit}", "tell its author.")
     report = _check(exercise, answer, seed)
     unsaved = record(name, report.points, report.max_points, list(report.mistakes))
     if unsaved:
@@ -88,11 +91,11 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
 
 
 def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN401
-    refused = _objection(exercise, answer)
+    methods = exercise.use.methods if exercise.use else ()
+    refused = objection(answer, exercise.name, exercise.takes, methods)
     if refused:
         return refusal(exercise.name, exercise, refused.message, refused.advice)
-    look = borrowed_by_class if exercise.of_class else borrowed
-    helpers = look(answer, exercise.forbidden)
+    helpers = borrowed(answer, exercise.forbidden)
     if helpers:
         tool = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
         return refusal(
@@ -107,24 +110,19 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     function = exercise.as_function(answer)
     seconds = exercise.seconds or _SECONDS
     outcomes = call_all(
-        function, cases, exercise.returns, seconds, exercise.forbidden, exercise.nodes is not None
+        function, cases, exercise.returns, seconds, exercise.forbidden, bool(exercise.nodes)
     )
     results = judge(exercise, cases, outcomes)
     diagnosis = diagnose(exercise, cases, outcomes, results)
     return report_on(exercise, outcomes, results, diagnosis, _then(exercise))
 
 
-def _objection(exercise: Exercise, answer: Any) -> Objection | None:  # noqa: ANN401
-    if exercise.of_class:
-        return exercise.of_class.objection(answer, exercise.name)
-    script = exercise.of_function
-    return objection(answer, exercise.name, (script or exercise).parameters)
-
-
 def _then(exercise: Exercise) -> str:
-    """Name the next exercise of the lesson."""
-    lesson = [other.name for other in all_exercises().values() if other.lesson == exercise.lesson]
-    following = lesson[lesson.index(exercise.name) + 1 :]
-    if not following:
-        return f"this was the last task of lesson {int(exercise.lesson)}; go on to the next lesson."
-    return f"the next task is {following[0]}."
+    """Name the next exercise of the notebook."""
+    names = [other.name for other in tasks_of(exercise.notebook)]
+    following = names[names.index(exercise.name) + 1 :]
+    if following:
+        return f"the next task is {following[0]}."
+    if not exercise.lesson:
+        return "this was the last task."
+    return f"this was the last task of lesson {int(exercise.lesson)}; go on to the next lesson."

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from normlab.exercises.exercise import Case, Outputs
+from normlab.tasks.case import Case, Outputs
 
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
 # its loop catches the first, and is outside its `try` at one of the next.
@@ -352,7 +352,7 @@ def _line_of(error: BaseException) -> str:
 
 
 def _is_installed(file: str) -> bool:
-    return file.startswith(("<frozen", _THIS_PACKAGE, *_LIBRARIES))
+    return file.startswith(("<frozen", "<normlab", _THIS_PACKAGE, *_LIBRARIES))
 
 
 # ---- before any call: can it be called, and on whose shoulders does it stand?
@@ -365,15 +365,29 @@ class Objection(NamedTuple):
     advice: str
 
 
-def objection(answer: Any, name: str, parameters: tuple[str, ...]) -> Objection | None:  # noqa: ANN401
-    """Say why `answer` cannot be called with these parameters, or None where it can."""
+def objection(
+    answer: Any,  # noqa: ANN401
+    name: str,
+    parameters: tuple[str, ...],
+    methods: tuple[str, ...] = (),
+) -> Objection | None:
+    """Say why `answer` cannot be called with these parameters, or None where it can.
+
+    With `methods` it has to be a class that has them, and the parameters are its constructor's.
+    """
+    ask = _objection_to_class if methods else _objection
     try:
-        return _objection(answer, name, parameters)
+        return ask(answer, name, parameters, methods)
     except Exception:
         return None  # an object that resists being looked at: the calls will show
 
 
-def _objection(answer: Any, name: str, parameters: tuple[str, ...]) -> Objection | None:  # noqa: ANN401
+def _objection(
+    answer: Any,  # noqa: ANN401
+    name: str,
+    parameters: tuple[str, ...],
+    _methods: tuple[str, ...],
+) -> Objection | None:
     call = f'check("{name}", {name})'
     if not callable(answer):
         return Objection(
@@ -397,13 +411,55 @@ def _objection(answer: Any, name: str, parameters: tuple[str, ...]) -> Objection
     return None
 
 
+def _objection_to_class(
+    answer: Any,  # noqa: ANN401
+    name: str,
+    parameters: tuple[str, ...],
+    methods: tuple[str, ...],
+) -> Objection | None:
+    if not isinstance(answer, type):
+        return Objection(
+            f"This task asks for a class, and this is {_kind_beside_a_class(answer)}.",
+            f'give the class itself, without parentheses or quotes: check("{name}", {name})',
+        )
+    missing = [method for method in methods if not _has(answer, method)]
+    if missing:
+        return Objection(
+            f"Your class has no method {' and '.join(f'`{method}`' for method in missing)}.",
+            "write the methods that the task names, inside the class.",
+        )
+    try:
+        inspect.signature(answer).bind(*parameters)
+    except TypeError:
+        return Objection(
+            f"An object of your class is made as {name}{inspect.signature(answer)}, and the "
+            f"task's as {name}({', '.join(parameters)}).",
+            "let `__init__` take these arguments after `self`, in this order.",
+        )
+    return None
+
+
+def _has(answer: type, method: str) -> bool:
+    return callable(inspect.getattr_static(answer, method, None))
+
+
 def _kind(value: Any) -> str:  # noqa: ANN401
     if value is None:
         return "None"
     if isinstance(value, np.ndarray):
         return "an array: the result of a call"
-    kind = type(value).__name__
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+    return _with_article(type(value))
+
+
+def _with_article(kind: type) -> str:
+    name = kind.__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _kind_beside_a_class(value: Any) -> str:  # noqa: ANN401
+    if inspect.isroutine(value):
+        return "a function"
+    return "None" if value is None else f"{_with_article(type(value))}: an object, and no class"
 
 
 def _name(value: Any) -> str:  # noqa: ANN401
@@ -415,17 +471,33 @@ def _name(value: Any) -> str:  # noqa: ANN401
 
 
 def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN401
-    """Name the forbidden packages that a function, or a helper of its own file, reaches for.
+    """Name the forbidden packages that a function or class, or a helper of its file, reaches for.
 
     It reads the code and does not run it, so it can be deceived; the grader does not rely on it,
     where those packages are not there to be imported.
     """
     found: set[str] = set()
     try:
-        _look_into(answer, found, seen=set())
+        if isinstance(answer, type):
+            found.update(_package(base) for base in answer.__mro__)
+            for method in _methods_of(answer):
+                _look_into(method, found, seen=set())
+        else:
+            _look_into(answer, found, seen=set())
     except Exception:
         return ()  # an object that resists being looked at
     return tuple(name for name in forbidden if name in found)
+
+
+def _methods_of(answer: type) -> Iterator[Any]:
+    """Yield the functions in the bodies of a class and of its bases in the same file."""
+    for base in answer.__mro__:
+        if base.__module__ == answer.__module__:
+            for value in vars(base).values():
+                if isinstance(value, property):
+                    yield from (part for part in (value.fget, value.fset) if part)
+                elif callable(function := getattr(value, "__func__", value)):
+                    yield function
 
 
 def _look_into(value: Any, found: set[str], seen: set[int]) -> None:  # noqa: ANN401

@@ -3,12 +3,14 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from normlab.exercises.calling import Outcome
-from normlab.exercises.exercise import Case, Exercise, Mistake, Outputs
+from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs
+from normlab.tasks.case import Case, Outputs
 
 #: Mistakes that a function makes together.
 Together = tuple[Mistake, ...]
@@ -71,23 +73,31 @@ def diagnose(
 
 def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnosis:
     exercise, cases = suspects.exercise, suspects.cases
-    singles = [(mistake,) for mistake in exercise.mistakes]
+    singles = [(mistake,) for mistake in exercise.spellings]
     # Exact agreement first. Only an answer in float32 needs the wider tolerance.
     for tolerance in (1e-9, SINGLE_PRECISION):
         for sets in (singles, exercise.pairs):
-            found = tuple(one for one in sets if suspects.explain(one, cases, tolerance))
+            found = [one for one in sets if suspects.explain(one, cases, tolerance)]
             if found:
+                found = _by_name(exercise, found)
                 hidden = suspects.hidden_by(found[0]) if len(found) == 1 else ()
                 return Diagnosis(found, hidden)
     by_aspect = {}
     for result in failing:
-        asked = [verdict.case for verdict in result.verdicts]
+        asked = [case_result.case for case_result in result.case_results]
         # A mistake that shows as noise would fit any wrong number: it needs the other cases.
         clear = [one for one in singles if not one[0].rounding]
-        found = tuple(one[0] for one in clear if suspects.explain(one, asked, 1e-9))
+        found = [one for one in clear if suspects.explain(one, asked, 1e-9)]
         if found:
-            by_aspect[result.aspect.key] = found
+            by_aspect[result.aspect.key] = tuple(one for one, in _by_name(exercise, found))
     return Diagnosis(by_aspect=by_aspect)
+
+
+def _by_name(exercise: Exercise, found: Sequence[Together]) -> tuple[Together, ...]:
+    """Return what was found, each mistake once, in whatever spelling it was found."""
+    named = {mistake.key: mistake for mistake in exercise.mistakes}
+    keys = dict.fromkeys(tuple(mistake.key for mistake in together) for together in found)
+    return tuple(tuple(named[key] for key in together) for together in keys)
 
 
 class Variants:
@@ -105,11 +115,11 @@ class Variants:
         self.exercise = exercise
         self.cases = tuple(cases)
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
-        self._computed: dict[tuple[str, ...], Outputs | None] = {}
+        self._computed: dict[tuple[Any, ...], Outputs | None] = {}
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
         """Return what a function with these mistakes returns, or None where it raises."""
-        key = (case.name, *(mistake.key for mistake in mistakes))
+        key = (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
         if key not in self._computed:
             try:
                 self._computed[key] = self.exercise.variant(mistakes, case.arguments)

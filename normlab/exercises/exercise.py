@@ -6,21 +6,16 @@ calls it in another. Both judge what came back by the same entry.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from normlab.exercises.classes import ClassTask
-    from normlab.exercises.programs import FunctionTask
-
-#: The arguments of one call, by name and in the order of the call.
-Arguments = Mapping[str, Any]
-#: What one call gives back, by name: plain arrays.
-Outputs = dict[str, np.ndarray]
+from normlab.exercises.source import NO_EDITS, Edits, Model
+from normlab.exercises.use import Use
+from normlab.tasks.case import Arguments, Case, Outputs
 
 
 @dataclass(frozen=True)
@@ -49,43 +44,6 @@ class Aspect:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One call of the learner's function, and what is expected of it.
-
-    Parameters
-    ----------
-    name
-        Unique among the cases of a draw, and fit to be read: "(5, 3), eps 0.5".
-    aspects
-        The keys of the aspects that need this case to be right.
-    arguments
-        By name, in the order of the call.
-    tolerance
-        The largest difference from what is expected, relative to its largest magnitude.
-    rounding
-        The case asks how the answer rounds: what a `Mistake.rounding` gives here is noise.
-    based_on, derive
-        The name of an earlier case, and a function that gives (some of) what is expected here
-        from what the learner's own function returned there: ``derive(own, arguments)``. So a
-        slip in one step is not held against the next. Where the earlier case gave nothing
-        usable, the reference is asked as always.
-    """
-
-    name: str
-    aspects: tuple[str, ...]
-    arguments: Arguments
-    tolerance: float = 1e-9
-    rounding: bool = False
-    based_on: str = ""
-    derive: Callable[[Outputs, Arguments], Outputs] | None = None
-
-    @property
-    def size(self) -> int:
-        """How many numbers a person has to read to follow this case by hand."""
-        return sum(np.size(value) for value in self.arguments.values())
-
-
-@dataclass(frozen=True)
 class Mistake:
     """A mistake that people make, and how to talk about it.
 
@@ -95,88 +53,116 @@ class Mistake:
         A short name, for tables and tests.
     what
         Completes "You got what comes out when ...".
-    outside
+    symptom
         How the mistake looks to someone who cannot see the code.
     hint
         A question or a small experiment; it does not give the code away.
-    mend
+    next
         Completes "Next: mend ...".
     aspect
         The aspect that it belongs to.
-    changes
-        The steps of the exercise's recipe that the mistake does otherwise.
+    edits
+        What it writes otherwise than the model.
     section
         The heading, in the lesson, under which to read again.
     rounding
         On paper it is no mistake. It shows only in cases that ask for rounding, as noise.
+    other
+        A whole other function, where the mistake has another shape than the model.
+    spellings
+        Other ways to write the same mistake.
+    keeps
+        What has to stand as it is for the mistake to be seen: nothing that changes it goes with it.
+    apart
+        The keys of mistakes that do not go with it though they change something else.
     """
 
     key: str
     what: str
-    outside: str
+    symptom: str
     hint: str
-    mend: str
+    next: str
     aspect: str
-    changes: Mapping[str, Any]
-    section: str
+    edits: Edits = NO_EDITS
+    section: str = ""
     rounding: bool = False
+    other: Callable[..., Any] | None = None
+    spellings: tuple[Edits, ...] = ()
+    keeps: Edits = NO_EDITS
+    apart: frozenset[str] = frozenset()
 
     def combines_with(self, other: "Mistake") -> bool:
-        """Whether one function can make both mistakes: they change different steps."""
-        return not self.changes.keys() & other.changes.keys()
+        """Whether one function can make both mistakes: they change no letter in common."""
+        if self.other or other.other or other.key in self.apart or self.key in other.apart:
+            return False
+        return not (
+            _meet(self.edits, other.edits | other.keeps) or _meet(self.keeps, other.edits)
+        )
+
+
+def _meet(some: Edits, others: Edits) -> bool:
+    return any(one.meets(other) for one in some for other in others)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A function that the learner writes, and all that is needed to judge it.
+    """A function or class that the learner writes, and all that is needed to judge it.
 
     Parameters
     ----------
     name
-        Of the function.
-    lesson
-        The number of its lesson, as in the file names: "02".
+        Of the function or class.
+    notebook
+        The stem of its exercise notebook's file name: "02_batch_norm_forward".
     title
         What the learner does, in a few words.
     parameters, returns
-        The names of the function's arguments and of what it gives back.
+        The names of what a case holds, and of what comes back.
     aspects
         In the order in which they are shown.
     draw
         Makes the cases from a generator of random numbers.
-    reference
-        The right answer, from the package's own layers: ``reference(**arguments)``.
-    recipe
-        The right answer again, in exchangeable steps: ``recipe(**arguments, **changes)``. A
-        mistake is a change of some steps, and two mistakes are both changes at once.
+    model
+        A right answer, as text.
     mistakes
         The known ones.
     first_step
         For a learner who has not begun.
+    forbidden
+        Packages that would do the learner's work for them.
+    nodes
+        The model's own names for the steps inside the computation, in the order of the walk back.
+        The learner may return theirs in a dict behind the answer.
+    use
+        Puts the answer to use, where it is a class or a function of torch objects; `parameters` are
+        then those of the script.
+    seconds
+        How long all calls together may take, where the usual time would not do.
+    digest
+        Of all that is written in the task's files.
     """
 
     name: str
-    lesson: str
+    notebook: str
     title: str
     parameters: tuple[str, ...]
     returns: tuple[str, ...]
     aspects: tuple[Aspect, ...]
     draw: Callable[[np.random.Generator], list[Case]] = field(repr=False)
-    reference: Callable[..., Outputs] = field(repr=False)
-    recipe: Callable[..., Outputs] = field(repr=False)
+    model: Model = field(repr=False)
     mistakes: tuple[Mistake, ...] = field(repr=False)
     first_step: str = field(repr=False)
-    #: Packages that would do the learner's work for them.
     forbidden: tuple[str, ...] = ("torch", "normlab")
-    #: The right gradient of each node inside the computation, in the order of the walk back:
-    #: ``nodes(**arguments)``. The learner may return theirs in a dict behind the answer.
-    nodes: Callable[..., Outputs] | None = field(default=None, repr=False)
-    #: Where the learner writes a class; `parameters` are then those of the script that uses it.
-    of_class: "ClassTask | None" = field(default=None, repr=False)
-    #: Where a script calls the learner's function; `parameters` are then those of the script.
-    of_function: "FunctionTask | None" = field(default=None, repr=False)
-    #: How long all calls together may take, where the usual time would not do.
+    nodes: tuple[str, ...] = field(default=(), repr=False)
+    use: Use | None = field(default=None, repr=False)
     seconds: float | None = None
+    digest: str = field(default="", repr=False)
+
+    @property
+    def lesson(self) -> str:
+        """The number of its lesson, as in the file names: "02"; "" for a teacher's own."""
+        number = self.notebook[:2]
+        return number if number.isdigit() and self.notebook[2:3] == "_" else ""
 
     @property
     def max_points(self) -> int:
@@ -184,22 +170,72 @@ class Exercise:
         return sum(aspect.points for aspect in self.aspects)
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """What the learner's function, or its class's constructor, is called with."""
+        return self.use.takes if self.use else self.parameters
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the learner writes a class."""
+        return bool(self.use and self.use.methods)
+
+    @property
     def signature(self) -> str:
         """The call, as the learner writes it."""
-        parameters = self.of_function.parameters if self.of_function else self.parameters
-        return f"{self.name}({', '.join(parameters)})"
+        return f"{self.name}({', '.join(self.takes)})"
 
     def as_function(self, answer: Callable) -> Callable:
         """Return what is called with the cases' arguments: the answer, or what puts it to use."""
-        script = self.of_class or self.of_function
-        return script.as_function(answer) if script else answer
+        return self.use.as_function(answer) if self.use else answer
 
     @cached_property
     def pairs(self) -> list[tuple[Mistake, Mistake]]:
         """Every two mistakes that one function can make together."""
         return [pair for pair in combinations(self.mistakes, 2) if pair[0].combines_with(pair[1])]
 
+    @cached_property
+    def spellings(self) -> list[Mistake]:
+        """Every mistake in every way it is known to be written."""
+        return [
+            one
+            for mistake in self.mistakes
+            for one in (mistake, *(replace(mistake, edits=edits) for edits in mistake.spellings))
+        ]
+
+    def reference(self, **arguments: Any) -> Outputs:  # noqa: ANN401 - arguments of any kind
+        """Compute what is right: the model, in float64.
+
+        Parameters
+        ----------
+        **arguments
+            Of a case.
+        """
+        precise = {name: _float64(value) for name, value in arguments.items()}
+        return self._run(self.model.program(), precise)
+
     def variant(self, mistakes: tuple[Mistake, ...], arguments: Arguments) -> Outputs:
         """Compute what a function with these mistakes returns; it may raise, as that would."""
-        changes = {step: how for mistake in mistakes for step, how in mistake.changes.items()}
-        return self.recipe(**arguments, **changes)
+        return self._run(self.program(mistakes), arguments)
+
+    def program(self, mistakes: tuple[Mistake, ...]) -> Callable[..., Any]:
+        """Return a function or class, as a learner would write it, with these mistakes."""
+        for mistake in mistakes:
+            if mistake.other:
+                return mistake.other
+        return self.model.program(NO_EDITS.union(*(mistake.edits for mistake in mistakes)))
+
+    def _run(self, program: Callable[..., Any], arguments: Arguments) -> Outputs:
+        if self.use:
+            return self.use.outputs_of(program, arguments, self.returns)
+        returned = program(*arguments.values())
+        values = (returned,) if len(self.returns) == 1 else returned
+        pairs = zip(self.returns, values, strict=True)
+        return {name: np.asarray(value) for name, value in pairs}
+
+    def right_nodes(self, arguments: Arguments) -> Outputs:
+        """Compute the right value of each node inside the computation."""
+        return self.model.values(self.nodes, *arguments.values())
+
+
+def _float64(value: Any) -> Any:  # noqa: ANN401 - an argument of any kind
+    return value.astype(np.float64) if getattr(value, "dtype", None) == np.float32 else value

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from normlab.exercises.calling import Outcome
-from normlab.exercises.exercise import Aspect, Case, Exercise, Outputs
+from normlab.exercises.exercise import Aspect, Exercise
+from normlab.tasks.case import Case, Outputs
 
 #: A function that computes in float32 is right to about 7 digits. Rounding x moves it by 6e-8 of
 #: its size; a difference from the mean may be ten times smaller than x, and a handful of such
@@ -16,7 +17,7 @@ SINGLE_PRECISION = 2e-5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CaseResult:
     """One case, judged for one aspect.
 
     Parameters
@@ -48,10 +49,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class AspectResult:
-    """An aspect with the verdicts on its cases."""
+    """An aspect, and what came of each of its cases."""
 
     aspect: Aspect
-    verdicts: tuple[Verdict, ...]
+    case_results: tuple[CaseResult, ...]
     points: int
 
     @property
@@ -60,17 +61,20 @@ class AspectResult:
         return self.points == self.aspect.points
 
     @property
-    def failures(self) -> list[Verdict]:
-        """The verdicts that found something, the case with the fewest numbers first.
+    def failures(self) -> list[CaseResult]:
+        """The results that found something, the case with the fewest numbers first.
 
         Expectations of the reference come before those derived from the learner's own answers.
         """
-        failed = [verdict for verdict in self.verdicts if verdict.problem]
-        return sorted(failed, key=lambda verdict: (verdict.own, verdict.case.size))
+        failed = [case_result for case_result in self.case_results if case_result.problem]
+        return sorted(failed, key=lambda case_result: (case_result.own, case_result.case.size))
 
 
 def judge(
-    exercise: Exercise, cases: Sequence[Case], outcomes: Sequence[Outcome]
+    exercise: Exercise,
+    cases: Sequence[Case],
+    outcomes: Sequence[Outcome],
+    right: Mapping[str, Outputs] | None = None,
 ) -> list[AspectResult]:
     """Give points, aspect by aspect.
 
@@ -80,6 +84,8 @@ def judge(
         The entry of the catalogue.
     cases, outcomes
         What was drawn and what came of each, in the same order.
+    right
+        What is right in each case, by its name, where that is known already.
 
     Returns
     -------
@@ -87,21 +93,21 @@ def judge(
         One for each aspect of the exercise, in its order.
     """
     by_name = {case.name: outcome for case, outcome in zip(cases, outcomes, strict=True)}
-    references = {case.name: exercise.reference(**case.arguments) for case in cases}
+    references = right or {case.name: exercise.reference(**case.arguments) for case in cases}
     expectations = {case.name: _expect(case, references, by_name) for case in cases}
     results = []
     for aspect in exercise.aspects:
         if aspect.leaves_input_alone:
-            verdicts = [_judge_input(case, by_name[case.name]) for case in cases]
-            earned = not any(v.problem for v in verdicts) and _did_some_work(cases, outcomes)
+            case_results = [_judge_input(case, by_name[case.name]) for case in cases]
+            earned = not any(v.problem for v in case_results) and _did_some_work(cases, outcomes)
         else:
             asked = [case for case in cases if aspect.key in case.aspects]
-            verdicts = [
+            case_results = [
                 _judge_values(aspect, case, by_name[case.name], *expectations[case.name])
                 for case in asked
             ]
-            earned = not any(v.problem for v in verdicts)
-        results.append(AspectResult(aspect, tuple(verdicts), aspect.points if earned else 0))
+            earned = not any(v.problem for v in case_results)
+        results.append(AspectResult(aspect, tuple(case_results), aspect.points if earned else 0))
     return results
 
 
@@ -137,26 +143,26 @@ def _is_usable(own: Outputs, reference: Outputs) -> bool:
 
 def _judge_values(
     aspect: Aspect, case: Case, outcome: Outcome, expected: Outputs, derived: frozenset[str]
-) -> Verdict:
+) -> CaseResult:
     if aspect.outputs:
         expected = {name: expected[name] for name in aspect.outputs}
     own = not derived.isdisjoint(expected)
     if outcome.returned is None:
-        return Verdict(case, outcome, expected, own, problem=outcome.trouble)
+        return CaseResult(case, outcome, expected, own, problem=outcome.trouble)
     single = False
     for name, right in expected.items():
         got = outcome.returned[name]
         if got.shape != right.shape:
-            return Verdict(case, outcome, expected, own, "shape", name)
+            return CaseResult(case, outcome, expected, own, "shape", name)
         if not differs(got, right, case.tolerance).any():
             continue
         wrong = differs(got, right, max(case.tolerance, SINGLE_PRECISION))
         if wrong.any():
             index = tuple(int(i) for i in np.argwhere(wrong)[0])
             problem = "values" if np.isfinite(got[index]) else "not finite"
-            return Verdict(case, outcome, expected, own, problem, name, index)
+            return CaseResult(case, outcome, expected, own, problem, name, index)
         single = True
-    return Verdict(case, outcome, expected, own, single=single)
+    return CaseResult(case, outcome, expected, own, single=single)
 
 
 def differs(got: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndarray:
@@ -178,8 +184,8 @@ def differs(got: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndarr
     return ~near
 
 
-def _judge_input(case: Case, outcome: Outcome) -> Verdict:
-    return Verdict(case, outcome, {}, problem="modified" if outcome.modified else "")
+def _judge_input(case: Case, outcome: Outcome) -> CaseResult:
+    return CaseResult(case, outcome, {}, problem="modified" if outcome.modified else "")
 
 
 def _did_some_work(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> bool:

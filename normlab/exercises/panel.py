@@ -1,4 +1,4 @@
-"""Draw a report: as HTML for a notebook, as text for everything else.
+"""A report, and how it is drawn: as HTML for a notebook, as text for everything else.
 
 JupyterLab cleans the HTML of a notebook that it does not trust, so there are only inline styles,
 and no scripts. All text takes the colours of the page around it, dark or light; green and red
@@ -7,18 +7,95 @@ are on the marks alone, which differ in shape and in word as well.
 
 import re
 import textwrap
+from dataclasses import dataclass, field
 from html import escape
 from itertools import zip_longest
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from normlab.exercises.report import Line, Remark, Report
 
 _WIDTH = 79
 GREEN, RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
 
 
-def text_panel(report: "Report") -> str:
+@dataclass(frozen=True)
+class Remark:
+    """A paragraph: a label such as "Hint", and text; or, with `code`, lines set as they are.
+
+    `beside` is a second block of lines, to be set to the right of the first where there is room.
+    """
+
+    text: str
+    label: str = ""
+    code: bool = False
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One aspect, as it is shown."""
+
+    title: str
+    points: int
+    max_points: int
+    remarks: tuple[Remark, ...] = ()
+    follows: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all its points are there."""
+        return self.points == self.max_points
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer of `check`. It shows itself: a panel in a notebook, text elsewhere.
+
+    Parameters
+    ----------
+    name
+        Of the exercise.
+    lines
+        The aspects.
+    head
+        What concerns the answer as a whole: it is no function, not begun, not NumPy.
+    notes
+        What is worth knowing besides: what was printed, warnings of NumPy.
+    next_step
+        What to try next.
+    mistakes
+        The keys of the named mistakes.
+    """
+
+    name: str
+    lines: tuple[Line, ...] = ()
+    head: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
+    next_step: str = ""
+    mistakes: tuple[str, ...] = field(default=())
+
+    @property
+    def points(self) -> int:
+        """The sum over the aspects."""
+        return sum(line.points for line in self.lines)
+
+    @property
+    def max_points(self) -> int:
+        """What could be reached."""
+        return sum(line.max_points for line in self.lines)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all points are there."""
+        return bool(self.lines) and self.points == self.max_points
+
+    def __str__(self) -> str:
+        return text_panel(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_panel(self)
+
+
+def text_panel(report: Report) -> str:
     """Write a report as lines of text, at most 79 characters wide where words allow."""
     rows = [_text_header(report)]
     for remark in report.head:
@@ -32,14 +109,14 @@ def text_panel(report: "Report") -> str:
     return "\n".join(rows)
 
 
-def _text_header(report: "Report") -> str:
+def _text_header(report: Report) -> str:
     if not report.lines:
         return report.name
     score = f"{report.points} of {report.max_points} points"
     return f"{report.name:{_WIDTH - len(score)}}{score}"
 
 
-def _text_line(line: "Line") -> list[str]:
+def _text_line(line: Line) -> list[str]:
     mark = "pass" if line.passed else "FAIL"
     follows = f"     {line.follows}" if line.follows else ""
     rows = [f"  {mark}  {line.title:47}{line.points} / {line.max_points}{follows}"]
@@ -48,7 +125,7 @@ def _text_line(line: "Line") -> list[str]:
     return rows
 
 
-def _text_remark(remark: "Remark", indent: int) -> list[str]:
+def _text_remark(remark: Remark, indent: int) -> list[str]:
     margin = " " * indent
     if remark.code:
         text = _beside(remark.text, remark.beside) if remark.beside else remark.text
@@ -67,7 +144,7 @@ def _beside(left: str, right: str) -> str:
     return "\n".join(rows)
 
 
-def html_panel(report: "Report") -> str:
+def html_panel(report: Report) -> str:
     """Write a report as a panel of HTML that fits a narrow column."""
     parts = [
         f'<div style="max-width:46em;border:1px solid {_GREY};border-radius:6px;'
@@ -85,7 +162,7 @@ def html_panel(report: "Report") -> str:
     return "\n".join([*parts, "</div>"])
 
 
-def _html_header(report: "Report") -> str:
+def _html_header(report: Report) -> str:
     score = f"{report.points} of {report.max_points} points" if report.lines else ""
     return (
         '<div style="display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:2em;'
@@ -94,7 +171,7 @@ def _html_header(report: "Report") -> str:
     )
 
 
-def _html_line(line: "Line") -> str:
+def _html_line(line: Line) -> str:
     mark, word, colour = ("✓", "pass", GREEN) if line.passed else ("✗", "FAIL", RED)
     follows = f" <i>({escape(line.follows)})</i>" if line.follows else ""
     head = (
@@ -111,7 +188,7 @@ def _html_line(line: "Line") -> str:
     return f'{head}\n<div style="{margin}">{inside}</div>'
 
 
-def _html_remark(remark: "Remark") -> str:
+def _html_remark(remark: Remark) -> str:
     if remark.code:
         blocks = "".join(_html_code(text) for text in (remark.text, remark.beside) if text)
         return f'<div style="display:flex;flex-wrap:wrap;column-gap:2em">{blocks}</div>'

@@ -2,97 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis
-from normlab.exercises.exercise import Arguments, Exercise, Mistake
-from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, Verdict, differs
-from normlab.exercises.panel import html_panel, text_panel
+from normlab.exercises.exercise import Exercise, Mistake
+from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
+from normlab.exercises.panel import Line, Remark, Report
+from normlab.tasks.case import Arguments
 
 _MOST_NUMBERS = 40  # an array with more is shown by its corners
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A paragraph: a label such as "Hint", and text; or, with `code`, lines set as they are.
-
-    `beside` is a second block of lines, to be set to the right of the first where there is room.
-    """
-
-    text: str
-    label: str = ""
-    code: bool = False
-    beside: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One aspect, as it is shown."""
-
-    title: str
-    points: int
-    max_points: int
-    remarks: tuple[Remark, ...] = ()
-    follows: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether all its points are there."""
-        return self.points == self.max_points
-
-
-@dataclass(frozen=True)
-class Report:
-    """The answer of `check`. It shows itself: a panel in a notebook, text elsewhere.
-
-    Parameters
-    ----------
-    name
-        Of the exercise.
-    lines
-        The aspects.
-    head
-        What concerns the answer as a whole: it is no function, not begun, not NumPy.
-    notes
-        What is worth knowing besides: what was printed, warnings of NumPy.
-    next_step
-        What to try next.
-    mistakes
-        The keys of the named mistakes.
-    """
-
-    name: str
-    lines: tuple[Line, ...] = ()
-    head: tuple[Remark, ...] = ()
-    notes: tuple[Remark, ...] = ()
-    next_step: str = ""
-    mistakes: tuple[str, ...] = field(default=())
-
-    @property
-    def points(self) -> int:
-        """The sum over the aspects."""
-        return sum(line.points for line in self.lines)
-
-    @property
-    def max_points(self) -> int:
-        """What could be reached."""
-        return sum(line.max_points for line in self.lines)
-
-    @property
-    def passed(self) -> bool:
-        """Whether all points are there."""
-        return bool(self.lines) and self.points == self.max_points
-
-    def __str__(self) -> str:
-        return text_panel(self)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_panel(self)
 
 
 def refusal(name: str, exercise: Exercise | None, message: str, next_step: str) -> Report:
@@ -198,7 +118,7 @@ def _where_named(
 def _name(mistake: Mistake, you_got: str) -> tuple[Remark, ...]:
     return (
         Remark(f"{you_got} what comes out when {mistake.what}"),
-        Remark(mistake.outside, "From outside"),
+        Remark(mistake.symptom, "From outside"),
         Remark(mistake.hint, "Hint"),
     )
 
@@ -233,13 +153,13 @@ def _about_the_input(result: AspectResult) -> tuple[Remark, ...]:
 # ---- what no known mistake explains
 
 
-def _unexplained(verdict: Verdict, said: set[str]) -> tuple[tuple[Remark, ...], str]:
+def _unexplained(case_result: CaseResult, said: set[str]) -> tuple[tuple[Remark, ...], str]:
     """Show the smallest failing case; of the same trouble, only the first time."""
-    outcome = verdict.outcome
-    if verdict.problem in ("values", "not finite", "shape"):
+    outcome = case_result.outcome
+    if case_result.problem in ("values", "not finite", "shape"):
         short = "values" in said
         said.add("values")
-        return (_difference_in_short(verdict) if short else _difference(verdict)), ""
+        return (_difference_in_short(case_result) if short else _difference(case_result)), ""
     if outcome.trouble == "not called":
         return (), "not called any more"
     trouble = re.sub(r"\d+", "", outcome.message)  # of other sizes it is the same
@@ -248,43 +168,43 @@ def _unexplained(verdict: Verdict, said: set[str]) -> tuple[tuple[Remark, ...], 
     said.add(trouble)
     first, *more = outcome.message.split("\n")
     return (
-        Remark(f"On {verdict.case.name}:"),
+        Remark(f"On {case_result.case.name}:"),
         Remark(first),
         *(Remark(line, code=True) for line in more),
     ), ""
 
 
-def _difference_in_short(verdict: Verdict) -> tuple[Remark, ...]:
-    return (Remark(f"On {verdict.case.name}: {_first_difference(verdict)}"),)
+def _difference_in_short(case_result: CaseResult) -> tuple[Remark, ...]:
+    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}"),)
 
 
-def _difference(verdict: Verdict) -> tuple[Remark, ...]:
+def _difference(case_result: CaseResult) -> tuple[Remark, ...]:
     """Show input, expected and got, and what can be said about the difference."""
-    name = verdict.output
-    expected, got = verdict.expected[name], verdict.outcome.returned[name]
+    name = case_result.output
+    expected, got = case_result.expected[name], case_result.outcome.returned[name]
     right = _labelled(f"expected {name}", expected, below=True)
     wrong = _labelled(f"got {name}", got, below=True)
-    given = "\n".join(_labelled(key, value) for key, value in verdict.case.arguments.items())
+    given = "\n".join(_labelled(key, value) for key, value in case_result.case.arguments.items())
     remarks = [
-        Remark(f"No known mistake gives these numbers. The smallest case: {verdict.case.name}."),
+        Remark(f"No known mistake gives these numbers. The smallest case: {case_result.case.name}."),
         Remark(given, code=True),
         Remark(right, code=True, beside=wrong),
-        Remark(_first_difference(verdict)),
+        Remark(_first_difference(case_result)),
     ]
-    if verdict.own:
-        basis = f"What is expected follows from your own answer to: {verdict.case.based_on}."
+    if case_result.own:
+        basis = f"What is expected follows from your own answer to: {case_result.case.based_on}."
         remarks.append(Remark(basis))
-    pattern = describe_pattern(got, expected, verdict.case.arguments)
+    pattern = describe_pattern(got, expected, case_result.case.arguments)
     return (*remarks, Remark(pattern)) if pattern else tuple(remarks)
 
 
-def _first_difference(verdict: Verdict) -> str:
-    name = verdict.output
-    expected, got = verdict.expected[name], verdict.outcome.returned[name]
-    if verdict.problem == "shape":
+def _first_difference(case_result: CaseResult) -> str:
+    name = case_result.output
+    expected, got = case_result.expected[name], case_result.outcome.returned[name]
+    if case_result.problem == "shape":
         return describe_shapes(name, got.shape, expected.shape)
-    right, wrong = float(expected[verdict.index]), float(got[verdict.index])
-    where = f"{name}[{', '.join(map(str, verdict.index))}]"
+    right, wrong = float(expected[case_result.index]), float(got[case_result.index])
+    where = f"{name}[{', '.join(map(str, case_result.index))}]"
     return f"The first difference is {where}: expected {right:.6g}, got {wrong:.6g}."
 
 
@@ -353,19 +273,19 @@ def _common(got: np.ndarray, expected: np.ndarray, relation: np.ufunc) -> float 
 
 def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[Remark, ...]:
     """Say which of the gradients that were returned beside the answer is the first wrong one."""
-    failures = [verdict for result in results for verdict in result.failures]
-    told = [verdict for verdict in failures if verdict.outcome.nodes]
-    if exercise.nodes is None or not told:
+    failures = [case_result for result in results for case_result in result.failures]
+    told = [case_result for case_result in failures if case_result.outcome.nodes]
+    if not exercise.nodes or not told:
         return ()
     known, compared = (), ()
-    for verdict in sorted(told, key=lambda verdict: verdict.case.size):
-        right, got = exercise.nodes(**verdict.case.arguments), verdict.outcome.nodes
+    for case_result in sorted(told, key=lambda case_result: case_result.case.size):
+        right, got = exercise.right_nodes(case_result.case.arguments), case_result.outcome.nodes
         known, compared = tuple(right), tuple(name for name in right if name in got)
         largest = max(np.abs(value).max() for value in right.values())
         for name in compared:
             if _is_another(got[name], right[name], 1e-9 * largest):
                 before = compared[: compared.index(name)]
-                return _first_wrong_node(verdict, name, right[name], before)
+                return _first_wrong_node(case_result, name, right[name], before)
     if compared:
         said = f"{', '.join(compared)}: all right, also where the answer is wrong."
         return (Remark(f"{said} The slip comes after them.", "Your nodes"),)
@@ -383,11 +303,11 @@ def _is_another(got: np.ndarray, right: np.ndarray, rounding: float) -> bool:
 
 
 def _first_wrong_node(
-    verdict: Verdict, name: str, right: np.ndarray, before: tuple[str, ...]
+    case_result: CaseResult, name: str, right: np.ndarray, before: tuple[str, ...]
 ) -> tuple[Remark, ...]:
     fine = f" Right before it: {', '.join(before)}." if before else ""
-    where = f"the first that differs is {name}, on {verdict.case.name}.{fine}"
-    got = _labelled(f"got {name}", verdict.outcome.nodes[name], below=True)
+    where = f"the first that differs is {name}, on {case_result.case.name}.{fine}"
+    got = _labelled(f"got {name}", case_result.outcome.nodes[name], below=True)
     expected = _labelled(f"expected {name}", right, below=True)
     return Remark(where, "Your nodes"), Remark(expected, code=True, beside=got)
 
@@ -411,7 +331,7 @@ def _notes(
     if warned and not all_right:
         library = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
         notes.append(Remark(f"{'; '.join(warned[:3])}.", f"{library} warned"))
-    if all_right and any(verdict.single for result in results for verdict in result.verdicts):
+    if all_right and any(case_result.single for result in results for case_result in result.case_results):
         notes.append(
             Remark(
                 "right to about 7 digits, where float64 carries 15. Somewhere the numbers pass "
@@ -445,9 +365,17 @@ def _next_step(
     named = [mistake for together in diagnosis.explanations for mistake in together]
     named += [found[0] for found in diagnosis.by_aspect.values()]
     if named:
-        parts = " and ".join(dict.fromkeys(mistake.mend for mistake in named))
-        return f'mend {parts}, {again} Lesson {int(exercise.lesson)}, "{named[0].section}".'
+        parts = " and ".join(dict.fromkeys(mistake.next for mistake in named))
+        return f"mend {parts}, {again}{_read_again(exercise, named[0])}"
     problem = next((result.failures[0].problem for result in failing if result.failures), "values")
     if problem == "modified":
         return f"work on a copy, or on new arrays, {again}"
     return f"{_WHAT_TO_DO[problem]}, {again}"
+
+
+def _read_again(exercise: Exercise, mistake: Mistake) -> str:
+    """Name the place in the lesson; a teacher's own exercise may have none."""
+    if not mistake.section:
+        return ""
+    lesson = f"Lesson {int(exercise.lesson)}, " if exercise.lesson else ""
+    return f' {lesson}"{mistake.section}".'

@@ -50,7 +50,7 @@ def test_reference_gets_full_points(exercise):
         outcomes = [Outcome(exercise.reference(**case.arguments)) for case in cases]
         results = judge(exercise, cases, outcomes)
         assert sum(result.points for result in results) == exercise.max_points
-        assert not any(verdict.single for result in results for verdict in result.verdicts)
+        assert not any(verdict.single for result in results for verdict in result.case_results)
 
 
 @each_exercise

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from normlab.exercises import all_exercises, find
-from normlab.exercises.exercise import Aspect, Case, Exercise, Mistake
+from normlab.exercises.exercise import Aspect, Exercise, Mistake
+from normlab.tasks.case import Case
 
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]

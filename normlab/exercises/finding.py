@@ -1,0 +1,89 @@
+"""Find an exercise by its name: in the course, beside the notebooks, where NORMLAB_TASKS points."""
+
+import difflib
+import functools
+from pathlib import Path
+
+from normlab.exercises import own
+from normlab.exercises.exercise import Exercise
+from normlab.exercises.loading import TaskError, contents, exercise_of, written_in_the_course
+
+
+def find(name: str) -> Exercise:
+    """Return the exercise of this name; no other is read.
+
+    Raises
+    ------
+    LookupError
+        There is none; the message says which name was probably meant.
+    normlab.exercises.loading.TaskError
+        It is a teacher's own, and something in its file is not as it should be.
+    """
+    if not isinstance(name, str):
+        kind = type(name).__name__
+        raise LookupError(f"The first argument is the exercise's name in quotes, not a {kind}.")
+    places = {task: stem for stem, tasks in contents().items() for task in tasks}
+    if name in places:
+        return _of_the_course(name, places[name])
+    for file in own.files():
+        if name in own.names_in(file):
+            return find_in(file, name)
+    names = [*places, *(one for file in own.files() for one in own.names_in(file))]
+    close = difflib.get_close_matches(name, names, n=1)
+    meant = f'Did you mean "{close[0]}"?' if close else f"There are: {', '.join(names)}."
+    raise LookupError(f'There is no exercise called "{name[:60]}". {meant}')
+
+
+def find_in(file: Path, name: str) -> Exercise:
+    """Return an exercise of a teacher's own file.
+
+    Raises
+    ------
+    normlab.exercises.loading.TaskError
+        Something in the file is not as it should be, or the course has a task of this name.
+    """
+    return _of_a_teacher(file.resolve(), name, file.stat().st_mtime_ns)
+
+
+def tasks_of(notebook: str) -> list[Exercise]:
+    """Return the tasks of an exercise notebook, in their order.
+
+    Parameters
+    ----------
+    notebook
+        The stem of its file's name: "02_batch_norm_forward", or that of a teacher's own file.
+
+    Raises
+    ------
+    LookupError
+        No task belongs to it.
+    """
+    if notebook in contents():
+        return [_of_the_course(name, notebook) for name in contents()[notebook]]
+    for file in own.files():
+        if file.stem == notebook:
+            return [find_in(file, name) for name in own.names_in(file)]
+    raise LookupError(f'There is no exercise notebook "{notebook[:60]}".')
+
+
+def notebooks() -> list[str]:
+    """List the stems of all exercise notebooks: the course's, then the teacher's own."""
+    return list(dict.fromkeys([*contents(), *(file.stem for file in own.files())]))
+
+
+def all_exercises() -> dict[str, Exercise]:
+    """Return every exercise by its name, in the order of the lessons, and then own ones."""
+    return {task.name: task for notebook in notebooks() for task in tasks_of(notebook)}
+
+
+@functools.cache
+def _of_the_course(name: str, notebook: str) -> Exercise:
+    return exercise_of(written_in_the_course(name, notebook))
+
+
+@functools.lru_cache(maxsize=64)
+def _of_a_teacher(file: Path, name: str, _changed: int) -> Exercise:
+    taken = next((stem for stem, tasks in contents().items() if name in tasks), "")
+    if taken:
+        raise TaskError(f"{name} is the name of a task of the course ({taken}).", file)
+    return exercise_of(own.written_by_a_teacher(file, name))

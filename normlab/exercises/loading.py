@@ -1,0 +1,283 @@
+"""Make an exercise of what is written: the program in ``NAME.py``, the words in ``NAME.toml``.
+
+One task is read for one check. What is wrong with a file is said in a sentence, with its line.
+"""
+
+import functools
+import hashlib
+import inspect
+import itertools
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module, resources
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, NoReturn
+
+from normlab.exercises.exercise import Aspect, Exercise, Mistake
+from normlab.exercises.source import NO_EDITS, Edits, Model, definition
+from normlab.exercises.use import Use
+
+TASKS = Path(str(resources.files("normlab.tasks")))
+_TOGETHER = "normlab.tasks.scripts.together"
+_SAID = ("what", "symptom", "hint", "next")
+_OF_A_TASK = ("title", "returns", "first_step", "aspects")
+
+
+class TaskError(Exception):
+    """Something in a task's files is not as it should be.
+
+    Parameters
+    ----------
+    message
+        What, in a sentence.
+    file, line
+        Where.
+    """
+
+    def __init__(self, message: str, file: Path, line: int = 1) -> None:
+        super().__init__(f"{file}, line {line}: {message}")
+
+
+class Written(NamedTuple):
+    """What is written of one task.
+
+    Parameters
+    ----------
+    name, notebook
+        As in `normlab.exercises.exercise.Exercise`.
+    program, words
+        The text of the program, and that of the words, in TOML.
+    module
+        What the program's text defines.
+    texts
+        The modules of the script that puts an answer to use, if there is one.
+    file, words_file
+        Where the two texts stand, for messages.
+    words_line
+        How many lines of that file stand before the words.
+    """
+
+    name: str
+    notebook: str
+    program: str
+    words: str
+    module: ModuleType
+    texts: Mapping[str, str]
+    file: Path
+    words_file: Path
+    words_line: int = 0
+
+
+@functools.cache
+def contents() -> dict[str, list[str]]:
+    """Return the names of the course's tasks, by the stems of their exercise notebooks."""
+    told = tomllib.loads((TASKS / "contents.toml").read_text(encoding="utf-8"))
+    # FOR THE TIME OF THE PORTING ONLY
+    return {k: [t for t in v if (TASKS / f"{t}.toml").exists()] for k, v in told.items()}
+
+
+def written_in_the_course(name: str, notebook: str) -> Written:
+    """Read a task of the course."""
+    file, words = TASKS / f"{name}.py", TASKS / f"{name}.toml"
+    module = import_module(f"normlab.tasks.{name}")
+    script = TASKS / "scripts" / f"{name}.py"
+    texts = {}
+    if script.exists():
+        text = script.read_text(encoding="utf-8")
+        if _TOGETHER in text:
+            texts[_TOGETHER] = (TASKS / "scripts" / "together.py").read_text(encoding="utf-8")
+        texts[f"normlab.tasks.scripts.{name}"] = text
+    return Written(
+        name,
+        notebook,
+        file.read_text(encoding="utf-8"),
+        words.read_text(encoding="utf-8"),
+        module,
+        texts,
+        file,
+        words,
+    )
+
+
+def exercise_of(written: Written) -> Exercise:
+    """Put an exercise together.
+
+    Raises
+    ------
+    TaskError
+        Something is missing, or does not fit.
+    """
+    words = _Words(written)
+    told = words.told
+    for key in _OF_A_TASK:
+        if key not in told:
+            words.refuse(f"there is no `{key}`.")
+    module = written.module
+    try:
+        text, _ = definition(written.program, written.name)
+    except LookupError as missing:
+        raise TaskError(f"{missing}.", written.file) from None
+    model = Model(written.name, text, vars(module))
+    takes = _parameters(model.program())
+    use = _use(written, takes, tuple(told.get("methods", ())))
+    if not callable(getattr(module, "cases", None)):
+        raise TaskError("there is no function `cases(rng)`.", written.file)
+    aspects = tuple(words.aspects())
+    return Exercise(
+        name=written.name,
+        notebook=written.notebook,
+        title=told["title"],
+        parameters=_parameters(use.script)[1:] if use else takes,
+        returns=tuple(told["returns"]),
+        aspects=aspects,
+        draw=lambda rng: list(module.cases(rng)),
+        model=model,
+        mistakes=tuple(words.mistakes(model, {aspect.key for aspect in aspects})),
+        first_step=told["first_step"],
+        forbidden=tuple(told.get("forbidden", ("torch", "normlab"))),
+        nodes=tuple(told.get("nodes", ())),
+        use=use,
+        seconds=told.get("seconds"),
+        digest=words.digest(),
+    )
+
+
+def _use(written: Written, takes: tuple[str, ...], methods: tuple[str, ...]) -> Use | None:
+    if not written.texts:
+        return None
+    seen, read = (getattr(written.module, name, None) for name in ("seen", "read"))
+    return Use(takes, methods, written.texts, seen, read)
+
+
+def _parameters(program: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(program).parameters)
+
+
+class _Words:
+    """What is said of one task, and where it is written."""
+
+    def __init__(self, written: Written) -> None:
+        self.written = written
+        self.families: dict[str, str] = {}
+        try:
+            self.told = tomllib.loads(written.words)
+        except tomllib.TOMLDecodeError as problem:
+            line = int(getattr(problem, "lineno", 0) or _line_in(str(problem)))
+            raise TaskError(
+                f"this is no TOML: {problem}.", written.words_file, written.words_line + line
+            ) from None
+
+    def refuse(self, message: str, about: str = "") -> NoReturn:
+        """Raise a `TaskError` at the line where something is written about a key."""
+        before = self.written.words.partition(f'"{about}"')[0] if about else ""
+        line = before.count("\n") + 1 + self.written.words_line
+        raise TaskError(message, self.written.words_file, line)
+
+    def digest(self) -> str:
+        """Return a digest of every text that the task is made of."""
+        written = self.written
+        texts = (written.program, written.words, *written.texts.values(), *self.families.values())
+        return hashlib.blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
+
+    def aspects(self) -> Iterator[Aspect]:
+        """Yield the aspects, in their order."""
+        for key, said in self.told["aspects"].items():
+            if not isinstance(said, dict) or not {"title", "points"} <= said.keys():
+                self.refuse(f"the aspect `{key}` needs a title and points.", key)
+            yield Aspect(
+                key,
+                said["title"],
+                said["points"],
+                tuple(said.get("outputs", ())),
+                said.get("leaves_input_alone", False),
+            )
+
+    def mistakes(self, model: Model, aspects: set[str]) -> Iterator[Mistake]:
+        """Yield the mistakes: those of the families first, in the words of this task."""
+        told: dict[str, dict[str, Any]] = {}
+        for family in self.told.get("family", ()):
+            for key, said in self._family(**family).items():
+                told[key] = {**told.get(key, {}), **said}
+        for aspect, group in self.told.get("mistakes", {}).items():
+            for key, said in group.items():
+                told[key] = {"aspect": aspect, **told.get(key, {}), **said, "own": aspect}
+        for key, said in told.items():
+            aspect = said.get("own", said["aspect"])
+            if aspect not in aspects:
+                self.refuse(f"the mistake “{key}” costs `{aspect}`, which is no aspect.", key)
+            if missing := [word for word in _SAID if word not in said]:
+                self.refuse(f"the mistake “{key}” does not say its {' and '.join(missing)}.", key)
+            yield self._mistake(model, key, aspect, said)
+
+    def _mistake(self, model: Model, key: str, aspect: str, said: Mapping[str, Any]) -> Mistake:
+        change, spellings = said.get("change"), said.get("or", ())
+        other = None
+        if isinstance(change, str):  # a whole other function of this name
+            other = getattr(self.written.module, change, None)
+            if not callable(other):
+                self.refuse(f"“{key}” is to be the function `{change}`, and there is none.", key)
+        elif not isinstance(change, dict):
+            self.refuse(f"“{key}” does not say its change.", key)
+        edit = functools.partial(self._edits, model, key)
+        times = said.get("times", 1)
+        return Mistake(
+            key=key,
+            aspect=aspect,
+            edits=NO_EDITS if other else edit(change, times),
+            other=other,
+            spellings=tuple(edit(one, times) for one in spellings),
+            keeps=edit({text: text for text in said.get("keeps", ())}),
+            apart=frozenset(said.get("apart", ())),
+            rounding=said.get("rounding", False),
+            section=said.get("section", ""),
+            **{word: said[word] for word in _SAID},
+        )
+
+    def _edits(
+        self,
+        model: Model,
+        key: str,
+        change: Mapping[str, str],
+        times: int | Mapping[str, int] = 1,
+    ) -> Edits:
+        try:
+            return model.edits(change, times)
+        except LookupError as problem:
+            self.refuse(f"“{key}”: {problem.args[0]}.", key)
+
+    def _family(
+        self,
+        name: str,
+        sections: Mapping[str, str],
+        without: tuple[str, ...] = (),
+        costs: str = "",
+        **fill: str,
+    ) -> dict[str, dict[str, Any]]:
+        file = TASKS / "families" / f"{name}.toml"
+        if not file.exists():
+            self.refuse(f"there is no family “{name}”.", name)
+        self.families[name] = file.read_text(encoding="utf-8")
+        family = _family_of(name)
+        return {
+            key: {
+                **said,
+                **{word: said[word].format(**fill) for word in _SAID},
+                "section": sections.get(said["section"], said["section"]),
+                **({"aspect": costs} if costs else {}),
+            }
+            for key, said in family.items()
+            if key not in without
+        }
+
+
+@functools.cache
+def _family_of(name: str) -> dict[str, dict[str, Any]]:
+    return tomllib.loads((TASKS / "families" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _line_in(message: str) -> int:
+    """Read the line out of what Python's TOML reader says."""
+    words = message.replace(",", "").split()
+    pairs = itertools.pairwise(words)
+    return next((int(number) for word, number in pairs if word == "line"), 1)

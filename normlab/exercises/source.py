@@ -1,0 +1,131 @@
+"""A program's text, and what it becomes where some of it is written otherwise.
+
+A task's model is a short program in the words of its lesson. A mistake is a small change of the
+text, ``{"np.sqrt(var + eps)": "(np.sqrt(var) + eps)"}``, so that a catalogue of mistakes reads as a
+list of diffs. The old text has to occur exactly once: so the list cannot go stale unnoticed.
+"""
+
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class Edit(NamedTuple):
+    """Write `new` for what stands from `start` to `end`."""
+
+    start: int
+    end: int
+    new: str
+
+    def meets(self, other: "Edit") -> bool:
+        """Whether both are about some same letter."""
+        return self.start < other.end and other.start < self.end
+
+
+Edits = frozenset[Edit]
+NO_EDITS: Edits = frozenset()
+
+
+class Model:
+    """A function or class, as text.
+
+    Parameters
+    ----------
+    name, text
+        The program, from ``def`` or ``class`` on, and what it defines.
+    namespace
+        What its global names mean: a module's ``vars()``.
+    """
+
+    def __init__(self, name: str, text: str, namespace: Mapping[str, Any]) -> None:
+        self.name, self.text, self.namespace = name, text, namespace
+        self._programs: dict[Edits, Callable[..., Any]] = {}
+
+    def edits(self, change: Mapping[str, str], times: int | Mapping[str, int] = 1) -> Edits:
+        """Find the places where the text has to change.
+
+        Parameters
+        ----------
+        change
+            Old text to new text.
+        times
+            How often each old text occurs; or how often some of them do, and the others once.
+
+        Raises
+        ------
+        LookupError
+            An old text does not occur so often, or two changes are about the same place.
+        """
+        found: list[Edit] = []
+        for old, new in change.items():
+            count = self.text.count(old) if old else 0
+            wanted = times if isinstance(times, int) else times.get(old, 1)
+            if count != wanted:
+                raise LookupError(
+                    f"{old!r} stands {_times(count)} in {self.name}, and not {_times(wanted)}"
+                )
+            start = -len(old)
+            for _ in range(count):
+                start = self.text.index(old, start + len(old))
+                edit = Edit(start, start + len(old), new)
+                if any(edit.meets(other) for other in found):
+                    raise LookupError(f"two changes in {self.name} meet at {old!r}")
+                found.append(edit)
+        return frozenset(found)
+
+    def changed(self, edits: Iterable[Edit]) -> str:
+        """Return the text with the edits made; they do not overlap."""
+        text = self.text
+        for edit in sorted(edits, reverse=True):
+            text = text[: edit.start] + edit.new + text[edit.end :]
+        return text
+
+    def program(self, edits: Edits = NO_EDITS) -> Callable[..., Any]:
+        """Return what the text defines, with the edits made.
+
+        Raises
+        ------
+        SyntaxError
+            With the edits it is no Python.
+        """
+        if edits not in self._programs:
+            self._programs[edits] = self._defined(self.changed(edits))
+        return self._programs[edits]
+
+    def values(self, names: Iterable[str], *arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Call the function, and return what it gave to some of its names on the way.
+
+        It has one ``return``, in its last line.
+        """
+        head, _, _ = self.text.rpartition("return ")
+        returned = self._defined(f"{head}return locals()")(*arguments)
+        return {name: returned[name] for name in names}
+
+    def _defined(self, text: str) -> Any:  # noqa: ANN401 - a function or a class
+        names = dict(self.namespace)
+        exec(compile(text, f"<{self.name}>", "exec"), names)
+        return names[self.name]
+
+
+def _times(count: int) -> str:
+    return ("nowhere", "once", "twice")[count] if count < 3 else f"{count} times"
+
+
+def definition(source: str, name: str) -> tuple[str, int]:
+    """Cut a function or class out of a module's text.
+
+    Returns
+    -------
+    tuple
+        Its text from ``def`` or ``class`` on, and the number of that line.
+
+    Raises
+    ------
+    LookupError
+        There is none of this name.
+    """
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            lines = source.splitlines(keepends=True)[node.lineno - 1 : node.end_lineno]
+            return "".join(lines), node.lineno
+    raise LookupError(f"nothing called {name} is defined in it")

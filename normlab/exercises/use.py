@@ -1,0 +1,168 @@
+"""Exercises whose answer is a class, or a function of torch objects: a script puts it to use.
+
+A case holds plain arrays, as everywhere. The script's ``use(answer, *arguments)`` makes objects of
+them, calls the learner's code, and returns plain arrays that say what it did. It runs wherever that
+code is. Where an aspect is a question (is a row's answer the same when it is alone?) the script
+brings back what was seen, and ``read`` answers the question from these numbers: the grader runs it
+elsewhere. It computes nothing with an array that has not the shape it should have.
+"""
+
+import functools
+import hashlib
+import sys
+import types
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from normlab.exercises.calling import Unusable, as_plain
+from normlab.tasks.case import Arguments, Outputs
+
+#: The modules of a script by their names, as text; its own comes last.
+Texts = Mapping[str, str]
+#: The size of each axis; None for any.
+Shape = tuple[int | None, ...]
+
+_MOST_KNOWN = 5000
+
+
+def load(texts: Texts) -> Callable[..., Any]:
+    """Make a script's modules of their texts, and return its ``use``.
+
+    They can import each other by name, and only while they are made.
+    """
+    modules = {name: types.ModuleType(name) for name in texts}
+    sys.modules.update(modules)
+    try:
+        for name, text in texts.items():
+            exec(compile(text, f"<normlab: {name}>", "exec"), vars(modules[name]))
+    finally:
+        for name in modules:
+            del sys.modules[name]
+    return modules[name].use
+
+
+@dataclass(frozen=True)
+class Use:
+    """How an answer is put to use.
+
+    Parameters
+    ----------
+    takes
+        What the learner's function, or the constructor of the class, is called with.
+    methods
+        The methods that the class must have; none for a function.
+    texts
+        The script.
+    seen
+        ``seen(*arguments)`` names what the script brings back, with the shapes that each may have:
+        one, or a list of several.
+    read
+        ``read(*seen, *arguments)`` returns what the exercise returns. Without it the script does.
+    """
+
+    takes: tuple[str, ...]
+    methods: tuple[str, ...]
+    texts: Texts = field(repr=False)
+    seen: Callable[..., dict[str, Shape | list[Shape]]] | None = None
+    read: Callable[..., tuple] | None = None
+
+    @functools.cached_property
+    def script(self) -> Callable[..., Any]:
+        """The function that puts an answer to use; what it imports is imported now."""
+        return load(self.texts)
+
+    def as_function(self, answer: Callable) -> Callable:
+        """Return the function of the exercise's arguments that puts the answer to use."""
+        script = self.script  # now, so that no import counts as the learner's time
+        if self.read is None:
+            return functools.partial(script, answer)
+
+        def whole(*arguments: Any) -> tuple:  # noqa: ANN401
+            names = tuple(self.seen(*arguments))
+            return self._read(as_plain(script(answer, *arguments), names), arguments)
+
+        return whole
+
+    def asked_for(self, arguments: Arguments, returns: tuple[str, ...]) -> tuple[str, ...]:
+        """Name the arrays that the script brings back."""
+        return tuple(self.seen(*arguments.values())) if self.read else returns
+
+    def outputs(self, seen: Outputs, arguments: Arguments, returns: tuple[str, ...]) -> Outputs:
+        """Say what is seen, by name.
+
+        Parameters
+        ----------
+        seen
+            Arrays by name, wherever they come from.
+        arguments
+            Of the script.
+        returns
+            As in `normlab.exercises.exercise.Exercise`.
+
+        Raises
+        ------
+        Unusable
+            An array has another shape than it should have, or they do not fit together.
+        """
+        if self.read is None:
+            return seen
+        given = tuple(arguments.values())
+        ordered = {name: seen[name] for name in self.seen(*given)}
+        return as_plain(self._read(ordered, given), returns)
+
+    def _read(self, seen: Outputs, arguments: tuple) -> tuple:
+        for name, shapes in self.seen(*arguments).items():
+            allowed = shapes if isinstance(shapes, list) else [shapes]
+            if not any(_fits(seen[name].shape, shape) for shape in allowed):
+                said = f"What was seen of it, {name}, has the shape {seen[name].shape}"
+                raise Unusable("type", f"{said}, where {_listed(allowed)} is asked.")
+        try:
+            with np.errstate(all="ignore"):
+                return self.read(*(_wide(array) for array in seen.values()), *arguments)
+        except (ValueError, RuntimeError, TypeError, IndexError) as problem:
+            message = f"What was seen of it does not fit together: {problem}"
+            raise Unusable("type", message) from None
+
+    def outputs_of(
+        self, program: Callable[..., Any], arguments: Arguments, returns: tuple[str, ...]
+    ) -> Outputs:
+        """Put a known program to use, and return what comes of it by name.
+
+        Judgement and diagnosis ask the same again and again, and a network takes its time: the
+        last answers are kept.
+        """
+        key = program, tuple(_fingerprint(value) for value in arguments.values())
+        known = _KNOWN
+        if key not in known:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            returned = self.as_function(program)(*arguments.values())
+            known[key] = [np.array(value, np.float64) for value in returned]
+        return dict(zip(returns, known[key], strict=True))
+
+
+_KNOWN: dict[Hashable, list[np.ndarray]] = {}
+
+
+def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:
+    return len(shape) == len(wanted) and all(
+        size is None or size == own for own, size in zip(shape, wanted, strict=True)
+    )
+
+
+def _listed(shapes: list[Shape]) -> str:
+    return " or ".join(str(shape).replace("None", "any") for shape in shapes)
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64)
+
+
+def _fingerprint(value: Any) -> Hashable:  # noqa: ANN401 - an argument of any kind
+    """Stand for an argument in a key; equal arrays have equal ones."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, hashlib.blake2b(value.tobytes()).digest()
+    return value

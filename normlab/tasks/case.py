@@ -1,0 +1,56 @@
+"""One call of a learner's function."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: The arguments of one call, by name and in the order of the call.
+Arguments = Mapping[str, Any]
+#: What one call gives back, by name: plain arrays.
+Outputs = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the learner's function, and what is expected of it.
+
+    Parameters
+    ----------
+    name
+        Unique among the cases of a draw, and fit to be read: "(5, 3), eps 0.5".
+    aspects
+        The keys of the aspects that need this case to be right.
+    arguments
+        By name, in the order of the call.
+    tolerance
+        The largest difference from what is expected, relative to its largest magnitude.
+    rounding
+        The case asks how the answer rounds: what a mistake of rounding gives here is noise.
+    based_on, derive
+        The name of an earlier case, and a function that gives (some of) what is expected here
+        from what the learner's own function returned there: ``derive(own, arguments)``. So a
+        slip in one step is not held against the next. Where the earlier case gave nothing
+        usable, the reference is asked as always.
+    """
+
+    name: str
+    aspects: tuple[str, ...]
+    arguments: Arguments
+    tolerance: float = 1e-9
+    rounding: bool = False
+    based_on: str = ""
+    derive: Callable[[Outputs, Arguments], Outputs] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers a person has to read to follow this case by hand."""
+        return sum(np.size(value) for value in self.arguments.values())
+
+
+def case(
+    name: str, *aspects: str, tolerance: float = 1e-9, **arguments: Any  # noqa: ANN401
+) -> Case:
+    """Make a case of its aspects' keys and its arguments by name, in the order of the call."""
+    return Case(name, aspects, arguments, tolerance)

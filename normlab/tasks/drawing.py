@@ -1,0 +1,135 @@
+"""What the cases of a task are made of: numbers that a person can read, and no two alike."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+
+#: So small that eps cannot be seen, wherever it is added.
+NO_EPS = 1e-12
+
+
+def distinct_values(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw whole numbers as floats, no two of them equal.
+
+    Equal numbers could make a variance 0, or two different axes look alike.
+    """
+    size = math.prod(shape)
+    return rng.permutation(np.arange(-2.0 * size, 2 * size + 1))[:size].reshape(shape)
+
+
+def scales(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draw different numbers between 1.5 and 4, some negative: weights that cannot hide."""
+    tenths = rng.choice(np.arange(15, 41), size, replace=False)
+    signs = rng.permutation(np.resize([1, -1], size))
+    return signs * tenths / 10
+
+
+def shifts(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draw different numbers between 0.5 and 9, some negative: biases that cannot hide."""
+    tenths = rng.choice(np.arange(5, 91), size, replace=False)
+    signs = rng.permutation(np.resize([-1, 1], size))
+    return signs * tenths / 10
+
+
+def shape_name(shape: tuple[int, ...]) -> str:
+    """Write a shape as people do: (5, 3)."""
+    return f"({', '.join(str(size) for size in shape)})"
+
+
+def along_channels(parameter: np.ndarray, ndim: int) -> np.ndarray:
+    """Shape a parameter (C,) so that it lies along axis 1."""
+    return parameter.reshape((1, -1) + (1,) * (ndim - 2))
+
+
+# ---- a forward pass, one step at a time
+
+
+def offset_values(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw readable numbers, each channel about a mean of its own."""
+    means = rng.choice(np.arange(-9, 10), shape[1], replace=False)
+    return distinct_values(rng, shape) + along_channels(means, len(shape))
+
+
+def plain(x: np.ndarray, eps: float) -> dict[str, np.ndarray | float]:
+    """Return arguments with weight 1 and bias 0: what is normalized shows as it is."""
+    channels = x.shape[1]
+    return {"x": x, "weight": np.ones(channels), "bias": np.zeros(channels), "eps": eps}
+
+
+def with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's answer without eps to that with it.
+
+    The answer without eps is x, less something, over a divisor; that divisor can be read off the
+    answer by comparing its spread with that of x.
+    """
+    x, y, eps = arguments["x"], own["y"], arguments["eps"]
+    axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+    squared = x.var(axes, keepdims=True) / y.var(axes, keepdims=True)
+    return {"y": y * np.sqrt(squared / (squared + eps))}
+
+
+def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's answer with weight 1 and bias 0 to that with others."""
+    y = own["y"]
+    weight, bias = (along_channels(arguments[name], y.ndim) for name in ("weight", "bias"))
+    return {"y": y * weight + bias}
+
+
+def one_step_at_a_time(
+    rng: np.random.Generator, shape: tuple[int, ...], values: str = "statistics"
+) -> Iterator[Case]:
+    """Draw one x, three times: without eps, with eps, and with weight and bias.
+
+    Each is derived from the one before, so a slip costs the aspect that it belongs to.
+    """
+    x, channels, name = offset_values(rng, shape), shape[1], shape_name(shape)
+    eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
+    eps = round(eps, 2)
+    weight, bias = scales(rng, channels), shifts(rng, channels)
+    bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
+    yield Case(bare, (values,), plain(x, NO_EPS))
+    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=with_eps)
+    yield Case(
+        f"{name}, weight and bias",
+        ("affine",),
+        {"x": x, "weight": weight, "bias": bias, "eps": eps},
+        based_on=large,
+        derive=with_affine,
+    )
+
+
+def faint(rng: np.random.Generator, shape: tuple[int, ...]) -> Case:
+    """Draw a batch that hardly varies, and whose last channel does not vary at all.
+
+    The variance is so much smaller than eps that it does not matter how it is computed.
+    """
+    x = distinct_values(rng, shape) * 1e-10
+    x[:, -1] = 0.0
+    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    return Case(f"{shape_name(shape)}, hardly any variation, eps {eps:g}", ("eps",), plain(x, eps))
+
+
+def far_from_zero(rng: np.random.Generator, size: int) -> Iterator[Case]:
+    """Draw float32 numbers about 40,000 with a spread of about 3, as many samples as channels.
+
+    float32 has 7 digits: 40,000 is exact to 0.004, and its square only to 128. The tolerance is
+    what the rounding of a mean of so many float32 numbers may cost. No aspect asks for the case
+    with weight and bias; it tells a slip there from a slip in the variance.
+    """
+    x = (40_000 + 3 * rng.normal(size=(size, size))).astype(np.float32)
+    weight, bias = (np.resize(draw(rng, 20), size) for draw in (scales, shifts))
+    name = f"{shape_name(x.shape)} in float32, far from zero"
+    for case, aspects, w, b in (
+        (name, ("far",), np.ones(size), np.zeros(size)),
+        (f"{name}, weight and bias", (), weight, bias),
+    ):
+        arguments = {
+            "x": x,
+            "weight": w.astype(np.float32),
+            "bias": b.astype(np.float32),
+            "eps": 1e-5,
+        }
+        yield Case(case, aspects, arguments, tolerance=2e-2, rounding=True)
