@@ -22,8 +22,8 @@ from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import all_exercises, find, tasks_of
 from normlab.exercises.judgement import judge
-from normlab.exercises.logbook import progress, record
 from normlab.exercises.loading import TaskError
+from normlab.exercises.logbook import progress, record
 from normlab.exercises.panel import Remark, Report
 from normlab.exercises.report import refusal, report_on
 from normlab.exercises.sitting import self_test

@@ -89,7 +89,7 @@ def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnos
         clear = [one for one in singles if not one[0].rounding]
         found = [one for one in clear if suspects.explain(one, asked, 1e-9)]
         if found:
-            by_aspect[result.aspect.key] = tuple(one for one, in _by_name(exercise, found))
+            by_aspect[result.aspect.key] = tuple(one for (one,) in _by_name(exercise, found))
     return Diagnosis(by_aspect=by_aspect)
 
 

@@ -5,8 +5,8 @@ One task is read for one check. What is wrong with a file is said in a sentence,
 
 import functools
 import hashlib
-import inspect
 import itertools
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module, resources
@@ -48,8 +48,8 @@ class Written(NamedTuple):
         As in `normlab.exercises.exercise.Exercise`.
     program, words
         The text of the program, and that of the words, in TOML.
-    module
-        What the program's text defines.
+    define
+        Returns the module that the program's text makes.
     texts
         The modules of the script that puts an answer to use, if there is one.
     file, words_file
@@ -62,7 +62,7 @@ class Written(NamedTuple):
     notebook: str
     program: str
     words: str
-    module: ModuleType
+    define: Callable[[], ModuleType]
     texts: Mapping[str, str]
     file: Path
     words_file: Path
@@ -80,7 +80,6 @@ def contents() -> dict[str, list[str]]:
 def written_in_the_course(name: str, notebook: str) -> Written:
     """Read a task of the course."""
     file, words = TASKS / f"{name}.py", TASKS / f"{name}.toml"
-    module = import_module(f"normlab.tasks.{name}")
     script = TASKS / "scripts" / f"{name}.py"
     texts = {}
     if script.exists():
@@ -93,7 +92,7 @@ def written_in_the_course(name: str, notebook: str) -> Written:
         notebook,
         file.read_text(encoding="utf-8"),
         words.read_text(encoding="utf-8"),
-        module,
+        functools.partial(import_module, f"normlab.tasks.{name}"),
         texts,
         file,
         words,
@@ -113,31 +112,29 @@ def exercise_of(written: Written) -> Exercise:
     for key in _OF_A_TASK:
         if key not in told:
             words.refuse(f"there is no `{key}`.")
-    module = written.module
     try:
-        text, _ = definition(written.program, written.name)
+        text, takes = definition(written.program, written.name)
+        definition(written.program, "cases")
     except LookupError as missing:
         raise TaskError(f"{missing}.", written.file) from None
-    model = Model(written.name, text, vars(module))
-    takes = _parameters(model.program())
+    model = Model(written.name, text, written.define)
     use = _use(written, takes, tuple(told.get("methods", ())))
-    if not callable(getattr(module, "cases", None)):
-        raise TaskError("there is no function `cases(rng)`.", written.file)
     aspects = tuple(words.aspects())
     return Exercise(
         name=written.name,
         notebook=written.notebook,
         title=told["title"],
-        parameters=_parameters(use.script)[1:] if use else takes,
+        parameters=use.parameters if use else takes,
         returns=tuple(told["returns"]),
         aspects=aspects,
-        draw=lambda rng: list(module.cases(rng)),
+        draw=lambda rng: list(written.define().cases(rng)),
         model=model,
         mistakes=tuple(words.mistakes(model, {aspect.key for aspect in aspects})),
         first_step=told["first_step"],
         forbidden=tuple(told.get("forbidden", ("torch", "normlab"))),
         nodes=tuple(told.get("nodes", ())),
         use=use,
+        known=told.get("known", {}),
         seconds=told.get("seconds"),
         digest=words.digest(),
     )
@@ -146,12 +143,9 @@ def exercise_of(written: Written) -> Exercise:
 def _use(written: Written, takes: tuple[str, ...], methods: tuple[str, ...]) -> Use | None:
     if not written.texts:
         return None
-    seen, read = (getattr(written.module, name, None) for name in ("seen", "read"))
-    return Use(takes, methods, written.texts, seen, read)
-
-
-def _parameters(program: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(inspect.signature(program).parameters)
+    _, *parameters = definition([*written.texts.values()][-1], "use").parameters
+    reads = re.search(r"^def read\(", written.program, re.MULTILINE) is not None
+    return Use(takes, methods, tuple(parameters), written.texts, written.define if reads else None)
 
 
 class _Words:
@@ -211,21 +205,20 @@ class _Words:
             yield self._mistake(model, key, aspect, said)
 
     def _mistake(self, model: Model, key: str, aspect: str, said: Mapping[str, Any]) -> Mistake:
-        change, spellings = said.get("change"), said.get("or", ())
-        other = None
-        if isinstance(change, str):  # a whole other function of this name
-            other = getattr(self.written.module, change, None)
-            if not callable(other):
-                self.refuse(f"“{key}” is to be the function `{change}`, and there is none.", key)
-        elif not isinstance(change, dict):
+        change, spellings, gives = said.get("change"), said.get("or", ()), said.get("gives", {})
+        other = change if isinstance(change, str) else ""  # a whole other function of this name
+        if other and f"def {other}(" not in self.written.program:
+            self.refuse(f"“{key}” is to be the function `{other}`, and there is none.", key)
+        if not other and not gives and not isinstance(change, dict):
             self.refuse(f"“{key}” does not say its change.", key)
         edit = functools.partial(self._edits, model, key)
         times = said.get("times", 1)
         return Mistake(
             key=key,
             aspect=aspect,
-            edits=NO_EDITS if other else edit(change, times),
+            edits=edit(change, times) if isinstance(change, dict) else NO_EDITS,
             other=other,
+            gives=gives,
             spellings=tuple(edit(one, times) for one in spellings),
             keeps=edit({text: text for text in said.get("keeps", ())}),
             apart=frozenset(said.get("apart", ())),

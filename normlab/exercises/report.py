@@ -186,7 +186,9 @@ def _difference(case_result: CaseResult) -> tuple[Remark, ...]:
     wrong = _labelled(f"got {name}", got, below=True)
     given = "\n".join(_labelled(key, value) for key, value in case_result.case.arguments.items())
     remarks = [
-        Remark(f"No known mistake gives these numbers. The smallest case: {case_result.case.name}."),
+        Remark(
+            f"No known mistake gives these numbers. The smallest case: {case_result.case.name}."
+        ),
         Remark(given, code=True),
         Remark(right, code=True, beside=wrong),
         Remark(_first_difference(case_result)),
@@ -331,7 +333,9 @@ def _notes(
     if warned and not all_right:
         library = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
         notes.append(Remark(f"{'; '.join(warned[:3])}.", f"{library} warned"))
-    if all_right and any(case_result.single for result in results for case_result in result.case_results):
+    if all_right and any(
+        case_result.single for result in results for case_result in result.case_results
+    ):
         notes.append(
             Remark(
                 "right to about 7 digits, where float64 carries 15. Somewhere the numbers pass "

@@ -7,6 +7,7 @@ list of diffs. The old text has to occur exactly once: so the list cannot go sta
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 
@@ -33,12 +34,13 @@ class Model:
     ----------
     name, text
         The program, from ``def`` or ``class`` on, and what it defines.
-    namespace
-        What its global names mean: a module's ``vars()``.
+    define
+        Returns what its global names mean: the module that it stands in. It is asked when the
+        program is run for the first time, since that module may import torch.
     """
 
-    def __init__(self, name: str, text: str, namespace: Mapping[str, Any]) -> None:
-        self.name, self.text, self.namespace = name, text, namespace
+    def __init__(self, name: str, text: str, define: Callable[[], ModuleType]) -> None:
+        self.name, self.text, self.define = name, text, define
         self._programs: dict[Edits, Callable[..., Any]] = {}
 
     def edits(self, change: Mapping[str, str], times: int | Mapping[str, int] = 1) -> Edits:
@@ -102,7 +104,7 @@ class Model:
         return {name: returned[name] for name in names}
 
     def _defined(self, text: str) -> Any:  # noqa: ANN401 - a function or a class
-        names = dict(self.namespace)
+        names = dict(vars(self.define()))
         exec(compile(text, f"<{self.name}>", "exec"), names)
         return names[self.name]
 
@@ -111,13 +113,15 @@ def _times(count: int) -> str:
     return ("nowhere", "once", "twice")[count] if count < 3 else f"{count} times"
 
 
-def definition(source: str, name: str) -> tuple[str, int]:
-    """Cut a function or class out of a module's text.
+class Definition(NamedTuple):
+    """A function or class in a module's text: its own text, and what it is called with."""
 
-    Returns
-    -------
-    tuple
-        Its text from ``def`` or ``class`` on, and the number of that line.
+    text: str
+    parameters: tuple[str, ...]
+
+
+def definition(source: str, name: str) -> Definition:
+    """Cut a function or class out of a module's text; nothing is run.
 
     Raises
     ------
@@ -127,5 +131,13 @@ def definition(source: str, name: str) -> tuple[str, int]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             lines = source.splitlines(keepends=True)[node.lineno - 1 : node.end_lineno]
-            return "".join(lines), node.lineno
+            return Definition("".join(lines), _parameters(node))
     raise LookupError(f"nothing called {name} is defined in it")
+
+
+def _parameters(node: ast.FunctionDef | ast.ClassDef) -> tuple[str, ...]:
+    if isinstance(node, ast.FunctionDef):
+        return tuple(argument.arg for argument in node.args.args)
+    methods = [one for one in node.body if isinstance(one, ast.FunctionDef)]
+    constructor = next((one for one in methods if one.name == "__init__"), None)
+    return _parameters(constructor)[1:] if constructor else ()

@@ -54,20 +54,21 @@ class Use:
         What the learner's function, or the constructor of the class, is called with.
     methods
         The methods that the class must have; none for a function.
+    parameters
+        What the script is given besides the answer.
     texts
         The script.
-    seen
-        ``seen(*arguments)`` names what the script brings back, with the shapes that each may have:
-        one, or a list of several.
-    read
-        ``read(*seen, *arguments)`` returns what the exercise returns. Without it the script does.
+    reader
+        Returns a module with two functions. ``seen(*arguments)`` names what the script brings back,
+        with the shapes that each may have: one, or a list of several. ``read(*seen, *arguments)``
+        returns what the exercise returns. Without it the script does.
     """
 
     takes: tuple[str, ...]
     methods: tuple[str, ...]
+    parameters: tuple[str, ...]
     texts: Texts = field(repr=False)
-    seen: Callable[..., dict[str, Shape | list[Shape]]] | None = None
-    read: Callable[..., tuple] | None = None
+    reader: Callable[[], Any] | None = field(default=None, repr=False)
 
     @functools.cached_property
     def script(self) -> Callable[..., Any]:
@@ -77,18 +78,19 @@ class Use:
     def as_function(self, answer: Callable) -> Callable:
         """Return the function of the exercise's arguments that puts the answer to use."""
         script = self.script  # now, so that no import counts as the learner's time
-        if self.read is None:
+        if self.reader is None:
             return functools.partial(script, answer)
+        reader = self.reader()
 
         def whole(*arguments: Any) -> tuple:  # noqa: ANN401
-            names = tuple(self.seen(*arguments))
-            return self._read(as_plain(script(answer, *arguments), names), arguments)
+            names = tuple(reader.seen(*arguments))
+            return _read(reader, as_plain(script(answer, *arguments), names), arguments)
 
         return whole
 
     def asked_for(self, arguments: Arguments, returns: tuple[str, ...]) -> tuple[str, ...]:
         """Name the arrays that the script brings back."""
-        return tuple(self.seen(*arguments.values())) if self.read else returns
+        return tuple(self.reader().seen(*arguments.values())) if self.reader else returns
 
     def outputs(self, seen: Outputs, arguments: Arguments, returns: tuple[str, ...]) -> Outputs:
         """Say what is seen, by name.
@@ -107,24 +109,9 @@ class Use:
         Unusable
             An array has another shape than it should have, or they do not fit together.
         """
-        if self.read is None:
+        if self.reader is None:
             return seen
-        given = tuple(arguments.values())
-        ordered = {name: seen[name] for name in self.seen(*given)}
-        return as_plain(self._read(ordered, given), returns)
-
-    def _read(self, seen: Outputs, arguments: tuple) -> tuple:
-        for name, shapes in self.seen(*arguments).items():
-            allowed = shapes if isinstance(shapes, list) else [shapes]
-            if not any(_fits(seen[name].shape, shape) for shape in allowed):
-                said = f"What was seen of it, {name}, has the shape {seen[name].shape}"
-                raise Unusable("type", f"{said}, where {_listed(allowed)} is asked.")
-        try:
-            with np.errstate(all="ignore"):
-                return self.read(*(_wide(array) for array in seen.values()), *arguments)
-        except (ValueError, RuntimeError, TypeError, IndexError) as problem:
-            message = f"What was seen of it does not fit together: {problem}"
-            raise Unusable("type", message) from None
+        return as_plain(_read(self.reader(), seen, tuple(arguments.values())), returns)
 
     def outputs_of(
         self, program: Callable[..., Any], arguments: Arguments, returns: tuple[str, ...]
@@ -144,6 +131,23 @@ class Use:
         return dict(zip(returns, known[key], strict=True))
 
 
+def _read(reader: Any, seen: Outputs, arguments: tuple) -> tuple:  # noqa: ANN401
+    """Let a task say what it is that was seen, once every array has a shape that it may have."""
+    arrays = []
+    for name, shapes in reader.seen(*arguments).items():
+        allowed = shapes if isinstance(shapes, list) else [shapes]
+        if not any(_fits(seen[name].shape, shape) for shape in allowed):
+            said = f"What was seen of it, {name}, has the shape {seen[name].shape}"
+            raise Unusable("type", f"{said}, where {_listed(allowed)} is asked.")
+        arrays.append(seen[name].astype(np.float64))
+    try:
+        with np.errstate(all="ignore"):
+            return reader.read(*arrays, *arguments)
+    except (ValueError, RuntimeError, TypeError, IndexError) as problem:
+        message = f"What was seen of it does not fit together: {problem}"
+        raise Unusable("type", message) from None
+
+
 _KNOWN: dict[Hashable, list[np.ndarray]] = {}
 
 
@@ -155,10 +159,6 @@ def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:
 
 def _listed(shapes: list[Shape]) -> str:
     return " or ".join(str(shape).replace("None", "any") for shape in shapes)
-
-
-def _wide(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float64)
 
 
 def _fingerprint(value: Any) -> Hashable:  # noqa: ANN401 - an argument of any kind
