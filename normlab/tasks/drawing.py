@@ -47,28 +47,34 @@ def along_channels(parameter: np.ndarray, ndim: int) -> np.ndarray:
 # ---- a forward pass, one step at a time
 
 
-def offset_values(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Draw readable numbers, each channel about a mean of its own."""
-    means = rng.choice(np.arange(-9, 10), shape[1], replace=False)
+def offset_values(rng: np.random.Generator, shape: tuple[int, ...], apart: int = 1) -> np.ndarray:
+    """Draw readable numbers, each channel about a mean of its own, so far from the others'."""
+    means = apart * rng.choice(np.arange(-9, 10), shape[1], replace=False)
     return distinct_values(rng, shape) + along_channels(means, len(shape))
 
 
-def plain(x: np.ndarray, eps: float) -> dict[str, np.ndarray | float]:
+def plain(x: np.ndarray, eps: float, **others: int) -> dict[str, np.ndarray | float]:
     """Return arguments with weight 1 and bias 0: what is normalized shows as it is."""
     channels = x.shape[1]
-    return {"x": x, "weight": np.ones(channels), "bias": np.zeros(channels), "eps": eps}
+    return {"x": x, **others, "weight": np.ones(channels), "bias": np.zeros(channels), "eps": eps}
 
 
-def with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+def with_eps(own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None) -> Outputs:
     """From the learner's answer without eps to that with it.
 
     The answer without eps is x, less something, over a divisor; that divisor can be read off the
-    answer by comparing its spread with that of x.
+    answer by comparing its spread with that of x, over the axes that share one: if not said, all
+    but the channels'.
     """
     x, y, eps = arguments["x"], own["y"], arguments["eps"]
-    axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+    axes = axes or tuple(axis for axis in range(x.ndim) if axis != 1)
     squared = x.var(axes, keepdims=True) / y.var(axes, keepdims=True)
     return {"y": y * np.sqrt(squared / (squared + eps))}
+
+
+def same(own: Outputs, _arguments: Arguments) -> Outputs:
+    """Expect the learner's own answer again."""
+    return dict(own)
 
 
 def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
@@ -133,3 +139,16 @@ def far_from_zero(rng: np.random.Generator, size: int) -> Iterator[Case]:
             "eps": 1e-5,
         }
         yield Case(case, aspects, arguments, tolerance=2e-2, rounding=True)
+
+
+# ---- for torch programs
+
+
+def rows_below_one(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Draw different numbers of a size that a network is at ease with."""
+    return distinct_values(rng, shape) / np.prod(shape)
+
+
+def seed_of_numbers(rng: np.random.Generator) -> int:
+    """Draw the seed of a network's numbers."""
+    return int(rng.integers(1, 10_000))
