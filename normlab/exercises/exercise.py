@@ -248,4 +248,5 @@ class Exercise:
 
 
 def _float64(value: Any) -> Any:  # noqa: ANN401 - an argument of any kind
-    return value.astype(np.float64) if getattr(value, "dtype", None) == np.float32 else value
+    floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return value.astype(np.float64, copy=False) if floating else value
