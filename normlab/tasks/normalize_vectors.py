@@ -1,0 +1,79 @@
+"""Lesson 1: normalize vectors along an axis, as `torch.nn.functional.normalize` does."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
+
+
+def normalize_vectors(x, dim, eps):
+    squares = (x**2).sum(axis=dim, keepdims=True)  # as x, with size 1 in dim
+    length = np.sqrt(squares)
+    return x / np.maximum(length, eps)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw vectors of very different lengths, with every size of eps and along every axis."""
+    yield from _sizes_of_eps(rng, (3, 2))
+    yield from _sizes_of_eps(rng, (4, 4))
+    yield from _axes(
+        rng, (6, 4), [((2, 3, 4), -1), ((2, 3, 4), 1), ((2, 3, 4), 0), ((2, 3, 4), -2)]
+    )
+    yield from _axes(rng, (9, 3), [((3, 3, 3), 0), ((3, 3, 3), -1)])
+
+
+def _vectors(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Draw vectors of very different lengths, one shorter than 1; no entries add up to 0."""
+    lengths = rng.permutation(np.arange(1.0, 1 + shape[0])).reshape(-1, 1)
+    x = (distinct_values(rng, shape) + 0.3) * lengths**2
+    shortest = np.sort(np.linalg.norm(x, axis=1))[:2]
+    return x / np.sqrt(shortest.prod())
+
+
+def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+    """Draw vectors with a tiny eps, one between their lengths, a large one, and zero vectors."""
+    x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
+    with_zero = x.copy()
+    with_zero[int(rng.integers(shape[0]))] = 0.0
+    own = {"based_on": name, "derive": _with_eps}
+    tiny = {"dim": 1, "eps": NO_EPS}
+    yield Case(name, ("length",), {"x": x, **tiny})
+    yield Case(f"{name}, eps 1", ("eps",), {"x": x, "dim": 1, "eps": 1.0}, **own)
+    yield Case(f"{name}, eps 1e6", ("eps",), {"x": x, "dim": 1, "eps": 1e6}, **own)
+    yield Case(f"{name}, a zero vector", ("eps",), {"x": with_zero, **tiny}, **own)
+    yield Case(f"{name}, only zeros", ("eps",), {"x": 0 * x, **tiny})
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's answer without eps to that with it, by the divisors that it shows."""
+    x, y = arguments["x"], own["y"]
+    zero = ~x.any(1, keepdims=True)
+    y = np.where(zero, 0, y)
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    length /= np.where(zero, 1, np.linalg.norm(y, axis=1, keepdims=True))
+    return {"y": y * length / np.maximum(length, arguments["eps"])}
+
+
+def _axes(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    places: list[tuple[tuple[int, ...], int]],
+) -> Iterator[Case]:
+    """Draw vectors as rows, and lay the same ones along other axes."""
+    x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
+    yield Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
+    for block, dim in places:
+
+        def lay(rows: np.ndarray, block: tuple[int, ...] = block, dim: int = dim) -> np.ndarray:
+            return np.ascontiguousarray(np.moveaxis(rows.reshape(block), -1, dim))
+
+        laid = lay(x)
+        yield Case(
+            f"{shape_name(laid.shape)}, dim {dim}",
+            ("dim",),
+            {"x": laid, "dim": dim, "eps": NO_EPS},
+            based_on=name,
+            derive=lambda own, _, lay=lay: {"y": lay(own["y"])},
+        )
