@@ -1,0 +1,72 @@
+"""Lesson 7: the forward pass of InstanceNorm for images, with weight and bias and without."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from normlab.tasks.case import Case
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    faint,
+    offset_values,
+    plain,
+    same,
+    scales,
+    shape_name,
+    shifts,
+    with_affine,
+    with_eps,
+)
+
+
+def instance_norm_forward(x, weight, bias, eps):
+    pixels = (2, 3)  # one mean for each map
+    mean = x.mean(axis=pixels, keepdims=True)  # (N, C, 1, 1)
+    n = x.size // mean.size
+    var = ((x - mean) ** 2).sum(axis=pixels, keepdims=True) / n  # (N, C, 1, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+    if weight is None:
+        return x_hat
+    weight, bias = weight.reshape(1, -1, 1, 1), bias.reshape(1, -1, 1, 1)
+    return weight * x_hat + bias  # (N, C, H, W)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw images, some with as many channels as columns: there a weight can lie along either."""
+    odd = offset_values(rng, (2, 3, 4, 5), apart=10)  # every size different
+    weight, bias = scales(rng, 3), shifts(rng, 3)
+    yield from _in_steps(rng, (2, 2, 3, 2))
+    yield from _in_steps(rng, (3, 4, 2, 4))
+    yield faint(rng, (3, 2, 4, 2))
+    yield Case("(1, 3, 2, 3), one image", ("statistics",), plain(odd[:1, :, :2, :3], NO_EPS))
+    yield Case("(2, 3, 4, 5)", (), plain(odd, 0.5))
+    yield Case(
+        "(2, 3, 4, 5), weight and bias",
+        ("affine",),
+        {"x": odd, "weight": weight, "bias": bias, "eps": 0.5},
+        based_on="(2, 3, 4, 5)",
+        derive=with_affine,
+    )
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+    """Draw one x: without eps, in another light, with eps, with weight and bias."""
+    x, name, channels = offset_values(rng, shape, apart=10), shape_name(shape), shape[1]
+    eps = float(rng.integers(1, 9)) * 100
+    maps = (*shape[:2], 1, 1)
+    brightness = 10 * distinct_values(rng, maps)
+    contrast = 2.0 ** rng.permutation(np.arange(1.0, 1 + shape[0] * channels)).reshape(maps)
+    weight, bias = scales(rng, channels), shifts(rng, channels)
+    bare, light, large = f"{name}, eps 0", f"{name}, in another light", f"{name}, eps {eps:g}"
+    of_maps = partial(with_eps, axes=(2, 3))
+    unlearned = {"x": x, "weight": None, "bias": None, "eps": eps}
+    learned = {**unlearned, "weight": weight, "bias": bias}
+    other_light = plain(x * contrast + brightness, NO_EPS)
+    yield Case(bare, ("statistics",), plain(x, NO_EPS))
+    yield Case(light, ("light",), other_light, based_on=bare, derive=same)
+    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=of_maps)
+    none, both = f"{name}, no weight and no bias", f"{name}, weight and bias"
+    yield Case(none, ("unlearned",), unlearned, based_on=large, derive=same)
+    yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)

@@ -1,0 +1,103 @@
+"""Lesson 7: give one image the look of another, with what InstanceNorm takes away.
+
+Huang & Belongie, 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance
+Normalization", do it to the features of a network; here it is done to the image itself.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
+
+
+def restyle(content, style, eps):
+    pixels = (1, 2)
+    mean = content.mean(axis=pixels, keepdims=True)  # (C, 1, 1)
+    var = content.var(axis=pixels, keepdims=True)  # (C, 1, 1)
+    style_mean = style.mean(axis=pixels, keepdims=True)  # (C, 1, 1)
+    style_var = style.var(axis=pixels, keepdims=True)  # (C, 1, 1)
+    std, style_std = np.sqrt(var + eps), np.sqrt(style_var + eps)
+    pattern = (content - mean) / std  # (C, H, W)
+    return style_std * pattern + style_mean  # (C, H, W)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw styles of the content's size and of others, and a channel that does not vary."""
+    yield from _in_steps(rng, (2, 1, 4), (2, 1, 4))
+    yield from _in_steps(rng, (3, 4, 5), (3, 2, 6))
+    yield from _flat(rng)
+
+
+def _in_steps(
+    rng: np.random.Generator, shape: tuple[int, ...], style_shape: tuple[int, ...]
+) -> Iterator[Case]:
+    """Draw a content, and styles that open one step at a time: no look, a spread, eps, a mean."""
+    channels = shape[0]
+    means = rng.choice(np.arange(20, 90), (2, channels, 1, 1), replace=False)
+    content = distinct_values(rng, shape) + means[0]
+    size = style_shape[1] * style_shape[2]
+    signs = rng.permuted(np.tile(np.resize([-1.0, 1.0], size), (channels, 1)), axis=1)
+    neutral = signs.reshape(style_shape)  # mean 0, variance 1
+    spreads = rng.choice(np.arange(2.0, 10), channels, replace=False).reshape(-1, 1, 1)
+    eps = float(rng.integers(2, 9)) * 10
+    name = f"content {shape_name(shape)}, style {shape_name(style_shape)}"
+    bare, wide = f"{name}: mean 0, std 1", f"{name}: mean 0"
+    large = f"{wide}, eps {eps:g}"
+
+    def given(style: np.ndarray, eps: float = NO_EPS) -> Arguments:
+        return {"content": content, "style": style, "eps": eps}
+
+    yield Case(bare, ("pattern",), given(neutral))
+    style = spreads * neutral
+    yield Case(wide, ("spread",), given(style), based_on=bare, derive=_times_std)
+    yield Case(large, ("eps",), given(style, eps), based_on=wide, derive=_with_eps)
+    style = style + means[1]
+    yield Case(
+        f"{name}, eps {eps:g}", ("mean",), given(style, eps), based_on=large, derive=_plus_mean
+    )
+    yield Case(f"{name}: the content itself, eps {eps:g}", (), given(content, eps))
+
+
+def _times_std(own: Outputs, arguments: Arguments) -> Outputs:
+    """From a style of standard deviation 1 to one with another."""
+    return {"y": own["y"] * arguments["style"].std((1, 2), keepdims=True)}
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From no eps to some, for a style of mean 0."""
+    content, style = (arguments[name].var((1, 2), keepdims=True) for name in ("content", "style"))
+    eps = arguments["eps"]
+    return {"y": own["y"] * np.sqrt((style + eps) / style * content / (content + eps))}
+
+
+def _plus_mean(own: Outputs, arguments: Arguments) -> Outputs:
+    """From a style of mean 0 to one with a mean."""
+    return {"y": own["y"] + arguments["style"].mean((1, 2), keepdims=True)}
+
+
+def _flat(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw a content, and the same with a last channel that holds one number everywhere."""
+    content = distinct_values(rng, (2, 2, 3)) + 30
+    style = distinct_values(rng, (2, 3, 2))
+    style -= style.mean((1, 2), keepdims=True)
+    flat = content.copy()
+    flat[-1] = content[-1, 0, 0]
+    name = "content (2, 2, 3), style (2, 3, 2): mean 0, eps 0.5"
+    given = {"content": content, "style": style, "eps": 0.5}
+    yield Case(name, (), given)
+    yield Case(
+        f"{name}, last channel flat",
+        ("eps",),
+        {**given, "content": flat},
+        based_on=name,
+        derive=_last_channel_empty,
+    )
+
+
+def _last_channel_empty(own: Outputs, _arguments: Arguments) -> Outputs:
+    """From an ordinary last channel to a flat one, for a style of mean 0."""
+    y = own["y"].copy()
+    y[-1] = 0.0
+    return {"y": y}
