@@ -1,0 +1,41 @@
+"""Lesson 4: dx of BatchNorm in closed form, for vectors and images."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import shape_name
+from normlab.tasks.drawing_backward import any_numbers, on_all_roads, pixels_as_rows
+
+
+def batch_norm_backward(dy, x, mean, var, x_hat, weight, eps):
+    axes = (0, *range(2, x.ndim))  # all but the channels
+    n = x[:, 0].size  # so many values share a mean
+    weight = weight.reshape(mean.shape)  # (1, C) or (1, C, 1, 1)
+    g = dy * weight
+    m_g = g.sum(axis=axes, keepdims=True) / n  # (1, C) or (1, C, 1, 1)
+    m_g_x_hat = (g * x_hat).sum(axis=axes, keepdims=True) / n
+    std = np.sqrt(var + eps)
+    dx = (g - m_g - x_hat * m_g_x_hat) / std
+    return dx
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw gradients that travel on one road each, then on all, and images.
+
+    What an image should give follows from the learner's own answer on its pixels as rows.
+    """
+    shape = (2, 3, 2, 3)
+    cache = any_numbers(rng, shape)
+    yield from on_all_roads(rng, 3, 2)
+    yield from on_all_roads(rng, 5, 3)
+    rows = f"the pixels of {shape_name(shape)} as rows"
+    yield Case(rows, (), pixels_as_rows(cache))
+    name = f"images {shape_name(shape)}"
+    yield Case(name, ("images",), cache, based_on=rows, derive=_as_image)
+
+
+def _as_image(own: Outputs, arguments: Arguments) -> Outputs:
+    n, c, h, w = arguments["x"].shape
+    return {"dx": np.moveaxis(own["dx"].reshape(n, h, w, c), -1, 1)}

@@ -1,0 +1,32 @@
+"""Lesson 4: the gradients of BatchNorm's weight and bias, for vectors and images."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Case
+from normlab.tasks.drawing import shape_name
+from normlab.tasks.drawing_backward import any_numbers, pixels_as_rows
+
+
+def batch_norm_backward_parameters(dy, x, mean, var, x_hat, weight, eps):
+    slope = x_hat  # of weight * x_hat + bias, with respect to weight
+    axes = (0, *range(2, x.ndim))  # all but the channels
+    dweight = (dy * slope).sum(axis=axes)  # (C,)
+    dbias = dy.sum(axis=axes)  # (C,)
+    return dweight, dbias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw matrices, one of them square, and images with as many columns as channels.
+
+    What an image should give follows from the learner's own answer on its pixels as rows.
+    """
+    for shape in ((3, 2), (4, 4), (5, 3)):
+        yield Case(shape_name(shape), ("dweight", "dbias"), any_numbers(rng, shape))
+    for shape in ((2, 3, 2, 3), (3, 2, 1, 4)):
+        cache = any_numbers(rng, shape)
+        rows = f"the pixels of {shape_name(shape)} as rows"
+        yield Case(rows, (), pixels_as_rows(cache))
+        name = f"images {shape_name(shape)}"
+        yield Case(name, ("images",), cache, based_on=rows, derive=lambda own, _arguments: own)
