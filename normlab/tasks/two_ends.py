@@ -1,0 +1,57 @@
+"""Lesson 8: LayerNorm and InstanceNorm as the two ends of GroupNorm."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, offset_values, shape_name, with_eps
+
+
+def two_ends(x, weight, bias, eps):
+    def normalized(axes):  # as group_norm_forward does it, with weight 1 and bias 0
+        mean = x.mean(axis=axes, keepdims=True)
+        n = x.size // mean.size
+        var = ((x - mean) ** 2).sum(axis=axes, keepdims=True) / n  # as mean
+        return (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+
+    x_hat = normalized((1, 2, 3))  # 1 group
+    layer = weight * x_hat + bias
+    instance = normalized((2, 3))  # C groups
+    return layer, instance
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw images: without eps, with it, with weight and bias."""
+    for shape in ((2, 3, 1, 4), (3, 2, 4, 5)):
+        x = offset_values(rng, shape, apart=10)
+        eps = float(rng.integers(1, 9)) * 100
+        fresh = {"weight": np.ones(shape[1:]), "bias": np.zeros(shape[1:])}
+        elements = distinct_values(rng, (2, *shape[1:])) / 10 + 0.05  # none is 0
+        learned = {"weight": elements[0], "bias": elements[1]}
+        name = shape_name(shape)
+        bare = f"{name}, weight 1, bias 0, eps 0"
+        yield Case(bare, ("layer", "instance"), {"x": x, **fresh, "eps": NO_EPS})
+        yield Case(
+            f"{name}, eps {eps:g}",
+            ("eps",),
+            {"x": x, **fresh, "eps": eps},
+            based_on=bare,
+            derive=_with_eps,
+        )
+        yield Case(
+            f"{name}, weight and bias",
+            ("elements", "unlearned"),
+            {"x": x, **learned, "eps": NO_EPS},
+            based_on=bare,
+            derive=_with_affine,
+        )
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    axes = {"layer": (1, 2, 3), "instance": (2, 3)}
+    return {name: with_eps({"y": own[name]}, arguments, axes[name])["y"] for name in axes}
+
+
+def _with_affine(own: Outputs, arguments: Arguments) -> Outputs:
+    return {**own, "layer": own["layer"] * arguments["weight"] + arguments["bias"]}
