@@ -141,6 +141,25 @@ def far_from_zero(rng: np.random.Generator, size: int) -> Iterator[Case]:
         yield Case(case, aspects, arguments, tolerance=2e-2, rounding=True)
 
 
+# ---- running statistics
+
+
+def batch_values(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Draw whole numbers, each channel about a mean of its own, which no shift is equal to."""
+    means = rng.choice(np.arange(11, 30), shape[1], replace=False)
+    return distinct_values(rng, shape) + np.sign(rng.normal(size=shape[1])) * 10 * means
+
+
+def variances(rng: np.random.Generator, channels: int) -> np.ndarray:
+    """Draw different positive numbers, none of them near 1."""
+    return rng.choice(np.arange(3.0, 30), channels, replace=False)
+
+
+def state_of(rng: np.random.Generator, channels: int) -> Outputs:
+    """Draw running statistics."""
+    return {"running_mean": shifts(rng, channels), "running_var": variances(rng, channels)}
+
+
 # ---- for torch programs
 
 
@@ -152,3 +171,13 @@ def rows_below_one(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def seed_of_numbers(rng: np.random.Generator) -> int:
     """Draw the seed of a network's numbers."""
     return int(rng.integers(1, 10_000))
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two answers of a network, of one shape, agree to a hundredth of their size."""
+    return one.shape == other.shape and bool(np.abs(one - other).max() < 1e-2 * np.abs(one).max())
+
+
+def same_as_before(own: Outputs, _arguments: Arguments) -> Outputs:
+    """From the learner's answer in one case to that in another: they are the same."""
+    return own
