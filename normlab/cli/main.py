@@ -14,6 +14,7 @@ from normlab.cli.mnist import mnist
 from normlab.cli.progress import progress
 from normlab.cli.release import release
 from normlab.cli.sections import Sections
+from normlab.cli.tasks import show, try_task
 from normlab.data import DataFileError
 
 # What a shell reports for a command that Ctrl-C ended: 128 and the signal's number.
@@ -23,6 +24,7 @@ _INTERRUPTED = 130
 _SECTIONS = {
     "To learn": [lab, progress, mnist, experiment],
     "To teach": [release, grade, export],
+    "To write exercises": [try_task, show],
     "To type less": [completion],
 }
 

@@ -149,6 +149,8 @@ class Exercise:
         How long all calls together may take, where the usual time would not do.
     digest
         Of all that is written in the task's files.
+    places
+        In which file and line each mistake is written, by its key.
     """
 
     name: str
@@ -167,6 +169,7 @@ class Exercise:
     known: Mapping[str, float] = field(default_factory=dict, repr=False)
     seconds: float | None = None
     digest: str = field(default="", repr=False)
+    places: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def lesson(self) -> str:

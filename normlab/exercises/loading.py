@@ -137,6 +137,7 @@ def exercise_of(written: Written) -> Exercise:
         known=told.get("known", {}),
         seconds=told.get("seconds"),
         digest=words.digest(),
+        places=words.places(),
     )
 
 
@@ -164,9 +165,15 @@ class _Words:
 
     def refuse(self, message: str, about: str = "") -> NoReturn:
         """Raise a `TaskError` at the line where something is written about a key."""
-        before = self.written.words.partition(f'"{about}"')[0] if about else ""
-        line = before.count("\n") + 1 + self.written.words_line
+        line = _line_of(self.written.words, about) + self.written.words_line
         raise TaskError(message, self.written.words_file, line)
+
+    def places(self) -> dict[str, str]:
+        """Return where each mistake of this task is written, for messages."""
+        written = self.written
+        keys = [key for group in self.told.get("mistakes", {}).values() for key in group]
+        lines = {key: _line_of(written.words, key) + written.words_line for key in keys}
+        return {key: f"{written.words_file}, line {line}" for key, line in lines.items()}
 
     def digest(self) -> str:
         """Return a digest of every text that the task is made of."""
@@ -267,6 +274,12 @@ class _Words:
 @functools.cache
 def _family_of(name: str) -> dict[str, dict[str, Any]]:
     return tomllib.loads((TASKS / "families" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _line_of(words: str, about: str) -> int:
+    """Find the line in which something is told of a key; the first where nothing is."""
+    place = words.find(f'"{about}"') if about else 0
+    return words.count("\n", 0, max(place, 0)) + 1
 
 
 def _line_in(message: str) -> int:

@@ -60,7 +60,8 @@ class Use:
         The script.
     reader
         Returns a module with two functions. ``seen(*arguments)`` names what the script brings back,
-        with the shapes that each may have: one, or a list of several. ``read(*seen, *arguments)``
+        with the shapes that each may have: one, a list of several, or None for any, where nothing is
+        computed with it. ``read(*seen, *arguments)``
         returns what the exercise returns. Without it the script does.
     """
 
@@ -136,7 +137,7 @@ def _read(reader: Any, seen: Outputs, arguments: tuple) -> tuple:  # noqa: ANN40
     arrays = []
     for name, shapes in reader.seen(*arguments).items():
         allowed = shapes if isinstance(shapes, list) else [shapes]
-        if not any(_fits(seen[name].shape, shape) for shape in allowed):
+        if shapes is not None and not any(_fits(seen[name].shape, shape) for shape in allowed):
             said = f"What was seen of it, {name}, has the shape {seen[name].shape}"
             raise Unusable("type", f"{said}, where {_listed(allowed)} is asked.")
         arrays.append(seen[name].astype(np.float64))

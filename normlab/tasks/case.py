@@ -50,7 +50,10 @@ class Case:
 
 
 def case(
-    name: str, *aspects: str, tolerance: float = 1e-9, **arguments: Any  # noqa: ANN401
+    name: str,
+    *aspects: str,
+    tolerance: float = 1e-9,
+    **arguments: Any,
 ) -> Case:
     """Make a case of its aspects' keys and its arguments by name, in the order of the call."""
     return Case(name, aspects, arguments, tolerance)

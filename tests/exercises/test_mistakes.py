@@ -1,13 +1,15 @@
 """Every mistake is a test: the check fails on it, names it, and names no other."""
 
 import dataclasses
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from normlab.exercises import all_exercises, find
-from normlab.exercises.exercise import Aspect, Exercise, Mistake
-from normlab.tasks.case import Case
+from normlab.exercises.loading import Written, exercise_of
+from normlab.tasks.case import case
 
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
@@ -31,10 +33,10 @@ def test_a_mistake_fails_and_is_named_alone(exercise, mistake, answer_with, exam
         assert own.points == 0
         text = " ".join(str(report).split())
         assert f"You got what comes out when {mistake.what}" in text
-        assert f"From outside: {mistake.outside}" in text
+        assert f"From outside: {mistake.symptom}" in text
         assert f"Hint: {mistake.hint}" in text
         assert text.count("You got what comes out") == 1
-        assert f"Next: mend {mistake.mend}, then run the check again." in text
+        assert f"Next: mend {mistake.next}, then run the check again." in text
         for line in report.lines:
             follows = line.follows == "follows from the same mistake"
             assert line.passed or follows or line.remarks
@@ -60,32 +62,57 @@ def test_what_hides_behind_a_pair_is_said(answer_with, examine):
 
 # ---- an exercise small enough to have twins among its mistakes
 
-TWICE = Exercise(
-    name="twice",
-    lesson="02",
-    title="double it",
-    parameters=("x",),
-    returns=("y",),
-    aspects=(Aspect("values", "values", 2), Aspect("big", "big values", 3)),
-    draw=lambda rng: [
-        Case("small", ("values",), {"x": rng.normal(size=3)}),
-        Case("big", ("big",), {"x": 1e3 * rng.normal(size=4)}),
-    ],
-    reference=lambda x: {"y": 2 * x},
-    recipe=lambda x, factor=2, power=1, sign=1: {"y": sign * factor * x**power},
-    mistakes=tuple(
-        Mistake(key, f"{key} is done.", "odd.", f"is {key} asked?", key, "values", changes, "Here")
-        for key, changes in {
-            "halving": {"factor": 0.5},
-            "dividing by two": {"factor": 1 / 2},
-            "squaring": {"power": 2},
-            "zeroing": {"factor": 0},
-            "negating": {"sign": -1},
-            "minus halving": {"factor": -0.5},
-            "forgetting": {"factor": 1},
-        }.items()
-    ),
-    first_step="begin.",
+PROGRAM = """
+def twice(x):
+    factor = 2
+    power = 1
+    return +factor * x**power
+
+
+def cases(rng):
+    yield case("small", "values", x=rng.normal(size=3))
+    yield case("big", "big", x=1e3 * rng.normal(size=4))
+"""
+
+WORDS = """
+title = "double it"
+returns = ["y"]
+first_step = "begin."
+
+[aspects]
+values = {title = "values", points = 2}
+big = {title = "big values", points = 3}
+"""
+
+for key, old, new in (
+    ("halving", "factor = 2", "factor = 0.5"),
+    ("dividing by two", "factor = 2", "factor = 1 / 2"),
+    ("squaring", "power = 1", "power = 2"),
+    ("zeroing", "factor = 2", "factor = 0"),
+    ("negating", "+factor", "-factor"),
+    ("minus halving", "factor = 2", "factor = -0.5"),
+    ("forgetting", "factor = 2", "factor = 1"),
+):
+    WORDS += f"""
+[mistakes.values."{key}"]
+change = {{"{old}" = "{new}"}}
+what = "{key} is done."
+symptom = "odd."
+hint = "is {key} asked?"
+next = "{key}"
+section = "Here"
+"""
+
+
+def defined():
+    module = types.ModuleType("twice")
+    module.case = case
+    exec(PROGRAM, vars(module))
+    return module
+
+
+TWICE = exercise_of(
+    Written("twice", "02_twice", PROGRAM, WORDS, defined, {}, Path("twice.py"), Path("twice.toml"))
 )
 
 
@@ -143,7 +170,9 @@ def test_nothing_is_named_where_everything_raises(examine):
         raise ValueError
 
     broken = dataclasses.replace(
-        TWICE.mistakes[0], key="raising", changes={"factor": "not a number"}
+        TWICE.mistakes[0],
+        key="raising",
+        edits=TWICE.model.edits({"factor = 2": "factor = 'not a number'"}),
     )
     exercise = dataclasses.replace(TWICE, mistakes=(broken,))
     _, diagnosis, _ = examine(exercise, answer)

@@ -17,7 +17,7 @@ def undisturbed(use: Callable) -> Callable:
     """Let a script compute in float64, on one thread, and leave torch's settings as they were."""
 
     @functools.wraps(use)
-    def run(*arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - whatever the script returns
+    def run(*arguments: Any, **more: Any) -> Any:
         dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
         torch.set_default_dtype(torch.float64)
         torch.set_num_threads(1)
@@ -32,7 +32,7 @@ def undisturbed(use: Callable) -> Callable:
     return run
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a learner returned
+def plain(value: Any) -> Any:
     """Turn a tensor into an array of its own; leave anything else as it is."""
     return value.detach().numpy().copy() if isinstance(value, Tensor) else value
 

@@ -1,0 +1,218 @@
+"""Try a task: is every mistake seen, named, and named alone? And which slips has nobody listed?"""
+
+import ast
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from normlab.exercises.calling import call_all
+from normlab.exercises.cases import draw_cases
+from normlab.exercises.diagnosis import Variants, diagnose
+from normlab.exercises.exercise import Exercise, Mistake
+from normlab.exercises.judgement import AspectResult, judge
+
+SEEDS = 20
+_SECONDS = 20.0
+
+# ---- every mistake and every pair
+
+
+def trials(exercise: Exercise, seeds: int = SEEDS) -> list[tuple[int, tuple[Mistake, ...]]]:
+    """List what has to be tried: in each seed the model, each mistake in each spelling, each pair.
+
+    Parameters
+    ----------
+    seeds
+        How often the cases are drawn anew.
+    """
+    sets = [(), *((mistake,) for mistake in exercise.spellings), *exercise.pairs]
+    return [(seed, mistakes) for seed in range(seeds) for mistakes in sets]
+
+
+class Trial:
+    """The cases of an exercise, drawn anew for each seed, and what is complained of in them."""
+
+    def __init__(self, exercise: Exercise) -> None:
+        self.exercise = exercise
+        self._seed, self._variants = -1, Variants(exercise, ())
+
+    def complaint(self, seed: int, mistakes: tuple[Mistake, ...]) -> str:
+        """Say what is wrong with the model, a mistake or a pair in the cases of a seed, or "".
+
+        The message names the place where the mistake is written.
+        """
+        if seed != self._seed:
+            self._seed = seed
+            self._variants = Variants(self.exercise, draw_cases(self.exercise, seed))
+        said = self._look_at(mistakes)
+        places = [self.exercise.places[m.key] for m in mistakes if m.key in self.exercise.places]
+        who = " and ".join(f"“{mistake.key}”" for mistake in mistakes) or "the model"
+        return f"{''.join(f'{place}: ' for place in places[:1])}{who} {said}." if said else ""
+
+    def _look_at(self, mistakes: tuple[Mistake, ...]) -> str:
+        exercise = self.exercise
+        try:
+            answer = _answer(exercise, mistakes)
+        except SyntaxError as problem:
+            return f"is no Python: {problem.msg}"
+        results, named = _examine(exercise, answer, self._variants)
+        if not mistakes:
+            lost = [result.aspect.key for result in results if not result.passed]
+            return f"gets no points for {', '.join(lost)}" if lost else ""
+        if all(result.passed for result in results):
+            return "gets all points: no case sees it"
+        if named != {tuple(mistake.key for mistake in mistakes)}:
+            others = " or ".join(" and ".join(f"“{key}”" for key in keys) for keys in sorted(named))
+            return f"is called {others}" if others else "is not named"
+        costs = {result.aspect.key for result in results if not result.passed}
+        free = [m.aspect for m in mistakes if m.aspect not in costs] if len(mistakes) == 1 else []
+        return f"does not cost the aspect `{free[0]}` that it stands under" if free else ""
+
+
+def _answer(exercise: Exercise, mistakes: tuple[Mistake, ...]) -> Callable[..., Any]:
+    """Return what a learner would write who makes these mistakes, as `call_all` calls it."""
+    if exercise.known:  # what it gives is known, and nothing is run
+
+        def answer(*_: Any) -> tuple:  # noqa: ANN401
+            return tuple(exercise.variant(mistakes, {}).values())
+
+        return answer
+    return exercise.as_function(exercise.program(mistakes))
+
+
+def _examine(
+    exercise: Exercise, answer: Callable[..., Any], variants: Variants
+) -> tuple[list[AspectResult], set[tuple[str, ...]]]:
+    """Judge an answer, and return the keys of the mistakes that explain it."""
+    cases, seconds = variants.cases, exercise.seconds or _SECONDS
+    outcomes = call_all(answer, cases, exercise.returns, seconds)
+    results = judge(exercise, cases, outcomes, variants.right)
+    found = diagnose(exercise, cases, outcomes, results, variants)
+    return results, {tuple(mistake.key for mistake in some) for some in found.explanations}
+
+
+# ---- as a list of diffs
+
+
+def diffs(exercise: Exercise) -> Iterator[str]:
+    """Yield the lines of a list of what each mistake writes otherwise than the model."""
+    yield from exercise.model.text.rstrip().splitlines()
+    for mistake in exercise.mistakes:
+        yield ""
+        yield f"{mistake.key}  ({mistake.aspect})"
+        yield f"    {mistake.what}"
+        if mistake.other:
+            yield f"    another function: {mistake.other}"
+        for name, value in mistake.gives.items():
+            yield f"    gives {name} = {value:g}"
+        for number, edits in enumerate((mistake.edits, *mistake.spellings)):
+            if number:
+                yield "    or"
+            changed = exercise.model.changed(edits)
+            yield from _changed_lines(exercise.model.text, changed)
+
+
+def _changed_lines(old: str, new: str) -> Iterator[str]:
+    for line in difflib.ndiff(old.splitlines(), new.splitlines()):
+        if line[0] in "+-":
+            yield f"  {line}"
+
+
+# ---- slips by rule
+
+
+def slips(text: str) -> dict[str, str]:
+    """Make small slips in a program by rule.
+
+    Another operator, a term left out, a call left out, another axis, another number, another name.
+
+    Returns
+    -------
+    dict
+        What is written otherwise, "line 3: x - mean -> x + mean", and the text with it.
+    """
+    tree = ast.parse(text)
+    names = sorted({node.id for node in ast.walk(tree) if _is_own_name(node)} | _arguments(tree))
+    made: dict[str, str] = {}
+    for node in ast.walk(tree):
+        for new in _otherwise(node, text, names):
+            start, end = _span(node, text)
+            changed = text[:start] + new + text[end:]
+            if changed not in made.values():
+                made[f"line {node.lineno}: {text[start:end]} -> {new}"] = changed
+    return made
+
+
+def _is_own_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _arguments(tree: ast.AST) -> set[str]:
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return {one.arg for node in functions for one in node.args.args} - {"self"}
+
+
+_OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
+
+
+def _otherwise(node: ast.AST, text: str, names: Sequence[str]) -> Iterator[str]:
+    """Yield what a slip would put in the place of a part of the program."""
+
+    def written(part: ast.AST) -> str:
+        return ast.get_source_segment(text, part) or ""
+
+    match node:
+        case ast.BinOp(left, operator, right):
+            one, other = f"({written(left)})", f"({written(right)})"
+            if type(operator) in _OPERATORS:
+                yield f"({one} {_OPERATORS[type(operator)]} {other})"
+            yield from (one, other)
+        case ast.Call(ast.Attribute(ast.Name("np" | "torch")), [first, *_]):
+            yield f"({written(first)})"
+        case ast.keyword("axis" | "dim", ast.Constant(int(axis))):
+            yield from (f"{node.arg}={1 - axis}", f"{node.arg}=None")
+        case ast.keyword("keepdims" | "keepdim"):
+            yield f"{node.arg}=False"
+        case ast.Constant(int(number) | float(number)) if not isinstance(number, bool):
+            yield f"({number + 1})"
+            if number:
+                yield f"({-number})"
+        case ast.UnaryOp(ast.USub(), operand):
+            yield f"({written(operand)})"
+        case ast.Name(name, ast.Load()) if name in names:
+            yield from (other for other in names if other != name)
+
+
+def _span(node: ast.AST, text: str) -> tuple[int, int]:
+    lines = text.splitlines(keepends=True)
+
+    def place(line: int, column: int) -> int:
+        before = lines[line - 1].encode()[:column].decode()
+        return sum(map(len, lines[: line - 1])) + len(before)
+
+    return place(node.lineno, node.col_offset), place(node.end_lineno, node.end_col_offset)
+
+
+#: What comes of a slip: it passes, it raises, or how much of it is named.
+FATES = ("passes", "not named", "named in part", "named as two", "named", "raises")
+
+
+def fate(exercise: Exercise, text: str, variants: Variants) -> str:
+    """Say what comes of a program with a slip in it, as one of `FATES`."""
+    model = exercise.model
+    slipped = type(model)(model.name, text, model.define)
+    try:
+        answer = exercise.as_function(slipped.program())
+    except Exception:
+        return "raises"
+    cases = variants.cases
+    outcomes = call_all(answer, cases, exercise.returns, _SECONDS)
+    results = judge(exercise, cases, outcomes, variants.right)
+    if all(result.passed for result in results):
+        return "passes"
+    if all(outcome.trouble for outcome in outcomes):
+        return "raises"
+    found = diagnose(exercise, cases, outcomes, results, variants)
+    if found.explanations:
+        return "named" if len(found.explanations[0]) == 1 else "named as two"
+    return "named in part" if found.by_aspect else "not named"

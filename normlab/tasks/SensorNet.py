@@ -1,0 +1,52 @@
+"""Lesson 13: normalize the columns of a table."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from normlab.tasks.case import Case
+from normlab.tasks.drawing import alike, rows_below_one, shape_name
+
+
+class SensorNet(torch.nn.Module):
+    def __init__(self, features, classes):
+        super().__init__()
+        size = features
+        self.norm = torch.nn.BatchNorm1d(size)
+        self.linear = torch.nn.Linear(features, classes)
+
+    def forward(self, x):
+        return self.linear(self.norm(x))  # (N, C)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw tables whose columns have units of their own."""
+    for batches, samples, features, classes in ((2, 4, 3, 2), (3, 6, 4, 3)):
+        units = np.resize([1.0, 100.0, 10.0, 1000.0], features)
+        offsets = rng.permutation(np.arange(1.0, features + 1)) * units
+        arguments = {
+            "x": rows_below_one(rng, batches, samples, features) * units + offsets,
+            "test": rows_below_one(rng, 5, features) * units + offsets,
+            "weight": rows_below_one(rng, classes, features),
+            "bias": rows_below_one(rng, classes),
+        }
+        name = f"{batches} batches {shape_name((samples, features))}"
+        yield Case(name, ("train", "eval", "alone", "linear"), arguments)
+
+
+def seen(x: np.ndarray, test: np.ndarray, weight: np.ndarray, *_: Any) -> dict[str, Any]:
+    """Name what the script brings back."""
+    classes = len(weight)
+    return {
+        "trained": (x.shape[1], classes),
+        "tested": (len(test), classes),
+        "alone": [(1, classes), (0,)],
+        "linear_weight": weight.shape,
+    }
+
+
+def read(trained, tested, alone, linear_weight, *_):
+    """Say whether the first row alone gets the answer that it gets among others: 1 or 0."""
+    return trained, tested, float(alone.size > 0 and alike(alone, tested[:1])), linear_weight

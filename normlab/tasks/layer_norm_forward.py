@@ -1,0 +1,84 @@
+"""Lesson 6: the forward pass of LayerNorm, over as many trailing axes as weight has."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from normlab.tasks.case import Case, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    plain,
+    scales,
+    shape_name,
+    shifts,
+    with_affine,
+    with_eps,
+)
+
+
+def layer_norm_forward(x, weight, bias, eps):
+    axes = tuple(range(x.ndim - weight.ndim, x.ndim))  # they share one mean
+    mean = x.mean(axis=axes, keepdims=True)  # (N, 1)
+    n = x.size // mean.size
+    var = ((x - mean) ** 2).sum(axis=axes, keepdims=True) / n  # (N, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, D)
+    return weight * x_hat + bias  # (N, D)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw square matrices, a batch that hardly varies, and other shapes.
+
+    The values are judged where there are as many samples as features: there a mean or a weight
+    along the wrong axis raises no error, and so costs its own aspect alone. What another shape
+    should give follows from the learner's own answer on the same numbers laid out as a matrix.
+    """
+    yield from _in_steps(rng, 3)
+    yield from _in_steps(rng, 4)
+    yield _faint(rng, 4)
+    yield from _as_matrix(rng, (2, 3, 4), 2)
+    yield from _as_matrix(rng, (2, 3, 4), 1)
+    yield from _as_matrix(rng, (2, 3, 2, 2), 3)
+
+
+def _in_steps(rng: np.random.Generator, size: int) -> Iterator[Case]:
+    """Draw one x, three times: without eps, with eps, and with weight and bias."""
+    x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
+    eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
+    learned = {"x": x, "weight": scales(rng, size), "bias": shifts(rng, size), "eps": eps}
+    name = shape_name(x.shape)
+    bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
+    of_samples = partial(with_eps, axes=(1,))
+    yield Case(bare, ("statistics",), plain(x, NO_EPS))
+    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=of_samples)
+    both = f"{name}, weight and bias"
+    yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)
+
+
+def _faint(rng: np.random.Generator, size: int) -> Case:
+    """Draw a batch that hardly varies, with one sample that does not vary at all."""
+    x = distinct_values(rng, (size, size)) * 1e-10
+    x[-1] = 0.0
+    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    name = f"{shape_name(x.shape)}, hardly any variation, eps {eps:g}"
+    return Case(name, ("eps",), plain(x, eps))
+
+
+def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Iterator[Case]:
+    """Draw an x of some shape, normalized over its `last` axes, and the same as a matrix."""
+    x, normalized_shape = distinct_values(rng, shape), shape[-last:]
+    size = int(np.prod(normalized_shape))
+    weight, bias = (draw(rng, x[0].size)[:size] for draw in (scales, shifts))
+    eps = float(rng.integers(5, 20)) / 10
+    name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
+    matrix = f"{name}, laid out as a matrix"
+    rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
+    weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
+    given = {"x": x, "weight": weight, "bias": bias, "eps": eps}
+
+    def in_shape(own: Outputs, _arguments: object) -> Outputs:
+        return {"y": own["y"].reshape(shape)}
+
+    yield Case(matrix, (), rows)
+    yield Case(name, ("axes",), given, based_on=matrix, derive=in_shape)
