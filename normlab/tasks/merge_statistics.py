@@ -1,0 +1,91 @@
+"""Lesson 9: the merge of SyncBatchNorm, from the workers' statistics to the whole batch's."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import same
+
+
+def merge_statistics(counts, means, variances):
+    busy = counts > 0  # (K,)
+    counts, means, variances = counts[busy], means[busy], variances[busy]
+    n = counts.sum()
+    share = counts[:, None] / n  # (K, 1)
+    mean = (share * means).sum(axis=0)  # (C,)
+    inside = (share * variances).sum(axis=0)  # (C,)
+    between = (share * (means - mean) ** 2).sum(axis=0)  # (C,)
+    var = inside + between  # (C,)
+    return mean, var
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw workers that never have equally many values; the last are far from zero."""
+    yield from _in_steps(rng, workers=2, channels=3)
+    yield from _in_steps(rng, workers=4, channels=2)
+    yield from _far_from_zero(rng)
+
+
+def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Iterator[Case]:
+    """Draw workers that agree about the mean, that do not, and one more that has no values."""
+    given = _given(_counts(rng, workers), *_statistics(rng, workers, channels))
+    agreed = {**given, "means": np.tile(given["means"][0], (workers, 1))}
+    place = int(rng.integers(0, workers))
+    nothing = {"counts": 0, "means": np.nan, "variances": np.nan}
+    idle = {name: np.insert(given[name], place, nothing[name], axis=0) for name in given}
+    name = f"{workers} workers, {channels} channels"
+    bare = f"{name}, equal means"
+    yield Case(bare, ("inside",), agreed)
+    yield Case(name, ("mean", "between"), given, based_on=bare, derive=_with_means)
+    more = f"{name}, and one worker without values"
+    yield Case(more, ("idle",), idle, based_on=name, derive=same)
+
+
+def _given(counts: np.ndarray, means: np.ndarray, variances: np.ndarray) -> dict[str, np.ndarray]:
+    return {"counts": counts, "means": means, "variances": variances}
+
+
+def _counts(rng: np.random.Generator, workers: int) -> np.ndarray:
+    """Draw different counts, no one of them 1."""
+    return rng.choice(np.arange(2, 4 + 2 * workers), workers, replace=False)
+
+
+def _statistics(rng: np.random.Generator, workers: int, channels: int) -> tuple[np.ndarray, ...]:
+    means = rng.permutation(np.arange(-20.0, 21))[: workers * channels]
+    variances = rng.permutation(np.arange(5.0, 60))[: workers * channels]
+    # So that no two channels come out with the same mean, not even a wrong one.
+    apart = np.arange(channels) / 10
+    return tuple(values.reshape(workers, channels) + apart for values in (means, variances))
+
+
+def _with_means(own: Outputs, arguments: Arguments) -> Outputs:
+    """From workers that agree about the mean to others: the spread between them comes on top."""
+    counts, means = arguments["counts"], arguments["means"]
+    weights = counts[:, None] / counts.sum()
+    between = (weights * np.square(means - (weights * means).sum(0))).sum(0)
+    return {"var": own["var"] + between}
+
+
+def _far_from_zero(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw the same workers twice, near zero and with 10^9 added to every value.
+
+    The squares of such means lose every digit that counts.
+    """
+    means, variances = _statistics(rng, 3, 2)
+    near = _given(_counts(rng, 3), means, variances)
+    name = "3 workers, 2 channels"
+    yield Case(name, (), near)
+    yield Case(
+        f"{name}, means about 10^9",
+        ("far",),
+        {**near, "means": means + 1e9},
+        tolerance=1e-6,
+        rounding=True,
+        based_on=name,
+        derive=_same_variance,
+    )
+
+
+def _same_variance(own: Outputs, _arguments: Arguments) -> Outputs:
+    return {"var": own["var"]}

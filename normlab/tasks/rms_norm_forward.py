@@ -1,0 +1,85 @@
+"""Lesson 9: the forward pass of RMSNorm."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, same, scales, shape_name
+
+
+def rms_norm_forward(x, weight, eps):
+    if x.dtype == np.float16:
+        x = x.astype(np.float32)  # 300 squared is infinity in float16
+    axis = -1  # one mean square for each row
+    n = x.shape[axis]
+    mean_square = (x**2).sum(axis=axis, keepdims=True) / n  # (*, 1)
+    x_hat = x / np.sqrt(mean_square + eps)  # (*, D)
+    return weight * x_hat  # (*, D)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw rows, as many as features and other numbers of them; the last in float16."""
+    for shape in ((2, 3), (4, 4), (6, 5)):
+        yield from _in_steps(rng, shape)
+    yield _faint(rng, (4, 3))
+    yield from _half(rng, (3, 4))
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+    """Draw one x: without eps, with eps, with a weight, and as sequences."""
+    means = rng.choice([-1, 1]) * 10 * rng.choice(np.arange(2, 9), shape[0], replace=False)
+    x = distinct_values(rng, shape) + means[:, None] + 0.5  # none is 0
+    name, ones = shape_name(shape), np.ones(shape[1])
+    eps = float(rng.integers(2, 20)) * 20
+    bare, large = f"{name}, weight 1, eps 0", f"{name}, weight 1, eps {eps:g}"
+    first = {"x": x, "weight": ones, "eps": NO_EPS}
+    with_it = {**first, "eps": eps}
+    weighted = {**with_it, "weight": scales(rng, shape[1])}
+    yield Case(bare, ("rms",), first)
+    yield Case(large, ("eps",), with_it, based_on=bare, derive=_with_eps)
+    yield Case(f"{name}, weight", ("weight",), weighted, based_on=large, derive=_with_weight)
+    sequences = (2, shape[0] // 2, shape[1])
+    given = {**first, "x": x.reshape(sequences)}
+    name = f"{shape_name(sequences)}, weight 1"
+    yield Case(name, ("sequences",), given, based_on=bare, derive=_reshaped)
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's answer without eps to that with it: read the divisor off, row by row."""
+    x, y, eps = arguments["x"], own["y"], arguments["eps"]
+    squared = np.square(x).mean(-1, keepdims=True) / np.square(y).mean(-1, keepdims=True)
+    return {"y": y * np.sqrt(squared / (squared + eps))}
+
+
+def _with_weight(own: Outputs, arguments: Arguments) -> Outputs:
+    return {"y": own["y"] * arguments["weight"]}
+
+
+def _reshaped(own: Outputs, arguments: Arguments) -> Outputs:
+    return {"y": own["y"].reshape(arguments["x"].shape)}
+
+
+def _faint(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
+    """Draw rows that are nearly 0, and one that is 0."""
+    x = distinct_values(rng, shape) * 1e-10
+    x[-1] = 0.0
+    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    name = f"{shape_name(shape)}, nearly 0, eps {eps:g}"
+    return Case(name, ("eps",), {"x": x, "weight": np.ones(shape[1]), "eps": eps})
+
+
+def _half(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+    """Draw the same numbers in float32 and in float16, which ends at 65504: 300 squared is more.
+
+    float16 has 3 digits, and so the case that is judged has a tolerance.
+    """
+    # The mean of a row is about 500, and so are the distances from it: both squares are too large.
+    x = rng.permuted(np.tile(np.resize([1000.0, 50], shape[1]), (shape[0], 1)), axis=1)
+    x = (x + distinct_values(rng, shape)).astype(np.float16)
+    half = {"x": x, "weight": np.ones(shape[1], np.float16), "eps": 1e-5}
+    single = {**half, "x": x.astype(np.float32), "weight": np.ones(shape[1], np.float32)}
+    name = f"{shape_name(shape)}, numbers of some hundreds"
+    bare = f"{name}, float32"
+    yield Case(bare, (), single, tolerance=2e-6)
+    yield Case(f"{name}, float16", ("half",), half, tolerance=5e-3, based_on=bare, derive=same)
