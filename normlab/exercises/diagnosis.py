@@ -49,7 +49,7 @@ def diagnose(
     Parameters
     ----------
     exercise
-        The entry of the catalogue.
+        The exercise.
     cases, outcomes
         What was drawn and what came of each, in the same order.
     results
@@ -106,7 +106,7 @@ class Variants:
     Parameters
     ----------
     exercise
-        The entry of the catalogue.
+        The exercise.
     cases
         What was drawn.
     """

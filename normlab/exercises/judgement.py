@@ -81,7 +81,7 @@ def judge(
     Parameters
     ----------
     exercise
-        The entry of the catalogue.
+        The exercise.
     cases, outcomes
         What was drawn and what came of each, in the same order.
     right

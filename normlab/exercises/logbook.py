@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from normlab.exercises.catalogue import all_exercises
+from normlab.exercises.finding import all_exercises
 from normlab.exercises.self_tests import all_self_tests
 
 _VARIABLE = "NORMLAB_PROGRESS"

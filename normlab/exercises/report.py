@@ -44,7 +44,7 @@ def report_on(
     Parameters
     ----------
     exercise
-        The entry of the catalogue.
+        The exercise.
     outcomes, results, diagnosis
         What came of the calls, of `judge` and of `diagnose`.
     then

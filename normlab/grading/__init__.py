@@ -5,7 +5,7 @@ task is put to use by a script that runs beside the learner's program and brings
 in numbers as well: weights, buffers, answers to the grader's own rows. What they mean is said here,
 by a network that the grader fills with the same numbers. The little that numbers do not show (that
 no gradient was recorded, how large a batch was) is a witness's word in the learner's own process:
-the modules of programs in `normlab.exercises.catalogue` say of each task what that is.
+the files in `normlab.tasks` say of each task what that is.
 
 ``Grader``
     Grades one notebook after the other, each in a process of its own.

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from normlab.exercises.calling import Outcome, Unusable
-from normlab.exercises.exercise import Case, Exercise, Outputs
-from normlab.grading.scripts import halves_of
+from normlab.exercises.exercise import Exercise
 from normlab.grading.wire import WireError
+from normlab.tasks.case import Arguments, Case, Outputs
 
 _TROUBLES = frozenset(["", "raised", "not written", "time", "none", "type", "not called"])
 _LONGEST_MESSAGE = 600
@@ -41,17 +41,16 @@ def read_outcome(answer: Any, exercise: Exercise, case: Case) -> Outcome:  # noq
     returned = answer.get("returned")
     if returned is not None:
         returned = _arrays(returned)
-        if set(returned) != set(asked_for(exercise)):
+        if set(returned) != set(asked_for(exercise, case.arguments)):
             raise WireError("the answer holds other arrays than were asked for")
     if (returned is None) != bool(trouble):
         raise WireError("the answer contradicts itself")
-    halves = halves_of(exercise)
-    if halves and returned is not None:
+    if exercise.use and returned is not None:
         try:
-            returned = halves.outputs(returned, case.arguments, exercise.returns)
+            returned = exercise.use.outputs(returned, case.arguments, exercise.returns)
         except Unusable as unusable:
             returned, trouble, message = None, unusable.trouble, str(unusable)
-    nodes = _arrays(answer.get("nodes", {})) if exercise.nodes is not None else {}
+    nodes = _arrays(answer.get("nodes", {})) if exercise.nodes else {}
     modified = [name for name in _texts(answer, "modified") if name in case.arguments]
     printed = answer.get("printed_characters", 0)
     return Outcome(
@@ -66,10 +65,10 @@ def read_outcome(answer: Any, exercise: Exercise, case: Case) -> Outcome:  # noq
     )
 
 
-def asked_for(exercise: Exercise) -> tuple[str, ...]:
+def asked_for(exercise: Exercise, arguments: Arguments) -> tuple[str, ...]:
     """Name the arrays that a process is asked for: what is seen, where that is read here."""
-    halves = halves_of(exercise)
-    return halves.seen if halves else exercise.returns
+    use, returns = exercise.use, exercise.returns
+    return use.asked_for(arguments, returns) if use else returns
 
 
 def _arrays(value: Any) -> Outputs:  # noqa: ANN401

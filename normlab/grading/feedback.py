@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from normlab.exercises.exercise import Exercise
-from normlab.exercises.report import Remark, Report
+from normlab.exercises.panel import Remark, Report
 from normlab.grading.verdict import AspectVerdict, Status, TaskVerdict
 
 

@@ -14,10 +14,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from normlab.exercises import Variants, all_exercises, diagnose, draw_cases, judge, report_on
+from normlab.exercises import Variants, diagnose, draw_cases, judge, report_on, tasks_of
 from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis
-from normlab.exercises.exercise import Arguments, Exercise, Outputs
+from normlab.exercises.exercise import Exercise
 from normlab.exercises.report import refusal
 from normlab.grading.answers import asked_for, read_outcome, text
 from normlab.grading.feedback import judged, not_judged
@@ -25,9 +25,9 @@ from normlab.grading.isolation import Isolation, Site, best_site
 from normlab.grading.limits import MEBIBYTE, Limits
 from normlab.grading.processes import Asked, CannotStart, Gone, Late, Talk, Used
 from normlab.grading.reading import MOST_CELLS
-from normlab.grading.scripts import script_for
 from normlab.grading.verdict import Status, TaskVerdict, Verdict
 from normlab.grading.wire import Encoded, WireError
+from normlab.tasks.case import Outputs
 
 _GRACE = 0.5  # seconds that a process may take longer than it was told, before it is ended
 _MOST_STARTS = 8
@@ -131,25 +131,6 @@ class Grader:
         return self._sites[torch]
 
 
-def tasks_of(exercise: str) -> list[Exercise]:
-    """Return the tasks of an exercise notebook, in their order.
-
-    Parameters
-    ----------
-    exercise
-        Its stem; the two digits that it begins with decide.
-
-    Raises
-    ------
-    LookupError
-        No task belongs to it.
-    """
-    tasks = [task for task in all_exercises().values() if task.lesson == exercise[:2]]
-    if not tasks:
-        raise LookupError(f'There is no exercise notebook "{exercise[:60]}".')
-    return tasks
-
-
 class _Full(Exception):  # noqa: N818
     """A cell has filled the memory."""
 
@@ -201,52 +182,36 @@ class _Drawn:
     """The cases of an exercise, drawn once for a run, and what is right and wrong in them."""
 
     def __init__(self, exercise: Exercise, seed: int) -> None:
-        self.cases = draw_cases(exercise, seed)
-        self._right = {
-            _identity(case.arguments): _read_only(exercise.reference(**case.arguments))
-            for case in self.cases
-        }
-        self.exercise = replace(exercise, reference=self._reference)
-
-    def _reference(self, **arguments: Any) -> Outputs:  # noqa: ANN401 - of any kind
-        return self._right[_identity(arguments)]
+        self.exercise, self.cases = exercise, draw_cases(exercise, seed)
+        #: What is right, and what the known mistakes give: most of a diagnosis is in it.
+        self.variants = Variants(exercise, self.cases)
+        for outputs in self.variants.right.values():
+            _read_only(outputs)
 
     @cached_property
     def asked(self) -> Encoded:
         """What everybody is asked, ready to be sent."""
         exercise = self.exercise
-        task = exercise.of_class
-        taken = task.constructor if task else (exercise.of_function or exercise).parameters
+        use = exercise.use
         return Encoded(
             {
                 "name": exercise.name,
-                "methods": list(task.methods) if task else [],
-                "takes": list(taken),
-                "script": script_for(exercise),
-                "returns": list(asked_for(exercise)),
+                "methods": list(use.methods) if use else [],
+                "takes": list(exercise.takes),
+                "script": dict(use.texts) if use else {},
+                "returns": list(asked_for(exercise, self.cases[0].arguments)),
                 "forbidden": list(exercise.forbidden),
-                "with_nodes": exercise.nodes is not None,
+                "with_nodes": bool(exercise.nodes),
                 "arguments": list(self.cases[0].arguments),
                 "cases": [list(case.arguments.values()) for case in self.cases],
             }
         )
 
-    @cached_property
-    def variants(self) -> Variants:
-        """What the known mistakes give: most of a diagnosis is in it."""
-        return Variants(self.exercise, self.cases)
 
-
-def _identity(arguments: Arguments) -> tuple[int, ...]:
-    """Tell the arguments of a case from those of others: they are kept, and are not copied."""
-    return tuple(id(value) for value in arguments.values())
-
-
-def _read_only(outputs: Outputs) -> Outputs:
+def _read_only(outputs: Outputs) -> None:
     """Let nobody change what is compared with every submission."""
     for array in outputs.values():
         array.flags.writeable = False
-    return outputs
 
 
 # ---- one submission
@@ -478,7 +443,7 @@ class _Run:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what comes back may be as large as it likes
-                results = judge(exercise, drawn.cases, outcomes)
+                results = judge(exercise, drawn.cases, outcomes, drawn.variants.right)
                 begun = any(outcome.trouble != "not written" for outcome in outcomes)
                 wrong = any(not result.passed for result in results)
                 diagnosis = Diagnosis()

@@ -310,7 +310,7 @@ def _probe(site: Site) -> dict[str, Any]:
 def _secrets() -> list[Path]:
     """List some of what no submission may see."""
     package = Path(normlab.__file__).parent
-    found = [package / "exercises" / "catalogue" / "__init__.py", package / "nn" / "__init__.py"]
+    found = [package / "tasks" / "batch_norm_forward.toml", package / "nn" / "__init__.py"]
     python = os.path.realpath(sys.base_prefix)
     for folder in (Path.home(), Path.cwd()):
         with contextlib.suppress(OSError):

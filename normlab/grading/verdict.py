@@ -55,16 +55,16 @@ class TaskVerdict:
     Parameters
     ----------
     task
-        The exercise's name in the catalogue: "batch_norm_forward".
+        The task's name: "batch_norm_forward".
     score, max_score
         The sum over the aspects.
     status
         How it came to the score. A score of 0 with another status than ``graded`` is a failure to
         judge, and no judgement.
     mistake
-        The catalogue's key of the named mistake, joined by " + " where there are two; or "".
+        The key of the named mistake, joined by " + " where there are two; or "".
     aspects
-        In the order of the catalogue.
+        In their order.
     feedback
         What concerns the task as a whole, in plain text for the learner.
     """

@@ -19,9 +19,7 @@ _PACKAGE = Path(normlab.__file__).parent
 #: The files of this package that run there, under their own names. None of them knows an answer.
 _HARNESS = (
     "exercises/calling.py",
-    "exercises/classes.py",
-    "exercises/exercise.py",
-    "exercises/programs.py",
+    "exercises/use.py",
     "grading/reading.py",
     "grading/wire.py",
     "grading/sandbox/child.py",
@@ -31,8 +29,9 @@ _HARNESS = (
     "grading/sandbox/stage.py",
     "grading/sandbox/stand_ins.py",
     "grading/sandbox/warm.py",
+    "tasks/case.py",
 )
-_ALWAYS = ("numpy", "cloudpickle", "pyseccomp")
+_ALWAYS = ("numpy", "pyseccomp")
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def make_view(torch: bool) -> View:
     folder.chmod(0o755)
     for name in _HARNESS:
         _copy(_PACKAGE / name, folder / "harness" / "normlab" / name)
-    for inside in ("", "exercises", "grading", "grading/sandbox"):
+    for inside in ("", "exercises", "grading", "grading/sandbox", "tasks"):
         (folder / "harness" / "normlab" / inside / "__init__.py").write_text("")
     stand_in = _PACKAGE / "grading" / "sandbox" / "learners_normlab.py"
     _copy(stand_in, folder / "learner" / "normlab" / "__init__.py")

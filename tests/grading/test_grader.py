@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from normlab.exercises import all_exercises, check
+from normlab.exercises.calling import Outcome
+from normlab.exercises.exercise import Exercise
 from normlab.grading import Grader, Limits, NoIsolation, Status, Verdict, best_isolation
 from normlab.grading import grader as grader_module
 from normlab.grading.isolation import no_isolation
@@ -126,17 +128,22 @@ def test_other_seeds_ask_other_numbers(tmp_path, write_notebook, grader):
     assert said[0] == said[1] != said[2]
 
 
-def test_what_is_right_is_computed_once_and_changed_by_nobody():
+def test_what_is_right_is_computed_once_and_changed_by_nobody(monkeypatch):
     exercise = all_exercises()["linear_then_batch_norm"]
     drawn = grader_module._Drawn(exercise, 7)
     assert len(drawn.cases) > 1
     for case in drawn.cases:
-        kept = drawn.exercise.reference(**case.arguments)
-        assert kept is drawn.exercise.reference(**case.arguments)
+        kept = drawn.variants.right[case.name]
         for name, right in exercise.reference(**case.arguments).items():
-            assert np.array_equal(kept[name], right)
+            np.testing.assert_array_equal(kept[name], right)
             with pytest.raises(ValueError, match="read-only"):
                 kept[name][...] = 0
+    right = [Outcome(drawn.variants.right[case.name]) for case in drawn.cases]
+    attempt = grader_module._Attempt(drawn, right)
+    monkeypatch.setattr(Exercise, "variant", None)  # nothing is computed any more
+    run = object.__new__(grader_module._Run)
+    run.cell_problems = {}
+    assert run._judge(attempt).score == exercise.max_points
 
 
 def test_the_nodes_of_a_graph_are_compared(grader, tmp_path, write_notebook):

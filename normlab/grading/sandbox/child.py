@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from normlab.exercises import calling
-from normlab.exercises.classes import ClassTask
-from normlab.exercises.exercise import Case
+from normlab.exercises.use import load
 from normlab.grading import reading, wire
+from normlab.tasks.case import Case
 
 _HEAD = struct.Struct("<I")
 _MOST_NOTES = 20
@@ -222,11 +222,8 @@ class Child:
     ) -> list[str] | None:
         try:
             with calling.stop_after(seconds):
-                if asked["methods"]:
-                    task = ClassTask(tuple(asked["takes"]), tuple(asked["methods"]), _nothing)
-                    found = task.objection(value, asked["name"])
-                else:
-                    found = calling.objection(value, asked["name"], tuple(asked["takes"]))
+                takes, methods = tuple(asked["takes"]), tuple(asked["methods"])
+                found = calling.objection(value, asked["name"], takes, methods)
         except BaseException:
             return None  # an object that resists being looked at: the calls will show
         return None if found is None else [found.message, found.advice]
@@ -239,7 +236,7 @@ class Child:
     ) -> Iterator[calling.Outcome]:
         """Call a definition in each case, or let a script put it to use, within one limit."""
         if asked["script"]:
-            answer = functools.partial(_unpacked(asked["script"]), answer)
+            answer = functools.partial(_loaded(asked["script"]), answer)
         returns, forbidden = tuple(asked["returns"]), tuple(asked["forbidden"])
 
         def call(case: Case, left: float) -> calling.Outcome:
@@ -312,26 +309,21 @@ def _fork() -> None:
     os.wait()
 
 
-def _nothing(*_: object) -> None:
-    """Take the place of a script where only the class is looked at."""
-
-
 def _defines(source: str, name: str) -> bool:
     return f"def {name}" in source or f"class {name}" in source or f"{name} =" in source
 
 
 # ---- scripts that put an answer to use
 
-_SCRIPTS: dict[bytes, Callable[..., Any]] = {}
+_SCRIPTS: dict[str, Callable[..., Any]] = {}
 
 
-def _unpacked(script: bytes) -> Callable[..., Any]:
+def _loaded(texts: dict[str, str]) -> Callable[..., Any]:
     """Return a function that the grader sent; it is sent when it is needed, and no earlier."""
-    if script not in _SCRIPTS:
-        import pickle
-
-        _SCRIPTS[script] = protected(pickle.loads(script))
-    return _SCRIPTS[script]
+    *_, name = texts
+    if name not in _SCRIPTS:
+        _SCRIPTS[name] = protected(load(texts))
+    return _SCRIPTS[name]
 
 
 # ---- what the learner's code must not change under our hands

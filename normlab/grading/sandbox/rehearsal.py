@@ -61,7 +61,7 @@ def _call() -> dict[str, Any]:
         "name": "task",
         "methods": [],
         "takes": ["x", "weight", "eps"],
-        "script": b"",
+        "script": {},
         "returns": ["y", "total"],
         "forbidden": ["torch"],
         "with_nodes": False,

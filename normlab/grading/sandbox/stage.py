@@ -2,7 +2,6 @@
 
 import sys
 
-import cloudpickle  # noqa: F401 - the scripts that are sent refer to it
 import numpy as np  # noqa: F401
 
 from normlab.exercises import calling
