@@ -11,9 +11,9 @@ from normlab.tasks.drawing_backward import any_numbers, pixels_as_rows
 
 def batch_norm_backward_parameters(dy, x, mean, var, x_hat, weight, eps):
     slope = x_hat  # of weight * x_hat + bias, with respect to weight
-    axes = (0, *range(2, x.ndim))  # all but the channels
-    dweight = (dy * slope).sum(axis=axes)  # (C,)
-    dbias = dy.sum(axis=axes)  # (C,)
+    others = (0, *range(2, x.ndim))  # all axes but the channels'
+    dweight = (dy * slope).sum(axis=others)  # (C,)
+    dbias = dy.sum(axis=others)  # (C,)
     return dweight, dbias
 
 

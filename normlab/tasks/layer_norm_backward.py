@@ -1,0 +1,70 @@
+"""Lesson 6: the backward pass of LayerNorm, over as many axes as weight has."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+from normlab.tasks.drawing_backward import on_each_road, same_dx, with_cache
+
+
+def layer_norm_backward(dy, x, mean, var, x_hat, weight, eps):
+    axes = tuple(range(x.ndim - weight.ndim, x.ndim))  # they share a mean
+    n = weight.size
+    g = dy * weight
+    m_g = g.sum(axis=axes, keepdims=True) / n  # (N, 1)
+    m_g_x_hat = (g * x_hat).sum(axis=axes, keepdims=True) / n
+    std = np.sqrt(var + eps)
+    dx = (g - m_g - x_hat * m_g_x_hat) / std
+    slope = x_hat  # of weight * x_hat + bias, with respect to weight
+    others = tuple(range(x.ndim - weight.ndim))  # they share a weight
+    dweight = (dy * slope).sum(axis=others)
+    dbias = dy.sum(axis=others)
+    return dx, dweight, dbias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw gradients that travel on one road each, then on all, and other shapes.
+
+    What another shape should give follows from the learner's own answer on the same numbers laid
+    out as a matrix.
+    """
+    yield from _on_all_roads(rng, 2, 3)
+    yield from _on_all_roads(rng, 3, 5)
+    yield from _as_matrix(rng, (2, 3, 4), 1)
+    yield from _as_matrix(rng, (2, 3, 4), 2)
+
+
+def _on_all_roads(rng: np.random.Generator, samples: int, features: int) -> Iterator[Case]:
+    x, roads = on_each_road(rng, features, samples, axis=1)
+    weight = scales(rng, features)
+    dy = 10 * distinct_values(rng, (samples, features))
+    yield from roads
+    everywhere = f"{shape_name(x.shape)}, dy any numbers"
+    yield Case(everywhere, (), with_cache(dy, x, np.ones(features), NO_EPS, 1))
+    yield Case(
+        f"{shape_name(x.shape)}, the same dy divided by weight",
+        ("weight", "dweight", "dbias"),
+        with_cache(dy / weight, x, weight, NO_EPS, 1),
+        based_on=everywhere,
+        derive=same_dx,
+    )
+
+
+def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Iterator[Case]:
+    x, dy = distinct_values(rng, shape), distinct_values(rng, shape)
+    normalized_shape = shape[-last:]
+    weight = scales(rng, int(np.prod(normalized_shape)))
+    eps = float(rng.integers(5, 20)) / 10
+    name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
+    matrix, rows = f"{name}, laid out as a matrix", (-1, weight.size)
+    axes = tuple(range(-last, 0))
+    given = with_cache(dy, x, weight.reshape(normalized_shape), eps, axes)
+    yield Case(matrix, (), with_cache(dy.reshape(rows), x.reshape(rows), weight, eps, 1))
+    yield Case(name, ("shapes",), given, based_on=matrix, derive=_in_shape)
+
+
+def _in_shape(own: Outputs, arguments: Arguments) -> Outputs:
+    like = {"dx": "x", "dweight": "weight", "dbias": "weight"}
+    return {name: own[name].reshape(arguments[other].shape) for name, other in like.items()}
