@@ -1,0 +1,60 @@
+"""Lesson 8: the backward pass of GroupNorm, from what a correct forward pass has kept."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Case
+from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name
+from normlab.tasks.drawing_backward import same_dx
+
+
+def group_norm_backward(dy, x_hat, inv_std, weight):
+    dbias = dy.sum(axis=(0, 2, 3))  # (C,)
+    dweight = (dy * x_hat).sum(axis=(0, 2, 3))  # (C,)
+    blocks = (*inv_std.shape, -1, *dy.shape[2:])  # (N, G, C/G, H, W)
+    group = (2, 3, 4)  # these axes share a mean
+    g = (dy * weight[:, None, None]).reshape(blocks)
+    x_hat = x_hat.reshape(blocks)
+    sum_g = g.sum(axis=group, keepdims=True)  # (N, G, 1, 1, 1)
+    sum_g_x_hat = (g * x_hat).sum(axis=group, keepdims=True)
+    n = g.size // sum_g.size
+    inv_std = inv_std[:, :, None, None, None]
+    dx = inv_std * (g - sum_g / n - x_hat * sum_g_x_hat / n)
+    return dx.reshape(dy.shape), dweight, dbias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw images: C is never G times G, and all sizes differ."""
+    yield from _as_single_groups(rng, (2, 6, 1, 3), groups=3)
+    yield from _as_single_groups(rng, (4, 6, 3, 5), groups=2)
+
+
+def _as_single_groups(
+    rng: np.random.Generator, shape: tuple[int, ...], groups: int
+) -> Iterator[Case]:
+    """Draw one dy and see it as single groups, as several groups, and with a weight.
+
+    Each is derived from the one before. Where dy times weight is what dy was there, so is dx.
+    """
+    blocks = offset_values(rng, shape, apart=10).reshape(shape[0], groups, -1)
+    inv_std = 1 / np.sqrt(blocks.var(2) + 0.5)  # (N, G)
+    x_hat = ((blocks - blocks.mean(2, keepdims=True)) * inv_std[..., None]).reshape(shape)
+    weight, dy = scales(rng, shape[1]), distinct_values(rng, shape)
+    scaled, ones = dy * weight.reshape(1, -1, 1, 1), np.ones(shape[1])
+    single = (-1, shape[1] // groups, *shape[2:])  # (N*G, C/G, H, W)
+    alone = {
+        "dy": scaled.reshape(single),
+        "x_hat": x_hat.reshape(single),
+        "inv_std": inv_std.reshape(-1, 1),
+        "weight": ones[: single[1]],
+    }
+    fresh = {"dy": scaled, "x_hat": x_hat, "inv_std": inv_std, "weight": ones}
+    learned = {**fresh, "dy": dy, "weight": weight}
+    one = f"{shape_name(alone['dy'].shape)}, 1 group, weight 1"
+    several = f"{shape_name(shape)}, {groups} groups"
+    several_fresh = f"{several}, weight 1"
+    yield Case(one, ("roads",), alone)
+    yield Case(several_fresh, ("groups",), fresh, based_on=one, derive=same_dx)
+    aspects = ("weight", "dweight", "dbias")
+    yield Case(several, aspects, learned, based_on=several_fresh, derive=same_dx)
