@@ -1,0 +1,68 @@
+"""Lesson 3: fold BatchNorm, in evaluation mode, into the linear layer before it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, scales, shape_name, shifts, variances
+
+
+def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
+    mean, var = running_mean, running_var  # (C,), (C,)
+    scale = weight / np.sqrt(var + eps)  # (C,)
+    folded_weight = scale[:, np.newaxis] * linear_weight  # (C, D)
+    folded_bias = scale * (linear_bias - mean) + bias  # (C,)
+    return folded_weight, folded_bias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw two layers; one has as many inputs as outputs, where a wrong axis raises no error."""
+    yield from _four_folds(rng, 2, 2)
+    yield from _four_folds(rng, 3, 4)
+
+
+def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator[Case]:
+    """Draw a layer without eps, with eps, with weight, and ask then for its bias.
+
+    Each is derived from the one before, so a slip costs the aspect that it belongs to.
+    """
+    plain = {
+        "linear_weight": scales(rng, outputs * inputs).reshape(outputs, inputs),
+        "linear_bias": shifts(rng, outputs),
+        "running_mean": rng.choice([-1, 1], outputs) * rng.choice(np.arange(11.0, 30), outputs),
+        "running_var": variances(rng, outputs),
+        "weight": np.ones(outputs),
+        "bias": shifts(rng, outputs),
+        "eps": NO_EPS,
+    }
+    large = {**plain, "eps": float(rng.integers(10, 40)) / 2}
+    whole = {**large, "weight": scales(rng, outputs)}
+    name = f"linear_weight {shape_name((outputs, inputs))}"
+    one, eps, gain = f"{name}, weight 1", f"eps {large['eps']:g}", f"{name}, with weight"
+    yield Case(one, ("variance",), plain)
+    yield Case(f"{one}, {eps}", ("eps",), large, based_on=one, derive=_scale_with_eps)
+    yield Case(gain, ("gain",), whole, based_on=f"{one}, {eps}", derive=_scale_with_weight)
+    yield Case(f"{gain}: the bias", ("bias",), whole, based_on=gain, derive=_same_scale)
+
+
+def _scale_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's scales without eps to those with it."""
+    squared = np.square(arguments["linear_weight"] / own["folded_weight"])
+    scale = 1 / np.sqrt(squared + arguments["eps"])
+    return {"folded_weight": scale * arguments["linear_weight"]}
+
+
+def _scale_with_weight(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's scales with weight 1 to those with another."""
+    return {"folded_weight": arguments["weight"][:, None] * own["folded_weight"]}
+
+
+def _same_scale(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's folded weight to the bias with the same scales; a right one is right."""
+    _, right = fold_batch_norm(**arguments)
+    scale = own["folded_weight"] / arguments["linear_weight"]  # (C, D)
+    if np.allclose(own["folded_bias"], right) or np.ptp(scale, axis=1).max() > 1e-6:
+        return {}
+    offset = arguments["linear_bias"] - arguments["running_mean"]
+    return {"folded_bias": scale[:, 0] * offset + arguments["bias"]}
