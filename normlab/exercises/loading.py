@@ -120,6 +120,8 @@ def exercise_of(written: Written) -> Exercise:
     model = Model(written.name, text, written.define)
     use = _use(written, takes, tuple(told.get("methods", ())))
     aspects = tuple(words.aspects())
+    mistakes = tuple(words.mistakes(model, {aspect.key for aspect in aspects}))
+    model.foreseen += [edits for one in mistakes for edits in (one.edits, *one.spellings)]
     return Exercise(
         name=written.name,
         notebook=written.notebook,
@@ -129,7 +131,7 @@ def exercise_of(written: Written) -> Exercise:
         aspects=aspects,
         draw=lambda rng: list(written.define().cases(rng)),
         model=model,
-        mistakes=tuple(words.mistakes(model, {aspect.key for aspect in aspects})),
+        mistakes=mistakes,
         first_step=told["first_step"],
         forbidden=tuple(told.get("forbidden", ("torch", "normlab"))),
         nodes=tuple(told.get("nodes", ())),

@@ -1,4 +1,4 @@
-"""Try a task: is every mistake seen, named, and named alone? And which slips has nobody listed?"""
+"""Try a task: see that every mistake is seen and named alone, and which slips nobody listed."""
 
 import ast
 import difflib

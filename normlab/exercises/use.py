@@ -59,10 +59,10 @@ class Use:
     texts
         The script.
     reader
-        Returns a module with two functions. ``seen(*arguments)`` names what the script brings back,
-        with the shapes that each may have: one, a list of several, or None for any, where nothing is
-        computed with it. ``read(*seen, *arguments)``
-        returns what the exercise returns. Without it the script does.
+        Returns a module with two functions. ``seen(*arguments)`` names what the script brings
+        back, with the shapes that each may have: one, a list of several, or None for any, where
+        nothing is computed with it. ``read(*seen, *arguments)`` returns what the exercise returns.
+        Without a reader the script does.
     """
 
     takes: tuple[str, ...]
