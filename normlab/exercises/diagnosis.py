@@ -12,9 +12,6 @@ from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs
 from normlab.tasks.case import Case, Outputs
 
-# In how many cases single mistakes are compared before pairs are.
-_FIRST = 2
-
 #: Mistakes that a function makes together.
 Together = tuple[Mistake, ...]
 
@@ -79,7 +76,7 @@ def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnos
     singles = [(mistake,) for mistake in exercise.spellings]
     # Exact agreement first. Only an answer in float32 needs the wider tolerance.
     for tolerance in (1e-9, SINGLE_PRECISION):
-        for sets in (singles, suspects.pairs()):
+        for sets in (singles, exercise.pairs):
             found = [one for one in sets if suspects.explain(one, cases, tolerance)]
             if found:
                 found = _by_name(exercise, found)
@@ -149,34 +146,6 @@ class _Suspects:
     def _is_right(self, case: Case) -> bool:
         returned = self.outcomes[case.name].returned
         return returned is not None and same(returned, self.right[case.name], case.tolerance)
-
-    def pairs(self) -> list[Together]:
-        """Return the pairs that may explain the first cases, the smallest that are not right.
-
-        Of two mistakes one of which changes nothing in a case, the other one has to explain it.
-        Most pairs are dropped by that, and need not even be compiled.
-        """
-        pairs, mistakes = self.exercise.pairs, self.exercise.mistakes
-        for case in self.cases[:_FIRST]:
-            if self._is_right(case):
-                break
-            shows = {one.key: self._shows(one, case) for one in mistakes}
-            alone = {
-                one.key
-                for one in mistakes
-                if shows[one.key] and self.explain((one,), [case], SINGLE_PRECISION)
-            }
-            pairs = [
-                (one, other)
-                for one, other in pairs
-                if (shows[one.key] and shows[other.key]) or one.key in alone or other.key in alone
-            ]
-        return pairs
-
-    def _shows(self, mistake: Mistake, case: Case) -> bool:
-        """Whether a mistake changes what comes back."""
-        wrong = self.returns((mistake,), case)
-        return wrong is None or not same(wrong, self.right[case.name], case.tolerance)
 
     def explain(self, mistakes: Together, cases: Sequence[Case], tolerance: float) -> bool:
         """Whether the learner's function does in these cases what the mistakes would do.

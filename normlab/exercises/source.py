@@ -80,7 +80,7 @@ class Model:
             With the edits it is no Python.
         """
         if edits not in self._programs:
-            chosen = self._ways.chosen(edits) if edits and self._ways else None
+            chosen = self._ways.chosen(edits) if edits else None
             if chosen is None:
                 self._programs[edits] = self._defined(self.changed(edits))
             else:
@@ -88,11 +88,8 @@ class Model:
         return self._programs[edits]
 
     @cached_property
-    def _ways(self) -> Ways | None:
-        try:
-            return Ways(self.text, self.foreseen)
-        except SyntaxError:
-            return None  # of which edits that comes is said where they are compiled alone
+    def _ways(self) -> Ways:
+        return Ways(self.text, self.foreseen)
 
     def values(self, names: Iterable[str], *arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         """Call the function, and return what it gave to some of its names on the way.

@@ -6,6 +6,7 @@ written, and a number says which of them is run. Two mistakes in two statements 
 """
 
 import ast
+import contextlib
 from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import NamedTuple
@@ -40,28 +41,31 @@ class Ways:
     text
         The program.
     sets
-        The edits that are made together.
+        The edits that are made together. What changes more than a statement, or the head of one,
+        at a time is left out: it has to be compiled by itself.
     """
 
     def __init__(self, text: str, sets: Iterable[Edits]) -> None:
         self._text, tree = text, ast.parse(text)
         places = dict(_statements(tree, text))
-        # What changes more than one simple statement at a time is compiled by itself.
-        simple = {span for span, (_, one) in places.items() if not hasattr(one, "body")}
-        sets = [edits for edits in sets if all(_around(edit, simple) for edit in edits)]
-        self._units = sorted({_around(edit, simple) for edits in sets for edit in edits})
-        self._numbers: list[dict[Edits, int]] = [{NO_EDITS: 0} for _ in self._units]
+        self._units = list(places)
+        ways: list[dict[Edits, list[ast.stmt]]] = [{} for _ in places]
         for edits in sets:
-            for known, part in zip(self._numbers, self._parts(edits), strict=True):
-                known.setdefault(part, len(known))
-        for number, (unit, known) in enumerate(zip(self._units, self._numbers, strict=True)):
-            siblings, statement = places[unit]
-            ways = [
-                ast.If(_is_chosen(number, way), self._parsed(unit, statement, edits), [])
-                for edits, way in known.items()
-            ]
+            for unit, known, part in zip(places, ways, self._parts(edits), strict=True):
+                if part and part not in known:
+                    with contextlib.suppress(SyntaxError):
+                        known[part] = self._written(unit, places[unit][1], part)
+        changed = [number for number, known in enumerate(ways) if known]
+        self._units = [self._units[number] for number in changed]
+        self._numbers = [{NO_EDITS: 0} for _ in changed]
+        for index, number in enumerate(changed):
+            siblings, statement = places[(unit := self._units[index])]
+            branches = [ast.If(_is_chosen(index, 0), [statement], [])]
+            for way, (edits, body) in enumerate(ways[number].items(), 1):
+                self._numbers[index][edits] = way
+                branches.append(ast.If(_is_chosen(index, way), body, []))
             place = siblings.index(statement)
-            siblings[place : place + 1] = ways
+            siblings[place : place + 1] = branches
         #: What defines the program, in a namespace where `CHOSEN` is what `chosen` gives.
         self.code: CodeType = compile(ast.fix_missing_locations(tree), "<ways>", "exec")
 
@@ -75,47 +79,42 @@ class Ways:
 
     def _parts(self, edits: Edits) -> list[Edits]:
         """Sort edits by the units that they are about."""
-        if not edits:
-            return [NO_EDITS] * len(self._units)
         return [
             frozenset(edit for edit in edits if start <= edit.start and edit.end <= end)
             for start, end in self._units
         ]
 
-    def _parsed(self, unit: _Span, statement: ast.stmt, edits: Edits) -> list[ast.stmt]:
+    def _written(self, unit: _Span, statement: ast.stmt, edits: Edits) -> list[ast.stmt]:
         """Return the statements that a statement becomes with some edits inside it."""
-        if not edits:
-            return [statement]
         start, end = unit
         text = self._text[start:end]
         for edit in sorted(edits, reverse=True):
             text = text[: edit.start - start] + edit.new + text[edit.end - start :]
-        indent = statement.col_offset
-        return (
-            ast.parse(f"if 1:\n {' ' * indent}{text}").body[0].body
-            if indent
-            else (ast.parse(text).body)
-        )
+        indent = " " * (statement.col_offset + 1)
+        if not hasattr(statement, "body"):
+            return ast.parse(f"if 1:\n{indent}{text}").body[0].body
+        *before, head = ast.parse(f"if 1:\n{indent}{text.rstrip()} pass").body[0].body
+        head.body = statement.body
+        if hasattr(statement, "orelse"):
+            head.orelse = statement.orelse
+        return [*before, head]
 
 
 def _statements(
     tree: ast.Module, text: str
 ) -> Iterator[tuple[_Span, tuple[list[ast.stmt], ast.stmt]]]:
-    """Yield where each statement stands, to the end of its last line, and in which list."""
+    """Yield where each statement stands, to its line's end, and in which list of statements.
+
+    Of a statement that holds others it is the head.
+    """
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     for node in ast.walk(tree):
-        for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+        for block in (getattr(node, name, None) for name in ("body", "orelse")):
             for one in block if isinstance(block, list) else ():
-                start = starts[one.lineno - 1] + one.col_offset
-                yield (start, starts[one.end_lineno]), (block, one)
-
-
-def _around(edit: Edit, spans: Iterable[_Span]) -> _Span | None:
-    """Return the statement that an edit lies in."""
-    inside = (span for span in spans if span[0] <= edit.start and edit.end <= span[1])
-    return next(inside, None)
+                head = one.body[0].lineno - 1 if hasattr(one, "body") else one.end_lineno
+                yield (starts[one.lineno - 1] + one.col_offset, starts[head]), (block, one)
 
 
 def _is_chosen(unit: int, way: int) -> ast.expr:
