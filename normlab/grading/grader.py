@@ -21,7 +21,7 @@ from normlab.exercises.exercise import Arguments, Exercise, Outputs
 from normlab.exercises.report import refusal
 from normlab.grading.answers import asked_for, read_outcome, text
 from normlab.grading.feedback import judged, not_judged
-from normlab.grading.isolation import Isolation, Site, best_site
+from normlab.grading.isolation import Isolation, NoIsolation, Site, first_site
 from normlab.grading.limits import MEBIBYTE, Limits
 from normlab.grading.processes import Asked, CannotStart, Gone, Late, Talk, Used
 from normlab.grading.reading import MOST_CELLS
@@ -57,11 +57,10 @@ class Grader:
     ) -> None:
         self.seed = seed
         self.limits = limits or Limits()
-        self._sites: dict[bool, Site] = {}  # by whether torch is there
-        if isolation is None:
-            self._sites[False] = best_site(self.limits)
-            isolation = self._sites[False].isolation
-        self.isolation = isolation
+        self._asked_for = isolation
+        first = first_site(self.limits, isolation)
+        self.isolation = first.isolation
+        self._sites: dict[bool, Site] = {False: first}  # by whether torch is there
         self._drawn: dict[str, _Drawn] = {}
 
     def __enter__(self) -> Self:
@@ -82,7 +81,7 @@ class Grader:
         self._sites.clear()
 
     def grade(self, path: str | os.PathLike[str], exercise: str) -> Verdict:
-        """Grade one notebook file; whatever is in it, there is a verdict on every task.
+        """Grade one notebook file.
 
         Parameters
         ----------
@@ -93,29 +92,63 @@ class Grader:
 
         Raises
         ------
+        LookupError, GraderFailed, NoIsolation
+            As `grade_content` does.
+        """
+        try:
+            content = _read_file(Path(path), self.limits.notebook_size)
+        except _Refused as refused:
+            return _refused_verdict(exercise, refused.status, str(refused))
+        return self.grade_content(content, exercise)
+
+    def grade_content(self, content: bytes, exercise: str) -> Verdict:
+        """Grade what is in a notebook file; whatever it is, there is a verdict on every task.
+
+        Parameters
+        ----------
+        content
+            Of the file.
+        exercise
+            The stem of the exercise notebook.
+
+        Raises
+        ------
         LookupError
-            There is no exercise notebook of this stem. Nothing else is ever raised.
+            There is no exercise notebook of this stem.
+        GraderFailed
+            The grader failed, twice, the second time in a fresh sandbox: it is nobody's verdict.
+        NoIsolation
+            The submission's code cannot be kept in its place any more.
         """
         tasks = [self._draw(task) for task in tasks_of(exercise)]
+        if len(content) > self.limits.notebook_size:
+            most = self.limits.notebook_size
+            why = _too_large(f"more than {most / MEBIBYTE:.0f}", most)
+            return _refused_verdict(exercise, Status.UNREADABLE, why)
+        for chances_left in (1, 0):
+            try:
+                return self._try(content, exercise, tasks)
+            except NoIsolation:
+                raise
+            except Exception as problem:
+                for site in self._sites.values():
+                    site.stop()  # the next one is fresh
+                if not chances_left:
+                    why = str(problem) if isinstance(problem, GraderFailed) else repr(problem)
+                    raise GraderFailed(why) from problem
+        raise AssertionError("never reached")
+
+    def _try(self, content: bytes, exercise: str, tasks: Sequence["_Drawn"]) -> Verdict:
         wall, cpu = time.monotonic(), time.process_time()
-        run = None
-        try:
-            notebook = _read_file(Path(path), self.limits.notebook_size)
-            run = _Run(self._site(tasks), self.limits, notebook, tasks)
-            verdicts, message = run.verdicts(), run.message()
-        except _Refused as refused:
-            message = str(refused)
-            verdicts = [not_judged(task.exercise, refused.status, message) for task in tasks]
-        except Exception as problem:  # the run never stops because of one submission
-            message = f"The grader itself failed ({type(problem).__name__}: {problem})."
-            verdicts = [not_judged(task.exercise, Status.FAILED, message) for task in tasks]
-        learner, warm = (run.learner_seconds, run.warm_seconds) if run else (0.0, 0.0)
+        site = self._site(any("torch" not in task.exercise.forbidden for task in tasks))
+        run = _Run(site, self.limits, content, tasks)
+        verdicts = run.verdicts()
         return Verdict(
             exercise,
             tuple(verdicts),
-            message,
-            cpu_seconds=time.process_time() - cpu + learner + warm,
-            learner_cpu_seconds=learner,
+            run.message(),
+            cpu_seconds=time.process_time() - cpu + run.learner_seconds + run.warm_seconds,
+            learner_cpu_seconds=run.learner_seconds,
             wall_seconds=time.monotonic() - wall,
         )
 
@@ -124,10 +157,9 @@ class Grader:
             self._drawn[exercise.name] = _Drawn(exercise, self.seed)
         return self._drawn[exercise.name]
 
-    def _site(self, tasks: Sequence["_Drawn"]) -> Site:
-        torch = any("torch" not in task.exercise.forbidden for task in tasks)
+    def _site(self, torch: bool) -> Site:
         if torch not in self._sites:
-            self._sites[torch] = Site(self.isolation, torch, self.limits)
+            self._sites[torch] = Site(torch, self.limits, self._asked_for)
         return self._sites[torch]
 
 
@@ -148,6 +180,10 @@ def tasks_of(exercise: str) -> list[Exercise]:
     if not tasks:
         raise LookupError(f'There is no exercise notebook "{exercise[:60]}".')
     return tasks
+
+
+class GraderFailed(RuntimeError):  # noqa: N818 - it happens, and the next run tries again
+    """The grader failed on a submission, and nothing can be said of the submission."""
 
 
 class _Full(Exception):  # noqa: N818
@@ -183,15 +219,24 @@ def _read_file(path: Path, most: int) -> bytes:
         raise _Refused(Status.UNREADABLE, "What was handed in is not a file.")
     with os.fdopen(descriptor, "rb") as file:
         if found.st_size > most:
-            raise _Refused(
-                Status.UNREADABLE,
-                f"The file has {found.st_size / MEBIBYTE:.0f} MiB, and no more than "
-                f"{most / MEBIBYTE:.0f} are read. Clear the outputs and hand it in again.",
-            )
+            size = f"{found.st_size / MEBIBYTE:.0f}"
+            raise _Refused(Status.UNREADABLE, _too_large(size, most))
         try:
             return file.read(most)
         except OSError as problem:
             raise _Refused(Status.UNREADABLE, f"The file cannot be read: {problem}.") from None
+
+
+def _refused_verdict(exercise: str, status: Status, why: str) -> Verdict:
+    tasks = tuple(not_judged(task, status, why) for task in tasks_of(exercise))
+    return Verdict(exercise, tasks, why)
+
+
+def _too_large(size: str, most: int) -> str:
+    return (
+        f"The file has {size} MiB, and no more than {most / MEBIBYTE:.0f} are read. Clear the "
+        "outputs and hand it in again."
+    )
 
 
 # ---- what is asked of everybody
@@ -262,15 +307,85 @@ def signal_number(name: str) -> int:
     return int(getattr(signal, name, 0))
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """One judgement of a task: on which definition, behind which cell, and what changed before."""
+
+    verdict: TaskVerdict
+    definition: int
+    place: int  # -1 at the end
+    begun: bool = True
+    changed: tuple[str, ...] = ()
+
+    @property
+    def worth(self) -> tuple[float, bool]:
+        """What orders two judgements of one definition."""
+        return self.verdict.score, self.verdict.status is Status.GRADED
+
+
 @dataclass
 class _Attempt:
-    """What has come of one task so far."""
+    """What has come of one task so far.
+
+    A task is judged at each of its places, and at the end of the notebook. What counts is the last
+    definition that was begun, and of its judgements the best.
+    """
 
     drawn: _Drawn
-    outcomes: list[Outcome] = field(default_factory=list)
-    verdict: TaskVerdict | None = None
+    counts: _Judged | None = None
+    judged_at: set[int] = field(default_factory=set)
+    calling: int | None = None  # the definition that is called just now
+    settled: bool = False
     notes: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    remark: str = ""
+
+    @property
+    def last_only(self) -> bool:
+        """Whether an earlier definition is no answer: of a program to mend it is the given one."""
+        return "torch" not in self.drawn.exercise.forbidden
+
+    def weigh(self, new: _Judged) -> None:
+        """Take a judgement in, if it counts more than the one before."""
+        old = self.counts
+        if old is None or (new.definition != old.definition and (new.begun or self.last_only)):
+            self.counts, self.remark = new, ""
+        elif new.definition == old.definition:
+            if new.place < 0 and new.verdict.score != old.verdict.score:
+                self.remark = _otherwise(old, new)
+            self.counts = max(old, new, key=lambda one: one.worth)
+
+    def give_up(self, status: Status, why: str) -> None:
+        """Settle it: with the verdict that there is, or with none."""
+        if self.counts is None:
+            self.fail(status, why)
+        self.settled = True
+
+    def fail(self, status: Status, why: str) -> None:
+        """Settle it with a failure, unless the very definition that failed was judged before."""
+        known = self.counts
+        if known is None or self.calling not in (None, known.definition):
+            self.counts = _Judged(not_judged(self.drawn.exercise, status, why), -1, -1)
+        self.settled = True
+
+    def result(self) -> TaskVerdict:
+        """Return the verdict, with what is to be said of how it came to it."""
+        verdict = self.counts.verdict
+        if not self.remark:
+            return verdict
+        return replace(verdict, feedback=f"{self.remark}\n\n{verdict.feedback}".strip())
+
+
+def _otherwise(own: _Judged, end: _Judged) -> str:
+    """Say that the end of the notebook judges otherwise than the task's own place."""
+    names = " and ".join(f"`{name}`" for name in end.changed)
+    changed = f": by then {names} has another value" if names else ""
+    counts = "first" if own.worth >= end.worth else "second"
+    return (
+        f"Behind code cell {own.place + 1} of your notebook this earns {own.verdict.score:g} of "
+        f"{own.verdict.max_score:g} points, and {end.verdict.score:g} at its end{changed}. "
+        f"The {counts} counts."
+    )
 
 
 class _Run:
@@ -293,16 +408,19 @@ class _Run:
         self.cell_notes: list[str] = []
 
     def verdicts(self) -> list[TaskVerdict]:
-        """Return a verdict on each task."""
+        """Return a verdict on each task.
+
+        Raises
+        ------
+        GraderFailed
+            There is none to be had.
+        """
         for _ in range(_MOST_STARTS):
-            if all(attempt.verdict for attempt in self.attempts):
+            if all(attempt.settled for attempt in self.attempts):
                 break
             self._one_process()
-        for attempt in self.attempts:
-            if attempt.verdict is None:
-                why = "The notebook ended its process again and again."
-                attempt.verdict = not_judged(attempt.drawn.exercise, Status.FAILED, why)
-        return [attempt.verdict for attempt in self.attempts]
+        self._give_up(Status.FAILED, "The notebook ended its process again and again.")
+        return [attempt.result() for attempt in self.attempts]
 
     def message(self) -> str:
         """Say what concerns the submission as a whole."""
@@ -322,15 +440,12 @@ class _Run:
         try:
             talk = self.site.begin()
         except CannotStart as problem:
-            self._give_up(Status.FAILED, f"The grader could not start a process: {problem}")
-            return
+            raise GraderFailed(f"a sandbox could not be had: {problem}") from None
         self.doing: int | _Attempt | None = None
         failure: Exception | None = None
+        used = Used()
         try:
-            self._run_cells(talk)
-            for attempt in self.attempts:
-                if attempt.verdict is None:
-                    self._grade(talk, attempt)
+            self._go_through(talk)
         except (Late, Gone, WireError, _Refused, _Full) as problem:
             failure = problem
         finally:
@@ -341,9 +456,17 @@ class _Run:
             self._hold_to_account(failure, used)
 
     def _hold_to_account(self, failure: Exception, used: Used) -> None:
-        """Say of the cell or the call that the process was at what came of it."""
+        """Say of the cell or the call that the process was at what came of it.
+
+        Raises
+        ------
+        GraderFailed
+            It was at none: nothing of the learner's had run.
+        """
         if isinstance(failure, _Refused):
             self._give_up(failure.status, str(failure))
+        elif self.doing is None:
+            raise GraderFailed(f"a sandbox ended before it had read the file ({failure!r})")
         elif isinstance(failure, Late):
             self._blame(Status.TIMEOUT, "it had not come to an end when the time was up.")
         elif isinstance(failure, _Full):
@@ -357,13 +480,15 @@ class _Run:
                 self._blame(Status.TIMEOUT, "it used up its processor time.")
             else:
                 self._blame(Status.MEMORY, "it was ended for want of memory.")
+        elif used == Used():
+            raise GraderFailed("the process that makes the sandboxes has ended")
         else:
             self._blame(Status.FAILED, "it ended the notebook's process.")
 
     def _give_up(self, status: Status, why: str) -> None:
+        """Settle what is not settled: with the verdict that there is, or with none."""
         for attempt in self.attempts:
-            if attempt.verdict is None:
-                attempt.verdict = not_judged(attempt.drawn.exercise, status, why)
+            attempt.give_up(status, why)
 
     def _blame(self, status: Status, what: str) -> None:
         """Hold the cell or the task to account that the process was at."""
@@ -373,16 +498,12 @@ class _Run:
             attempt = self.doing
             if attempt.notes and status is Status.FAILED:
                 status = Status.FORBIDDEN
-            attempt.verdict = not_judged(
-                attempt.drawn.exercise, status, f"When the function was called, {what}"
-            )
-        elif isinstance(self.doing, int):
+            attempt.fail(status, f"When the function was called, {what}")
+        else:
             if self.cell_notes and status is Status.FAILED:
                 status = Status.FORBIDDEN
             self.cell_problems[self.doing] = status, what
             self.left_out.add(self.doing)
-        else:
-            self._give_up(Status.UNREADABLE, "The file could not be read as a notebook.")
 
     # ---- what is asked of a process
 
@@ -390,21 +511,49 @@ class _Run:
         """Say when an answer must be there that may take so long from now."""
         return min(self.end, time.monotonic() + seconds + _GRACE)
 
-    def _run_cells(self, talk: Talk) -> None:
+    def _go_through(self, talk: Talk) -> None:
+        """Run the cells, and judge each task at its places and at the end."""
+        cells, places = self._read(talk)
+        begun = 0
+        for place in sorted({place for found in places.values() for place in found}):
+            self._run_cells(talk, begun, place + 1)
+            begun = place + 1
+            for attempt in self.attempts:
+                if place in places.get(attempt.drawn.exercise.name, ()):
+                    self._grade(talk, attempt, place)
+        self._run_cells(talk, begun, cells)
+        for attempt in self.attempts:
+            self._grade(talk, attempt, -1)
+            attempt.settled = True
+
+    def _read(self, talk: Talk) -> tuple[int, dict[str, list[int]]]:
+        """Have the notebook read; return how many cells it has, and the places of the tasks."""
+        request = {
+            "do": "read",
+            "notebook": self.notebook,
+            "last_only": {
+                attempt.drawn.exercise.name: attempt.last_only for attempt in self.attempts
+            },
+        }
+        found = Asked(talk, request, self.end, self.cell_notes).answer(self.end)
+        if found.get("problem"):
+            raise _Refused(Status.UNREADABLE, text(found["problem"], 300))
+        self.defines = found["defines"]
+        return _whole(found, "cells", MOST_CELLS), found["places"]
+
+    def _run_cells(self, talk: Talk, begin: int, end: int) -> None:
+        if begin == end:
+            return
+        self.doing = begin
         seconds = self.limits.cell_seconds
         request = {
             "do": "run",
-            "notebook": self.notebook,
-            "names": [attempt.drawn.exercise.name for attempt in self.attempts],
+            "cells": [begin, end],
             "left_out": list(self.left_out),
             "seconds": seconds,
         }
-        asked = Asked(talk, request, self.end, self.cell_notes)
-        found = asked.answer(self.end)
-        if found.get("problem"):
-            raise _Refused(Status.UNREADABLE, text(found["problem"], 300))
-        self.defines = found.get("defines", {})
-        for index in range(_whole(found, "cells", MOST_CELLS)):
+        asked = Asked(talk, request, self._until(seconds), self.cell_notes)
+        for index in range(begin, end):
             if index not in self.left_out:
                 self.doing = index
                 self._note_cell(index, asked.answer(self._until(seconds)))
@@ -418,29 +567,41 @@ class _Run:
             self.left_out.add(index)
             raise _Full
 
-    def _grade(self, talk: Talk, attempt: _Attempt) -> None:
-        self.doing = attempt
+    def _grade(self, talk: Talk, attempt: _Attempt, place: int) -> None:
+        """Judge a task behind a cell, or at the end, unless nothing has changed for it."""
+        if attempt.settled or place in attempt.judged_at:
+            return
+        self.doing, attempt.calling = attempt, None
         exercise = attempt.drawn.exercise
         seconds = exercise.seconds or self.limits.call_seconds
         request = {
             "do": "call",
             "asked": attempt.drawn.asked,
-            # Where a program is given to be mended, an earlier definition is the given one.
-            "definitions": _DEFINITIONS if "torch" in exercise.forbidden else 1,
+            "definitions": 1 if attempt.last_only else _DEFINITIONS,
             "seconds": seconds,
         }
         asked = Asked(talk, request, self._until(seconds), attempt.notes)
         found = asked.answer(self._until(seconds))
+        attempt.judged_at.add(place)
+        if found.get("same") is True and attempt.counts is not None:
+            return
         attempt.missed = [text(name, 100) for name in _list(found, "missed")][:50]
         usable = _whole(found, "usable", _DEFINITIONS)
         if not usable:
-            attempt.verdict = self._not_usable(exercise, found)
+            attempt.weigh(_Judged(self._not_usable(exercise, found), -1, place, begun=False))
             return
-        for _ in range(usable):
-            attempt.outcomes = self._outcomes(asked, attempt.drawn, self._until(seconds))
-            if any(outcome.trouble != "not written" for outcome in attempt.outcomes):
+        which = [n for n in _list(found, "which") if type(n) is int]
+        outcomes: list[Outcome] = []
+        begun, definition = False, -1
+        for definition in [*which, *[-1] * usable][:usable]:
+            attempt.calling = definition
+            outcomes = self._outcomes(asked, attempt.drawn, self._until(seconds))
+            begun = any(outcome.trouble != "not written" for outcome in outcomes)
+            if begun:
                 break
-        attempt.verdict = self._judge(attempt)
+        changed = tuple(text(name, 60) for name in _list(found, "changed")[:_DEFINITIONS])
+        verdict = self._judge(attempt, outcomes)
+        attempt.weigh(_Judged(verdict, definition, place, begun, changed))
 
     def _outcomes(self, asked: Asked, drawn: _Drawn, end: float) -> list[Outcome]:
         """Take what came of the calls of one definition, in all cases."""
@@ -472,9 +633,8 @@ class _Run:
 
     # ---- the verdict
 
-    def _judge(self, attempt: _Attempt) -> TaskVerdict:
-        drawn, outcomes = attempt.drawn, attempt.outcomes
-        exercise = drawn.exercise
+    def _judge(self, attempt: _Attempt, outcomes: list[Outcome]) -> TaskVerdict:
+        drawn, exercise = attempt.drawn, attempt.drawn.exercise
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what comes back may be as large as it likes
@@ -485,6 +645,8 @@ class _Run:
                 if begun and wrong:
                     diagnosis = diagnose(exercise, drawn.cases, outcomes, results, drawn.variants)
                 report = report_on(exercise, outcomes, results, diagnosis, "")
+        except MemoryError:
+            raise  # the grader's, and nobody's verdict
         except Exception as problem:
             why = f"What came back could not be compared ({type(problem).__name__})."
             return not_judged(exercise, Status.FAILED, why)
