@@ -32,8 +32,9 @@ from normlab.grading.wire import WireError
 
 _PROBE_SECONDS = 20.0
 _WHAT_TO_DO = (
-    "install libseccomp, allow user namespaces (sysctl user.max_user_namespaces=10000, on Ubuntu "
-    "also kernel.apparmor_restrict_unprivileged_userns=0, for a container --security-opt "
+    "have Linux 5.12 or newer with libseccomp, and allow user namespaces (sysctl "
+    "user.max_user_namespaces=10000, on Ubuntu also "
+    "kernel.apparmor_restrict_unprivileged_userns=0, for a container --security-opt "
     "seccomp=unconfined --security-opt systempaths=unconfined), or allow them to run unprotected "
     "with --no-isolation."
 )
@@ -144,7 +145,7 @@ class Site:
         self.starts += 1
         self.warm = Warm(self.view, self.limits)
         try:
-            found = _probe(self.warm.fork(), self.view, self.limits.file_size)
+            found = _probe(self.warm.fork(), self.view, self.limits)
         except (Gone, Late, WireError) as problem:
             raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
         self.isolation = Isolation("namespaces", _judge(found))
@@ -184,7 +185,7 @@ class Site:
 # ---- try it
 
 
-def _probe(process: Talk, view: View, size: int) -> dict[str, Any]:
+def _probe(process: Talk, view: View, limits: Limits) -> dict[str, Any]:
     """Ask a submission's process what it can do."""
     end = time.monotonic() + _PROBE_SECONDS
     with tempfile.NamedTemporaryFile() as secret:
@@ -192,7 +193,8 @@ def _probe(process: Talk, view: View, size: int) -> dict[str, Any]:
             "do": "probe",
             "paths": [secret.name, *map(str, _secrets(view))],
             "processes": [os.getpid(), os.getppid()],
-            "file_size": size,
+            "file_size": limits.file_size,
+            "memory": limits.memory + 2**20,
         }
         try:
             return Asked(process, request, end, []).answer(end)
@@ -229,7 +231,7 @@ def _judge(found: dict[str, Any]) -> tuple[str, ...]:
         "network: no socket can be made",
         "processes: none can be started, and none of the machine's is in sight",
         "system calls: those on a short list",
-        "memory, processor time, file size, threads, and time by the clock: limited",
+        "memory, processor time, file size, threads: limited, and the limits cannot be raised",
     )
 
 

@@ -23,7 +23,7 @@ from normlab.grading.view import View, boot
 LARGEST_ANSWER = 8 * 2**20
 _HEAD = struct.Struct("<I")
 _LIMITS = struct.Struct("<QdQQQQ")  # as in sandbox.warm
-_USED = struct.Struct("<iddQ")
+_USED = struct.Struct("<idd")
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -59,14 +59,11 @@ class Used:
         Processor time of the submission's process.
     own_seconds
         Processor time of the warm process for it.
-    memory
-        The largest resident size, in bytes.
     """
 
     status: int = -1
     seconds: float = 0.0
     own_seconds: float = 0.0
-    memory: int = 0
 
 
 class Talk:

@@ -13,7 +13,7 @@ import pytest
 
 from normlab.exercises import all_exercises, check
 from normlab.grading import Grader, Limits, NoIsolation, Status, Verdict, best_isolation
-from normlab.grading import grader as grader_module
+from normlab.grading.attempts import Drawn
 from normlab.grading.grader import GraderFailed
 from normlab.grading.isolation import Site, no_isolation
 from normlab.grading.processes import Warm
@@ -132,7 +132,7 @@ def test_other_seeds_ask_other_numbers(tmp_path, write_notebook, grader):
 
 def test_what_is_right_is_computed_once_and_changed_by_nobody():
     exercise = all_exercises()["linear_then_batch_norm"]
-    drawn = grader_module._Drawn(exercise, 7)
+    drawn = Drawn(exercise, 7)
     assert len(drawn.cases) > 1
     for case in drawn.cases:
         kept = drawn.exercise.reference(**case.arguments)
@@ -371,7 +371,7 @@ def test_a_failure_of_the_grader_itself_is_nobodys_verdict(grader, monkeypatch):
         tries.append(1)
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr("normlab.grading.grader._Run", fail)
+    monkeypatch.setattr("normlab.grading.grader.Run", fail)
     with pytest.raises(GraderFailed, match="no such thing"):
         grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
     assert len(tries) == 2
@@ -383,7 +383,7 @@ def test_want_of_memory_in_the_grader_is_nobodys_verdict(grader, monkeypatch):
     def large(*_):
         raise MemoryError
 
-    monkeypatch.setattr("normlab.grading.grader.judge", large)
+    monkeypatch.setattr("normlab.grading.attempts.judge", large)
     with pytest.raises(GraderFailed, match="MemoryError"):
         grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
 

@@ -11,6 +11,7 @@ import dataclasses
 import dis
 import functools
 import linecache
+import mmap
 import operator
 import os
 import socket
@@ -20,6 +21,8 @@ import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 from normlab.exercises import calling
 from normlab.exercises.classes import ClassTask
@@ -103,7 +106,7 @@ class Child:
         )
         sys.modules["__main__"] = self.module
         self.defined: dict[str, list[Any]] = {}
-        self.called: dict[str, list[Any]] = {}
+        self.called: dict[str, tuple[list[Any], dict[str, Any]]] = {}
         self.missed: set[str] = set()
 
     def serve(self) -> None:
@@ -214,7 +217,8 @@ class Child:
         objections = [self._objection(value, asked, request["seconds"]) for value in known]
         usable = [n for n, found in enumerate(objections) if found is None]
         usable = usable[: request["definitions"]]
-        again, changed = self._what_changed(asked["name"], [known[n] for n in usable])
+        values = [known[n] for n in usable]
+        again, changed = self._what_changed(asked["name"], values)
         yield {
             "found": len(known),
             "usable": len(usable) if again else 0,
@@ -237,22 +241,25 @@ class Child:
             if together:
                 yield {"outcomes": together}
             if begun:
-                return
+                break
             self.channel.flush()
+        self.called[asked["name"]] = values, self._names_used_by(values)
 
     def _what_changed(self, name: str, values: list[Any]) -> tuple[bool, list[str]]:
         """Say whether a task has to be called again, and which of the names it reads changed."""
-        try:
-            uses = names_used_by(values, self.module.__dict__)
-        except BaseException:
-            uses = {}  # an object that resists being looked at
-        known, self.called[name] = self.called.get(name), [values, uses]
-        if known is None:
+        before, used_before = self.called.get(name, (None, {}))
+        if before is None or not values:
             return bool(values), []
-        (before, used_before) = known
-        changed = [one for one in uses if uses[one] is not used_before.get(one, uses[one])]
+        uses = self._names_used_by(values)
+        changed = [n for n in uses if not _same(uses[n], used_before.get(n, uses[n]))]
         same = len(values) == len(before) and all(map(operator.is_, values, before))
-        return bool(values) and (bool(changed) or not same), changed
+        return bool(changed) or not same, changed
+
+    def _names_used_by(self, values: list[Any]) -> dict[str, Any]:
+        try:
+            return names_used_by(values, self.module.__dict__)
+        except BaseException:
+            return {}  # an object that resists being looked at
 
     def _objection(
         self,
@@ -321,6 +328,8 @@ def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 "start a process": _fork,
                 "see other processes": lambda: os.stat("/proc/self"),
                 "fill more than its folder": lambda: _fill(request["file_size"]),
+                "have more memory": lambda: mmap.mmap(-1, request["memory"]),
+                "raise its limits": _raise_limits,
                 **{
                     f"{what} {number}": functools.partial(attempt, number)
                     for number in request["processes"]
@@ -335,7 +344,7 @@ def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _works(attempt: Callable[..., object], *arguments: object) -> bool:
     try:
         attempt(*arguments)
-    except OSError:
+    except (OSError, ValueError, MemoryError):
         return False
     return True
 
@@ -363,6 +372,14 @@ def _limit(process: int) -> None:
     resource.prlimit(process, resource.RLIMIT_FSIZE)
 
 
+def _raise_limits() -> None:
+    import resource
+
+    for name in ("RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NPROC"):
+        soft, hard = resource.getrlimit(getattr(resource, name))
+        resource.setrlimit(getattr(resource, name), (soft, hard if hard < 0 else hard + 1))
+
+
 def _fill(size: int) -> None:
     for name in ("one", "two"):
         with open(name, "wb") as file:
@@ -386,6 +403,7 @@ def _defines(source: str, name: str) -> bool:
 # ---- what a function reads
 
 _MISSING = object()
+_SMALL = 100  # numbers
 
 
 def names_used_by(values: list[Any], names: dict[str, Any]) -> dict[str, Any]:
@@ -401,7 +419,7 @@ def names_used_by(values: list[Any], names: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        From the name to its value, or to something else where there is none.
+        From the name to its value, or to what tells it from the one that it has later.
     """
     found: dict[str, Any] = {}
     seen: dict[int, Any] = {}
@@ -414,9 +432,23 @@ def names_used_by(values: list[Any], names: dict[str, Any]) -> dict[str, Any]:
         left += _made_of(value)
         for name in _globals_of(value.__code__) if type(value) is types.FunctionType else ():
             if name not in found and (name in names or name not in vars(builtins)):
-                found[name] = names.get(name, _MISSING)
-                left.append(found[name])
+                left.append(names.get(name, _MISSING))
+                found[name] = _token(left[-1])
     return found
+
+
+def _token(value: Any) -> Any:  # noqa: ANN401
+    """Return what is another one when a value is, and when a small one was changed in its place."""
+    kind = type(value)
+    if kind in (list, dict, set) and len(value) <= _SMALL:
+        return repr(value)
+    if kind is np.ndarray and value.size <= _SMALL:
+        return value.dtype.str, value.shape, value.tobytes()
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:  # noqa: ANN401
+    return one is other or (type(one) is type(other) in (str, tuple) and one == other)
 
 
 def _made_of(value: Any) -> list[Any]:  # noqa: ANN401

@@ -29,8 +29,8 @@ from normlab.grading.sandbox import child, locks, rehearsal, stage
 
 #: What the child's limits are made of: memory, seconds, file size, threads, scratch, files.
 LIMITS = struct.Struct("<QdQQQQ")
-#: The answer to "E": how it ended, its processor seconds, those of this process, its memory.
-USED = struct.Struct("<iddQ")
+#: The answer to "E": how it ended, its processor seconds, those of this process.
+USED = struct.Struct("<idd")
 SCRATCH = "/scratch"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _SMALL = 2**20  # bytes, for what holds nothing but the places of mounts
@@ -137,7 +137,7 @@ def _importable(base: str) -> Iterator[str]:
 
 def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  # noqa: ANN401
     """Fork and end children until the grader is gone."""
-    space = locks.used_space()  # a child begins with as much
+    space = locks.used_space(proc)  # a child begins with as much
     ourselves = os.pidfd_open(os.getpid())
     while True:
         message, sockets = _next_request(control)
@@ -156,7 +156,7 @@ def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  
         if end not in (b"E", b"G"):
             return
         own = time.process_time() - start
-        control.send(USED.pack(status, used.ru_utime + used.ru_stime, own, used.ru_maxrss * 1024))
+        control.send(USED.pack(status, used.ru_utime + used.ru_stime, own))
 
 
 def _next_request(control: socket.socket) -> tuple[bytes, list[int]]:
