@@ -44,10 +44,8 @@ def enter_world() -> None:
     if os.getuid() == 0:
         _unshare(_REST | _PROCESSES)
         return
-    user = os.open("/proc", os.O_RDONLY)
-    _unshare(_REST | _PROCESSES | _USER)
-    _map_user(user)
-    os.close(user)
+    proc = os.open("/proc", os.O_RDONLY)
+    _enter_users(proc, _REST | _PROCESSES)
 
 
 def enter_world_as_nobody(proc: int) -> None:
@@ -63,9 +61,7 @@ def enter_world_as_nobody(proc: int) -> None:
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
     set_dumpable(True)  # what is not dumpable may not write its own map
-    _unshare(_REST | _USER)
-    _map_user(proc)
-    os.close(proc)
+    _enter_users(proc, _REST)
 
 
 def next_child_in_its_own(processes: int, own: bool) -> None:
@@ -88,9 +84,10 @@ def _unshare(flags: int) -> None:
     _checked(_LIBC.unshare(flags), "unshare")
 
 
-def _map_user(proc: int) -> None:
-    """Keep the user's number in a new namespace of users, and no other."""
-    user, group = os.geteuid(), os.getegid()
+def _enter_users(proc: int, others: int) -> None:
+    """Enter a new namespace of users, and others: the user's own number is kept, and no other."""
+    user, group = os.geteuid(), os.getegid()  # in the new one they are nobody's yet
+    _unshare(_USER | others)
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -99,6 +96,7 @@ def _map_user(proc: int) -> None:
         file = os.open(f"self/{name}", os.O_WRONLY, dir_fd=proc)
         os.write(file, text.encode())
         os.close(file)
+    os.close(proc)
 
 
 # ---- mounts
