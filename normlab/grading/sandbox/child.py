@@ -103,6 +103,7 @@ class Child:
         )
         sys.modules["__main__"] = self.module
         self.defined: dict[str, list[Any]] = {}
+        self.asked: dict[str, dict[str, Any]] = {}
         self.called: dict[str, tuple[list[Any], dict[str, Any]]] = {}
         self.missed: set[str] = set()
 
@@ -209,7 +210,7 @@ class Child:
         is tried first, and another one only where that is not written; for each of them there are
         answers with the outcomes of some cases, until it is all.
         """
-        asked = request["asked"]
+        asked = self.asked[request["name"]] = request["asked"] or self.asked[request["name"]]
         known = self.defined[asked["name"]][: -_MOST_DEFINITIONS - 1 : -1]
         objections = [self._objection(value, asked, request["seconds"]) for value in known]
         usable = [n for n, found in enumerate(objections) if found is None]
