@@ -20,7 +20,7 @@ from normlab.grading.verdict import Status, TaskVerdict, Verdict
 #: The name of the file in the folder of results.
 FILE_NAME = "gradebook.db"
 #: Seeds that are drawn are below this; larger ones may be given.
-_MOST_SEEDS = 2**31
+_MOST_SEEDS = 2**63
 _FORMAT = 1
 _SECONDS_TO_WAIT = 30  # where somebody is reading the file
 _LARGEST_INTEGER = 2**63 - 1

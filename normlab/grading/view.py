@@ -25,9 +25,11 @@ _HARNESS = (
     "grading/sandbox/child.py",
     "grading/sandbox/locks.py",
     "grading/sandbox/plain.py",
+    "grading/sandbox/probe.py",
     "grading/sandbox/rehearsal.py",
     "grading/sandbox/stage.py",
     "grading/sandbox/stand_ins.py",
+    "grading/sandbox/used_names.py",
     "grading/sandbox/warm.py",
     "tasks/case.py",
 )
@@ -43,8 +45,8 @@ class View:
     torch
         Whether torch, and the data that its exercises train on, belong to it.
     folder
-        Holds ``harness`` (our own modules), ``learner`` (the silent normlab) and ``site`` (links
-        to the installed packages).
+        Holds ``harness`` (our own modules), ``learner`` (the silent normlab), ``site`` (links
+        to the installed packages) and ``root``, empty.
     links
         Path in the folder to what it stands for.
     search
@@ -72,6 +74,7 @@ def make_view(torch: bool) -> View:
     stand_in = _PACKAGE / "grading" / "sandbox" / "learners_normlab.py"
     _copy(stand_in, folder / "learner" / "normlab" / "__init__.py")
     (folder / "site").mkdir()
+    (folder / "root").mkdir()
     links = {f"site/{path.name}": path for path in installed(torch)}
     if torch:
         links["learner/normlab/data"] = _PACKAGE / "data"

@@ -673,7 +673,7 @@ LOOKS = {
         """,
     "modules": """
         import sys
-        found = [name for name in sys.modules if 'catalogue' in name or name == 'torch'
+        found = [name for name in sys.modules if '.tasks.' in name or name == 'torch'
                  or name.startswith(('normlab.nn', 'normlab.exercises', 'normlab.grading.grader'))]
         """,
     "environment": """
@@ -704,7 +704,7 @@ LOOKS = {
         first = not globals().get('walked')
         globals()['walked'] = True
         found = [os.path.join(f, n) for f, _, names in os.walk('/' if first else '.') for n in names
-                 if 'catalogue' in f or n.endswith('.ipynb') or n == 'gradebook.db'
+                 if f.endswith('.toml') or n.endswith('.ipynb') or n == 'gradebook.db'
                  or f.endswith(('normlab/nn', 'site-packages/torch'))]
         """,
     "links": """
@@ -730,7 +730,7 @@ def test_what_it_looks_for_is_not_there(grade, open_folder, monkeypatch, name):
     files = [
         str(open_folder / "sibling.ipynb"),
         str(open_folder / "gradebook.db"),
-        f"{package}/exercises/catalogue/batch_norm_forward.py",
+        f"{package}/tasks/batch_norm_forward.toml",
         f"{package}/nn/functional.py",
         "/etc/passwd",
         "/proc/self/maps",
@@ -1018,10 +1018,10 @@ TORCH_PATCHES = {
     "copies": "copy.deepcopy = copy.copy = lambda value, *_: value",
     "the course's helpers": """
         import types
-        for name in ('normlab', 'normlab.exercises', 'normlab.exercises.catalogue',
-                     'normlab.exercises.catalogue.torch_scripts', 'normlab.exercises.calling',
-                     'normlab.exercises.catalogue.choose_and_debug_programs', 'normlab.training',
-                     'normlab.exercises.catalogue.mnist_with_batch_norm_programs'):
+        for name in ('normlab', 'normlab.exercises', 'normlab.tasks',
+                     'normlab.tasks.scripts.together', 'normlab.exercises.calling',
+                     'normlab.tasks.predict', 'normlab.training',
+                     'normlab.tasks.train_one_epoch'):
             module = types.ModuleType(name)
             module.__getattr__ = lambda _: lambda *_, **__: 1.0
             sys.modules[name] = module
@@ -1161,7 +1161,7 @@ def test_what_is_expected_is_not_in_the_frames_of_a_script(grade_torch):
                       if any(word in name for word in ('read_', 'mended', 'in_steps', 'expect',
                                                        'reference', 'InSteps', 'Mended'))]
             frame = frame.f_back
-        found += [name for name in sys.modules if 'catalogue' in name]
+        found += [name for name in sys.modules if '.tasks.' in name]
         print('found', found[:5])
         """
     verdict = grade_torch(BUGS, *doing(look, printed_programs(BUGS)))

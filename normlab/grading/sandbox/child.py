@@ -10,8 +10,8 @@ import builtins
 import dataclasses
 import functools
 import linecache
+import operator
 import os
-import socket
 import struct
 import sys
 import threading
@@ -22,25 +22,38 @@ from typing import Any
 from normlab.exercises import calling
 from normlab.exercises.use import load
 from normlab.grading import reading, wire
+from normlab.grading.sandbox.probe import probe
+from normlab.grading.sandbox.used_names import names_used_by, same
 from normlab.tasks.case import Case
 
 _HEAD = struct.Struct("<I")
 _MOST_NOTES = 20
 _MOST_KEPT = 2**16
 _MOST_DEFINITIONS = 50
+_MOST_PLACES = 8
+_MOST_CHANGED = 5
 _MOST_TOGETHER = 2**20  # bytes of arrays, in one message
 _OUTCOME = [field.name for field in dataclasses.fields(calling.Outcome)]
 _KEPT_PROBLEM = 500
 
 
 class Channel:
-    """Messages to and from the grader, over two file descriptors.
+    """Messages to and from the grader.
 
     What is sent is kept until `flush`: each message by itself would wake the grader.
+
+    Parameters
+    ----------
+    read_some
+        Waits for bytes, and returns so many at most.
+    write_some
+        Writes bytes, and returns how many.
     """
 
-    def __init__(self, incoming: int, outgoing: int) -> None:
-        self.incoming, self.outgoing = incoming, outgoing
+    def __init__(
+        self, read_some: Callable[[int], bytes], write_some: Callable[[bytes], int]
+    ) -> None:
+        self._read_some, self._write_some = read_some, write_some
         self._sending = threading.RLock()
         self._kept = bytearray()
 
@@ -52,7 +65,7 @@ class Channel:
     def _read(self, size: int) -> bytes:
         parts, left = [], size
         while left:
-            part = os.read(self.incoming, min(left, 2**20))
+            part = self._read_some(min(left, 2**20))
             if not part:
                 os._exit(0)
             parts.append(part)
@@ -72,7 +85,7 @@ class Channel:
         with self._sending:
             data, self._kept = memoryview(self._kept), bytearray()
             while data:
-                data = data[os.write(self.outgoing, data) :]
+                data = data[self._write_some(data) :]
 
 
 class Child:
@@ -90,11 +103,14 @@ class Child:
         )
         sys.modules["__main__"] = self.module
         self.defined: dict[str, list[Any]] = {}
+        self.asked: dict[str, dict[str, Any]] = {}
+        self.called: dict[str, tuple[list[Any], dict[str, Any]]] = {}
         self.missed: set[str] = set()
 
     def serve(self) -> None:
         """Answer requests until the grader has no more."""
         answers: dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
+            "read": self.read,
             "run": self.run,
             "call": self.call,
             "probe": probe,
@@ -107,13 +123,10 @@ class Child:
 
     # ---- the notebook
 
-    def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Read the notebook, and run its cells but for some that are left out.
-
-        The first answer says how many there are, and which of them define what; then there is
-        one for each cell that was run.
-        """
-        self.defined = {name: [] for name in request["names"]}
+    def read(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Read the notebook; say how many cells there are, and where each task has its place."""
+        last_only: dict[str, bool] = request["last_only"]
+        self.defined = {name: [] for name in last_only}
         try:
             self.cells = reading.read_cells(request["notebook"])
         except reading.Unreadable as problem:
@@ -123,11 +136,20 @@ class Child:
             yield {"problem": "The file is too large to be read."}
             return
         defines = {
-            name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)]
-            for name in self.defined
+            name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)][:_MOST_PLACES]
+            for name in last_only
         }
-        yield {"problem": "", "cells": len(self.cells), "defines": defines}
-        for index in range(len(self.cells)):
+        places = reading.places_of(self.cells, last_only)
+        yield {
+            "problem": "",
+            "cells": len(self.cells),
+            "defines": defines,
+            "places": {name: found[-_MOST_PLACES:] for name, found in places.items()},
+        }
+
+    def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Run some cells but for those that are left out; there is an answer for each."""
+        for index in range(*request["cells"]):
             if index not in request["left_out"]:
                 # The grader has to know which cell it is that does not come to an end.
                 self.channel.flush()
@@ -183,25 +205,31 @@ class Child:
     def call(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Call what the notebook defines under a task's name, in all cases.
 
-        The first answer says what there is to be called. Of some definitions the last one is
-        tried first, and another one only where that is not written; for each of them there are
+        The first answer says what there is to be called: nothing, where neither that nor what it
+        reads has another value than when it was called before. Of some definitions the last one
+        is tried first, and another one only where that is not written; for each of them there are
         answers with the outcomes of some cases, until it is all.
         """
-        asked = request["asked"]
+        asked = self.asked[request["name"]] = request["asked"] or self.asked[request["name"]]
         known = self.defined[asked["name"]][: -_MOST_DEFINITIONS - 1 : -1]
         objections = [self._objection(value, asked, request["seconds"]) for value in known]
-        pairs = zip(known, objections, strict=True)
-        usable = [value for value, found in pairs if found is None][: request["definitions"]]
+        usable = [n for n, found in enumerate(objections) if found is None]
+        usable = usable[: request["definitions"]]
+        values = [known[n] for n in usable]
+        again, changed = self._what_changed(asked["name"], values)
         yield {
             "found": len(known),
-            "usable": len(usable),
+            "usable": len(usable) if again else 0,
+            "which": [len(self.defined[asked["name"]]) - 1 - n for n in usable],
+            "same": not again,
+            "changed": changed[:_MOST_CHANGED],
             "objection": objections[0] if objections and not usable else None,
             "missed": sorted(self.missed),
         }
         self.channel.flush()  # the time of the calls begins
-        for definition in usable:
+        for n in usable if again else ():
             begun, together, size = False, [], 0
-            for outcome in self._outcomes(definition, asked, request["seconds"]):
+            for outcome in self._outcomes(known[n], asked, request["seconds"]):
                 begun = begun or outcome.trouble != "not written"
                 together.append(_sent(outcome))
                 size += _size(outcome)
@@ -211,8 +239,25 @@ class Child:
             if together:
                 yield {"outcomes": together}
             if begun:
-                return
+                break
             self.channel.flush()
+        self.called[asked["name"]] = values, self._names_used_by(values)
+
+    def _what_changed(self, name: str, values: list[Any]) -> tuple[bool, list[str]]:
+        """Say whether a task has to be called again, and which of the names it reads changed."""
+        before, used_before = self.called.get(name, (None, {}))
+        if before is None or not values:
+            return bool(values), []
+        uses = self._names_used_by(values)
+        changed = [n for n in uses if not same(uses[n], used_before.get(n, uses[n]))]
+        others = len(values) != len(before) or any(map(operator.is_not, values, before))
+        return bool(changed) or others, changed
+
+    def _names_used_by(self, values: list[Any]) -> dict[str, Any]:
+        try:
+            return names_used_by(values, self.module.__dict__)
+        except BaseException:
+            return {}  # an object that resists being looked at
 
     def _objection(
         self,
@@ -261,52 +306,6 @@ def _size(outcome: calling.Outcome) -> int:
     return sum(
         array.nbytes for array in [*(outcome.returned or {}).values(), *outcome.nodes.values()]
     )
-
-
-def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Say what this process can reach: the grader asks before it trusts an isolation."""
-    folders = [*request["paths"], "/", "/tmp", "/usr/lib", "/dev/shm"]
-    yield {
-        "user": os.getuid(),
-        "reads": [path for path in request["paths"] if _works(_look_into, path)],
-        "writes": [path for path in folders if _works(_write_into, path)],
-        "sockets": _works(socket.socket),
-        "network": _works(_send_far_away),
-        "forks": _works(_fork),
-        "own_processes": os.getppid() <= 2,
-    }
-
-
-def _works(attempt: Callable[..., object], *arguments: object) -> bool:
-    try:
-        attempt(*arguments)
-    except OSError:
-        return False
-    return True
-
-
-def _look_into(path: str) -> None:
-    if os.path.isdir(path):
-        os.listdir(path)
-    else:
-        open(path, "rb").close()
-
-
-def _write_into(folder: str) -> None:
-    path = f"{folder}/normlab-probe-{os.getpid()}"
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
-    os.unlink(path)
-
-
-def _send_far_away() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # an address that is nobody's: is there a way out?
-
-
-def _fork() -> None:
-    if os.fork() == 0:
-        os._exit(0)
-    os.wait()
 
 
 def _defines(source: str, name: str) -> bool:
@@ -437,4 +436,7 @@ def _is_outside(path: Any, allowed: tuple[str, ...]) -> bool:  # noqa: ANN401
         path = os.fsdecode(path)
     if not isinstance(path, str):
         return False  # an open file's number, or the folder it is in
-    return not os.path.abspath(path).startswith(allowed)
+    try:
+        return not os.path.abspath(path).startswith(allowed)
+    except OSError:  # it is in a folder of its own whose name is too long
+        return False
