@@ -59,7 +59,7 @@ def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     if not data.strip(b"\x00 \t\r\n"):
         raise Unreadable("The file is empty.")
     try:
-        return json.loads(data.decode(_encoding(data)))
+        return json.loads(data.decode(encoding_of(data)))
     except UnicodeDecodeError:
         raise Unreadable("The file is not UTF-8 text, as every notebook is.") from None
     except RecursionError:
@@ -72,7 +72,7 @@ def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         raise Unreadable(f"The file is no notebook: {str(problem)[:80]}.") from None
 
 
-def _encoding(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
     """Tell UTF-8, with or without a mark, from what Windows calls Unicode."""
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
