@@ -56,8 +56,11 @@ def read_cells(data: bytes) -> list[str]:
 
 
 def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    if not data.strip(b"\x00 \t\r\n"):
+    beginning = data.strip(b"\x00 \t\r\n\xef\xbb\xbf")[:500].lower()
+    if not beginning:
         raise Unreadable("The file is empty.")
+    if beginning.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise Unreadable("The file is a web page. Download the notebook itself, and hand that in.")
     try:
         return json.loads(data.decode(encoding_of(data)))
     except UnicodeDecodeError:
@@ -65,6 +68,11 @@ def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     except RecursionError:
         raise Unreadable("The file is no notebook: it is nested too deep.") from None
     except json.JSONDecodeError as problem:
+        if all(f"\n{mark} " in problem.doc for mark in ("<" * 7, ">" * 7)):
+            raise Unreadable(
+                "The file holds a conflict of Git's, between <<<<<<< and >>>>>>>. Resolve it, and "
+                "hand it in again."
+            ) from None
         off = problem.msg.startswith("Unterminated") or problem.pos >= len(problem.doc.rstrip()) - 1
         end = "it breaks off" if off else "it is not JSON"
         raise Unreadable(f"The file is no notebook: {end} at line {problem.lineno}.") from None
@@ -122,6 +130,7 @@ def parse_cell(source: str) -> list[ast.stmt]:
         It is not Python without that either.
     """
     source = source.replace("\r\n", "\n").replace("\x00", "")
+    source = source.encode(errors="replace").decode()  # half a pair of surrogates is no character
     if source.lstrip().startswith("%%"):
         magic, _, rest = source.lstrip().partition("\n")
         source = rest if magic.split()[0] in _PYTHON_CELLS else ""

@@ -58,7 +58,10 @@ def test_what_windows_makes_of_a_file_is_read(encoding):
         (b'{"cells": [', "breaks off"),
         (notebook(code("a = 1"))[:-7], "breaks off"),
         (b"print('hello')\nprint(1)", "not JSON"),
-        (b"<html><body>Log in first</body></html>", "not JSON"),
+        (b"<html><body>Log in first</body></html>", "web page. Download the notebook itself"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html>\n<title>Canvas", "web page"),
+        (b'{"cells": [\n<<<<<<< HEAD\n 1\n=======\n 2\n>>>>>>> mine\n]}', "conflict of Git's"),
+        (b'{"cells": [\n<<<<<<< HEAD\n 1\n=======\n', "not JSON"),
         (b"[1, 2]", "holds something else"),
         (b"null", "holds something else"),
         (b"{}", "no list of cells"),
@@ -127,6 +130,11 @@ def test_a_cell_in_another_language_is_empty(magic):
 )
 def test_what_is_python_stays_as_it_is(source, value):
     assert run(source)["a"] == value
+
+
+def test_half_a_pair_of_surrogates_loses_no_cell():
+    assert run("a = 1  # \ud83d") == {"a": 1}
+    assert run("a = '\udc80'") == {"a": "?"}
 
 
 def test_what_is_no_python_is_a_syntax_error():

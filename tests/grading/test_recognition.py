@@ -251,6 +251,7 @@ def test_the_stub_is_told_from_an_answer():
         b'"source":' + b" " * 1_000_000,
         b'"a"' + b" " * 1_000_000,
         b"\\n" * 500_000,
+        b"<<<<<<< \n" * 110_000,
         b"\\ndef " * 170_000,
         b"\\ndef predict(" * 70_000,
         b'"""' * 340_000,
