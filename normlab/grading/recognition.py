@@ -89,13 +89,16 @@ def look_at(content: bytes) -> Contents:
     code = _QUOTED.sub("", code.replace("\r\n", "\n"))
     assigned = {*_ASSIGNMENT.findall(code)} & _all_names()
     bodies = [(name, rest) for name, rest in _DEFINITION.findall(code) if name in _all_names()]
+    ids = {*_GRADE_ID.findall(text)} & _all_names()
+    checks = {*_CHECK.findall(code)} & _all_names()
     return Contents(
         defined=assigned.union(name for name, _ in bodies),
         solved=assigned.union(name for name, rest in bodies if _STUB not in rest),
         alike={name for name, rest in bodies if _parameters(rest) == _parameters_of(name)},
-        ids={*_GRADE_ID.findall(text)} & _all_names(),
-        checks={*_CHECK.findall(code)} & _all_names(),
-        is_lesson=bool(_SELF_TEST.search(code)) and not _GRADE_ID.search(text),
+        ids=ids,
+        checks=checks,
+        # The first lesson checks one function as an example.
+        is_lesson=bool(_SELF_TEST.search(code)) and not ids and len(checks) < 2,
         is_whole=is_whole,
     )
 
@@ -106,12 +109,12 @@ def _code_in(text: str) -> str:
     return text.replace("\\n", "\n").replace('\\"', '"')
 
 
-def exercise_of(stem: str, contents: Contents) -> str:
-    """Return the exercise that a notebook is, or "".
+def exercises_in(stem: str, contents: Contents) -> list[str]:
+    """Return the exercise that a notebook is, and behind it others that it holds as well.
 
     Of the exercises whose tasks it holds it is the one that it holds most of. One definition alone,
     as a notebook of another course may have it, is not enough where neither the parameters nor the
-    name of the file are ours.
+    name of the file are ours. Another is in it as well where each of its tasks is checked.
 
     Parameters
     ----------
@@ -121,20 +124,18 @@ def exercise_of(stem: str, contents: Contents) -> str:
         Of the file.
     """
     named = named_in(stem)
-    if contents.is_lesson:
-        return named
     shares = {}
-    for notebook in NOTEBOOKS:
+    for notebook in () if contents.is_lesson else NOTEBOOKS:
         tasks, held = _names_of(notebook), contents.held(notebook)
         marked = tasks & (contents.ids | contents.checks)
         is_sure = notebook == named or marked or len(held) > 1 or held & contents.alike
         if held and is_sure:
-            shares[notebook] = (
-                len(marked) / len(tasks),
-                len(held) / len(tasks),
-                notebook == named,
-            )
-    return max(shares, key=shares.__getitem__) if shares else named
+            most = len(marked) / len(tasks), len(held) / len(tasks)
+            shares[notebook] = (*most, notebook == named)
+    if not shares:
+        return [named] if named else []
+    best = max(shares, key=shares.__getitem__)
+    return [best, *(one for one in shares if one != best and _names_of(one) <= contents.checks)]
 
 
 def named_in(stem: str) -> str:

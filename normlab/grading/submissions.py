@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from normlab.grading.limits import Limits
-from normlab.grading.recognition import NOTEBOOKS, Contents, exercise_of, look_at, named_in
+from normlab.grading.recognition import NOTEBOOKS, Contents, exercises_in, look_at, named_in
 
 #: A larger file is not read.
 MOST_BYTES = Limits().notebook_size
@@ -376,14 +376,15 @@ class _Candidate:
 
     submission: Submission
     contents: Contents
-    is_named: bool
+    is_main: bool  # and not one of several exercises in it
+    named: str  # the exercise that the file is called by
 
     def rank(self) -> tuple:
         """Return what orders the candidates: the tasks in it, the time, the attempt's number."""
         number = _ATTEMPT.search(self.submission.file[: -len(_ENDING)])
         attempt = int(number[1] or number[2]) if number else 0
-        when = (self.submission.modified, attempt, self.is_named, self.submission.file)
-        return (*self.work(), *when)
+        when = self.submission.modified, attempt, self.submission.file
+        return (*self.work(), self.is_main, *when)
 
     def work(self) -> tuple[bool, bool, int, int]:
         """Return what of the exercise is there: itself, legible, the tasks solved, the tasks."""
@@ -418,15 +419,16 @@ def _assign(files: list[_File], folders: list[str]) -> HandedIn:
             continue
         student, name = owner
         students.add(student)
-        candidate = _candidate(file, student, name)
-        if candidate is None:
+        candidates = _candidates(file, student, name)
+        if not candidates:
             why = file.problem or "not a notebook of the course, so it was left out."
             left_out.setdefault(student, []).append((file.shown, why))
             continue
-        exercise = candidate.submission.exercise
-        found.setdefault((student, exercise), []).append(candidate)
-        if not candidate.is_named:
-            notes.append(f"{file.shown}: taken for {exercise}, by the tasks that it defines.")
+        for one in candidates:
+            exercise = one.submission.exercise
+            found.setdefault((student, exercise), []).append(one)
+            if exercise != one.named:
+                notes.append(f"{file.shown}: taken for {exercise}, by the tasks that it defines.")
     kept = []
     for _, several in sorted(found.items()):
         chosen, others = _choose(several)
@@ -490,10 +492,10 @@ def _is_forged(match: re.Match[str], system: str) -> bool:
     return system == "moodle" and "_assignsubmission_" in match["moodle"]
 
 
-def _candidate(file: _File, student: str, name: str) -> _Candidate | None:
-    """Return the notebook of the course that a file is, or None."""
+def _candidates(file: _File, student: str, name: str) -> list[_Candidate]:
+    """Return the notebook of the course that a file is, once for each exercise in it."""
     if not name.lower().endswith(_ENDING):
-        return None
+        return []
     stem = name[: -len(_ENDING)]
     modified = datetime.fromtimestamp(file.modified, UTC).isoformat(timespec="seconds")
     found = Submission(student, "", file.path, "", file.member, modified, file.problem, file.shown)
@@ -506,14 +508,13 @@ def _candidate(file: _File, student: str, name: str) -> _Candidate | None:
     contents = look_at(content[:_FIRST])
     if not contents.defined and len(content) > _FIRST:  # behind a large figure
         contents = look_at(content[:_AT_MOST])
-    exercise = exercise_of(stem, contents)
-    if not exercise:
-        return None
     if contents.is_lesson:
         found = replace(found, problem=_LESSON)
-    digest = digest_of(content, found.problem)
-    found = replace(found, exercise=exercise, digest=digest)
-    return _Candidate(found, contents, named_in(stem) == exercise)
+    found = replace(found, digest=digest_of(content, found.problem))
+    return [
+        _Candidate(replace(found, exercise=exercise), contents, number == 0, named_in(stem))
+        for number, exercise in enumerate(exercises_in(stem, contents))
+    ]
 
 
 def digest_of(content: bytes, problem: str = "") -> str:

@@ -100,12 +100,15 @@ def nest(folder, depth):
 
 @pytest.mark.parametrize("depth", [1500, 5000])
 def test_folders_in_one_another_are_deleted_however_many(place, gone, depth):
-    for number in range(2):
-        folder = place / f"normlab-scratch-{gone}-{number}"
-        folder.mkdir()
-        nest(folder, depth)
-    remove_leftovers()
-    assert names(place) == []
+    try:
+        for number in range(2):
+            folder = place / f"normlab-scratch-{gone}-{number}"
+            folder.mkdir()
+            nest(folder, depth)
+        remove_leftovers()
+        assert names(place) == []
+    finally:  # pytest cannot
+        subprocess.run(["rm", "-rf", place], check=True)
 
 
 def test_what_cannot_be_deleted_stops_nobody(place, gone, monkeypatch):

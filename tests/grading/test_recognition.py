@@ -146,6 +146,20 @@ def test_a_helper_of_another_exercise_does_not_change_which_it_is(hand_in):
         assert NETWORK in taken(hand_in({name: [*definitions, *mine]}))
 
 
+@pytest.mark.parametrize("name", ["homework.ipynb", f"{LAYER}.ipynb"])
+def test_one_notebook_with_two_exercises_is_handed_in_for_both(hand_in, name):
+    both = code_of(made("solutions", FORWARD)) + code_of(made("solutions", LAYER))
+    handed_in = hand_in({name: both})
+    assert taken(handed_in) == {FORWARD: name, LAYER: name}
+    assert f"Ann/{name}: taken for {FORWARD}, by the tasks that it defines." in handed_in.notes
+
+
+def test_an_exercise_that_was_done_in_the_lessons_notebook_is_one(hand_in):
+    done = code_of(made("notebooks", LAYER)) + code_of(made("solutions", LAYER))
+    (one,) = hand_in({"x.ipynb": done}).submissions
+    assert (one.exercise, one.problem) == (LAYER, "")
+
+
 def test_a_file_that_breaks_off_is_known_by_what_is_left_of_it(hand_in):
     text = made("solutions")
     assert taken(hand_in({"homework.ipynb": text[: len(text) // 2]})) == {FORWARD: "homework.ipynb"}
