@@ -25,13 +25,13 @@ from normlab.grading.recognition import NOTEBOOKS, Contents, exercises_in, look_
 MOST_BYTES = Limits().notebook_size
 
 _MIB = 2**20
-# How much is looked at to tell which exercise it is; at most, where it has to be told from others.
-_FIRST, _AT_MOST = _MIB, 8 * _MIB
+_LOOKED_AT = 4 * _MIB  # to tell which exercise it is: few notebooks are larger, with all figures
 # A zip's member that is larger than this, and packed to less than a hundredth, is a bomb.
 _LARGE, _DENSEST = 10 * _MIB, 100
 _LISTED = 50  # files that were left out, of each student, by name
 _LESSON = "This is the lesson's notebook. The exercise of the same name is the one in exercises/."
 _DEEPEST = 8
+_LATEST = 253_402_300_799.0  # the end of the year 9999, after which there are no dates
 _LONGEST_NAME = 120
 _ENDING = ".ipynb"
 # The folder that Moodle makes for a student: "Ann Lee_4711_assignsubmission_file_". A student may
@@ -253,6 +253,9 @@ def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:
         if entry.is_dir(follow_symlinks=False):
             if len(here) < _DEEPEST:
                 yield from _files_below(Path(entry.path), here)
+            else:
+                why = "Folders as deep as this are not looked into."
+                yield _File((*here, ""), Path(entry.path), problem=why)
             continue
         status = entry.stat(follow_symlinks=False)
         problem = ""
@@ -392,18 +395,6 @@ class _Candidate:
         can_be_read = contents.is_whole and not self.submission.problem
         return not contents.is_lesson, can_be_read, len(held & contents.solved), len(held)
 
-    def looked_through(self) -> "_Candidate":
-        """Return the same after a look at more than its first part."""
-        if self.submission.problem or self.contents.is_whole:
-            return self
-        try:
-            content = self.submission.read()
-        except OSError:  # it was there a moment ago
-            return self
-        contents = look_at(content[:_AT_MOST])
-        is_whole = contents.is_whole or len(content) > _AT_MOST
-        return replace(self, contents=replace(contents, is_whole=is_whole))
-
 
 def _assign(files: list[_File], folders: list[str]) -> HandedIn:
     """Sort the files by student and exercise; note what was chosen, and what cannot be sorted."""
@@ -443,8 +434,7 @@ def _assign(files: list[_File], folders: list[str]) -> HandedIn:
 
 def _choose(several: list[_Candidate]) -> tuple[Submission, list[str]]:
     """Return the one of a student's files for an exercise that counts, and a note on each other."""
-    if len(several) > 1:
-        several = sorted((one.looked_through() for one in several), key=_Candidate.rank)
+    several = sorted(several, key=_Candidate.rank)
     best, notes = several[-1], []
     student, exercise, taken = best.submission.student, best.submission.exercise, best.submission
     for one in several[:-1]:
@@ -478,18 +468,14 @@ def _layout(files: list[_File]) -> Callable[[tuple[str, ...]], tuple[str, str] |
         if system:
             match = _FLAT.fullmatch(first)
             # Where Moodle's words come twice, one of them is the student's.
-            is_clear = match and match[system] and not _is_forged(match, system)
-            return (
-                (_readable(f"{match['name']}_{match['id']}"), match[system]) if is_clear else None
-            )
+            twice = system == "moodle" and first.count("_assignsubmission_") > 1
+            if not match or not match[system] or twice:
+                return None
+            return _readable(f"{match['name']}_{match['id']}"), match[system]
         match = _OURS.fullmatch(first)
         return (_readable(match["name"]), match["file"]) if match else None
 
     return owner_of
-
-
-def _is_forged(match: re.Match[str], system: str) -> bool:
-    return system == "moodle" and "_assignsubmission_" in match["moodle"]
 
 
 def _candidates(file: _File, student: str, name: str) -> list[_Candidate]:
@@ -497,7 +483,8 @@ def _candidates(file: _File, student: str, name: str) -> list[_Candidate]:
     if not name.lower().endswith(_ENDING):
         return []
     stem = name[: -len(_ENDING)]
-    modified = datetime.fromtimestamp(file.modified, UTC).isoformat(timespec="seconds")
+    seconds = min(max(file.modified, 0.0), _LATEST)
+    modified = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
     found = Submission(student, "", file.path, "", file.member, modified, file.problem, file.shown)
     content = b""
     if not found.problem:
@@ -505,9 +492,9 @@ def _candidates(file: _File, student: str, name: str) -> list[_Candidate]:
             content = found.read()
         except OSError as error:
             found = replace(found, problem=f"It cannot be read: {error.strerror or error}.")
-    contents = look_at(content[:_FIRST])
-    if not contents.defined and len(content) > _FIRST:  # behind a large figure
-        contents = look_at(content[:_AT_MOST])
+    contents = look_at(content[:_LOOKED_AT])
+    if len(content) > _LOOKED_AT:
+        contents = replace(contents, is_whole=True)  # as far as one can tell
     if contents.is_lesson:
         found = replace(found, problem=_LESSON)
     found = replace(found, digest=digest_of(content, found.problem))

@@ -257,6 +257,16 @@ def test_one_exercise(tmp_path, write_notebook):
     assert found(handed_in) == [("ann", "06_layer_norm")]
 
 
+def test_a_file_of_an_impossible_time_and_one_that_lies_too_deep(tmp_path, write_notebook):
+    for number, when in enumerate([10**12, -(10**11)]):
+        path = write_notebook(tmp_path / f"s{number}" / NAME)
+        os.utime(path, (when, when))
+    write_notebook(tmp_path / "s0" / "/".join("abcdefgh") / NAME)
+    handed_in = find_submissions(tmp_path)
+    assert [one.modified[:4] for one in handed_in.submissions][1:] == ["1970"]
+    assert handed_in.notes == ("s0/a/b/c/d/e/f/g/: Folders as deep as this are not looked into.",)
+
+
 # ---- nothing there
 
 
