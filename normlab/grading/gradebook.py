@@ -284,20 +284,20 @@ class Gradebook:
 
     def needing(self, submissions: Collection[Submission], terms: Terms) -> list[Submission]:
         """Return those that have no verdict yet, or one on other work or under other terms."""
-        rows = self._db.execute(
-            "SELECT student, exercise, verdict, timeout, digest, seed, version FROM verdicts"
-        )
-        known = {(student, exercise): kept for student, exercise, *kept in rows}
+        return [one for one in submissions if not self._is_current(one, terms)]
 
-        def is_current(one: Submission) -> bool:
-            text, timeout, *made_of = known.get((one.student, one.exercise), ("", 0.0))
-            verdict = _stored(one.exercise, text)
-            if verdict is None or made_of != [one.digest, terms.seed, terms.version]:
-                return False
-            timed_out = any(task.status is Status.TIMEOUT for task in verdict.tasks)
-            return not timed_out or timeout == terms.timeout
-
-        return [one for one in submissions if not is_current(one)]
+    def _is_current(self, one: Submission, terms: Terms) -> bool:
+        row = self._db.execute(
+            "SELECT verdict, timeout, digest, seed, version FROM verdicts"
+            " WHERE student = ? AND exercise = ?",
+            (one.student, one.exercise),
+        ).fetchone()
+        text, timeout, *made_of = row or ("", 0.0)
+        verdict = _stored(one.exercise, text)
+        if verdict is None or made_of != [one.digest, terms.seed, terms.version]:
+            return False
+        timed_out = any(task.status is Status.TIMEOUT for task in verdict.tasks)
+        return not timed_out or timeout == terms.timeout
 
     def record(
         self, submission: Submission, verdict: Verdict, terms: Terms, isolation: str = ""
@@ -315,19 +315,14 @@ class Gradebook:
         isolation
             What kept the submission's code in its place.
         """
-        row = (
-            submission.student,
-            submission.exercise,
-            submission.digest,
-            terms.seed,
-            terms.version,
-            terms.timeout,
-            isolation,
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            _storable(verdict.to_json()),
-        )
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        made_of = (submission.digest, terms.seed, terms.version, terms.timeout, isolation, when)
+        text = verdict.to_json().encode(errors="replace").decode()  # halves of surrogate pairs
         with self._transaction():
-            self._db.execute(f"INSERT OR REPLACE INTO verdicts VALUES ({', '.join('?' * 9)})", row)
+            self._db.execute(
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (submission.student, submission.exercise, *made_of, text),
+            )
 
     # ---- after grading
 
@@ -423,26 +418,12 @@ class Gradebook:
             ),
         ]
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    """All that happens inside is written, or nothing of it."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all that happens inside, or nothing of it."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
 
 
 @contextlib.contextmanager
@@ -506,8 +487,3 @@ def refused(exercise: str, status: Status, message: str = "") -> Verdict:
     """Return the verdict on what could not be graded: no points, and why, for every task."""
     tasks = tuple(TaskVerdict(task.name, 0, task.max_points, status) for task in tasks_of(exercise))
     return Verdict(exercise, tasks, message)
-
-
-def _storable(text: str) -> str:
-    """Return the text with a question mark for what is no character: half of a surrogate pair."""
-    return text.encode(errors="replace").decode()

@@ -236,7 +236,7 @@ class _File:
 
     @property
     def shown(self) -> str:
-        return "/".join(_readable(name) for name in self.names)
+        return "/".join(_readable(name) for name in self.names if name)
 
 
 def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:

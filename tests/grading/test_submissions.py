@@ -264,7 +264,7 @@ def test_a_file_of_an_impossible_time_and_one_that_lies_too_deep(tmp_path, write
     write_notebook(tmp_path / "s0" / "/".join("abcdefgh") / NAME)
     handed_in = find_submissions(tmp_path)
     assert [one.modified[:4] for one in handed_in.submissions][1:] == ["1970"]
-    assert handed_in.notes == ("s0/a/b/c/d/e/f/g/: Folders as deep as this are not looked into.",)
+    assert handed_in.notes == ("s0/a/b/c/d/e/f/g: Folders as deep as this are not looked into.",)
 
 
 # ---- nothing there
