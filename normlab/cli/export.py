@@ -77,7 +77,7 @@ def export(
         titles = {exercise_named(name): title for name, title in map(_split, columns)}
         with Gradebook(out / FILE_NAME) as gradebook:
             kept = list(gradebook.entries())
-            waiting, remarks = gradebook.waiting(), gradebook.remarks()
+            waiting, remarks = gradebook.waiting(), list(gradebook.remarks())
         entries = [e for e in kept if (e.exercise in chosen if chosen else e.counts)]
         done = write_export(entries, system, path, template, titles)
     apart = sorted({entry.exercise for entry in kept} - {entry.exercise for entry in entries})

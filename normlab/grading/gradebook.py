@@ -363,9 +363,9 @@ class Gradebook:
     def waiting(self) -> list[tuple[str, str]]:
         """Return the student and the exercise of what was handed in and is not graded yet."""
         return self._db.execute(
-            "SELECT student, exercise FROM submissions LEFT JOIN verdicts"
-            " USING (student, exercise) WHERE verdict IS NULL"
-            " OR verdicts.digest <> submissions.digest ORDER BY 1, 2"
+            "SELECT student, exercise FROM submissions JOIN students USING (student)"
+            " LEFT JOIN verdicts USING (student, exercise) WHERE NOT students.gone"
+            " AND (verdict IS NULL OR verdicts.digest <> submissions.digest) ORDER BY 1, 2"
         ).fetchall()
 
     def entries(self) -> Iterator[Entry]:
@@ -392,31 +392,24 @@ class Gradebook:
                 if verdict := _stored(exercise, text):
                     yield Entry(student, exercise, verdict, *circumstances, counts)
 
-    def remarks(self) -> list[str]:
+    def remarks(self) -> Iterator[str]:
         """Say what is kept, and is not what the hand-ins or the course hold now."""
-        gone = self._db.execute("SELECT student FROM students WHERE gone ORDER BY 1").fetchall()
-        lost = self._db.execute(
-            "SELECT student, exercise FROM submissions JOIN students USING (student)"
-            " WHERE submissions.gone AND NOT students.gone ORDER BY 1, 2"
-        ).fetchall()
-        verdicts = self._db.execute("SELECT exercise, verdict FROM verdicts ORDER BY 1").fetchall()
-        unknown = {exercise for exercise, text in verdicts if _stored(exercise, text) is None}
-        return [
-            *(
+        for (student,) in self._db.execute("SELECT student FROM students WHERE gone ORDER BY 1"):
+            yield (
                 f"{student}: the files are gone since an earlier run, so this student is counted "
                 "and exported no longer. `normlab grade --forget` removes the name."
-                for (student,) in gone
-            ),
-            *(
-                f"{student}, {exercise}: graded before; the file is gone, and the points are kept."
-                for student, exercise in lost
-            ),
-            *(
+            )
+        for student, exercise in self._db.execute(
+            "SELECT student, exercise FROM submissions JOIN students USING (student)"
+            " WHERE submissions.gone AND NOT students.gone ORDER BY 1, 2"
+        ):
+            yield f"{student}, {exercise}: graded before; the file is gone, the points are kept."
+        verdicts = self._db.execute("SELECT exercise, verdict FROM verdicts")
+        for exercise in sorted({name for name, text in verdicts if not _stored(name, text)}):
+            yield (
                 f"{exercise}: the gradebook has verdicts on other tasks than the course has now; "
                 "they are left out."
-                for exercise in sorted(unknown)
-            ),
-        ]
+            )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

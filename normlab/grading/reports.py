@@ -8,12 +8,13 @@ import csv
 import functools
 import hashlib
 import io
+import itertools
 import os
 import re
 import statistics
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -101,16 +102,10 @@ def forget_page(gradebook: Gradebook, out: Path, student: str) -> None:
     (out / "feedback" / f"{name}.html").unlink(missing_ok=True)
 
 
-def by_student(entries: Iterable[Entry]) -> Iterable[tuple[str, list[Entry]]]:
+def by_student(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
     """Yield each student with the entries; `entries` come in the order of the students."""
-    together: list[Entry] = []
-    for entry in entries:
-        if together and together[0].student != entry.student:
-            yield together[0].student, together
-            together = []
-        together.append(entry)
-    if together:
-        yield together[0].student, together
+    for student, own in itertools.groupby(entries, lambda entry: entry.student):
+        yield student, list(own)
 
 
 def grade_rows(entry: Entry) -> list[tuple[str, ...]]:
@@ -166,23 +161,25 @@ def page_names(students: Iterable[str]) -> dict[str, str]:
     It is the student's own name where a file may be called that. Where not, or where another
     student's name looks the same, there is a code of letters behind it.
     """
-    students = list(dict.fromkeys(students))
-    alike = Counter(map(looks, students))
     return {
-        student: student
-        if alike[looks(student)] == 1 and _is_file_name(student)
-        else _coded_name(student)
-        for student in students
+        student: student if not has_twin and _is_file_name(student) else _coded_name(student)
+        for student, has_twin in _twins(students)
     }
 
 
 def labels(students: Iterable[str]) -> dict[str, str]:
     """Return for each student what the pages say: the name, with a code where two look the same."""
-    alike = Counter(map(looks, students))
     return {
-        student: student if alike[looks(student)] == 1 else f"{student} [{_code_of(student)}]"
-        for student in students
+        student: f"{student} [{_code_of(student)}]" if has_twin else student
+        for student, has_twin in _twins(students)
     }
+
+
+def _twins(students: Iterable[str]) -> list[tuple[str, bool]]:
+    """Return each student, and whether another's name looks the same."""
+    students = list(dict.fromkeys(students))
+    alike = Counter(map(looks, students))
+    return [(student, alike[looks(student)] > 1) for student in students]
 
 
 def looks(name: str) -> str:

@@ -423,7 +423,7 @@ def test_an_older_gradebook_is_brought_up_to_date_and_nothing_is_lost(tmp_path):
         assert {task.status for task in bob.verdict.tasks} == {Status.MISSING}
         assert gradebook.needing([], Terms(7, "1.0", 60)) == []
         gradebook.set_exercises([FORWARD])
-        assert gradebook.remarks() == []
+        assert list(gradebook.remarks()) == []
     with Gradebook(path) as again:
         assert len(list(again.entries())) == 2
 
