@@ -23,8 +23,6 @@ from normlab.grading.verdict import Status, TaskVerdict, Verdict
 #: The name of the file in the folder of results.
 FILE_NAME = "gradebook.db"
 _LOCK_NAME = ".lock"
-#: Seeds that are drawn are below this; larger ones may be given.
-_MOST_SEEDS = 2**31
 _SECONDS_TO_WAIT = 30  # where somebody is reading the file
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -221,7 +219,7 @@ class Gradebook:
             if not 0 <= wanted <= _LARGEST_INTEGER:
                 raise GradebookError(f"A seed is a whole number from 0 to {_LARGEST_INTEGER}.")
             self._db.execute("INSERT OR REPLACE INTO settings VALUES ('seed', ?)", (wanted,))
-        drawn = secrets.randbelow(_MOST_SEEDS)
+        drawn = secrets.randbelow(_LARGEST_INTEGER)
         self._db.execute("INSERT OR IGNORE INTO settings VALUES ('seed', ?)", (drawn,))
         return self._db.execute("SELECT value FROM settings WHERE name = 'seed'").fetchone()[0]
 

@@ -41,7 +41,7 @@ _MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?", re.D
 # "leeann_4711_90210_02_batch_norm_forward.ipynb", with LATE after the name of some. A student
 # chooses the end, so the first number is theirs.
 _FLAT = re.compile(
-    r"(?P<name>.+?)(?:_LATE)?_(?P<id>\d+)_(?:assignsubmission_[a-z]+_(?P<moodle>.+)|\d+_(?P<canvas>.+))",
+    r"(?P<name>.+?)(?:_LATE|_late)?_(?P<id>\d+)_(?:assignsubmission_[a-z]+_(?P<moodle>.+)|\d+_(?P<canvas>.+))",
     re.DOTALL,
 )
 _OURS = re.compile(r"(?P<name>.+)__(?P<file>.+)", re.DOTALL)
@@ -454,10 +454,10 @@ def _layout(files: list[_File]) -> Callable[[tuple[str, ...]], tuple[str, str] |
     Moodle and Canvas begin each name with the student's name and number; which of them it was is
     decided for all files together, and what they did not name so is nobody's.
     """
-    tops = {file.names[0]: len(file.names) == 1 for file in files}
-    flat = [match for name, is_file in tops.items() if is_file and (match := _FLAT.fullmatch(name))]
-    systems = Counter("moodle" if match["moodle"] else "canvas" for match in flat)
-    system = systems.most_common(1)[0][0] if 2 * len(flat) > len(tops) else ""
+    flat = [names[0] for names in (file.names for file in files) if len(names) == 1]
+    matches = [_FLAT.fullmatch(name) for name in flat if name.lower().endswith(_ENDING)]
+    systems = Counter(match and ("moodle" if match["moodle"] else "canvas") for match in matches)
+    system = systems.most_common(1)[0][0] if systems else None
 
     def owner_of(names: tuple[str, ...]) -> tuple[str, str] | None:
         first, last = names[0], names[-1]
