@@ -45,33 +45,15 @@ _NEXT_LINE = re.compile(r'(?:\\n)?"[ \t]*+,?[ \t]*+\r?\n[ \t]*+"')
 
 @dataclass(frozen=True)
 class Contents:
-    """What a notebook shows of the course's tasks, each by its name.
+    """What a notebook shows of the course's tasks, each by its name."""
 
-    Parameters
-    ----------
-    defined
-        A function, a class or a variable of this name, at the left edge of a code cell.
-    solved
-        Of these, what is more than the stub.
-    alike
-        Of these, the functions with the task's own parameters.
-    ids
-        What a cell has as its grade id.
-    checks
-        What `check` is called for.
-    is_lesson
-        It ends with a lesson's questions, and is no exercise.
-    is_whole
-        It could be read as a notebook.
-    """
-
-    defined: Set[str]
-    solved: Set[str]
-    alike: Set[str]
-    ids: Set[str]
-    checks: Set[str]
-    is_lesson: bool
-    is_whole: bool
+    defined: Set[str]  # a function, a class or a variable, at the left edge of a code cell
+    solved: Set[str]  # of these, what is more than the stub
+    alike: Set[str]  # of these, the functions with the task's own parameters
+    ids: Set[str]  # what a cell has as its grade id
+    checks: Set[str]  # what `check` is called for
+    is_lesson: bool  # it ends with a lesson's questions, and is no exercise
+    is_whole: bool  # it could be read as a notebook
 
     def held(self, exercise: str) -> Set[str]:
         """Return the tasks of an exercise that have a place in the notebook."""
@@ -112,16 +94,9 @@ def _code_in(text: str) -> str:
 def exercises_in(stem: str, contents: Contents) -> list[str]:
     """Return the exercise that a notebook is, and behind it others that it holds as well.
 
-    Of the exercises whose tasks it holds it is the one that it holds most of. One definition alone,
-    as a notebook of another course may have it, is not enough where neither the parameters nor the
-    name of the file are ours. Another is in it as well where each of its tasks is checked.
-
-    Parameters
-    ----------
-    stem
-        Of the file's name. It decides alone where none of the tasks is there.
-    contents
-        Of the file.
+    It is the one of whose tasks it holds the most; the name of the file decides alone where there
+    are none. One definition, as a notebook of another course may have it, is not enough where
+    neither its parameters nor the name are ours. Others are in it where each task is checked.
     """
     named = named_in(stem)
     shares = {}

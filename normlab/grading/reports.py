@@ -40,7 +40,7 @@ MEANINGS = {
     Status.MEMORY: "It asked for more memory than a submission may have.",
     Status.FORBIDDEN: "It tried something that a submission may not do.",
     Status.UNREADABLE: "The file could not be read as a notebook.",
-    Status.MISSING: "Nothing was handed in for this task.",
+    Status.MISSING: "No answer to this task was found in the notebook.",
 }
 
 _BINS = 10
