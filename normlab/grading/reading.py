@@ -130,7 +130,6 @@ def parse_cell(source: str) -> list[ast.stmt]:
         It is not Python without that either.
     """
     source = source.replace("\r\n", "\n").replace("\x00", "")
-    source = source.encode(errors="replace").decode()  # half a pair of surrogates is no character
     if source.lstrip().startswith("%%"):
         magic, _, rest = source.lstrip().partition("\n")
         source = rest if magic.split()[0] in _PYTHON_CELLS else ""

@@ -12,8 +12,7 @@ from normlab.exercises import find
 from normlab.grading.grader import tasks_of
 from normlab.grading.reading import Unreadable, encoding_of, read_cells
 
-#: The notebooks that learners hand in, as the course names them.
-NOTEBOOKS = (
+_NOTEBOOKS = (
     "01_normalize_data",
     "02_batch_norm_forward",
     "03_batch_norm_train_and_eval",
@@ -41,6 +40,11 @@ _STUB = "NotImplementedError"
 # In JSON: where a cell begins, and where one of its lines ends and the next begins.
 _BEGINNING = re.compile(r'"(?:source|input)"\s*+:\s*+\[?\s*+"')
 _NEXT_LINE = re.compile(r'(?:\\n)?"[ \t]*+,?[ \t]*+\r?\n[ \t]*+"')
+
+
+def notebooks() -> tuple[str, ...]:
+    """List the notebooks that learners hand in, by the stems of their names."""
+    return _NOTEBOOKS
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def exercises_in(stem: str, contents: Contents) -> list[str]:
     """
     named = named_in(stem)
     shares = {}
-    for notebook in () if contents.is_lesson else NOTEBOOKS:
+    for notebook in () if contents.is_lesson else notebooks():
         tasks, held = _names_of(notebook), contents.held(notebook)
         marked = tasks & (contents.ids | contents.checks)
         is_sure = notebook == named or marked or len(held) > 1 or held & contents.alike
@@ -115,7 +119,7 @@ def exercises_in(stem: str, contents: Contents) -> list[str]:
 
 def named_in(stem: str) -> str:
     """Recognise "02_batch_norm_forward" in "Copy of 02_Batch_Norm_Forward (1)"."""
-    found = [notebook for notebook in NOTEBOOKS if _plain(notebook) in _plain(stem)]
+    found = [notebook for notebook in notebooks() if _plain(notebook) in _plain(stem)]
     return max(found, key=len, default="")
 
 
@@ -130,7 +134,7 @@ def _names_of(exercise: str) -> frozenset[str]:
 
 @functools.cache
 def _all_names() -> frozenset[str]:
-    return frozenset().union(*map(_names_of, NOTEBOOKS))
+    return frozenset().union(*map(_names_of, notebooks()))
 
 
 @functools.cache

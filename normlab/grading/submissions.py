@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from normlab.grading.limits import Limits
-from normlab.grading.recognition import NOTEBOOKS, Contents, exercises_in, look_at, named_in
+from normlab.grading.recognition import Contents, exercises_in, look_at, named_in, notebooks
 
 #: A larger file is not read.
 MOST_BYTES = Limits().notebook_size
@@ -202,11 +202,11 @@ def exercise_named(name: str) -> str:
     SubmissionsError
         There is none.
     """
-    for notebook in NOTEBOOKS:
+    for notebook in notebooks():
         if name in (notebook, f"{notebook}{_ENDING}", short_name(notebook)):
             return notebook
     raise SubmissionsError(
-        f"The course has no exercise {name!r}. There are: {', '.join(NOTEBOOKS)}."
+        f"The course has no exercise {name!r}. There are: {', '.join(notebooks())}."
     )
 
 

@@ -132,11 +132,6 @@ def test_what_is_python_stays_as_it_is(source, value):
     assert run(source)["a"] == value
 
 
-def test_half_a_pair_of_surrogates_loses_no_cell():
-    assert run("a = 1  # \ud83d") == {"a": 1}
-    assert run("a = '\udc80'") == {"a": "?"}
-
-
 def test_what_is_no_python_is_a_syntax_error():
     with pytest.raises(SyntaxError):
         parse_cell("def broken(:")

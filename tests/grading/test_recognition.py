@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from normlab.grading import tasks_of
-from normlab.grading.recognition import NOTEBOOKS, look_at
+from normlab.grading.recognition import look_at, notebooks
 from normlab.grading.submissions import find_submissions
 
+NOTEBOOKS = notebooks()
 ROOT = Path(__file__).parents[2]
 FORWARD, RUNNING, NETWORK, LAYER = NOTEBOOKS[1], NOTEBOOKS[2], NOTEBOOKS[4], NOTEBOOKS[5]
 RELATIVES, HUNTS = NOTEBOOKS[8], NOTEBOOKS[9]

@@ -8,7 +8,7 @@ from normlab.grading.exports.cells import cell, most
 from normlab.grading.exports.sheet import ExportError, Sheet, match, number_in, plain, scale
 from normlab.grading.gradebook import Entry
 from normlab.grading.reports import as_csv, by_student, points, without_formula, write_whole
-from normlab.grading.submissions import without_id
+from normlab.grading.submissions import short_name, without_id
 
 _COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 _POINTS = "points possible"
@@ -81,11 +81,11 @@ def _column_of(exercise: str, sheet: Sheet, columns: Mapping[str, str]) -> int:
         wanted = [columns[exercise]]
     else:
         spoken = exercise.replace("_", " ")
-        wanted = [exercise, spoken, spoken.partition(" ")[2]]
+        wanted = [exercise, spoken, spoken.removeprefix(f"{short_name(exercise)} ")]
     found: list[int] = []
     for name in wanted:
         titles = enumerate(sheet.header)
-        found = found or [at for at, title in titles if name and _is_titled(title, name)]
+        found = found or [at for at, title in titles if _is_titled(title, name)]
     if len(found) != 1:
         how_many = "no column" if not found else "more than one column"
         raise ExportError(
