@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +17,9 @@ def faults_in_a_sentence(out: Path) -> Iterator[None]:
     out
         The folder of results.
     """
-    from normlab.grading.batch import GradingError
     from normlab.grading.exports import ExportError
     from normlab.grading.gradebook import GradebookError
+    from normlab.grading.pool import GradingError
     from normlab.grading.submissions import SubmissionsError
 
     try:
@@ -36,9 +35,5 @@ def faults_in_a_sentence(out: Path) -> Iterator[None]:
 def _told(error: OSError, out: Path) -> str:
     kept = "Every verdict that was written before is kept; the same command goes on from there."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        full = str(error.filename or f"{out} or the folder for temporary files")
-        return f"There is no room left on the disk of {full}. Make some. {kept}"
-    if error.filename is None and "temporary directory" in str(error):
-        folder = tempfile.tempdir or "TMPDIR"
-        return f"No temporary file can be written in {folder}: it is full, or read-only. {kept}"
+        return f"There is no room left on the disk of {error.filename or out}. Make some. {kept}"
     return f"{error.filename or out}: {error.strerror or error}. {kept}"

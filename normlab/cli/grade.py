@@ -14,8 +14,8 @@ from normlab.cli.faults import faults_in_a_sentence
 if TYPE_CHECKING:
     from distributed import Client
 
-    from normlab.grading.batch import Graded, Settings
     from normlab.grading.gradebook import Gradebook
+    from normlab.grading.pool import Graded, Settings
     from normlab.grading.submissions import HandedIn, Submission
 
 _MOST_NOTES = 20  # on the screen; index.html has all
@@ -112,9 +112,9 @@ def grade(
       normlab grade submissions -o results --set 02,03
       normlab grade submissions -o results --exercise 02 --jobs 8 --timeout 60
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.batch import Settings
     from normlab.grading.gradebook import FILE_NAME, Gradebook, only_run
     from normlab.grading.isolation import no_isolation as unprotected
+    from normlab.grading.pool import Settings
     from normlab.grading.reports import forget_page, write_reports
 
     if out.resolve().is_relative_to(submissions.resolve()):
@@ -142,15 +142,17 @@ def grade(
             todo = handed_in.submissions
             if not regrade:
                 todo = gradebook.needing(todo, settings.terms)
-            counts = _grade(todo, settings, jobs or os.cpu_count() or 1, client, gradebook)
-            notes = [*handed_in.notes, *gradebook.remarks()]
+            counts, failures = _grade(
+                todo, settings, jobs or os.cpu_count() or 1, client, gradebook
+            )
+            notes = [*failures, *handed_in.notes, *gradebook.remarks()]
             write_reports(gradebook, out, notes)
             counted = _counted(gradebook)
     for note in notes[:_MOST_NOTES]:
         click.echo(f"Note: {note}", err=True)
     if len(notes) > _MOST_NOTES:
         click.echo(f"And {len(notes) - _MOST_NOTES} more notes: they are in index.html.", err=True)
-    click.echo(_summary(handed_in, len(todo), counts))
+    click.echo(_summary(handed_in, len(todo), counts, len(failures)))
     click.echo(counted)
     click.echo(f"Open {out / 'index.html'}")
 
@@ -209,11 +211,20 @@ def _grade(
     jobs: int,
     client: "Client | None",
     gradebook: "Gradebook",
-) -> Counter[str]:
-    """Grade, write down each verdict when it is known, and count the tasks by status."""
+) -> tuple[Counter[str], list[str]]:
+    """Grade, and write down each verdict when it is known.
+
+    Returns
+    -------
+    counts
+        Of the tasks by status.
+    failures
+        What the grader failed on, in words: nothing of it is written down.
+    """
     from tqdm import tqdm
 
     counts: Counter[str] = Counter()
+    failures: list[str] = []
     recorded = 0
     with (
         closing(_results(todo, settings, jobs, client)) as results,
@@ -221,35 +232,43 @@ def _grade(
     ):
         try:
             for graded in results:
+                bar.update()
                 submission, verdict = graded.submission, graded.verdict
+                if graded.failure:
+                    failures.append(
+                        f"{submission.student}, {submission.exercise}: the grader failed, not the "
+                        f"student, and the next run tries again. ({graded.failure[:200]})"
+                    )
+                    continue
                 gradebook.record(submission, verdict, settings.terms, graded.isolation)
                 recorded += 1
                 counts.update(task.status.value for task in verdict.tasks)
-                bar.update()
         except KeyboardInterrupt:
             bar.close()
             left = len(todo) - recorded  # a bar that is not shown does not count
             click.echo(f"{left} are not graded yet; the same command goes on from here.", err=True)
             raise
-    return counts
+    return counts, failures
 
 
 def _results(
     todo: "list[Submission]", settings: "Settings", jobs: int, client: "Client | None"
 ) -> "Iterator[Graded]":
-    from normlab.grading.batch import grade_all, grade_all_with_dask
+    from normlab.grading.pool import grade_all, grade_all_with_dask
 
     if client is not None:
         return grade_all_with_dask(todo, settings, client)
-    return grade_all(todo, settings, min(jobs, len(todo)))
+    return grade_all(todo, settings, jobs)
 
 
-def _summary(handed_in: "HandedIn", graded: int, counts: Counter[str]) -> str:
-    unchanged = len(handed_in.submissions) - graded
+def _summary(handed_in: "HandedIn", todo: int, counts: Counter[str], failures: int) -> str:
+    unchanged = len(handed_in.submissions) - todo
     lines = [
         f"{len(handed_in.students)} students, {len(handed_in.submissions)} notebooks: "
-        f"{graded} graded now, {unchanged} unchanged."
+        f"{todo - failures} graded now, {unchanged} unchanged."
     ]
+    if failures:
+        lines.append(f"On {failures} the grader failed: the same command tries them again.")
     if counts:
         tasks = ", ".join(f"{status} {count}" for status, count in counts.most_common())
         lines.append(f"Tasks by status: {tasks}.")

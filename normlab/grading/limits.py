@@ -21,6 +21,8 @@ class Limits:
         In bytes, beyond what the warm parent holds already.
     file_size
         In bytes: the largest file that can be written, and all of the scratch folder.
+    files
+        How many files and folders there can be in the scratch folder.
     threads
         How many threads the submission's process may have.
     notebook_size
@@ -32,5 +34,10 @@ class Limits:
     call_seconds: float = 5.0
     memory: int = 1024 * MEBIBYTE
     file_size: int = 16 * MEBIBYTE
+    files: int = 10_000
     threads: int = 32
     notebook_size: int = 100 * MEBIBYTE
+
+
+#: How much memory a grading process may fill itself, in bytes: what it reads comes from strangers.
+GRADER_MEMORY = 2048 * MEBIBYTE

@@ -1,18 +1,18 @@
 """The processes of submissions, seen from the grader: start them, talk to them, end them."""
 
-import contextlib
 import itertools
 import os
+import secrets
 import shutil
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from normlab.grading import wire
 from normlab.grading.leftovers import make_folder
@@ -22,8 +22,8 @@ from normlab.grading.view import View, boot
 #: The most bytes that one answer may have.
 LARGEST_ANSWER = 8 * 2**20
 _HEAD = struct.Struct("<I")
-_LIMITS = struct.Struct("<QdQQ")  # as in sandbox.warm
-_USED = struct.Struct("<iddQ")
+_LIMITS = struct.Struct("<QdQQQQ")  # as in sandbox.warm
+_USED = struct.Struct("<idd")
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -59,27 +59,90 @@ class Used:
         Processor time of the submission's process.
     own_seconds
         Processor time of the warm process for it.
-    memory
-        The largest resident size, in bytes.
     """
 
     status: int = -1
     seconds: float = 0.0
     own_seconds: float = 0.0
-    memory: int = 0
 
 
-class Talk(Protocol):
-    """A submission's process, to talk to."""
+class Talk:
+    """A submission's process, to talk to.
+
+    Parameters
+    ----------
+    ours
+        Our end of a socket to it.
+    end
+        Ends the process and says what it used; the argument tells whether it seems to have ended.
+    """
+
+    def __init__(self, ours: socket.socket, end: Callable[[bool], Used]) -> None:
+        self._ours, self._end = ours, end
+        self._came = bytearray()  # and is not taken yet
 
     def send(self, message: Any, end: float) -> None:  # noqa: ANN401
         """Send a message before the time `end`."""
+        data = wire.encode(message)
+        self._in_time(end)
+        try:
+            self._ours.sendall(_HEAD.pack(len(data)) + data)
+        except TimeoutError:
+            raise Late from None
+        except OSError:
+            raise Gone from None
 
     def receive(self, end: float) -> Any:  # noqa: ANN401
         """Return its answer, if it comes before the time `end`."""
+        self._wait_for(_HEAD.size, end)
+        (size,) = _HEAD.unpack_from(self._came)
+        if size > LARGEST_ANSWER:
+            raise wire.WireError("the answer is too long")
+        last = _HEAD.size + size
+        self._wait_for(last, end)
+        answer = bytes(self._came[_HEAD.size : last])
+        del self._came[:last]
+        return wire.decode(answer)
+
+    def _wait_for(self, size: int, end: float) -> None:
+        while len(self._came) < size:
+            self._in_time(end)
+            try:
+                part = self._ours.recv(2**16)
+            except TimeoutError:
+                raise Late from None
+            except OSError:
+                part = b""
+            if not part:
+                raise Gone
+            self._came += part
+
+    def _in_time(self, end: float) -> None:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise Late
+        self._ours.settimeout(left)
+
+    def wait_until_ready(self) -> None:
+        """Wait for the first message: until then nothing of a submission is there.
+
+        Raises
+        ------
+        CannotStart
+            The process does not get ready.
+        """
+        try:
+            failure = self.receive(time.monotonic() + _START_SECONDS)["failure"]
+        except (Gone, Late) as problem:
+            failure = f"it was {type(problem).__name__.lower()} before it was ready"
+        if failure:
+            self.finish()
+            raise CannotStart(failure)
 
     def finish(self, gone: bool = False) -> Used:
         """End the process, whatever it does; `gone` says that it seems to have ended."""
+        self._ours.close()
+        return self._end(gone)
 
 
 # ---- with a warm process
@@ -90,19 +153,30 @@ class Warm:
 
     Parameters
     ----------
-    command
-        Starts it; its standard input will be the control socket.
+    view
+        What can be imported there.
     limits
         Of each child.
+
+    Raises
+    ------
+    CannotStart
+        It does not get ready.
     """
 
-    def __init__(self, command: list[str], limits: Limits, **how: Any) -> None:  # noqa: ANN401
+    def __init__(self, view: View, limits: Limits) -> None:
+        options = ["torch"] if view.torch else []
         ours, theirs = socket.socketpair()
         self.control = ours
         self.limits = limits
         with tempfile.TemporaryFile() as said, theirs:
             self.process = subprocess.Popen(
-                command, stdin=theirs, stdout=said, stderr=said, env=ENVIRONMENT, **how
+                [sys.executable, *boot("warm"), str(view.folder), *options],
+                stdin=theirs,
+                stdout=said,
+                stderr=said,
+                env=ENVIRONMENT,
+                start_new_session=True,
             )
             theirs.close()
             ours.settimeout(_START_SECONDS)
@@ -114,19 +188,28 @@ class Warm:
                 self.close()
                 said.seek(0)
                 words = said.read(4000).decode("utf-8", "replace").strip()
-                raise CannotStart(words or "it ended without a word")
+                raise CannotStart(words.splitlines()[-1] if words else "it ended without a word")
 
-    def fork(self) -> "Forked":
+    def fork(self) -> Talk:
         """Begin a submission's process.
 
         Raises
         ------
         Gone
             The warm process is no more.
+        CannotStart
+            The new process does not get ready.
         """
         ours, theirs = socket.socketpair()
         limits = self.limits
-        packed = _LIMITS.pack(limits.memory, limits.seconds, limits.file_size, limits.threads)
+        packed = _LIMITS.pack(
+            limits.memory,
+            limits.seconds,
+            limits.file_size,
+            limits.threads,
+            limits.file_size,
+            limits.files,
+        )
         try:
             socket.send_fds(self.control, [b"F" + packed], [theirs.fileno()])
         except OSError:
@@ -134,9 +217,11 @@ class Warm:
             raise Gone from None
         finally:
             theirs.close()
-        return Forked(self, ours)
+        talk = Talk(ours, self._end_child)
+        talk.wait_until_ready()
+        return talk
 
-    def end_child(self, gone: bool) -> Used:
+    def _end_child(self, gone: bool) -> Used:
         """End the submission's process, and everything that it has started."""
         self.control.settimeout(_END_SECONDS)
         try:
@@ -145,7 +230,7 @@ class Warm:
             return Used(*_USED.unpack(answer))
         except (OSError, struct.error):
             self.close()
-            raise Gone from None
+            return Used()
 
     @property
     def works(self) -> bool:
@@ -162,140 +247,55 @@ class Warm:
             self.process.wait()
 
 
-class Forked:
-    """A child of a warm process."""
-
-    def __init__(self, warm: Warm, talk: socket.socket) -> None:
-        self.warm, self.talk = warm, talk
-        self._came = bytearray()  # and is not taken yet
-
-    def send(self, message: Any, end: float) -> None:  # noqa: ANN401
-        """Send a message before the time `end`."""
-        data = wire.encode(message)
-        self._in_time(end)
-        try:
-            self.talk.sendall(_HEAD.pack(len(data)) + data)
-        except TimeoutError:
-            raise Late from None
-        except OSError:
-            raise Gone from None
-
-    def receive(self, end: float) -> Any:  # noqa: ANN401
-        """Return its answer, if it comes before the time `end`."""
-        self._wait_for(_HEAD.size, end)
-        (size,) = _HEAD.unpack_from(self._came)
-        _check_size(size)
-        last = _HEAD.size + size
-        self._wait_for(last, end)
-        answer = bytes(self._came[_HEAD.size : last])
-        del self._came[:last]
-        return wire.decode(answer)
-
-    def _wait_for(self, size: int, end: float) -> None:
-        while len(self._came) < size:
-            self._in_time(end)
-            try:
-                part = self.talk.recv(2**16)
-            except TimeoutError:
-                raise Late from None
-            except OSError:
-                part = b""
-            if not part:
-                raise Gone
-            self._came += part
-
-    def _in_time(self, end: float) -> None:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise Late
-        self.talk.settimeout(left)
-
-    def finish(self, gone: bool = False) -> Used:
-        """End the process, whatever it does."""
-        self.talk.close()
-        try:
-            return self.warm.end_child(gone)
-        except Gone:
-            return Used()
-
-
-def _check_size(size: int) -> None:
-    if size > LARGEST_ANSWER:
-        raise wire.WireError("the answer is too long")
-
-
 # ---- without
 
 
-class Plain:
-    """A process of its own for one submission, without protection; it works on every platform."""
+def begin_unprotected(view: View) -> Talk:
+    """Begin a process for one submission, without protection; it works on every platform.
 
-    def __init__(self, view: View, limits: Limits) -> None:
-        self.scratch = str(make_folder("scratch"))
-        options = [*(["torch"] if view.torch else []), *view.search]
-        environment = {**os.environ, **ENVIRONMENT} if sys.platform == "win32" else ENVIRONMENT
-        self.process = subprocess.Popen(
-            [sys.executable, *boot("plain"), str(view.folder), self.scratch, *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+    Raises
+    ------
+    CannotStart
+        It does not get ready.
+    """
+    scratch, secret = str(make_folder("scratch")), secrets.token_bytes(16)
+    options = [*(["torch"] if view.torch else []), *view.search]
+    environment = {**os.environ, **ENVIRONMENT} if sys.platform == "win32" else ENVIRONMENT
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, *boot("plain"), str(view.folder), scratch, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={**environment, "NORMLAB_TALK": f"{port} {secret.hex()}"},
         )
-        self.late = False
-
-    def send(self, message: Any, end: float) -> None:  # noqa: ANN401
-        """Send a message before the time `end`."""
-        data = wire.encode(message)
-        with self._killed_at(end):
-            self.process.stdin.write(_HEAD.pack(len(data)) + data)
-            self.process.stdin.flush()
-
-    def receive(self, end: float) -> Any:  # noqa: ANN401
-        """Return its answer, if it comes before the time `end`."""
-        with self._killed_at(end):
-            (size,) = _HEAD.unpack(self._read(_HEAD.size))
-            _check_size(size)
-            return wire.decode(self._read(size))
-
-    def _read(self, size: int) -> bytes:
-        data = self.process.stdout.read(size)
-        if len(data) < size:
-            raise EOFError
-        return data
-
-    @contextlib.contextmanager
-    def _killed_at(self, end: float):  # noqa: ANN202
-        """End the process when the time is up: a pipe cannot be waited for on Windows."""
-
-        def kill() -> None:
-            self.late = True
-            self.process.kill()
-
-        alarm = threading.Timer(max(0.0, end - time.monotonic()), kill)
-        alarm.start()
+        server.settimeout(_START_SECONDS)
         try:
-            yield
-        except (OSError, EOFError):
-            raise Late if self.late else Gone from None
-        finally:
-            alarm.cancel()
+            ours, _ = server.accept()
+            known = secrets.compare_digest(ours.recv(len(secret), socket.MSG_WAITALL), secret)
+        except OSError:
+            known = False
+    if not known:
+        _end_unprotected(process, scratch, gone=False)
+        raise CannotStart("somebody else answered, or nobody")
+    talk = Talk(ours, lambda gone: _end_unprotected(process, scratch, gone))
+    talk.wait_until_ready()
+    return talk
 
-    def finish(self, gone: bool = False) -> Used:
-        """End the process."""
-        before = _seconds_of_children()
-        if not gone:
-            self.process.kill()
-        try:
-            status = self.process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        ended = -status if status < 0 else status << 8
-        return Used(ended if gone else -1, _seconds_of_children() - before)
+
+def _end_unprotected(process: subprocess.Popen, scratch: str, gone: bool) -> Used:
+    before = _seconds_of_children()
+    if not gone:
+        process.kill()
+    try:
+        status = process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = process.wait()
+    shutil.rmtree(scratch, ignore_errors=True)
+    ended = -status if status < 0 else status << 8
+    return Used(ended if gone else -1, _seconds_of_children() - before)
 
 
 def _seconds_of_children() -> float:

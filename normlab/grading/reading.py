@@ -5,10 +5,13 @@ alone.
 """
 
 import ast
+import itertools
 import json
+import math
 import re
 import types
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: A notebook with more code cells is not read.
@@ -103,7 +106,71 @@ def _source(cell: dict[str, Any]) -> str:
     source = cell.get("source", cell.get("input", ""))  # nbformat 3 says input
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    return source if isinstance(source, str) else ""
+    # A half of a surrogate pair is no character, and no cell is lost for the want of one.
+    return source.encode(errors="replace").decode() if isinstance(source, str) else ""
+
+
+def places_of(cells: Sequence[str], last_only: Mapping[str, bool]) -> dict[str, list[int]]:
+    """Say where each task is to be judged: at the notebook's own checks of it.
+
+    That is each cell with ``check("task", ...)`` behind a cell that defines the task; where there
+    is none before it is defined again, it is the cell that defines it.
+
+    Parameters
+    ----------
+    cells
+        The sources.
+    last_only
+        The names of the tasks, and whether the last definition alone is an answer.
+
+    Returns
+    -------
+    dict
+        From the name to the numbers of cells, in order.
+    """
+    defined: dict[str, list[int]] = {name: [] for name in last_only}
+    checked: dict[str, list[int]] = {name: [] for name in last_only}
+    for number, cell in enumerate(cells):
+        if any(name in cell for name in last_only):
+            for kind, name in _mentions(cell):
+                known = (defined if kind == "defines" else checked).get(name)
+                if known is not None:
+                    known.append(number)
+    return {
+        name: _places(defined[name][-1:] if last_only[name] else defined[name], checked[name])
+        for name in last_only
+    }
+
+
+def _places(defined: Sequence[int], checked: Sequence[int]) -> list[int]:
+    found: set[int] = set()
+    for here, following in itertools.pairwise([*defined, math.inf]):
+        found.update([cell for cell in checked if here <= cell < following] or [here])
+    return sorted(found)
+
+
+def _mentions(source: str) -> set[tuple[str, str]]:
+    """Say which names a cell defines, and of which tasks it calls the check."""
+    try:
+        statements = parse_cell(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    found = set()
+    for node in ast.walk(ast.Module(statements, [])):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(("defines", name))
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(("defines", name))
+            case ast.alias(name=name, asname=other):
+                found.add(("defines", other or name))
+            case ast.Call(func=ast.Name(id="check"), args=[ast.Constant(value=str(name)), *_]):
+                found.add(("checks", name))
+            case ast.Call(
+                func=ast.Attribute(attr="check"), args=[ast.Constant(value=str(name)), *_]
+            ):
+                found.add(("checks", name))
+    return found
 
 
 def compile_plain(source: str, name: str) -> types.CodeType | None:

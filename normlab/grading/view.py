@@ -44,8 +44,8 @@ class View:
     torch
         Whether torch, and the data that its exercises train on, belong to it.
     folder
-        Holds ``harness`` (our own modules), ``learner`` (the silent normlab) and ``site`` (links
-        to the installed packages).
+        Holds ``harness`` (our own modules), ``learner`` (the silent normlab), ``site`` (links
+        to the installed packages) and ``root``, empty.
     links
         Path in the folder to what it stands for.
     search
@@ -73,6 +73,7 @@ def make_view(torch: bool) -> View:
     stand_in = _PACKAGE / "grading" / "sandbox" / "learners_normlab.py"
     _copy(stand_in, folder / "learner" / "normlab" / "__init__.py")
     (folder / "site").mkdir()
+    (folder / "root").mkdir()
     links = {f"site/{path.name}": path for path in installed(torch)}
     if torch:
         links["learner/normlab/data"] = _PACKAGE / "data"

@@ -45,6 +45,7 @@ DTYPES = frozenset(
 _MOST_AXES = 32
 _LONGEST_AXIS = 2**40
 _DEEPEST = 6
+_MOST_VALUES = 20_000
 _LENGTH = struct.Struct("<I")
 _WHOLE = struct.Struct("<q")
 _FLOAT = struct.Struct("<d")
@@ -52,6 +53,12 @@ _FLOAT = struct.Struct("<d")
 
 class WireError(ValueError):
     """The bytes are no message, or more than may be sent."""
+
+
+class _Message(bytes):
+    """A message, with how many values may still be read from it: each costs more than its bytes."""
+
+    left = _MOST_VALUES
 
 
 # ---- writing
@@ -133,8 +140,8 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any of the nine kinds
         The bytes are no value, or something is left over.
     """
     try:
-        value, end = _read(data, 0, 0)
-    except (struct.error, UnicodeDecodeError, MemoryError, OverflowError) as problem:
+        value, end = _read(_Message(data), 0, 0)
+    except (struct.error, UnicodeDecodeError, OverflowError) as problem:
         raise WireError(f"not a message: {problem}") from None
     if end != len(data):
         raise WireError("something follows the message")
@@ -144,9 +151,12 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any of the nine kinds
 # Each of these returns what it has read and where that ends.
 
 
-def _read(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+def _read(data: _Message, at: int, depth: int) -> tuple[Any, int]:
     if depth > _DEEPEST:
         raise WireError("values are nested too deep")
+    data.left -= 1
+    if data.left < 0:
+        raise WireError("there are too many values")
     letter = data[at : at + 1]
     if letter not in _READERS:
         raise WireError(

@@ -1,22 +1,36 @@
-"""Submissions to grade, and a grading process that stands in for the real one."""
+"""Submissions to grade, and a grader that stands in for the real one."""
 
-import functools
+import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
-from normlab.grading import batch
+from normlab.grading import pool
 
-STAND_IN = (sys.executable, str(Path(__file__).parent / "stand_in.py"))
+STAND_IN = Path(__file__).parent / "stand_in.py"
 
 
 @pytest.fixture(scope="session")
-def stand_in_command():
-    return STAND_IN
+def use_stand_in():
+    """Return a function that puts the stand-in in a grader's place, in any process."""
+
+    def use(path=str(STAND_IN)):
+        spec = importlib.util.spec_from_file_location("stand_in", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.use()
+
+    return use
+
+
+@pytest.fixture
+def stand_in(monkeypatch, use_stand_in):
+    """Let the grading processes have the stand-in."""
+    monkeypatch.setattr(pool, "open_grader", pool.open_grader)  # put back afterwards
+    use_stand_in()
 
 
 @pytest.fixture(scope="session")
@@ -63,10 +77,8 @@ def a_class(write_notebook):
 
 
 @pytest.fixture
-def normlab_command(monkeypatch):
+def normlab_command(stand_in):
     """Return the command line in this process, with the stand-in for a grader."""
-    grade_all = functools.partial(batch.grade_all, command=STAND_IN)
-    monkeypatch.setattr(batch, "grade_all", grade_all)
 
     def run(*arguments):
         return CliRunner().invoke(normlab, [str(argument) for argument in arguments])

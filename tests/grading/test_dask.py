@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
-from normlab.grading import Status, batch
-from normlab.grading.batch import GradingError, Settings, grade_all, grade_all_with_dask
+from normlab.grading import Status, pool
+from normlab.grading.pool import GradingError, Settings, grade_all, grade_all_with_dask
 from normlab.grading.submissions import find_submissions
 
 distributed = pytest.importorskip("distributed")
@@ -45,15 +45,17 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def client(cluster, stand_in_command):
+def client(cluster, use_stand_in):
     with distributed.Client(cluster) as client:
-        client.run(use_command, stand_in_command)
+        client.run(use_stand_in)
         yield client
 
 
-def use_command(command):
-    """Let the grading processes of this Dask worker be started with another command."""
-    batch._Worker.__init__.__defaults__ = (command,)
+def use_the_real_grader():
+    """Let this Dask worker have the grader that everybody has."""
+    import importlib
+
+    importlib.reload(pool)
 
 
 def verdicts(graded):
@@ -67,19 +69,35 @@ def verdicts(graded):
     }
 
 
-def test_a_cluster_gives_the_same_verdicts(tmp_path, a_class, client, stand_in_command):
+def test_a_cluster_gives_the_same_verdicts(tmp_path, a_class, client, stand_in):
     submissions = find_submissions(a_class(tmp_path, students=12)).submissions
     there = list(grade_all_with_dask(submissions, SETTINGS, client))
-    here = list(grade_all(submissions, SETTINGS, 1, stand_in_command))
+    here = list(grade_all(submissions, SETTINGS, 1))
     assert len(there) == len(submissions) == 20
     assert verdicts(there) == verdicts(here)
 
 
-def test_both_workers_work_and_keep_their_grading_process(tmp_path, a_class, client):
+def test_both_workers_work(tmp_path, a_class, client):
     submissions = find_submissions(a_class(tmp_path, students=12)).submissions
     assert len(list(grade_all_with_dask(submissions, SETTINGS, client))) == 20
-    idle = client.run(lambda: batch._idle_workers.qsize())
-    assert list(idle.values()) == [1, 1]
+    assert set(client.run(graders).values()) == {1}
+
+
+def graders():
+    """Return how many threads of this worker have graded, and keep their grader."""
+    import gc
+
+    return sum(type(one).__name__ == "StandIn" for one in gc.get_objects())
+
+
+def test_a_grader_that_fails_is_nobodys_verdict_there_either(
+    tmp_path, a_class, client, write_notebook
+):
+    folder = a_class(tmp_path, students=2)
+    write_notebook(folder / "eve" / "02_batch_norm_forward.ipynb", "fail")
+    graded = list(grade_all_with_dask(find_submissions(folder).submissions, SETTINGS, client))
+    failed = {one.submission.student: one.failure for one in graded if one.failure}
+    assert failed == {"eve": "no sandbox could be had"}
 
 
 def test_what_cannot_be_read_is_not_sent(tmp_path, a_class, client):
@@ -118,7 +136,7 @@ def test_where_no_scheduler_is_it_says_so(tmp_path, a_class):
 def test_the_command_takes_the_address_and_the_real_grader_works_there(tmp_path, client, cluster):
     if not sys.platform.startswith("linux"):
         pytest.skip("submissions are isolated on Linux alone")
-    client.run(use_command, batch.COMMAND)
+    client.run(use_the_real_grader)
     for folder in ("solutions", "exercises"):
         (tmp_path / "all" / folder).mkdir(parents=True)
         shutil.copy(ROOT / folder / "02_batch_norm_forward.ipynb", tmp_path / "all" / folder)

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import resource
+import signal
 import textwrap
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 
 from normlab.exercises import all_exercises, check
 from normlab.grading import Grader, Limits, NoIsolation, Status, Verdict, best_isolation
-from normlab.grading import grader as grader_module
-from normlab.grading.isolation import no_isolation
+from normlab.grading.attempts import Drawn
+from normlab.grading.grader import GraderFailed
+from normlab.grading.isolation import Site, no_isolation
+from normlab.grading.processes import Warm
 
 ROOT = Path(__file__).parents[2]
 NUMPY = sorted(path.stem for path in (ROOT / "solutions").glob("*.ipynb"))
@@ -128,7 +132,7 @@ def test_other_seeds_ask_other_numbers(tmp_path, write_notebook, grader):
 
 def test_what_is_right_is_computed_once_and_changed_by_nobody():
     exercise = all_exercises()["linear_then_batch_norm"]
-    drawn = grader_module._Drawn(exercise, 7)
+    drawn = Drawn(exercise, 7)
     assert len(drawn.cases) > 1
     for case in drawn.cases:
         kept = drawn.exercise.reference(**case.arguments)
@@ -359,14 +363,84 @@ def test_an_unknown_notebook_is_the_callers_mistake(grader):
         grader.grade("x", "77_none")
 
 
-def test_a_failure_of_the_grader_itself_is_a_verdict(grader, monkeypatch):
+def test_a_failure_of_the_grader_itself_is_nobodys_verdict(grader, monkeypatch):
+    """It is tried once more, and then said so."""
+    tries = []
+
     def fail(*_):
+        tries.append(1)
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr("normlab.grading.grader._Run", fail)
-    verdict = grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
-    assert {task.status for task in verdict.tasks} == {Status.FAILED}
-    assert "no such thing" in verdict.message
+    monkeypatch.setattr("normlab.grading.grader.Run", fail)
+    with pytest.raises(GraderFailed, match="no such thing"):
+        grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
+    assert len(tries) == 2
+
+
+def test_want_of_memory_in_the_grader_is_nobodys_verdict(grader, monkeypatch):
+    """An answer may ask for more than there is: that is no judgement of it."""
+
+    def large(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("normlab.grading.attempts.judge", large)
+    with pytest.raises(GraderFailed, match="MemoryError"):
+        grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
+
+
+def test_a_sandbox_that_dies_before_it_has_read_is_tried_again(grader, monkeypatch):
+    """Once it is the grader's secret; twice it is the grader's failure, and never the file's."""
+    if grader.isolation.name == "none":
+        pytest.skip("there is no sandbox")
+    solution = ROOT / "solutions" / f"{EXERCISE}.ipynb"
+    begin, left = Site.begin, [1]
+
+    def begin_dead(site):
+        talk = begin(site)
+        if left:
+            left.pop()
+            os.kill(child_of(site.warm.process.pid), signal.SIGKILL)
+        return talk
+
+    monkeypatch.setattr(Site, "begin", begin_dead)
+    assert grader.grade(solution, EXERCISE).score == 30
+    assert not left
+    left += [1, 1]
+    with pytest.raises(GraderFailed, match="before it had read"):
+        grader.grade(solution, EXERCISE)
+    assert grader.grade(solution, EXERCISE).score == 30
+
+
+def child_of(outer):
+    """Return the submission's process: below the warm one, which is below the one that started."""
+    for _ in range(2):
+        outer = int(Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0])
+    return outer
+
+
+def test_limits_that_somebody_lowered_are_the_graders_trouble(grader, monkeypatch):
+    """It is not the file that cannot be read: the review's worst case, without its cause."""
+    if grader.isolation.name == "none":
+        pytest.skip("there is no sandbox")
+    fork = Warm.fork
+
+    def lowered(warm):
+        pid = int(Path(f"/proc/{warm.process.pid}/task/{warm.process.pid}/children").read_text())
+        if not warm.__dict__.setdefault("tried", False):
+            warm.tried = True  # the trial
+        else:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+        return fork(warm)
+
+    solution = ROOT / "solutions" / f"{EXERCISE}.ipynb"
+    with Grader(7) as strict:
+        assert strict.grade(solution, EXERCISE).score == 30
+        strict._sites[False].warm.tried = True
+        monkeypatch.setattr(Warm, "fork", lowered)
+        with pytest.raises(GraderFailed, match="maximum limit"):
+            strict.grade(solution, EXERCISE)
+        monkeypatch.setattr(Warm, "fork", fork)
+        assert strict.grade(solution, EXERCISE).score == 30
 
 
 def test_without_isolation_the_same_verdicts_come_out(grader, tmp_path, write_notebook):

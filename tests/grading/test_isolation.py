@@ -4,20 +4,26 @@ What has to be seen to fail is planted here: each protection is left out once, a
 notice.
 """
 
+import contextlib
+import functools
 import os
 import pickle
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from normlab.grading import Grader, Limits, NoIsolation, best_isolation, isolation
-from normlab.grading.isolation import Isolation, Site, bubblewrap_command, no_isolation
-from normlab.grading.processes import CannotStart
-from normlab.grading.view import boot, installed, make_view
+from normlab.grading import Grader, Limits, NoIsolation, best_isolation, isolation, processes
+from normlab.grading.isolation import Isolation, no_isolation
+from normlab.grading.sandbox import locks
+from normlab.grading.view import boot, make_view
 
 ROOT = Path(__file__).parents[2]
 LINUX = sys.platform.startswith("linux")
@@ -25,45 +31,27 @@ EXERCISE = "02_batch_norm_forward"
 SOLUTION = ROOT / "solutions" / f"{EXERCISE}.ipynb"
 
 
-def works(name):
+@functools.cache
+def isolated():
     try:
-        isolation._what_holds(name)
+        best_isolation()
     except NoIsolation:
         return False
     return True
 
 
-def needs(name):
-    return pytest.param(
-        name, marks=pytest.mark.skipif(not (LINUX and works(name)), reason=f"no {name} here")
-    )
+needs_isolation = pytest.mark.skipif(not (LINUX and isolated()), reason="nothing to isolate with")
 
 
-KINDS = [needs("bubblewrap"), needs("kernel")]
+# ---- it holds
 
 
-@pytest.fixture
-def fresh_trials():
-    """Forget earlier trials, and afterwards those of the test."""
-    trials = isolation._what_holds
-    trials.cache_clear()
-    yield
-    trials.cache_clear()
-
-
-# ---- each kind
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_each_kind_grades(name):
-    with Grader(7, isolation=Isolation(name)) as grader:
+@needs_isolation
+def test_it_grades_and_says_what_held():
+    with Grader(7) as grader:
         assert grader.grade(SOLUTION, EXERCISE).score == 30
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_each_kind_says_what_holds(name):
-    said = "\n".join(Isolation(name, isolation._what_holds(name)).describe())
-    for word in (name, "user", "files", "network", "processes", "memory"):
+        said = "\n".join(grader.isolation.describe())
+    for word in ("sandbox for each", "user", "files", "network", "processes", "calls", "memory"):
         assert word in said
 
 
@@ -94,8 +82,8 @@ def batch_norm_forward(x, weight, bias, eps):
 """
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_each_kind_refuses_alike(name, tmp_path, write_notebook):
+@needs_isolation
+def test_what_is_forbidden_is_refused(tmp_path, write_notebook):
     folder = Path(tempfile.mkdtemp())  # which any user reaches, unlike pytest's
     secret = folder / "secret"
     secret.write_text("a secret")
@@ -103,7 +91,7 @@ def test_each_kind_refuses_alike(name, tmp_path, write_notebook):
         path.chmod(0o777)
     known = f"SECRET, PYTHON = {str(secret)!r}, {sys.executable!r}"
     path = write_notebook(tmp_path / "nb.ipynb", known, HOSTILE)
-    with Grader(7, isolation=Isolation(name)) as grader:
+    with Grader(7) as grader:
         said = grader.grade(path, EXERCISE).tasks[0].feedback
         assert grader.grade(SOLUTION, EXERCISE).score == 30
     assert "done: scratch\n" in said
@@ -112,243 +100,314 @@ def test_each_kind_refuses_alike(name, tmp_path, write_notebook):
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_the_warm_process_ends_with_the_grader(name):
+@needs_isolation
+def test_the_warm_process_ends_with_the_grader():
     """Nobody tidies up after a grader that was killed: its processes must end by themselves."""
     program = (
-        "import os, signal, sys\n"
+        "import os, signal, sys, time\n"
         "from normlab.grading import Limits\n"
-        "from normlab.grading.isolation import Isolation, Site\n"
-        f"site = Site(Isolation({name!r}), False, Limits())\n"
+        "from normlab.grading.isolation import Site\n"
+        "site = Site(False, Limits())\n"
         "talk = site.begin()\n"
         "print(site.warm.process.pid, flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
+        "time.sleep(60)\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    pid = int(run.stdout)
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists():
-            return
-        subprocess.run(["sleep", "0.05"], check=True)
-    state = Path(f"/proc/{pid}/status").read_text()
-    assert "zombie" in state
+    run = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    run.stdout.readline()
+    family = psutil.Process(run.pid).children(recursive=True)
+    assert len(family) == 3  # who started it, the warm process, and the submission's
+    run.kill()
+    run.wait()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert [one for one in alive if one.status() != "zombie"] == []
+
+
+# ---- no two submissions share anything
+
+LOOK_AROUND = """
+import os, resource
+def batch_norm_forward(x, weight, bias, eps):
+    print("found", os.getpid(), os.getppid(), os.listdir("."), resource.getrlimit(0)[0] > 0)
+    for deed in DEEDS:
+        try:
+            print("done", eval(deed))
+        except (OSError, ValueError) as refused:
+            print(type(refused).__name__, end=" ")
+    return x
+"""
+#: What reaches for other processes, in the ways that there are.
+DEEDS = {
+    "limits": "resource.prlimit(2, resource.RLIMIT_FSIZE, (0, 0))",
+    "the first one's limits": "resource.prlimit(1, resource.RLIMIT_CPU, (0, 0))",
+    "priorities": "os.setpriority(os.PRIO_PROCESS, 0, 19)",
+    "the parent's priority": "os.setpriority(os.PRIO_USER, 0, 19)",
+    "idleness": "os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0))",
+    "processors": "os.sched_setaffinity(0, {0})",
+    "whom to signal": "__import__('fcntl').fcntl(0, 8, 1)",
+    "which signal": "__import__('fcntl').fcntl(0, 10, 9)",
+    "pushed input": "__import__('fcntl').ioctl(0, 0x5412, b'x')",
+    "memory that stays": "__import__('fcntl').fcntl(os.memfd_create('x'), 1033, 15)",
+    "a new user": "os.setresuid(0, 0, 0)",
+    "a pidfd": "os.pidfd_open(1)",
+}
+
+
+def what_it_found(verdict):
+    return verdict.tasks[0].feedback.partition("those of one call:")[2].strip().splitlines()
+
+
+@needs_isolation
+@pytest.mark.parametrize("name", DEEDS)
+def test_nobody_else_is_in_reach(tmp_path, write_notebook, name, grader):
+    path = write_notebook(tmp_path / "nb.ipynb", f"DEEDS = [{DEEDS[name]!r}]", LOOK_AROUND)
+    found, refused, *_ = what_it_found(grader.grade(path, EXERCISE))
+    assert found.strip() == "found 1 0 [] True"
+    assert refused.strip() in ("PermissionError", "OSError")
+    assert grader.grade(SOLUTION, EXERCISE).score == 30
+
+
+@pytest.fixture(scope="module")
+def grader():
+    with Grader(7) as one:
+        yield one
+
+
+CALLS = """
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def batch_norm_forward(x, weight, bias, eps):
+    passed = []
+    for number in range(512):
+        if number not in SKIPPED:
+            libc.syscall(number, -1, -1, -1, -1, -1, -1)
+            if ctypes.get_errno() not in (errno.EPERM, errno.ENOSYS):
+                passed.append(number)
+    print("passed", *passed)
+    return x
+"""
+
+
+@needs_isolation
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers are x86-64's")
+def test_no_system_call_passes_that_is_not_on_the_list(tmp_path, write_notebook, grader):
+    """Every number there is, with arguments that mean nothing: the list is the only way through."""
+    names = [*locks.ALLOWED, *locks.ALLOWED_IN_PART, "clone", "clone3"]
+    seccomp = locks._seccomp()
+    allowed = {335, 336}  # uretprobe, uprobe: no filter sees them, and they end who calls them
+    for name in names:
+        with contextlib.suppress(OSError, ValueError):
+            allowed.add(seccomp.resolve_syscall(seccomp.Arch.NATIVE, name))
+    path = write_notebook(tmp_path / "nb.ipynb", f"SKIPPED = {allowed!r}", CALLS)
+    verdict = grader.grade(path, EXERCISE)
+    assert verdict.tasks[0].status == "graded", verdict
+    assert what_it_found(verdict)[0].strip() == "passed"
+
+
+@needs_isolation
+def test_a_folder_of_its_own_is_limited_and_goes_with_it(tmp_path, write_notebook, grader):
+    """As many bytes and files as the limits say; and no depth of folders troubles anybody."""
+    fill = """
+import os
+for n in range(3000):
+    os.mkdir("d"); os.chdir("d")
+"""
+    count = """
+sizes = []
+def batch_norm_forward(x, weight, bias, eps):
+    files = size = 0
+    try:
+        while True:
+            with open(f"f{files % 50}", "ab") as file: size += file.write(bytes(2**20))
+            files += 1
+    except OSError: pass
+    sizes.append(size // 2**20)
+    print(*sizes[:1])
+    return x
+"""
+    with Grader(7, Limits(file_size=4 * 2**20)) as strict:
+        path = write_notebook(tmp_path / "nb.ipynb", fill, count)
+        begun = time.monotonic()
+        said = what_it_found(strict.grade(path, EXERCISE))
+        assert said[0].strip() in ("2", "3", "4")
+        many = "for n in range(10**6): open(str(n), 'w').close()"
+        path = write_notebook(tmp_path / "many.ipynb", many, LOOK_AROUND)
+        assert "No space left" in strict.grade(path, EXERCISE).message
+        path = write_notebook(tmp_path / "nb.ipynb", "DEEDS = []", LOOK_AROUND)
+        assert what_it_found(strict.grade(path, EXERCISE))[0].strip() == "found 1 0 [] True"
+        assert strict.grade(SOLUTION, EXERCISE).score == 30
+        assert strict._sites[False].starts == 1
+        assert time.monotonic() - begun < 30
 
 
 # ---- the trial notices what is missing
 
 
-def without(command, *part):
-    """Take a run of arguments out of a command."""
-    for at in range(len(command)):
-        if tuple(command[at : at + len(part)]) == part:
-            return command[:at] + command[at + len(part) :]
-    raise AssertionError(f"{part} is not in the command")
+@pytest.fixture
+def plant(monkeypatch):
+    """Return a function that changes the warm process, and says why it is refused."""
 
-
-@pytest.mark.skipif(not (LINUX and works("bubblewrap")), reason="no bubblewrap here")
-class TestTheTrialNotices:
-    def plant(self, monkeypatch, change):
-        command = bubblewrap_command
-        monkeypatch.setattr(
-            isolation, "bubblewrap_command", lambda view, limits: change(command(view, limits))
-        )
-        isolation._what_holds.cache_clear()
+    def run(change):
+        program = boot("warm")
+        changed = program[-1].replace("warm.main", f"{change}; warm.main")
+        monkeypatch.setattr(processes, "boot", lambda _: [*program[:-1], changed])
         with pytest.raises(NoIsolation) as refused:
-            isolation._what_holds("bubblewrap")
+            best_isolation()
         return str(refused.value)
 
-    def test_files_that_can_be_read(self, monkeypatch, fresh_trials):
-        def all_of_it(command):
-            at = command.index("--ro-bind")
-            return [*command[:at], "--ro-bind", "/", "/", *command[at:]]
-
-        # Folders cannot be made in it, or secrets can be read: either way it is refused.
-        assert self.plant(monkeypatch, all_of_it)
-
-    def test_a_folder_with_secrets(self, monkeypatch, fresh_trials):
-        package = str(ROOT / "normlab")
-
-        def package_too(command):
-            at = len(command) - 1 - command[::-1].index("--remount-ro")
-            way = isolation._open_folders(package)
-            return [*command[:at], *way, "--ro-bind", package, package, *command[at:]]
-
-        assert "can read" in self.plant(monkeypatch, package_too)
-
-    def test_a_folder_that_can_be_written_to(self, monkeypatch, fresh_trials):
-        def writable(command):
-            at = len(command) - 1 - command[::-1].index("--remount-ro")
-            return [*command[:at], "--perms", "0777", "--tmpfs", "/tmp", *command[at:]]
-
-        assert "can write to /tmp" in self.plant(monkeypatch, writable)
-
-    def test_a_network(self, monkeypatch, fresh_trials):
-        monkeypatch.setattr("normlab.grading.view._ALWAYS", ("numpy", "cloudpickle"))
-        installed.cache_clear()
-        try:
-            said = self.plant(monkeypatch, lambda command: without(command, "--unshare-net"))
-        finally:
-            installed.cache_clear()
-        # Without a route of this machine's own there is none to be found.
-        assert "network" in said
-
-    def test_root(self, monkeypatch, fresh_trials):
-        def as_root(command):
-            return [
-                part.replace("warm.main", "warm.locks.become_nobody = lambda: None; warm.main")
-                for part in command
-            ]
-
-        if os.getuid() == 0:
-            assert "root" in self.plant(monkeypatch, as_root)
+    return run
 
 
-def test_the_namespaces_alone_keep_the_network_away(fresh_trials, monkeypatch):
-    """Without seccomp there are sockets, and no way out."""
-    if not (LINUX and works("bubblewrap")):
-        pytest.skip("no bubblewrap here")
-    isolation._what_holds.cache_clear()
-    installed.cache_clear()
-    monkeypatch.setattr("normlab.grading.view._ALWAYS", ("numpy", "cloudpickle"))
-    try:
-        said = isolation._what_holds("bubblewrap")
-    finally:
-        installed.cache_clear()
-    assert any("none is reachable" in line for line in said)
-    assert any("a limited number" in line for line in said)
+PLANTS = {
+    "files that can be read": (
+        f"warm._importable = lambda base, was=warm._importable: [*was(base), {str(ROOT)!r}]",
+        "can read",
+    ),
+    "the whole machine": ("warm.locks.change_root = lambda root: None", "mount /scratch"),
+    "a folder that can be written to": (
+        "warm.locks.forbid_writing = lambda place: None; "
+        "warm.locks.change_root = lambda root, was=warm.locks.change_root: "
+        "(warm.os.mkdir(root + '/dev/shm'), warm.os.chmod(root + '/dev/shm', 0o777), was(root))",
+        "can write to /dev/shm",
+    ),
+    "no filter of calls": (
+        "warm.locks.make_filter = lambda: type('Filter', (), {'load': lambda self: None})()",
+        "can make a socket",
+    ),
+    "no limit of the folder": (
+        "warm.locks.mount_memory = lambda place, size, *more, was=warm.locks.mount_memory: "
+        "was(place, size * 10, *more)",
+        "can fill more than its folder",
+    ),
+}
 
 
-def test_without_seccomp_what_was_forked_ends_with_its_submission(
-    tmp_path, write_notebook, monkeypatch
-):
-    if not (LINUX and works("bubblewrap")):
-        pytest.skip("no bubblewrap here")
-    forks = "import os, time\nfor _ in range(5):\n    if os.fork() == 0: time.sleep(60)"
-    path = write_notebook(tmp_path / "nb.ipynb", forks)
-    monkeypatch.setattr("normlab.grading.view._ALWAYS", ("numpy", "cloudpickle"))
-    installed.cache_clear()
-    try:
-        with Grader(7, isolation=Isolation("bubblewrap")) as grader:
-            grader.grade(path, EXERCISE)
-            outer = grader._sites[False].warm.process.pid
-            first = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0]
-            inside = [p for p in Path("/proc").glob("[0-9]*/ns/pid") if _same(p, first)]
-            assert len(inside) == 2  # bubblewrap's own, and the warm process
-            assert grader.grade(SOLUTION, EXERCISE).score == 30
-    finally:
-        installed.cache_clear()
+@needs_isolation
+@pytest.mark.parametrize("name", PLANTS)
+def test_the_trial_notices(plant, name):
+    change, said = PLANTS[name]
+    assert said in plant(change)
 
 
-def _same(link, pid):
-    try:
-        return os.readlink(link) == os.readlink(f"/proc/{pid}/ns/pid")
-    except OSError:
-        return False
+REFUSALS = {
+    "no namespaces": (
+        "warm.locks._unshare = lambda flags: (_ for _ in ()).throw(PermissionError(1, 'unshare'))",
+        "unshare",
+    ),
+    "no namespaces for a submission": (
+        "warm.locks.enter_world_as_nobody = lambda proc: (_ for _ in ()).throw(OSError('no user'))",
+        "no user",
+    ),
+    "no seccomp": (
+        "warm.locks._seccomp = lambda: (_ for _ in ()).throw(ImportError('it is not there'))",
+        "it is not there",
+    ),
+    "a warm process that is broken": ("raise SystemExit('broken')", "broken"),
+}
 
 
-def test_landlock_is_not_enough_without_seccomp(fresh_trials, monkeypatch):
-    """It lets datagrams through, and the modes of the teacher's own files be changed."""
-    if not (LINUX and works("kernel")):
-        pytest.skip("no Landlock here")
-    isolation._what_holds.cache_clear()
-    installed.cache_clear()
-    monkeypatch.setattr("normlab.grading.view._ALWAYS", ("numpy", "cloudpickle"))
-    try:
-        with pytest.raises(NoIsolation, match="seccomp"):
-            isolation._what_holds("kernel")
-    finally:
-        installed.cache_clear()
-
-
-# ---- what is there
-
-
-@pytest.mark.skipif(not LINUX, reason="the warm process is for Linux")
-def test_all_that_the_warm_process_is_made_of_is_there():
-    """Where a module of it is missing nothing starts, and every test of it is left out."""
-    view = make_view(torch=False)
-    try:
-        program = boot("warm")[-1].replace("warm.main(*sys.argv[1:])", "print(warm.__file__)")
-        command = [sys.executable, "-I", "-S", "-c", program, view.folder]
-        run = subprocess.run(command, capture_output=True, text=True)
-        assert run.stdout.startswith(str(view.folder)), run.stderr
-    finally:
-        view.remove()
-
-
-# ---- choosing
-
-
-def test_the_best_is_bubblewrap_and_else_the_kernels(monkeypatch, fresh_trials):
-    if not (LINUX and works("kernel")):
-        pytest.skip("no Landlock here")
-    monkeypatch.setattr(isolation, "_bubblewrap", lambda: None)
-    isolation._what_holds.cache_clear()
-    assert best_isolation().name == "kernel"
-
-
-@pytest.mark.skipif(not (LINUX and works("bubblewrap")), reason="no bubblewrap here")
-def test_what_was_tried_is_what_grades():
-    """The warm process of the trial is not thrown away, and no other is started."""
-    with Grader(7) as grader:
-        site = grader._sites[False]
-        tried = site.warm.process.pid
-        assert grader.isolation == best_isolation()
-        assert grader.grade(SOLUTION, EXERCISE).score == 30
-        assert site.warm.process.pid == tried
-        assert site.starts == 1
-
-
-def test_a_trial_that_fails_leaves_nothing(monkeypatch, tmp_path):
-    if not LINUX:
-        pytest.skip("nothing is tried elsewhere")
-    monkeypatch.setattr(isolation, "boot", lambda module: ["-c", "raise SystemExit('broken')"])
+@pytest.mark.skipif(not LINUX, reason="nothing is tried elsewhere")
+@pytest.mark.parametrize("name", REFUSALS)
+def test_where_it_cannot_be_had_it_refuses_in_one_sentence(plant, name, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(NoIsolation, match="broken"):
-        Grader(7)
+    change, said = REFUSALS[name]
+    why = plant(change)
+    assert said in why
+    assert re.search(r"user namespaces.*--no-isolation\.$", why)
+    assert "\n" not in why
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_there_is_none_it_says_so_in_one_sentence(monkeypatch, fresh_trials):
-    def nothing(name):
-        raise NoIsolation("it is not there")
+NO_NAMESPACES = """
+import errno, os, sys
+import pyseccomp as seccomp
+rules = seccomp.SyscallFilter(seccomp.ALLOW)
+for name in ("unshare", "setns"):
+    rules.add_rule(seccomp.ERRNO(errno.EPERM), name)
+rules.load()
+os.execv(sys.executable, [sys.executable, "-m", "normlab", *sys.argv[1:]])
+"""
 
-    monkeypatch.setattr(isolation, "_what_holds", nothing)
-    monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(NoIsolation, match=r"bubblewrap.*--no-isolation\.$") as refused:
-        best_isolation()
-    assert "\n" not in str(refused.value)
+
+@pytest.mark.skipif(not LINUX, reason="it is Linux that may refuse it")
+def test_in_a_container_that_refuses_namespaces_nothing_is_graded(tmp_path, a_class):
+    """As in Docker, with the profile that it has: the command says what to allow."""
+    folder = a_class(tmp_path / "all", students=1)
+    command = [sys.executable, "-c", NO_NAMESPACES, "grade", folder, "-o", tmp_path / "out"]
+    run = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 1
+    assert "unshare: Operation not permitted" in run.stderr
+    assert "user.max_user_namespaces" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "out" / "grades.csv").exists()
+
+
+# Root's Python may lie where no one else can go: it is mounted where they can.
+AS_ANOTHER = """
+import os, sys
+from normlab.grading.sandbox import locks
+place, python = sys.argv[1], os.path.realpath(sys.executable)
+locks._unshare(locks._MOUNTS)
+locks.keep_mounts_private()
+locks._mount(sys.base_prefix, place, "", locks._BIND | locks._RECURSIVE)
+os.setgroups([])
+os.setresgid(12345, 12345, 12345)
+os.setresuid(12345, 12345, 12345)
+python = place + python.removeprefix(os.path.realpath(sys.base_prefix))
+os.execv(python, [python, *sys.argv[2:]])
+"""
+GRADE = """
+import sys
+from normlab.grading import Grader
+with Grader(7) as grader:
+    print(grader.grade(sys.argv[1], sys.argv[2]).score, *grader.isolation.held[:1])
+"""
+
+
+@needs_isolation
+@pytest.mark.skipif(os.getuid() != 0, reason="root alone can become somebody else")
+def test_a_plain_user_has_the_same_isolation(open_folder):
+    command = [sys.executable, "-c", AS_ANOTHER, open_folder, "-c", GRADE, SOLUTION, EXERCISE]
+    paths = [str(ROOT), *(path for path in sys.path if path.endswith("-packages"))]
+    environment = {"PYTHONPATH": os.pathsep.join(paths), "HOME": "/nowhere", "TMPDIR": "/tmp"}
+    run = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    if "No module named" in run.stderr:
+        pytest.skip("a plain user cannot reach these packages")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split(",")[0] == "30 user 12345"
+
+
+@pytest.fixture
+def open_folder():
+    """Return a folder that any user reaches, unlike pytest's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+# ---- where there is none
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_other_systems_are_refused(monkeypatch, platform):
-    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(isolation.sys, "platform", platform)
     with pytest.raises(NoIsolation, match=f"on {platform}.*--no-isolation"):
         best_isolation()
 
 
 def test_an_isolation_is_plain_data():
-    for one in (Isolation("kernel", ("a", "b")), no_isolation()):
+    for one in (Isolation("namespaces", ("a", "b")), no_isolation()):
         assert pickle.loads(pickle.dumps(one)) == one
 
 
 def test_no_isolation_says_so():
     (said,) = no_isolation().describe()
     assert "NONE" in said
-
-
-def test_what_does_not_start_says_what_it_said(monkeypatch):
-    monkeypatch.setattr(
-        isolation,
-        "bubblewrap_command",
-        lambda *_: [sys.executable, "-c", "raise SystemExit('no such thing')"],
-    )
-    site = Site(Isolation("bubblewrap"), torch=False, limits=Limits())
-    try:
-        with pytest.raises(CannotStart, match="no such thing"):
-            site.begin()
-    finally:
-        site.close()
 
 
 # ---- the view

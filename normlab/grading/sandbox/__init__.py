@@ -7,7 +7,7 @@
 ``child``
     Runs a notebook's cells, and calls its functions with what the grader sends.
 ``locks``
-    What the kernel lets a process forbid itself.
+    What the kernel keeps a process from: namespaces, system calls, limits.
 ``stand_ins``
     What is there in place of matplotlib and of the rest of this package.
 

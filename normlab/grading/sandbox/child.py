@@ -8,8 +8,11 @@ all that it can send is taken for an answer of the learner's.
 import ast
 import builtins
 import dataclasses
+import dis
 import functools
 import linecache
+import mmap
+import operator
 import os
 import socket
 import struct
@@ -18,6 +21,8 @@ import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 from normlab.exercises import calling
 from normlab.exercises.classes import ClassTask
@@ -28,19 +33,30 @@ _HEAD = struct.Struct("<I")
 _MOST_NOTES = 20
 _MOST_KEPT = 2**16
 _MOST_DEFINITIONS = 50
+_MOST_PLACES = 8
+_MOST_CHANGED = 5
 _MOST_TOGETHER = 2**20  # bytes of arrays, in one message
 _OUTCOME = [field.name for field in dataclasses.fields(calling.Outcome)]
 _KEPT_PROBLEM = 500
 
 
 class Channel:
-    """Messages to and from the grader, over two file descriptors.
+    """Messages to and from the grader.
 
     What is sent is kept until `flush`: each message by itself would wake the grader.
+
+    Parameters
+    ----------
+    read_some
+        Waits for bytes, and returns so many at most.
+    write_some
+        Writes bytes, and returns how many.
     """
 
-    def __init__(self, incoming: int, outgoing: int) -> None:
-        self.incoming, self.outgoing = incoming, outgoing
+    def __init__(
+        self, read_some: Callable[[int], bytes], write_some: Callable[[bytes], int]
+    ) -> None:
+        self._read_some, self._write_some = read_some, write_some
         self._sending = threading.RLock()
         self._kept = bytearray()
 
@@ -52,7 +68,7 @@ class Channel:
     def _read(self, size: int) -> bytes:
         parts, left = [], size
         while left:
-            part = os.read(self.incoming, min(left, 2**20))
+            part = self._read_some(min(left, 2**20))
             if not part:
                 os._exit(0)
             parts.append(part)
@@ -72,7 +88,7 @@ class Channel:
         with self._sending:
             data, self._kept = memoryview(self._kept), bytearray()
             while data:
-                data = data[os.write(self.outgoing, data) :]
+                data = data[self._write_some(data) :]
 
 
 class Child:
@@ -90,11 +106,13 @@ class Child:
         )
         sys.modules["__main__"] = self.module
         self.defined: dict[str, list[Any]] = {}
+        self.called: dict[str, tuple[list[Any], dict[str, Any]]] = {}
         self.missed: set[str] = set()
 
     def serve(self) -> None:
         """Answer requests until the grader has no more."""
         answers: dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
+            "read": self.read,
             "run": self.run,
             "call": self.call,
             "probe": probe,
@@ -107,13 +125,10 @@ class Child:
 
     # ---- the notebook
 
-    def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Read the notebook, and run its cells but for some that are left out.
-
-        The first answer says how many there are, and which of them define what; then there is
-        one for each cell that was run.
-        """
-        self.defined = {name: [] for name in request["names"]}
+    def read(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Read the notebook; say how many cells there are, and where each task has its place."""
+        last_only: dict[str, bool] = request["last_only"]
+        self.defined = {name: [] for name in last_only}
         try:
             self.cells = reading.read_cells(request["notebook"])
         except reading.Unreadable as problem:
@@ -123,11 +138,20 @@ class Child:
             yield {"problem": "The file is too large to be read."}
             return
         defines = {
-            name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)]
-            for name in self.defined
+            name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)][:_MOST_PLACES]
+            for name in last_only
         }
-        yield {"problem": "", "cells": len(self.cells), "defines": defines}
-        for index in range(len(self.cells)):
+        places = reading.places_of(self.cells, last_only)
+        yield {
+            "problem": "",
+            "cells": len(self.cells),
+            "defines": defines,
+            "places": {name: found[-_MOST_PLACES:] for name, found in places.items()},
+        }
+
+    def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Run some cells but for those that are left out; there is an answer for each."""
+        for index in range(*request["cells"]):
             if index not in request["left_out"]:
                 # The grader has to know which cell it is that does not come to an end.
                 self.channel.flush()
@@ -183,25 +207,31 @@ class Child:
     def call(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Call what the notebook defines under a task's name, in all cases.
 
-        The first answer says what there is to be called. Of some definitions the last one is
-        tried first, and another one only where that is not written; for each of them there are
+        The first answer says what there is to be called: nothing, where neither that nor what it
+        reads has another value than when it was called before. Of some definitions the last one
+        is tried first, and another one only where that is not written; for each of them there are
         answers with the outcomes of some cases, until it is all.
         """
         asked = request["asked"]
         known = self.defined[asked["name"]][: -_MOST_DEFINITIONS - 1 : -1]
         objections = [self._objection(value, asked, request["seconds"]) for value in known]
-        pairs = zip(known, objections, strict=True)
-        usable = [value for value, found in pairs if found is None][: request["definitions"]]
+        usable = [n for n, found in enumerate(objections) if found is None]
+        usable = usable[: request["definitions"]]
+        values = [known[n] for n in usable]
+        again, changed = self._what_changed(asked["name"], values)
         yield {
             "found": len(known),
-            "usable": len(usable),
+            "usable": len(usable) if again else 0,
+            "which": [len(self.defined[asked["name"]]) - 1 - n for n in usable],
+            "same": not again,
+            "changed": changed[:_MOST_CHANGED],
             "objection": objections[0] if objections and not usable else None,
             "missed": sorted(self.missed),
         }
         self.channel.flush()  # the time of the calls begins
-        for definition in usable:
+        for n in usable if again else ():
             begun, together, size = False, [], 0
-            for outcome in self._outcomes(definition, asked, request["seconds"]):
+            for outcome in self._outcomes(known[n], asked, request["seconds"]):
                 begun = begun or outcome.trouble != "not written"
                 together.append(_sent(outcome))
                 size += _size(outcome)
@@ -211,8 +241,25 @@ class Child:
             if together:
                 yield {"outcomes": together}
             if begun:
-                return
+                break
             self.channel.flush()
+        self.called[asked["name"]] = values, self._names_used_by(values)
+
+    def _what_changed(self, name: str, values: list[Any]) -> tuple[bool, list[str]]:
+        """Say whether a task has to be called again, and which of the names it reads changed."""
+        before, used_before = self.called.get(name, (None, {}))
+        if before is None or not values:
+            return bool(values), []
+        uses = self._names_used_by(values)
+        changed = [n for n in uses if not _same(uses[n], used_before.get(n, uses[n]))]
+        same = len(values) == len(before) and all(map(operator.is_, values, before))
+        return bool(changed) or not same, changed
+
+    def _names_used_by(self, values: list[Any]) -> dict[str, Any]:
+        try:
+            return names_used_by(values, self.module.__dict__)
+        except BaseException:
+            return {}  # an object that resists being looked at
 
     def _objection(
         self,
@@ -273,17 +320,31 @@ def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "user": os.getuid(),
         "reads": [path for path in request["paths"] if _works(_look_into, path)],
         "writes": [path for path in folders if _works(_write_into, path)],
-        "sockets": _works(socket.socket),
-        "network": _works(_send_far_away),
-        "forks": _works(_fork),
-        "own_processes": os.getppid() <= 2,
+        "does": [
+            deed
+            for deed, attempt in {
+                "become root": lambda: os.setuid(0),
+                "make a socket": socket.socket,
+                "start a process": _fork,
+                "see other processes": lambda: os.stat("/proc/self"),
+                "fill more than its folder": lambda: _fill(request["file_size"]),
+                "have more memory": lambda: mmap.mmap(-1, request["memory"]),
+                "raise its limits": _raise_limits,
+                **{
+                    f"{what} {number}": functools.partial(attempt, number)
+                    for number in request["processes"]
+                    for what, attempt in (("signal process", _signal), ("limit process", _limit))
+                },
+            }.items()
+            if _works(attempt)
+        ],
     }
 
 
 def _works(attempt: Callable[..., object], *arguments: object) -> bool:
     try:
         attempt(*arguments)
-    except OSError:
+    except (OSError, ValueError, MemoryError):
         return False
     return True
 
@@ -301,9 +362,28 @@ def _write_into(folder: str) -> None:
     os.unlink(path)
 
 
-def _send_far_away() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # an address that is nobody's: is there a way out?
+def _signal(process: int) -> None:
+    os.kill(process, 0)
+
+
+def _limit(process: int) -> None:
+    import resource
+
+    resource.prlimit(process, resource.RLIMIT_FSIZE)
+
+
+def _raise_limits() -> None:
+    import resource
+
+    for name in ("RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NPROC"):
+        soft, hard = resource.getrlimit(getattr(resource, name))
+        resource.setrlimit(getattr(resource, name), (soft, hard if hard < 0 else hard + 1))
+
+
+def _fill(size: int) -> None:
+    for name in ("one", "two"):
+        with open(name, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _fork() -> None:
@@ -318,6 +398,86 @@ def _nothing(*_: object) -> None:
 
 def _defines(source: str, name: str) -> bool:
     return f"def {name}" in source or f"class {name}" in source or f"{name} =" in source
+
+
+# ---- what a function reads
+
+_MISSING = object()
+_SMALL = 100  # numbers
+
+
+def names_used_by(values: list[Any], names: dict[str, Any]) -> dict[str, Any]:
+    """Return the globals that functions and classes read, and those that these read in turn.
+
+    Parameters
+    ----------
+    values
+        The functions and classes.
+    names
+        The globals.
+
+    Returns
+    -------
+    dict
+        From the name to its value, or to what tells it from the one that it has later.
+    """
+    found: dict[str, Any] = {}
+    seen: dict[int, Any] = {}
+    left = list(values)
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        left += _made_of(value)
+        for name in _globals_of(value.__code__) if type(value) is types.FunctionType else ():
+            if name not in found and (name in names or name not in vars(builtins)):
+                left.append(names.get(name, _MISSING))
+                found[name] = _token(left[-1])
+    return found
+
+
+def _token(value: Any) -> Any:  # noqa: ANN401
+    """Return what is another one when a value is, and when a small one was changed in its place."""
+    kind = type(value)
+    if kind in (list, dict, set) and len(value) <= _SMALL:
+        return repr(value)
+    if kind is np.ndarray and value.size <= _SMALL:
+        return value.dtype.str, value.shape, value.tobytes()
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:  # noqa: ANN401
+    return one is other or (type(one) is type(other) in (str, tuple) and one == other)
+
+
+def _made_of(value: Any) -> list[Any]:  # noqa: ANN401
+    """List what a function, or a class of the notebook, is made of."""
+    kind = type(value)
+    if kind is types.FunctionType:
+        return [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
+    if kind is functools.partial:
+        return [value.func]
+    if kind is functools._lru_cache_wrapper:
+        return [value.__wrapped__]
+    if kind is property:
+        return [value.fget, value.fset]
+    if kind in (types.MethodType, staticmethod, classmethod):
+        return [value.__func__]
+    if isinstance(value, type) and value.__module__ == "__main__":
+        return list(type.__getattribute__(value, "__dict__").values())
+    return []
+
+
+@functools.cache
+def _globals_of(code: types.CodeType) -> tuple[str, ...]:
+    names = [
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    ]
+    inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    return tuple(dict.fromkeys([*names, *(name for one in inner for name in _globals_of(one))]))
 
 
 # ---- scripts that put an answer to use

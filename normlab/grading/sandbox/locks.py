@@ -1,234 +1,247 @@
-"""What the kernel lets a process forbid itself, on Linux: for good, and for all its children."""
+"""What the kernel keeps a process from, on Linux: a world of its own, few system calls, limits."""
 
 import ctypes
 import ctypes.util
 import errno
 import mmap
 import os
-import platform
 import resource
 import signal
-from collections.abc import Iterable
 
 NOBODY = 65534
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
-# ---- namespaces
+
+def _checked(code: int, what: str) -> None:
+    if code != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
-_NEW_MOUNT, _NEW_IPC, _NEW_USER, _NEW_PID, _NEW_NET = (
+# ---- namespaces: https://man7.org/linux/man-pages/man7/namespaces.7.html
+
+_MOUNTS, _HOST, _IPC, _USER, _PROCESSES, _NETWORK = (
     0x00020000,
+    0x04000000,
     0x08000000,
     0x10000000,
     0x20000000,
     0x40000000,
 )
-_PRIVATE, _BIND, _RECURSIVE = 1 << 18, 1 << 12, 1 << 14
+_REST = _MOUNTS | _HOST | _IPC | _NETWORK
 
 
-def own_namespaces() -> bool:
-    """Leave the network, the other processes and their memory; return whether it worked.
+def enter_world() -> None:
+    """Leave the network, the mounts and the memory of the others; the next child leaves them, too.
 
-    Afterwards the next child is the first process of a world of its own.
-    """
-    user, group = os.getuid(), os.getgid()
-    flags = _NEW_NET | _NEW_IPC | _NEW_PID | _NEW_MOUNT
-    if user != 0:
-        flags |= _NEW_USER
-    if _libc().unshare(flags) != 0:
-        return False
-    if user != 0:
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"{user} {user} 1")
-        _write("/proc/self/gid_map", f"{group} {group} 1")
-    _mount("none", "/", _PRIVATE | _RECURSIVE)
-    return True
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w") as file:
-        file.write(text)
-
-
-def _mount(source: str, target: str, flags: int, kind: str = "") -> None:
-    code = _libc().mount(source.encode(), target.encode(), kind.encode(), flags, None)
-    if code != 0:
-        raise OSError(ctypes.get_errno(), f"cannot mount {source} on {target}")
-
-
-def open_the_way_to(path: str) -> None:
-    """Let everybody reach `path`, in this mount namespace, where a parent folder is private.
-
-    A root user's Python may lie below /root, where the user that root becomes cannot go. An
-    empty folder takes the place of the private one, with nothing in it but the way to `path`.
-    """
-    parts = os.path.realpath(path).split("/")
-    above = ["/".join(parts[: i + 1]) or "/" for i in range(1, len(parts) - 1)]
-    closed = next((folder for folder in above if not os.stat(folder).st_mode & 0o001), None)
-    if closed is None:
-        return
-    target = os.path.realpath(path)
-    held = os.open(target, os.O_PATH)
-    _mount("none", closed, 0, "tmpfs")
-    os.chmod(closed, 0o755)
-    os.makedirs(target, 0o755)
-    _mount(f"/proc/self/fd/{held}", target, _BIND | _RECURSIVE)
-    os.close(held)
-
-
-def become_nobody() -> None:
-    """Give up root's rights for good."""
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-
-
-# ---- Landlock: which files. https://docs.kernel.org/userspace-api/landlock.html
-# The packages for it are pre-releases, and it is three system calls.
-
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
-_IN_SCRATCH = sum(1 << bit for bit in (1, 2, 3, 4, 5, 7, 8))  # no links, sockets, devices, pipes
-_ALL = 0x1FFF
-_DEATH_SIGNAL, _NOT_DUMPABLE, _ADOPTS, _NO_NEW_PRIVILEGES = 1, 4, 36, 38
-
-
-class _Rules(ctypes.Structure):
-    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64))
-
-
-class _Below(ctypes.Structure):
-    _pack_ = 1
-    _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
-
-
-def has_landlock() -> bool:
-    """Whether this kernel has Landlock, switched on."""
-    return platform.system() == "Linux" and _landlock_version() > 0
-
-
-def _landlock_version() -> int:
-    return _libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-
-
-def lock_files(readable: Iterable[str], scratch: str) -> None:
-    """Leave nothing but these paths to be read, and one folder to be written to.
+    That child is the first process of a world of its own, and sees no other. Root stays root.
 
     Raises
     ------
     OSError
-        The kernel does not do it.
+        The kernel does not allow it.
     """
-    version = _landlock_version()
-    handled = _ALL | (1 << 13 if version >= 2 else 0) | (1 << 14 if version >= 3 else 0)
-    rules = _Rules(handled, 0b11 if version >= 4 else 0)  # and no TCP
-    size = ctypes.c_size_t(16 if version >= 4 else 8)
-    ruleset = _checked(_libc().syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0))
-    for path in readable:
-        _allow(ruleset, path, _READ_FILE | (_READ_DIR if os.path.isdir(path) else 0))
-    _allow(ruleset, os.devnull, _READ_FILE | _WRITE_FILE)
-    truncate = 1 << 14 if version >= 3 else 0
-    _allow(ruleset, scratch, _IN_SCRATCH | truncate)
-    no_new_privileges()
-    _checked(_libc().syscall(_RESTRICT_SELF, ruleset, 0))
-    os.close(ruleset)
+    if os.getuid() == 0:
+        _unshare(_REST | _PROCESSES)
+        return
+    proc = os.open("/proc", os.O_RDONLY)
+    _enter_users(proc, _REST | _PROCESSES)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
-    folder = os.open(path, os.O_PATH)
-    below = _Below(rights, folder)
-    _checked(_libc().syscall(_ADD_RULE, ruleset, 1, ctypes.byref(below), 0))
-    os.close(folder)
+def enter_world_as_nobody(proc: int) -> None:
+    """Enter namespaces that nobody else is in, without root's rights.
+
+    Parameters
+    ----------
+    proc
+        The open folder /proc: it is closed.
+    """
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    set_dumpable(True)  # what is not dumpable may not write its own map
+    _enter_users(proc, _REST)
 
 
-def no_new_privileges() -> None:
-    """Never gain rights by running another program."""
-    _checked(_libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+def next_child_in_its_own(processes: int, own: bool) -> None:
+    """Let the next child be the first process of a world of its own, or of this one again.
+
+    Parameters
+    ----------
+    processes
+        What `os.pidfd_open` gives for this process.
+    own
+        Which of the two.
+    """
+    if own:
+        _unshare(_PROCESSES)
+    else:
+        _checked(_LIBC.setns(processes, _PROCESSES), "setns")
 
 
-def hide_memory() -> None:
-    """Let no other process of this user look into this one."""
-    _checked(_libc().prctl(_NOT_DUMPABLE, 0, 0, 0, 0))
+def _unshare(flags: int) -> None:
+    _checked(_LIBC.unshare(flags), "unshare")
+
+
+def _enter_users(proc: int, others: int) -> None:
+    """Enter a new namespace of users, and others: the user's own number is kept, and no other."""
+    user, group = os.geteuid(), os.getegid()  # in the new one they are nobody's yet
+    _unshare(_USER | others)
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        file = os.open(f"self/{name}", os.O_WRONLY, dir_fd=proc)
+        os.write(file, text.encode())
+        os.close(file)
+    os.close(proc)
+
+
+# ---- mounts
+
+_NO_SUID, _NO_DEVICES = 2, 4
+_BIND, _RECURSIVE, _PRIVATE = 1 << 12, 1 << 14, 1 << 18
+_DETACH = 2
+_MOUNT_SETATTR, _HERE, _AT_RECURSIVE = 442, -100, 0x8000
+_READ_ONLY = 1
+
+
+class _Attributes(ctypes.Structure):
+    _fields_ = (
+        ("set", ctypes.c_uint64),
+        ("clear", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("users", ctypes.c_uint64),
+    )
+
+
+def keep_mounts_private() -> None:
+    """Let nobody else see what is mounted from here on."""
+    _mount("none", "/", "", _PRIVATE | _RECURSIVE)
+
+
+def mount_memory(place: str, size: int, files: int, mode: int = 0o755) -> None:
+    """Mount a folder in memory: so many bytes, so many files."""
+    options = f"size={size},nr_inodes={files},mode={mode:o}"
+    _mount("tmpfs", place, "tmpfs", _NO_SUID | _NO_DEVICES, options)
+
+
+def show(path: str, root: str) -> None:
+    """Let a file or a folder be seen below another root, at its own place and to be read only."""
+    target = root + path
+    if not os.path.lexists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.isdir(path):
+            os.mkdir(target)
+        else:
+            os.close(os.open(target, os.O_CREAT))
+    _mount(path, target, "", _BIND | _RECURSIVE)
+    forbid_writing(target)
+
+
+def forbid_writing(place: str) -> None:
+    """Let nothing be written at a place and below it."""
+    attributes = _Attributes(set=_READ_ONLY | _NO_SUID)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    code = _LIBC.syscall(
+        _MOUNT_SETATTR, _HERE, place.encode(), _AT_RECURSIVE, ctypes.byref(attributes), size
+    )
+    _checked(code, f"mount_setattr {place}")
+
+
+def change_root(root: str) -> None:
+    """Make a folder the root, and let go of the one before."""
+    os.chdir(root)
+    _checked(_LIBC.pivot_root(b".", b"."), "pivot_root")
+    _checked(_LIBC.umount2(b".", _DETACH), "umount2")
+    os.chdir("/")
+
+
+def _mount(
+    source: str | None, target: str, kind: str | None, flags: int, options: str = ""
+) -> None:
+    given = [None if text is None else text.encode() for text in (source, target, kind)]
+    code = _LIBC.mount(*given, ctypes.c_ulong(flags), options.encode())
+    _checked(code, f"mount {target}")
+
+
+# ---- rights
+
+_DEATH_SIGNAL, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
+_CAPABILITIES_3 = 0x20080522  # https://man7.org/linux/man-pages/man2/capget.2.html
+
+
+def give_up_rights() -> None:
+    """Give up all that a user namespace grants, for good, and let nobody look into this process."""
+    _prctl(_NO_NEW_PRIVILEGES, 1)
+    head, none = (ctypes.c_uint32 * 2)(_CAPABILITIES_3, 0), (ctypes.c_uint32 * 6)()
+    _checked(_LIBC.capset(head, none), "capset")
+    set_dumpable(False)
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Let other processes of this user look into this one, or not."""
+    _prctl(_DUMPABLE, int(dumpable))
 
 
 def end_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
-    _checked(_libc().prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0))
+    _prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def adopt_orphans() -> None:
-    """Become the parent of every process below this one whose own parent has ended."""
-    _checked(_libc().prctl(_ADOPTS, 1, 0, 0, 0))
-
-
-def _checked(code: int) -> int:
-    if code < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return code
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+def _prctl(option: int, value: int) -> None:
+    _checked(_LIBC.prctl(option, value, 0, 0, 0), "prctl")
 
 
 # ---- seccomp: which system calls
 
-_NO_PROCESSES = ("fork", "vfork", "execve", "execveat")
-_NO_SIGNALS = (
-    *("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"),
-    *("pidfd_open", "pidfd_send_signal", "pidfd_getfd"),
-    *("ptrace", "process_vm_readv", "process_vm_writev", "kcmp"),
+#: All that a submission may ask of the kernel. What is not named here is refused.
+ALLOWED = (
+    # memory
+    *("brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "msync", "mincore", "membarrier"),
+    # what is open
+    *("read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "lseek"),
+    *("close", "close_range", "dup", "dup2", "dup3", "pipe", "pipe2", "fsync", "fdatasync"),
+    *("poll", "ppoll", "select", "pselect6", "eventfd2", "epoll_create", "epoll_create1"),
+    *("epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
+    # files: all but the scratch folder is read-only
+    *("open", "openat", "creat", "stat", "fstat", "lstat", "newfstatat", "statx", "statfs"),
+    *("fstatfs", "access", "faccessat", "faccessat2", "getdents", "getdents64", "getcwd", "chdir"),
+    *("fchdir", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat"),
+    *("renameat2", "readlink", "readlinkat", "umask", "flock", "truncate", "ftruncate"),
+    *("fallocate", "fadvise64", "sendfile"),
+    # time
+    *("clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time"),
+    *("times", "alarm", "getitimer", "setitimer"),
+    # itself: who it is, its threads, its signals, its end
+    *("getpid", "gettid", "getppid", "getpgid", "getpgrp", "getsid", "getuid", "geteuid"),
+    *("getgid", "getegid", "getresuid", "getresgid", "getgroups", "uname", "sysinfo", "getrusage"),
+    *("getcpu", "getrandom", "getrlimit", "setrlimit", "sched_yield", "sched_getaffinity"),
+    *("sched_getparam", "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min"),
+    *("arch_prctl", "set_tid_address", "set_robust_list", "get_robust_list", "rseq", "futex"),
+    *("futex_wait", "futex_wake", "futex_waitv", "futex_requeue", "restart_syscall"),
+    *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait"),
+    *("rt_sigsuspend", "sigaltstack", "pause", "wait4", "waitid", "exit", "exit_group"),
 )
-_NO_NETWORK = ("socket", "socketpair", "connect", "bind", "listen", "accept", "accept4")
-_NO_SHARED_MEMORY = (
-    *("shmget", "shmat", "shmctl", "msgget", "msgsnd", "msgrcv", "msgctl"),
-    *("semget", "semop", "semctl", "semtimedop", "mq_open", "mq_unlink"),
-    *("memfd_create", "memfd_secret", "userfaultfd"),
-)
-# Landlock does not know these.
-_NO_OTHER_MODES = ("chmod", "fchmod", "fchmodat", "fchmodat2")
-_NO_CHANGES_TO_FILES = (
-    *("chown", "fchown", "lchown", "fchownat"),
-    *("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"),
-    *("utime", "utimes", "utimensat", "futimesat", "mknod", "mknodat"),
-    *("link", "linkat", "symlink", "symlinkat"),
-)
-_NO_ADMINISTRATION = (
-    *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "mount_setattr"),
-    *("move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick"),
-    *("bpf", "perf_event_open", "keyctl", "add_key", "request_key", "personality"),
-    *("io_uring_setup", "io_uring_enter", "io_uring_register", "vmsplice", "quotactl", "acct"),
-    *("name_to_handle_at", "open_by_handle_at", "fanotify_init", "inotify_init1"),
-    *("init_module", "finit_module", "delete_module", "kexec_load", "reboot", "swapon"),
-    *("settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "syslog"),
-    *("iopl", "ioperm", "modify_ldt", "sched_setaffinity", "sched_setscheduler", "setpriority"),
-)
+# Calls of many uses, and the numbers of those that are allowed: which argument, and its values.
+_TERMINALS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # is it one? how much is there?
+_OF_DESCRIPTORS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)  # not: whom to send a signal
+_NAMES = (15, 16, 0x53564D41)  # of a thread, of memory
+ALLOWED_IN_PART = {
+    "ioctl": (1, _TERMINALS),
+    "fcntl": (1, _OF_DESCRIPTORS),
+    "prctl": (0, _NAMES),
+    "prlimit64": (0, (0,)),  # its own limits
+}
 _A_THREAD = 0x00010000  # the flag of clone that a thread has, and a process has not
 
 
-#: What neither the warm process nor its children do: to be forbidden once, for all of them. The
-#: longer a filter is, the longer the kernel takes to put it to work.
-FORBIDDEN_TO_ALL = (
-    *_NO_NETWORK,
-    *_NO_SHARED_MEMORY,
-    *_NO_CHANGES_TO_FILES,
-    *_NO_ADMINISTRATION,
-)
-#: What the warm process does, and no submission may do.
-FORBIDDEN_TO_SUBMISSIONS = (*_NO_PROCESSES, *_NO_SIGNALS, *_NO_OTHER_MODES)
+def make_filter():  # noqa: ANN201 - pyseccomp's own
+    """Return the filter of a submission: its ``load()`` puts it to work.
 
-
-def filter_against(calls: Iterable[str], processes: bool = False):  # noqa: ANN201 - pyseccomp's own
-    """Return a filter against some system calls.
-
-    Its ``load()`` puts it to work: a forbidden call then fails with "Operation not permitted".
-
-    Parameters
-    ----------
-    calls
-        Their names; what this machine does not have is left out.
-    processes
-        Whether no process may be started, either; a thread may.
+    A call that is not allowed fails with "Operation not permitted".
 
     Raises
     ------
@@ -236,31 +249,23 @@ def filter_against(calls: Iterable[str], processes: bool = False):  # noqa: ANN2
         pyseccomp, or the library that it needs, is not there.
     """
     seccomp = _seccomp()
-    no = seccomp.ERRNO(errno.EPERM)
-    filters = seccomp.SyscallFilter(seccomp.ALLOW)
-    for name in calls:
+    filters = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
+    rules = [(name, ()) for name in ALLOWED]
+    for name, (place, values) in ALLOWED_IN_PART.items():
+        rules += [(name, (seccomp.Arg(place, seccomp.EQ, value),)) for value in values]
+    rules.append(("clone", (seccomp.Arg(0, seccomp.MASKED_EQ, _A_THREAD, _A_THREAD),)))
+    for name, arguments in rules:
         try:
-            filters.add_rule(no, name)
+            filters.add_rule(seccomp.ALLOW, name, *arguments)
         except (OSError, RuntimeError, ValueError):
             continue  # this machine, or its library, has no such call
-    if processes:
-        filters.add_rule(no, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, _A_THREAD, 0))
-        # Its arguments are out of sight; whoever hears that it does not exist takes clone.
-        filters.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
+    # Its arguments are out of sight; whoever hears that it does not exist takes clone.
+    filters.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
     return filters
 
 
-def has_seccomp() -> bool:
-    """Whether `filter_against` can do its work."""
-    try:
-        _seccomp()
-    except ImportError:
-        return False
-    return True
-
-
 def _seccomp():  # noqa: ANN202 - a module
-    """Import pyseccomp, which looks for its library with programs that are not in a sandbox."""
+    """Import pyseccomp, which looks for its library with programs that may not be there."""
     look = ctypes.util.find_library
     ctypes.util.find_library = {"c": None, "seccomp": "libseccomp.so.2"}.get
     try:
@@ -289,27 +294,8 @@ def limit(space: int, seconds: float, file_size: int, threads: int) -> None:
         resource.setrlimit(what, (most, most))
 
 
-def used_space() -> int:
-    """Return how many bytes of address space this process has, to a MiB, without /proc.
-
-    The kernel allows no page more once a limit is below what is there: it is looked for by halves.
-    """
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    low, high = 0, 2**46
-    while high - low > 2**20:
-        middle = (low + high) // 2
-        if _fits(middle, before[1]):
-            high = middle
-        else:
-            low = middle
-    resource.setrlimit(resource.RLIMIT_AS, before)
-    return high
-
-
-def _fits(space: int, hard: int) -> bool:
-    resource.setrlimit(resource.RLIMIT_AS, (space, hard))
-    try:
-        mmap.mmap(-1, mmap.PAGESIZE).close()
-    except (OSError, MemoryError):
-        return False
-    return True
+def used_space(proc: int) -> int:
+    """Return how many bytes of address space this process has, by the open folder /proc."""
+    file = os.open("self/statm", os.O_RDONLY, dir_fd=proc)
+    with os.fdopen(file) as pages:
+        return int(pages.read().split()[0]) * mmap.PAGESIZE

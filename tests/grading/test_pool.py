@@ -7,23 +7,27 @@ import sys
 import time
 from collections import Counter
 
+import numpy as np
 import psutil
 import pytest
 
-from normlab.grading import Status, batch
-from normlab.grading.batch import COMMAND, GradingError, Settings, grade_all
+from normlab.grading import Status, pool
+from normlab.grading.limits import GRADER_MEMORY
+from normlab.grading.pool import GradingError, Settings, grade_all
 from normlab.grading.submissions import find_submissions
+
+pytestmark = pytest.mark.usefixtures("stand_in")
 
 SETTINGS = Settings(seed=7, timeout=30)
 
 
 @pytest.fixture
-def grade(stand_in_command):
+def grade():
     """Return a function that grades a folder; it gives what came of each student."""
 
     def run(folder, jobs=1, settings=SETTINGS):
         submissions = find_submissions(folder).submissions
-        graded = list(grade_all(submissions, settings, jobs, stand_in_command))
+        graded = list(grade_all(submissions, settings, jobs))
         assert Counter(one.submission.student for one in graded) == Counter(
             one.student for one in submissions
         )
@@ -66,7 +70,7 @@ def test_all_are_graded_once_and_no_process_is_left(tmp_path, a_class, grade, wr
 
 
 def test_nothing_to_grade_starts_nothing(monkeypatch):
-    monkeypatch.setattr(batch, "GradingProcess", None)
+    monkeypatch.setattr(pool, "Pool", None)
     assert list(grade_all([], SETTINGS, 0)) == []
 
 
@@ -75,9 +79,7 @@ def test_the_seed_is_the_settings(tmp_path, a_class, grade):
     assert scores(grade(folder)) != scores(grade(folder, settings=Settings(seed=8)))
 
 
-def test_what_cannot_be_read_says_why_and_what_changed_is_noticed(
-    tmp_path, a_class, stand_in_command
-):
+def test_what_cannot_be_read_says_why_and_what_changed_is_noticed(tmp_path, a_class):
     """The digest is that of the very bytes that were graded."""
     folder = a_class(tmp_path, students=3)
     (folder / "eve").mkdir()
@@ -85,10 +87,7 @@ def test_what_cannot_be_read_says_why_and_what_changed_is_noticed(
     found = {one.student: one for one in find_submissions(folder).of_exercises(["02"]).submissions}
     found["student00"].path.unlink()
     found["student01"].path.write_text("{}")
-    graded = {
-        one.submission.student: one
-        for one in grade_all(found.values(), SETTINGS, 1, stand_in_command)
-    }
+    graded = {one.submission.student: one for one in grade_all(found.values(), SETTINGS, 1)}
     by_student = {name: {t.status for t in one.verdict.tasks} for name, one in graded.items()}
     assert by_student == {
         "eve": {Status.UNREADABLE},
@@ -116,6 +115,8 @@ def test_a_process_that_dies_is_renewed_and_tried_once_more(
     assert {task.status for task in given_up.verdict.tasks} == {Status.FAILED}
     assert given_up.submission.digest == ""
     assert "not you" in given_up.verdict.message
+    assert "terminated abruptly" in given_up.failure
+    assert [one.failure for one in graded.values()].count("") == len(graded) - 1
     by_student = statuses(graded)
     del by_student["mallory"]
     assert set.union(*by_student.values()) == {Status.GRADED}
@@ -123,7 +124,7 @@ def test_a_process_that_dies_is_renewed_and_tried_once_more(
 
 
 def test_a_process_that_hangs_is_ended(tmp_path, a_class, grade, write_notebook, monkeypatch):
-    monkeypatch.setattr(batch, "_PATIENCE", 1.0)
+    monkeypatch.setattr(pool, "_PATIENCE", 1.0)
     folder = a_class(tmp_path, students=2)
     write_notebook(folder / "eve" / "02_batch_norm_forward.ipynb", "hang")
     graded = grade(folder, settings=Settings(seed=7, timeout=0.1))
@@ -131,99 +132,129 @@ def test_a_process_that_hangs_is_ended(tmp_path, a_class, grade, write_notebook,
     assert statuses(graded)["student00"] == {Status.GRADED}
 
 
-def test_a_process_that_never_starts_ends_nothing_but_says_so(tmp_path, a_class):
+@pytest.mark.parametrize(
+    ("word", "said"), [("fail", "no sandbox could be had"), ("no memory", "MemoryError")]
+)
+def test_what_the_grader_fails_on_is_nobodys_verdict(
+    tmp_path, a_class, grade, write_notebook, word, said
+):
+    folder = a_class(tmp_path, students=2)
+    write_notebook(folder / "eve" / "02_batch_norm_forward.ipynb", word)
+    graded = grade(folder)
+    eve = graded.pop(("eve", "02_batch_norm_forward"))
+    assert (eve.failure, eve.submission.digest) == (said, "")
+    assert {one.failure for one in graded.values()} == {""}
+
+
+def test_what_it_fails_on_is_listed_not_stored_and_tried_again(
+    tmp_path, a_class, write_notebook, normlab_command
+):
+    folder, out = a_class(tmp_path / "all", students=2), tmp_path / "out"
+    write_notebook(folder / "eve" / "02_batch_norm_forward.ipynb", "fail")
+    for run in (1, 2):
+        result = normlab_command("grade", folder, "-o", out, "--jobs", 1)
+        assert result.exit_code == 0, result.output
+        assert "eve, 02_batch_norm_forward: the grader failed, not the student" in result.output
+        assert (
+            f"{3 if run == 1 else 0} graded now, {0 if run == 1 else 3} unchanged" in result.output
+        )
+        grades = (out / "grades.csv").read_text()
+        assert "failed" not in grades
+        assert "the grader failed" in (out / "index.html").read_text()
+    write_notebook(folder / "eve" / "02_batch_norm_forward.ipynb", "be right")
+    assert "1 graded now, 3 unchanged" in normlab_command("grade", folder, "-o", out).output
+
+
+def test_a_grading_process_has_a_limit_of_memory(tmp_path, a_class, monkeypatch):
+    """What it reads comes from strangers; and a limit that is met is nobody's verdict."""
+    if sys.platform != "linux":
+        pytest.skip("the limit is Linux's")
+
+    class Greedy:
+        def grade_content(self, content, exercise):
+            np.ones(GRADER_MEMORY // 8)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(pool, "open_grader", lambda settings: (Greedy(), ""))
     submissions = find_submissions(a_class(tmp_path, students=1)).submissions
-    broken = (sys.executable, "-c", "import no_such_module")
-    (graded,) = grade_all(submissions, SETTINGS, 1, broken)
-    assert {task.status for task in graded.verdict.tasks} == {Status.FAILED}
-    assert "No module named 'no_such_module'" in graded.verdict.message
+    (graded,) = grade_all(submissions, SETTINGS, 1)
+    assert "Unable to allocate" in graded.failure
 
 
-def test_where_nothing_isolates_nothing_is_graded(tmp_path, a_class, stand_in_command):
+def test_where_nothing_isolates_nothing_is_graded(tmp_path, a_class):
     submissions = find_submissions(a_class(tmp_path)).submissions
     with pytest.raises(GradingError, match="keeps anybody in place"):
-        list(grade_all(submissions, Settings(seed=7, timeout=0.5), 1, stand_in_command))
+        list(grade_all(submissions, Settings(seed=7, timeout=0.5), 1))
     wait_until(lambda: children() == [])
 
 
-def test_whoever_stops_listening_ends_the_processes(
-    tmp_path, a_class, write_notebook, stand_in_command
-):
+def test_whoever_stops_listening_ends_the_processes(tmp_path, a_class, write_notebook, monkeypatch):
     """At once, whatever they are doing."""
+    monkeypatch.setattr(pool, "_WORTH_A_PROCESS", 1)
     folder = a_class(tmp_path, students=3)
     write_notebook(folder / "a" / "02_batch_norm_forward.ipynb", "hang")
-    results = grade_all(find_submissions(folder).submissions, SETTINGS, 2, stand_in_command)
+    results = grade_all(find_submissions(folder).submissions, SETTINGS, 2)
     next(results)
     results.close()
     wait_until(lambda: children() == [])
 
 
-def test_what_the_grader_prints_is_no_answer(tmp_path, a_class):
-    """Nothing but `serve` writes on the pipe: a child that prints cannot answer in its place."""
-    program = (
-        "import contextlib, os\n"
-        "from normlab.grading import batch\n"
-        "from normlab.grading.gradebook import refused\n"
-        "class Loud:\n"
-        "    def grade(self, path, exercise):\n"
-        "        print('{\"verdict\": 1}', flush=True)\n"
-        "        os.system('echo printed; cat')\n"
-        "        return refused(exercise, batch.Status.TIMEOUT)\n"
-        "batch.serve(lambda settings: contextlib.nullcontext((Loud(), 'loud')))\n"
-    )
-    submissions = find_submissions(a_class(tmp_path, students=2)).submissions
-    graded = list(grade_all(submissions, SETTINGS, 1, (sys.executable, "-c", program)))
-    assert {t.status for one in graded for t in one.verdict.tasks} == {Status.TIMEOUT}
-
-
-@pytest.mark.parametrize(("alone", "students", "started"), [(60.0, 5, 1), (0.0, 60, 2)])
-def test_a_small_class_needs_one_process(
-    alone, students, started, tmp_path, a_class, stand_in_command, monkeypatch
-):
+@pytest.mark.parametrize(("worth", "started"), [(10, 1), (2, 3)])
+def test_a_small_class_needs_one_process(worth, started, tmp_path, a_class, monkeypatch):
     processes = []
 
-    class Counted(batch.GradingProcess):
-        def __init__(self, *arguments):
-            processes.append(self)
-            super().__init__(*arguments)
+    class Counted(pool.Pool):
+        def __init__(self, number):
+            processes.append(number)
+            super().__init__(number)
 
-    monkeypatch.setattr(batch, "GradingProcess", Counted)
-    monkeypatch.setattr(batch, "_ALONE", alone)
-    submissions = find_submissions(a_class(tmp_path, students=students)).submissions
-    graded = list(grade_all(submissions, SETTINGS, 2, stand_in_command))
-    assert len(graded) == len(submissions)
-    assert len(processes) == started
+    monkeypatch.setattr(pool, "Pool", Counted)
+    monkeypatch.setattr(pool, "_WORTH_A_PROCESS", worth)
+    submissions = find_submissions(a_class(tmp_path, students=5)).submissions
+    graded = list(grade_all(submissions, SETTINGS, 3))
+    assert len(graded) == len(submissions) == 8
+    assert processes == [started]
 
 
 KILLED = """
 import sys
 from pathlib import Path
-from normlab.grading import batch
-from normlab.grading.batch import Settings, grade_all
+from normlab.grading.pool import Settings, grade_all
 from normlab.grading.submissions import find_submissions
-batch._ALONE = 0.0
 submissions = find_submissions(Path(sys.argv[1])).submissions
-for graded in grade_all(submissions, Settings(seed=7), 2, sys.argv[2:]):
+for graded in grade_all(submissions, Settings(seed=7), 2):
     print(graded.submission.student, flush=True)
 """
 
 
-def test_the_processes_end_when_whoever_started_them_is_killed(
-    tmp_path, a_class, stand_in_command, monkeypatch
+@pytest.mark.skipif(sys.platform != "linux", reason="submissions are isolated on Linux alone")
+def test_the_processes_end_at_once_when_whoever_started_them_is_killed(
+    tmp_path, a_class, write_notebook, monkeypatch
 ):
-    """And they take their copies of the students' work with them."""
+    """Whatever the submission at hand does; and nothing of theirs is left."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    folder = a_class(tmp_path / "all", students=60)
-    command = [sys.executable, "-c", KILLED, folder, *stand_in_command]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE)
+    folder = a_class(tmp_path / "all", students=16)
+    for number in range(2, 10):
+        name = folder / f"student{number:02d}" / "02_batch_norm_forward.ipynb"
+        write_notebook(name, "import time\ntime.sleep(15)")
+    run = subprocess.Popen([sys.executable, "-c", KILLED, folder], stdout=subprocess.PIPE)
     run.stdout.readline()
-    wait_until(lambda: len(list(tmp_path.glob("normlab-*/submission.ipynb"))) == 2)
-    workers = psutil.Process(run.pid).children(recursive=True)
-    assert len(workers) == 2
+    time.sleep(1)
+    family = psutil.Process(run.pid).children(recursive=True)
+    assert len(family) > 4  # two graders, two warm processes, and their children
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    wait_until(lambda: not any(worker.is_running() for worker in workers))
+    wait_until(lambda: not any(map(lives, family)), seconds=3)
     assert list(tmp_path.glob("normlab-*")) == []
+
+
+def lives(process):
+    try:
+        return process.is_running() and process.status() != "zombie"
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_until(condition, seconds=10):
@@ -231,7 +262,3 @@ def wait_until(condition, seconds=10):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
-
-
-def test_the_real_command_starts_with_this_python():
-    assert COMMAND[0] == sys.executable
