@@ -5,7 +5,6 @@ next run goes on from there.
 """
 
 import contextlib
-import difflib
 import itertools
 import secrets
 import sqlite3
@@ -265,14 +264,11 @@ class Gradebook:
         GradebookError
             There is none of this name.
         """
-        everyone = [name for (name,) in self._db.execute("SELECT student FROM students")]
-        if student not in everyone:
-            close = difflib.get_close_matches(student, everyone, n=3)
-            meant = f" Did you mean {' or '.join(close)}?" if close else ""
-            raise GradebookError(f"There is no student {student!r} in {self.path}.{meant}")
         with self._transaction():
-            for table in ("students", "submissions", "verdicts"):
-                self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
+            for table in ("submissions", "verdicts", "students"):
+                found = self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
+            if not found.rowcount:
+                raise GradebookError(f"There is no student {student!r} in {self.path}.")
 
     def set_exercises(self, exercises: Iterable[str]) -> None:
         """Keep which exercises are set; with none, they are those that most have handed in."""

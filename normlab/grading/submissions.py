@@ -277,7 +277,7 @@ def _files_in_zip(path: Path) -> Iterator[_File]:
         It is no zip.
     """
     try:
-        members = _archive(path, _state_of(path)).infolist()
+        members = _archive(path).infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise SubmissionsError(f"{path} cannot be read as a zip: {error}") from error
     files = []
@@ -348,7 +348,7 @@ def _read_file(path: Path) -> bytes:
 
 def _read_member(path: Path, number: int) -> bytes:
     try:
-        archive = _archive(path, _state_of(path))
+        archive = _archive(path)
         with archive.open(archive.infolist()[number]) as file:
             return file.read(MOST_BYTES + 1)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
@@ -359,14 +359,14 @@ def _read_member(path: Path, number: int) -> bytes:
         raise OSError(None, f"damaged: {error}") from error
 
 
-def _state_of(path: Path) -> tuple[int, ...]:
+def _archive(path: Path) -> zipfile.ZipFile:
+    """Open a zip once for each process, whatever threads read in it, and anew when it changes."""
     status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return _opened(path, os.getpid(), status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1)
-def _archive(path: Path, _state: tuple) -> zipfile.ZipFile:
-    """Open a zip once, in whatever threads its members are read, and anew when it has changed."""
+def _opened(path: Path, *_state: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
