@@ -47,12 +47,11 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
-EXERCISE = "02_batch_norm_forward"
-NOTEBOOK = f"{EXERCISE}.ipynb"
+EXERCISE, TORCH = "02_batch_norm_forward", "13_choose_and_debug"
 ASSIGNMENT = "exercises"
 NBGRADER = (sys.executable, "-m", "nbgrader")
 ONE = "student000"
-HALF = 10
+HALF, FEW = 10, 3
 MEGABYTE = 1e6
 REPEATS = 3
 SAMPLE_SECONDS = 0.25
@@ -82,7 +81,10 @@ def main() -> None:
     adopt_orphans()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        compare(folder, options.skip_nbgrader)
+        texts = [notebook(number < HALF, number) for number in range(2 * HALF)]
+        compare(folder / "numpy", EXERCISE, texts, options.skip_nbgrader)
+        answers = (ROOT / "solutions" / f"{TORCH}.ipynb").read_text(encoding="utf-8")
+        compare(folder / "torch", TORCH, [answers] * FEW, options.skip_nbgrader)
         if options.many:
             run_many(folder, options.many, options.jobs)
 
@@ -102,10 +104,9 @@ class Cost:
 Pair = tuple[Cost, Cost]
 
 
-def compare(folder: Path, skip_nbgrader: bool) -> None:
-    """Grade 20 submissions with both, and print the ratio."""
-    texts = [notebook(number < HALF, number) for number in range(2 * HALF)]
-    submissions = write_submissions(folder / "few", texts)
+def compare(folder: Path, stem: str, texts: Sequence[str], skip_nbgrader: bool) -> None:
+    """Grade submissions of an exercise with both, and print the ratio."""
+    submissions = write_submissions(folder / "few", stem, texts)
     grade(submissions, folder / "first graded", "--only", ONE)  # it writes the bytecode
     few = folder / "few graded"
     costs = {
@@ -114,10 +115,11 @@ def compare(folder: Path, skip_nbgrader: bool) -> None:
             best(lambda: grade(submissions, few, "--regrade")),
         )
     }
-    check_scores(few)
+    right = HALF if stem == EXERCISE else len(texts)
+    check_scores(few, right)
     if not skip_nbgrader:
-        costs |= nbgrader(folder / "course", texts)
-    print(f"{len(texts)} submissions of {EXERCISE}, {HALF} right and {HALF} wrong")
+        costs |= nbgrader(folder / "course", stem, texts)
+    print(f"\n{len(texts)} submissions of {stem}, {right} right and {len(texts) - right} wrong")
     print_table("CPU", costs, len(texts))
     print_table("wall", costs, len(texts))
     print_shares(few, grade(submissions, few, "--regrade"), len(texts))
@@ -160,14 +162,14 @@ def print_shares(out: Path, cost: Cost, submissions: int) -> None:
         print(f"  {what:30}{seconds / submissions:7.3f}  {seconds / cost.cpu:4.0%}")
 
 
-def check_scores(out: Path) -> None:
-    """See that the ten right ones have all points, and that of the wrong ones none has."""
+def check_scores(out: Path, right: int) -> None:
+    """See that the right ones have all points, and that of the wrong ones none has."""
     with (out / "grades.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     full = {row["student"] for row in rows} - {
         row["student"] for row in rows if row["score"] != row["max_score"]
     }
-    assert full == set(map(name_of, range(HALF))), full
+    assert full == set(map(name_of, range(right))), full
     assert {row["status"] for row in rows} == {"graded"}
 
 
@@ -181,7 +183,7 @@ def columns(out: Path, *paths: str) -> list[list[float]]:
 
 def notebook(right: bool, number: int) -> str:
     """Return a submission's text; those of other numbers differ from it."""
-    text = (ROOT / "solutions" / NOTEBOOK).read_text(encoding="utf-8")
+    text = (ROOT / "solutions" / f"{EXERCISE}.ipynb").read_text(encoding="utf-8")
     if not right:
         before, after = WRONG[number % len(WRONG)]
         assert before in text, before
@@ -193,11 +195,11 @@ def name_of(number: int) -> str:
     return f"student{number:03d}"
 
 
-def write_submissions(folder: Path, texts: Sequence[str]) -> Path:
+def write_submissions(folder: Path, stem: str, texts: Sequence[str]) -> Path:
     for number, text in enumerate(texts):
         student = folder / name_of(number)
         student.mkdir(parents=True)
-        (student / NOTEBOOK).write_text(text, encoding="utf-8")
+        (student / f"{stem}.ipynb").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -207,17 +209,17 @@ def grade(submissions: Path, out: Path, *options: str, jobs: int = 1) -> Cost:
     return run([*command, "--jobs", str(jobs), "--seed", "1", *options])
 
 
-def nbgrader(course: Path, texts: Sequence[str]) -> dict[str, Pair]:
+def nbgrader(course: Path, stem: str, texts: Sequence[str]) -> dict[str, Pair]:
     """Run `nbgrader autograde` and `generate_feedback` in a course of its own."""
     source = course / "source" / ASSIGNMENT
     source.mkdir(parents=True)
-    shutil.copy(ROOT / "solutions" / NOTEBOOK, source)
+    shutil.copy(ROOT / "solutions" / f"{stem}.ipynb", source)
     options = [ASSIGNMENT, "--course-dir", str(course)]
     run([*NBGRADER, "generate_assignment", *options])
     for number, text in enumerate(texts):
         submitted = course / "submitted" / name_of(number) / ASSIGNMENT
         submitted.mkdir(parents=True)
-        (submitted / NOTEBOOK).write_text(text, encoding="utf-8")
+        (submitted / f"{stem}.ipynb").write_text(text, encoding="utf-8")
     costs = {}
     for command in ("autograde", "generate_feedback"):
         again = [*NBGRADER, command, *options, "--force"]
@@ -298,7 +300,7 @@ class Watch:
 def run_many(folder: Path, submissions: int, jobs: int) -> None:
     """Grade many different submissions; print the rate and the memory over the run."""
     texts = [notebook(number % 2 == 0, number) for number in range(submissions)]
-    write_submissions(folder / "many", texts)
+    write_submissions(folder / "many", EXERCISE, texts)
     with Watch() as watch:
         cost = grade(folder / "many", folder / "many graded", jobs=jobs)
     print(f"\n{submissions} submissions, all different, --jobs {jobs}\n")

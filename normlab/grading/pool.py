@@ -5,7 +5,6 @@ matters: when a process dies, what it had is graded again, each by itself.
 """
 
 import collections
-import contextlib
 import multiprocessing
 import os
 import shutil
@@ -20,7 +19,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from normlab import __version__
 from normlab.grading.gradebook import Terms, refused
@@ -97,20 +96,10 @@ class Graded:
 # ---- in a grading process, or a thread of a Dask worker
 
 
-class AnyGrader(Protocol):
-    """What is needed of a grader."""
-
-    def grade_content(self, content: bytes, exercise: str) -> Verdict:
-        """Grade the content of one file."""
-
-    def close(self) -> None:
-        """End what it has started."""
-
-
 _HERE = threading.local()
 
 
-def open_grader(settings: Settings) -> tuple[AnyGrader, str]:
+def open_grader(settings: Settings) -> tuple[Grader, str]:
     """Return a grader, and what its isolation is, line by line."""
     grader = Grader(settings.seed, replace(Limits(), seconds=settings.timeout), settings.isolation)
     return grader, "\n".join(grader.isolation.describe())
@@ -144,7 +133,7 @@ def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdic
         watch.cancel()
 
 
-def _grader(settings: Settings) -> tuple[AnyGrader, str]:
+def _grader(settings: Settings) -> tuple[Grader, str]:
     """Return the grader of this thread: it is kept."""
     known, opened = getattr(_HERE, "opened", (None, None))
     if known != settings:
@@ -188,21 +177,14 @@ def _leave() -> None:
 
 
 class Pool:
-    """Copies of this process: what it has imported they have.
+    """So many copies of this process: what it has imported they have."""
 
-    Parameters
-    ----------
-    processes
-        How many.
-    """
-
-    def __init__(self, processes: int) -> None:
-        self.size = processes
+    def __init__(self, size: int) -> None:
+        self.size = size
         context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         alive, self._our_end = context.Pipe(duplex=False)
-        self.executor: Executor = ProcessPoolExecutor(
-            processes, context, _begin_process, (alive, self._our_end)
-        )
+        ends = alive, self._our_end
+        self.executor: Executor = ProcessPoolExecutor(size, context, _begin_process, ends)
         self.executor.submit(os.getpid)  # they are made now: there may be threads later
         alive.close()
 
@@ -218,18 +200,7 @@ class Pool:
 
 
 class Cluster:
-    """The workers of a Dask cluster, each thread with a grader of its own.
-
-    Parameters
-    ----------
-    client
-        Of a ``distributed`` cluster.
-
-    Raises
-    ------
-    GradingError
-        It has no workers.
-    """
+    """The workers of a Dask cluster, each thread with a grader of its own."""
 
     def __init__(self, client: "Client") -> None:
         self.size = sum(client.nthreads().values())
@@ -241,9 +212,7 @@ class Cluster:
         """Take back what was asked for."""
         self.executor.shutdown(wait=False)
 
-    def close(self) -> None:
-        """Wait for nothing: all is there."""
-        self.executor.shutdown()
+    close = stop  # nothing is under way any more
 
 
 def grade_all(submissions: Iterable[Submission], settings: Settings, jobs: int) -> Iterator[Graded]:
@@ -266,7 +235,7 @@ def grade_all(submissions: Iterable[Submission], settings: Settings, jobs: int) 
     Raises
     ------
     GradingError
-        Nothing can isolate learners' code here.
+        Nothing can be graded here.
     """
     todo = list(submissions)
     if not todo:
@@ -280,24 +249,8 @@ def grade_all_with_dask(
 ) -> Iterator[Graded]:
     """Grade submissions on the workers of a Dask cluster; yield each when it is known.
 
-    The workers need normlab in this version and nothing else: the notebooks are sent to them.
-
-    Parameters
-    ----------
-    submissions, settings
-        As in `grade_all`.
-    client
-        Of a ``distributed`` cluster.
-
-    Yields
-    ------
-    Graded
-        As `grade_all` does.
-
-    Raises
-    ------
-    GradingError
-        A worker has another version of normlab, or cannot isolate learners' code.
+    The workers need normlab in this version and nothing else: the notebooks are sent to them. As
+    `grade_all` otherwise; ``client`` is that of a ``distributed`` cluster.
     """
     return _grade(submissions, settings, Cluster(client))
 
@@ -311,13 +264,22 @@ def _grade(
     lost: collections.deque[tuple[Submission, bytes]] = collections.deque()
     try:
         while True:
-            for submission, content in _readable(todo, _TASKS_A_PROCESS * pool.size - len(running)):
-                if content is None:
-                    yield _unreadable(submission)
+            while len(running) < _TASKS_A_PROCESS * pool.size:
+                submission = next(todo, None)
+                if submission is None:
+                    break
+                try:
+                    content = _content(submission)
+                except OSError as error:
+                    yield _unreadable(submission, error.strerror or str(error))
                     continue
-                task = pool.executor.submit(grade_one, content, submission.exercise, settings)
+                try:
+                    task = pool.executor.submit(grade_one, content, submission.exercise, settings)
+                except BrokenProcessPool:
+                    lost.append((submission, content))
+                    break
                 running[task] = submission, content
-            if not running:
+            if not running and not lost:
                 pool.close()
                 return
             for task in wait(running, return_when=FIRST_COMPLETED).done:
@@ -337,31 +299,32 @@ def _grade(
         pool.stop()
 
 
-def _readable(todo: Iterator[Submission], most: int) -> Iterator[tuple[Submission, bytes | None]]:
-    """Yield the next ones with their content; beside them those that cannot be read."""
-    while most > 0:
-        submission = next(todo, None)
-        if submission is None:
-            return
-        if submission.problem:
-            yield submission, None
-            continue
-        try:
-            content = submission.read()
-        except OSError as error:
-            why = f"It cannot be read: {error.strerror or error}."
-            yield replace(submission, problem=why), None
-            continue
-        most -= 1
-        yield submission, content
+def _content(submission: Submission) -> bytes:
+    """Return what was handed in.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    if submission.problem:
+        raise OSError(submission.problem)
+    return submission.read()
+
+
+def _unreadable(submission: Submission, why: str) -> Graded:
+    why = submission.problem or f"It cannot be read: {why}."
+    return Graded(submission, refused(submission.exercise, Status.UNREADABLE, why))
 
 
 def _alone(submission: Submission, content: bytes, settings: Settings) -> Graded:
     """Grade one by itself: if a process dies of it, no other has to be graded again."""
     pool = Pool(1)
-    with contextlib.closing(pool):
+    try:
         task = pool.executor.submit(grade_one, content, submission.exercise, settings)
         return _graded(submission, content, task)
+    finally:
+        pool.stop()
 
 
 def _graded(submission: Submission, content: bytes, task: Future) -> Graded:
@@ -381,8 +344,3 @@ def _graded(submission: Submission, content: bytes, task: Future) -> Graded:
         return Graded(replace(submission, digest=""), verdict, failure=why)
     verdict, isolation = task.result()
     return Graded(replace(submission, digest=digest_of(content)), verdict, isolation)
-
-
-def _unreadable(submission: Submission) -> Graded:
-    verdict = refused(submission.exercise, Status.UNREADABLE, submission.problem)
-    return Graded(submission, verdict)

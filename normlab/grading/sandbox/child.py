@@ -605,4 +605,7 @@ def _is_outside(path: Any, allowed: tuple[str, ...]) -> bool:  # noqa: ANN401
         path = os.fsdecode(path)
     if not isinstance(path, str):
         return False  # an open file's number, or the folder it is in
-    return not os.path.abspath(path).startswith(allowed)
+    try:
+        return not os.path.abspath(path).startswith(allowed)
+    except OSError:  # it is in a folder of its own whose name is too long
+        return False
