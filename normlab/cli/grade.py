@@ -143,7 +143,7 @@ def grade(
             if not regrade:
                 todo = gradebook.needing(todo, settings.terms)
             counts = _grade(todo, settings, jobs or os.cpu_count() or 1, client, gradebook)
-            notes = [*handed_in.notes, *gradebook.remarks()]
+            notes = [*gradebook.remarks(), *handed_in.notes]
             write_reports(gradebook, out, notes)
             counted = _counted(gradebook)
     for note in notes[:_MOST_NOTES]:
