@@ -145,7 +145,7 @@ def grade(
             counts, failures = _grade(
                 todo, settings, jobs or os.cpu_count() or 1, client, gradebook
             )
-            notes = [*failures, *handed_in.notes, *gradebook.remarks()]
+            notes = [*failures, *gradebook.remarks(), *handed_in.notes]
             write_reports(gradebook, out, notes)
             counted = _counted(gradebook)
     for note in notes[:_MOST_NOTES]:

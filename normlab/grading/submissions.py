@@ -400,36 +400,33 @@ def _assign(files: list[_File], folders: list[str]) -> HandedIn:
     """Sort the files by student and exercise; note what was chosen, and what cannot be sorted."""
     owner_of = _layout(files)
     students = {owner_of((folder, ""))[0] for folder in folders}
-    notes, left_out = [], {}
+    notes, guesses, left_out = [], [], {}
     found: dict[tuple[str, str], list[_Candidate]] = {}
     for file in files:
-        owner = owner_of(file.names)
-        if owner is None:
-            why = "no student's name in it, so it was left out."
-            left_out.setdefault("", []).append((file.shown, why))
-            continue
-        student, name = owner
-        students.add(student)
+        student, name = owner_of(file.names) or ("", "")
+        students |= {student} if student else set()
         candidates = _candidates(file, student, name)
         if not candidates:
-            why = file.problem or "not a notebook of the course, so it was left out."
-            left_out.setdefault(student, []).append((file.shown, why))
-            continue
+            nobodys = "no student's name in it, so it was left out."
+            not_ours = "not a notebook of the course, so it was left out."
+            why = (file.problem or not_ours) if student else nobodys
+            left_out.setdefault(student, []).append(f"{file.shown}: {why}")
         for one in candidates:
             exercise = one.submission.exercise
             found.setdefault((student, exercise), []).append(one)
             if exercise != one.named:
-                notes.append(f"{file.shown}: taken for {exercise}, by the tasks that it defines.")
+                guesses.append(f"{file.shown}: taken for {exercise}, by the tasks that it defines.")
     kept = []
     for _, several in sorted(found.items()):
         chosen, others = _choose(several)
         kept.append(chosen)
         notes += others
-    for some in left_out.values():
-        notes += [f"{shown}: {why}" for shown, why in some[:_LISTED]]
+    for student, some in left_out.items():
+        notes += some[:_LISTED]
         if len(some) > _LISTED:
-            notes.append(f"{some[0][0]}: and {len(some) - _LISTED:,} more like it were left out.")
-    return HandedIn(tuple(sorted(students)), tuple(kept), tuple(notes))
+            rest = f"{len(some) - _LISTED:,} more files were left out"
+            notes.append(f"{student}: {rest}." if student else f"{rest}, with no student's name.")
+    return HandedIn(tuple(sorted(students)), tuple(kept), (*notes, *guesses))
 
 
 def _choose(several: list[_Candidate]) -> tuple[Submission, list[str]]:

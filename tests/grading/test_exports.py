@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from normlab.grading import AspectVerdict, Status, TaskVerdict, tasks_of
 from normlab.grading.exports import FORMATS, ExportError, export
@@ -458,3 +460,29 @@ def test_nbgrader_has_the_columns_of_its_own_export(tmp_path):
         "max_score": "30",
     }
     assert dict(zip(header, bob, strict=True))["score"] == ""
+
+
+# ---- whoever calls themselves whatever
+
+PEOPLE = st.lists(st.sampled_from(["ann", "bob", "eve"]), min_size=1, max_size=5)
+SAID = st.sampled_from(
+    ["ann_1", "bob_2", "1", "2", "Participant 3", "eve", "ann", "Lee, Ann", "x_4"]
+)
+
+
+@given(names=PEOPLE, said=st.lists(SAID, min_size=5, max_size=5), order=st.permutations(range(5)))
+@settings(max_examples=60, deadline=None)
+def test_points_land_in_the_row_of_the_number_and_nowhere_else(
+    names, said, order, tmp_path_factory
+):
+    """Student number n has n points; each calls itself what it likes, in whatever order of rows."""
+    folder = tmp_path_factory.mktemp("sheet")
+    lines = [f'Participant {n + 1},"{said[n]}",mail{n}@x.org,,30.00,Yes' for n in order]
+    header = "Identifier,Full name,Email address,Grade,Maximum Grade,Grade can be changed"
+    template = write(folder / "t.csv", header, *lines)
+    students = {f"{name}_{number}": number for number, name in enumerate(names, 1)}
+    entries = [entry(name, scores=(number, 0, 0)) for name, number in students.items()]
+    export(entries, "moodle", folder / "m.csv", template)
+    for identifier, _, _, grade, *_ in rows_of(folder / "m.csv")[1:]:
+        number = int(identifier.removeprefix("Participant "))
+        assert grade == (str(number) if number in students.values() else "")

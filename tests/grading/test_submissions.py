@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from normlab.grading import recognition, submissions, tasks_of
 from normlab.grading.recognition import notebooks
@@ -146,6 +148,40 @@ def test_the_system_says_whose_file_it_is(tmp_path, members, students):
     assert {one.student for one in handed_in.submissions} == students
     lost = len(members) - len(handed_in.submissions) - ("lesson" in members[0])
     assert len(handed_in.notes) >= lost
+
+
+WORDS = st.lists(
+    st.sampled_from(
+        ["_4711", "_12", "_90", "assignsubmission", "file", "LATE", "ann", "__", " (1)", "é", "02"]
+    ),
+    max_size=8,
+).map("_".join)
+
+
+@given(files=st.lists(WORDS, min_size=1, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_no_name_of_a_file_makes_another_student(tmp_path_factory, files):
+    folder = tmp_path_factory.mktemp("zips")
+    for system in ("canvas", "moodle", "folders"):
+        prefix = {
+            "canvas": "stud{0}_10{0}_90{0}_",
+            "moodle": "Stud Ent_10{0}_assignsubmission_file_",
+            "folders": "Stud Ent_10{0}_assignsubmission_file_/",
+        }[system]
+        members = [prefix.format(n) + one + NAME for n, one in enumerate(files)]
+        path = zipped(folder / f"{system}.zip", dict.fromkeys(members, "{}"))
+        try:
+            handed_in = find_submissions(path)
+        except SubmissionsError:  # all names were unclear
+            assert all("assignsubmission_" in one for one in files)
+            continue
+        expected = {
+            f"{'stud' + str(n) if system == 'canvas' else 'Stud Ent'}_10{n}" for n in range(9)
+        }
+        assert set(handed_in.students) <= expected
+        for one in handed_in.submissions:
+            assert one.file.replace(" ", "") == members[int(one.student[-1])].replace(" ", "")
+        assert len(handed_in.submissions) + len(handed_in.notes) == len(files)
 
 
 def test_where_moodles_words_come_twice_in_a_name_nobody_is_guessed(tmp_path):
@@ -314,7 +350,7 @@ def test_thousands_of_notebooks_are_found_with_one_look_into_the_zip(tmp_path, m
     assert handed_in.submissions[7].read().decode().strip() == text.strip()
     assert len(opened) == 1
     assert len(handed_in.notes) == 51
-    assert handed_in.notes[-1] == "s1_1_9_0.txt: and 4,950 more like it were left out."
+    assert handed_in.notes[-1] == "s1_1: 4,950 more files were left out."
 
 
 def test_a_zip_that_has_changed_is_opened_again(tmp_path):
