@@ -86,6 +86,7 @@ class Run:
         except CannotStart as problem:
             raise GraderFailed(f"a sandbox could not be had: {problem}") from None
         self.doing: int | Attempt | None = None
+        self.told: set[str] = set()  # what this process has been asked
         failure: Exception | None = None
         used = Used()
         try:
@@ -220,10 +221,12 @@ class Run:
         seconds = exercise.seconds or self.limits.call_seconds
         request = {
             "do": "call",
-            "asked": attempt.drawn.asked,
+            "name": exercise.name,
+            "asked": None if exercise.name in self.told else attempt.drawn.asked,
             "definitions": 1 if attempt.last_only else _DEFINITIONS,
             "seconds": seconds,
         }
+        self.told.add(exercise.name)
         asked = Asked(talk, request, self._until(seconds), attempt.notes)
         found = asked.answer(self._until(seconds))
         attempt.judged_at.add(place)

@@ -27,9 +27,11 @@ _HARNESS = (
     "grading/sandbox/child.py",
     "grading/sandbox/locks.py",
     "grading/sandbox/plain.py",
+    "grading/sandbox/probe.py",
     "grading/sandbox/rehearsal.py",
     "grading/sandbox/stage.py",
     "grading/sandbox/stand_ins.py",
+    "grading/sandbox/used_names.py",
     "grading/sandbox/warm.py",
 )
 _ALWAYS = ("numpy", "cloudpickle", "pyseccomp")

@@ -323,6 +323,14 @@ def test_a_large_notebook_is_read_and_a_larger_one_says_so(grader, tmp_path):
     assert "50 MiB" in verdict.message
 
 
+def test_what_was_cut_off_at_the_limit_is_said_to_be_more(grader):
+    """As a submission is read: no more than one byte above it."""
+    with Grader(7, Limits(notebook_size=2**20), grader.isolation) as strict:
+        verdict = strict.grade_content(bytes(2**20 + 1), EXERCISE)
+    assert {task.status for task in verdict.tasks} == {Status.UNREADABLE}
+    assert "The file has more than 1 MiB, and no more than 1 are read." in verdict.message
+
+
 def test_ten_thousand_cells_are_run(grade):
     verdict = grade(*["x = 1"] * 10_000, *RIGHT)
     assert graded(verdict) == ALL

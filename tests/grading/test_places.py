@@ -153,6 +153,13 @@ def test_whatever_the_last_cell_does(grade, name):
     assert scores(verdict) == [10, 10, 10]
 
 
+def test_a_builtin_that_is_hidden_later_is_named(grade):
+    vectors = VECTORS.format(SHARED.format("tuple([0])"))
+    task = grade(vectors, CHECKS[0], "tuple = list").tasks[0]
+    assert task.score == 10
+    assert "and 0 at its end: by then `tuple` has another value" in task.feedback
+
+
 def test_stubs_behind_it_all_change_nothing(grade):
     """Not even where two tasks share a name."""
     first, one, second, other = KINDS["a lambda"]

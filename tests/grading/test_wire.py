@@ -133,3 +133,13 @@ def test_a_small_message_does_not_make_a_large_list():
 def test_a_deep_nest_is_refused():
     with pytest.raises(wire.WireError, match="too deep"):
         wire.decode(b"l\x01\x00\x00\x00" * 100_000)
+
+
+def test_many_small_values_are_more_than_may_be_read():
+    """Each of them would cost a hundred times its bytes."""
+    one = np.zeros(0)
+    crowd = [one] * 30_000
+    for message in (crowd, [crowd[:150]] * 200, {str(n): None for n in range(30_000)}):
+        with pytest.raises(WireError, match="too many values"):
+            decode(encode(message))
+    assert len(decode(encode(crowd[:10_000]))) == 10_000

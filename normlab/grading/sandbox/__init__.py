@@ -6,6 +6,10 @@
     Does once what every submission will do, so that a child need not begin with it.
 ``child``
     Runs a notebook's cells, and calls its functions with what the grader sends.
+``used_names``
+    Which globals a function uses, and whether they changed.
+``probe``
+    What can be reached from here, for the trial.
 ``locks``
     What the kernel keeps a process from: namespaces, system calls, limits.
 ``stand_ins``

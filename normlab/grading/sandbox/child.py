@@ -8,13 +8,10 @@ all that it can send is taken for an answer of the learner's.
 import ast
 import builtins
 import dataclasses
-import dis
 import functools
 import linecache
-import mmap
 import operator
 import os
-import socket
 import struct
 import sys
 import threading
@@ -22,12 +19,12 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from normlab.exercises import calling
 from normlab.exercises.classes import ClassTask
 from normlab.exercises.exercise import Case
 from normlab.grading import reading, wire
+from normlab.grading.sandbox.probe import probe
+from normlab.grading.sandbox.used_names import names_used_by, same
 
 _HEAD = struct.Struct("<I")
 _MOST_NOTES = 20
@@ -106,6 +103,7 @@ class Child:
         )
         sys.modules["__main__"] = self.module
         self.defined: dict[str, list[Any]] = {}
+        self.asked: dict[str, dict[str, Any]] = {}
         self.called: dict[str, tuple[list[Any], dict[str, Any]]] = {}
         self.missed: set[str] = set()
 
@@ -212,7 +210,7 @@ class Child:
         is tried first, and another one only where that is not written; for each of them there are
         answers with the outcomes of some cases, until it is all.
         """
-        asked = request["asked"]
+        asked = self.asked[request["name"]] = request["asked"] or self.asked[request["name"]]
         known = self.defined[asked["name"]][: -_MOST_DEFINITIONS - 1 : -1]
         objections = [self._objection(value, asked, request["seconds"]) for value in known]
         usable = [n for n, found in enumerate(objections) if found is None]
@@ -251,9 +249,9 @@ class Child:
         if before is None or not values:
             return bool(values), []
         uses = self._names_used_by(values)
-        changed = [n for n in uses if not _same(uses[n], used_before.get(n, uses[n]))]
-        same = len(values) == len(before) and all(map(operator.is_, values, before))
-        return bool(changed) or not same, changed
+        changed = [n for n in uses if not same(uses[n], used_before.get(n, uses[n]))]
+        others = len(values) != len(before) or any(map(operator.is_not, values, before))
+        return bool(changed) or others, changed
 
     def _names_used_by(self, values: list[Any]) -> dict[str, Any]:
         try:
@@ -313,171 +311,12 @@ def _size(outcome: calling.Outcome) -> int:
     )
 
 
-def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Say what this process can reach: the grader asks before it trusts an isolation."""
-    folders = [*request["paths"], "/", "/tmp", "/usr/lib", "/dev/shm"]
-    yield {
-        "user": os.getuid(),
-        "reads": [path for path in request["paths"] if _works(_look_into, path)],
-        "writes": [path for path in folders if _works(_write_into, path)],
-        "does": [
-            deed
-            for deed, attempt in {
-                "become root": lambda: os.setuid(0),
-                "make a socket": socket.socket,
-                "start a process": _fork,
-                "see other processes": lambda: os.stat("/proc/self"),
-                "fill more than its folder": lambda: _fill(request["file_size"]),
-                "have more memory": lambda: mmap.mmap(-1, request["memory"]),
-                "raise its limits": _raise_limits,
-                **{
-                    f"{what} {number}": functools.partial(attempt, number)
-                    for number in request["processes"]
-                    for what, attempt in (("signal process", _signal), ("limit process", _limit))
-                },
-            }.items()
-            if _works(attempt)
-        ],
-    }
-
-
-def _works(attempt: Callable[..., object], *arguments: object) -> bool:
-    try:
-        attempt(*arguments)
-    except (OSError, ValueError, MemoryError):
-        return False
-    return True
-
-
-def _look_into(path: str) -> None:
-    if os.path.isdir(path):
-        os.listdir(path)
-    else:
-        open(path, "rb").close()
-
-
-def _write_into(folder: str) -> None:
-    path = f"{folder}/normlab-probe-{os.getpid()}"
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
-    os.unlink(path)
-
-
-def _signal(process: int) -> None:
-    os.kill(process, 0)
-
-
-def _limit(process: int) -> None:
-    import resource
-
-    resource.prlimit(process, resource.RLIMIT_FSIZE)
-
-
-def _raise_limits() -> None:
-    import resource
-
-    for name in ("RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NPROC"):
-        soft, hard = resource.getrlimit(getattr(resource, name))
-        resource.setrlimit(getattr(resource, name), (soft, hard if hard < 0 else hard + 1))
-
-
-def _fill(size: int) -> None:
-    for name in ("one", "two"):
-        with open(name, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-
-
-def _fork() -> None:
-    if os.fork() == 0:
-        os._exit(0)
-    os.wait()
-
-
 def _nothing(*_: object) -> None:
     """Take the place of a script where only the class is looked at."""
 
 
 def _defines(source: str, name: str) -> bool:
     return f"def {name}" in source or f"class {name}" in source or f"{name} =" in source
-
-
-# ---- what a function reads
-
-_MISSING = object()
-_SMALL = 100  # numbers
-
-
-def names_used_by(values: list[Any], names: dict[str, Any]) -> dict[str, Any]:
-    """Return the globals that functions and classes read, and those that these read in turn.
-
-    Parameters
-    ----------
-    values
-        The functions and classes.
-    names
-        The globals.
-
-    Returns
-    -------
-    dict
-        From the name to its value, or to what tells it from the one that it has later.
-    """
-    found: dict[str, Any] = {}
-    seen: dict[int, Any] = {}
-    left = list(values)
-    while left:
-        value = left.pop()
-        if id(value) in seen:
-            continue
-        seen[id(value)] = value
-        left += _made_of(value)
-        for name in _globals_of(value.__code__) if type(value) is types.FunctionType else ():
-            if name not in found and (name in names or name not in vars(builtins)):
-                left.append(names.get(name, _MISSING))
-                found[name] = _token(left[-1])
-    return found
-
-
-def _token(value: Any) -> Any:  # noqa: ANN401
-    """Return what is another one when a value is, and when a small one was changed in its place."""
-    kind = type(value)
-    if kind in (list, dict, set) and len(value) <= _SMALL:
-        return repr(value)
-    if kind is np.ndarray and value.size <= _SMALL:
-        return value.dtype.str, value.shape, value.tobytes()
-    return value
-
-
-def _same(one: Any, other: Any) -> bool:  # noqa: ANN401
-    return one is other or (type(one) is type(other) in (str, tuple) and one == other)
-
-
-def _made_of(value: Any) -> list[Any]:  # noqa: ANN401
-    """List what a function, or a class of the notebook, is made of."""
-    kind = type(value)
-    if kind is types.FunctionType:
-        return [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]
-    if kind is functools.partial:
-        return [value.func]
-    if kind is functools._lru_cache_wrapper:
-        return [value.__wrapped__]
-    if kind is property:
-        return [value.fget, value.fset]
-    if kind in (types.MethodType, staticmethod, classmethod):
-        return [value.__func__]
-    if isinstance(value, type) and value.__module__ == "__main__":
-        return list(type.__getattribute__(value, "__dict__").values())
-    return []
-
-
-@functools.cache
-def _globals_of(code: types.CodeType) -> tuple[str, ...]:
-    names = [
-        step.argval
-        for step in dis.get_instructions(code)
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    ]
-    inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
-    return tuple(dict.fromkeys([*names, *(name for one in inner for name in _globals_of(one))]))
 
 
 # ---- scripts that put an answer to use

@@ -72,4 +72,4 @@ def _call() -> dict[str, Any]:
         "arguments": ["x", "weight", "eps"],
         "cases": [[x, x[:1], 1e-5]] * 3,
     }
-    return {"asked": asked, "definitions": 1, "seconds": _SECONDS}
+    return {"name": "task", "asked": asked, "definitions": 1, "seconds": _SECONDS}
