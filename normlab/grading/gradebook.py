@@ -147,21 +147,17 @@ class Gradebook:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._db = sqlite3.connect(path, timeout=_SECONDS_TO_WAIT, isolation_level=None)
-        except sqlite3.Error as error:
-            raise GradebookError(f"{path}: {_said(error)}.") from error
-        try:
-            self._prepare()
-        except sqlite3.Error as error:
-            self._db.close()
-            raise GradebookError(
-                f"{path} cannot be used as a gradebook: {_said(error)}. Where it is a file of "
-                "something else, choose another folder for the results."
-            ) from error
-        except GradebookError:
-            self._db.close()
-            raise
+        with contextlib.ExitStack() as unfinished:
+            try:
+                self._db = sqlite3.connect(path, timeout=_SECONDS_TO_WAIT, isolation_level=None)
+                unfinished.callback(self._db.close)
+                self._prepare()
+            except sqlite3.Error as error:
+                raise GradebookError(
+                    f"{path} cannot be used as a gradebook: {_said(error)}. Where it is a file of "
+                    "something else, choose another folder for the results."
+                ) from error
+            unfinished.pop_all()
 
     def _prepare(self) -> None:
         if self._format() == len(_STEPS):
