@@ -190,6 +190,19 @@ def test_where_nothing_isolates_nothing_is_graded(tmp_path, a_class):
     wait_until(lambda: children() == [])
 
 
+def test_where_the_temporary_folder_is_full_it_says_so_in_one_line(
+    tmp_path, a_class, normlab_command, monkeypatch
+):
+    def full(settings):
+        raise OSError(28, "No space left on device", "/tmp/normlab-view")
+
+    monkeypatch.setattr(pool, "open_grader", full)
+    result = normlab_command("grade", a_class(tmp_path / "all"), "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "cannot begin: [Errno 28] No space left on device" in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
 def test_whoever_stops_listening_ends_the_processes(tmp_path, a_class, write_notebook, monkeypatch):
     """At once, whatever they are doing."""
     monkeypatch.setattr(pool, "_WORTH_A_PROCESS", 1)

@@ -140,6 +140,6 @@ def test_many_small_values_are_more_than_may_be_read():
     one = np.zeros(0)
     crowd = [one] * 30_000
     for message in (crowd, [crowd[:150]] * 200, {str(n): None for n in range(30_000)}):
-        with pytest.raises(WireError, match="too many values"):
-            decode(encode(message))
-    assert len(decode(encode(crowd[:10_000]))) == 10_000
+        with pytest.raises(wire.WireError, match="too many values"):
+            wire.decode(wire.encode(message))
+    assert len(wire.decode(wire.encode(crowd[:10_000]))) == 10_000
