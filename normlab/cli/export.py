@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from normlab.cli.faults import faults_in_a_sentence
+
 # The names of normlab.grading.exports.FORMATS, repeated here so that --help need not wait.
 FORMAT_NAMES = ("canvas", "moodle", "gradescope", "nbgrader", "csv")
 # What is written where nothing else is said; the others are named after the system.
@@ -36,7 +38,7 @@ _FILES = {"gradescope": "gradescope", "csv": "points.csv"}
     "exercises",
     multiple=True,
     metavar="NAME",
-    help="Only this exercise, 02 or 02_batch_norm_forward; repeatable.",
+    help="Only this exercise, 02 or 02_batch_norm_forward, set or not; repeatable.",
 )
 @click.option(
     "-o",
@@ -63,23 +65,26 @@ def export(
       normlab export results --to canvas --template 2026-11-20_Grades.csv
       normlab export results --to moodle --template worksheet.csv --exercise 02
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.exports import ExportError
     from normlab.grading.exports import export as write_export
-    from normlab.grading.gradebook import FILE_NAME, Gradebook, GradebookError
-    from normlab.grading.submissions import SubmissionsError, exercise_named
+    from normlab.grading.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.submissions import exercise_named
 
     if not (out / FILE_NAME).is_file():
         raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")
     path = path or out / _FILES.get(system, f"{system}.csv")
-    try:
+    with faults_in_a_sentence(out):
         chosen = {exercise_named(name) for name in exercises}
         titles = {exercise_named(name): title for name, title in map(_split, columns)}
         with Gradebook(out / FILE_NAME) as gradebook:
-            entries = [e for e in gradebook.entries() if not chosen or e.exercise in chosen]
-            waiting = gradebook.waiting()
+            kept = list(gradebook.entries())
+            waiting, remarks = gradebook.waiting(), list(gradebook.remarks())
+        entries = [e for e in kept if (e.exercise in chosen if chosen else e.counts)]
         done = write_export(entries, system, path, template, titles)
-    except (ExportError, GradebookError, SubmissionsError) as error:
-        raise click.ClickException(str(error)) from error
+    apart = sorted({entry.exercise for entry in kept} - {entry.exercise for entry in entries})
+    if apart and not chosen:
+        click.echo(f"Not set, and not in it: {', '.join(apart)}.", err=True)
+    for remark in remarks:
+        click.echo(f"Note: {remark}", err=True)
     for note in done.notes:
         click.echo(f"Note: {note}", err=True)
     if waiting:

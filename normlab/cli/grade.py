@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from normlab.cli.faults import faults_in_a_sentence
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from normlab.grading.pool import Graded, Settings
     from normlab.grading.submissions import HandedIn, Submission
 
+_MOST_NOTES = 20  # on the screen; index.html has all
 _SECONDS = 180.0  # the timeout; repeated from normlab.grading.Limits so that --help need not wait
 
 
@@ -54,6 +57,19 @@ _SECONDS = 180.0  # the timeout; repeated from normlab.grading.Limits so that --
     metavar="NAME",
     help="Grade this exercise, 02 or 02_batch_norm_forward; repeatable.",
 )
+@click.option(
+    "--set",
+    "set_exercises",
+    metavar="NAMES",
+    help="The exercises that are set, 02,03: they alone count, and are remembered. Without it, "
+    "those that most have handed in; --set most goes back to that.",
+)
+@click.option(
+    "--forget",
+    multiple=True,
+    metavar="STUDENT",
+    help="Remove this student and all verdicts from the gradebook first; repeatable.",
+)
 @click.option("--regrade", is_flag=True, help="Grade again what is graded already.")
 @click.option(
     "--dask",
@@ -73,6 +89,8 @@ def grade(
     timeout: float,
     only: tuple[str, ...],
     exercises: tuple[str, ...],
+    set_exercises: str | None,
+    forget: tuple[str, ...],
     regrade: bool,
     dask: str | None,
     no_isolation: bool,
@@ -91,23 +109,34 @@ def grade(
     Examples:
       normlab grade submissions -o results
       normlab grade moodle.zip -o results --only "Ann Lee" --regrade
+      normlab grade submissions -o results --set 02,03
       normlab grade submissions -o results --exercise 02 --jobs 8 --timeout 60
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.gradebook import FILE_NAME, Gradebook, GradebookError
+    from normlab.grading.gradebook import FILE_NAME, Gradebook, only_run
     from normlab.grading.isolation import no_isolation as unprotected
-    from normlab.grading.pool import GradingError, Settings
-    from normlab.grading.reports import write_reports
-    from normlab.grading.submissions import SubmissionsError
+    from normlab.grading.pool import Settings
+    from normlab.grading.reports import forget_page, write_reports
 
     if out.resolve().is_relative_to(submissions.resolve()):
         raise click.ClickException(
             f"The results would lie among the submissions, in {submissions}. Choose another folder."
         )
-    try:
+    with faults_in_a_sentence(out):
         handed_in = _handed_in(submissions, only, exercises)
+        chosen = None if set_exercises is None else _named(set_exercises)
         out.mkdir(parents=True, exist_ok=True)
-        with Gradebook(out / FILE_NAME) as gradebook, _cluster(dask) as client:
-            gradebook.note(handed_in.students, handed_in.submissions)
+        with only_run(out), Gradebook(out / FILE_NAME) as gradebook, _cluster(dask) as client:
+            for student in forget:
+                forget_page(gradebook, out, student)
+                gradebook.forget(student)
+            if chosen is not None:
+                gradebook.set_exercises(chosen)
+            gradebook.note(
+                handed_in.students,
+                handed_in.submissions,
+                str(submissions.resolve()),
+                whole=not (only or exercises),
+            )
             isolation = unprotected() if no_isolation else None
             settings = Settings(gradebook.choose_seed(seed), timeout, isolation)
             todo = handed_in.submissions
@@ -116,13 +145,39 @@ def grade(
             counts, failures = _grade(
                 todo, settings, jobs or os.cpu_count() or 1, client, gradebook
             )
-            write_reports(gradebook, out, [*handed_in.notes, *failures])
-    except (SubmissionsError, GradebookError, GradingError) as error:
-        raise click.ClickException(str(error)) from error
-    for note in [*handed_in.notes, *failures]:
+            notes = [*failures, *gradebook.remarks(), *handed_in.notes]
+            write_reports(gradebook, out, notes)
+            counted = _counted(gradebook)
+    for note in notes[:_MOST_NOTES]:
         click.echo(f"Note: {note}", err=True)
+    if len(notes) > _MOST_NOTES:
+        click.echo(f"And {len(notes) - _MOST_NOTES} more notes: they are in index.html.", err=True)
     click.echo(_summary(handed_in, len(todo), counts, len(failures)))
+    click.echo(counted)
     click.echo(f"Open {out / 'index.html'}")
+
+
+def _named(names: str) -> list[str]:
+    """Return the exercises of "02,03"; none for "most"."""
+    from normlab.grading.submissions import exercise_named
+
+    return [] if names == "most" else [exercise_named(name.strip()) for name in names.split(",")]
+
+
+def _counted(gradebook: "Gradebook") -> str:
+    """Say which exercises count, why, and which do not."""
+    how_many, chosen = gradebook.handed_in(), gradebook.exercises()
+    why = "as they were set" if gradebook.are_exercises_kept() else "which most have handed in"
+    lines = [f"Counted, {why}: {_listed(chosen, how_many)}." if chosen else "Nothing is set yet."]
+    if others := [exercise for exercise in how_many if exercise not in chosen]:
+        lines.append(
+            f"Shown apart and not counted: {_listed(others, how_many)}. `--set` says otherwise."
+        )
+    return "\n".join(lines)
+
+
+def _listed(exercises: list[str], how_many: dict[str, int]) -> str:
+    return ", ".join(f"{exercise} ({how_many.get(exercise, 0)})" for exercise in exercises)
 
 
 def _handed_in(where: Path, students: tuple[str, ...], exercises: tuple[str, ...]) -> "HandedIn":

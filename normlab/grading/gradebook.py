@@ -4,6 +4,8 @@ Whatever ends the grader, the file holds the verdicts that were known, whole, an
 next run goes on from there.
 """
 
+import contextlib
+import itertools
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
@@ -19,38 +21,47 @@ from normlab.grading.verdict import Status, TaskVerdict, Verdict
 
 #: The name of the file in the folder of results.
 FILE_NAME = "gradebook.db"
-#: Seeds that are drawn are below this; larger ones may be given.
-_MOST_SEEDS = 2**63
-_FORMAT = 1
+_LOCK_NAME = ".lock"
 _SECONDS_TO_WAIT = 30  # where somebody is reading the file
 _LARGEST_INTEGER = 2**63 - 1
 
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS students (student TEXT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS submissions (
-    student TEXT, exercise TEXT, digest TEXT NOT NULL, modified TEXT NOT NULL,
-    PRIMARY KEY (student, exercise)
-);
-CREATE TABLE IF NOT EXISTS verdicts (
-    student TEXT, exercise TEXT,
-    digest TEXT NOT NULL, seed INTEGER NOT NULL, version TEXT NOT NULL, timeout REAL NOT NULL,
-    isolation TEXT NOT NULL, graded_at TEXT NOT NULL, verdict TEXT NOT NULL,
-    PRIMARY KEY (student, exercise)
-);
--- To look at with any tool that reads SQLite: the table is made of the verdicts, and holds nothing.
-CREATE VIEW IF NOT EXISTS grades AS
-    SELECT student, exercise,
-        json_extract(task.value, '$.task') AS task,
-        json_extract(task.value, '$.score') AS score,
-        json_extract(task.value, '$.max_score') AS max_score,
-        json_extract(task.value, '$.status') AS status,
-        json_extract(task.value, '$.mistake') AS mistake
-    FROM verdicts, json_each(verdicts.verdict, '$.tasks') AS task;
-PRAGMA user_version = {_FORMAT};
-COMMIT;
-"""
+# What makes a gradebook of each format out of one of the format before; the first, out of nothing.
+_STEPS = (
+    (
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+        "CREATE TABLE students (student TEXT PRIMARY KEY)",
+        """CREATE TABLE submissions (
+            student TEXT, exercise TEXT, digest TEXT NOT NULL, modified TEXT NOT NULL,
+            PRIMARY KEY (student, exercise)
+        )""",
+        """CREATE TABLE verdicts (
+            student TEXT, exercise TEXT,
+            digest TEXT NOT NULL, seed INTEGER NOT NULL, version TEXT NOT NULL,
+            timeout REAL NOT NULL, isolation TEXT NOT NULL, graded_at TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            PRIMARY KEY (student, exercise)
+        )""",
+        # To look at with any tool that reads SQLite: it is made of the verdicts, and holds nothing.
+        """CREATE VIEW grades AS
+            SELECT student, exercise,
+                json_extract(task.value, '$.task') AS task,
+                json_extract(task.value, '$.score') AS score,
+                json_extract(task.value, '$.max_score') AS max_score,
+                json_extract(task.value, '$.status') AS status,
+                json_extract(task.value, '$.mistake') AS mistake
+            FROM verdicts, json_each(verdicts.verdict, '$.tasks') AS task""",
+    ),
+    (
+        # The exercises that are set, as the teacher says; with none, those that most handed in.
+        "CREATE TABLE exercises (exercise TEXT PRIMARY KEY)",
+        # Which hand-ins it was found among, and whether it is there no longer.
+        "ALTER TABLE students ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE students ADD COLUMN gone INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE submissions ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE submissions ADD COLUMN gone INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE submissions ADD COLUMN file TEXT NOT NULL DEFAULT ''",
+    ),
+)
 
 
 class GradebookError(Exception):
@@ -90,6 +101,10 @@ class Entry:
         What kept the submission's code in its place, line by line; "" where none ran.
     modified
         When the submission was last changed, as ISO 8601; "" where nothing was handed in.
+    file
+        What was graded, with the folders in which it was found.
+    counts
+        Whether the exercise is set. Another is shown apart, and belongs to no sum.
     """
 
     student: str
@@ -97,6 +112,8 @@ class Entry:
     verdict: Verdict
     isolation: str = ""
     modified: str = ""
+    file: str = ""
+    counts: bool = True
 
     @property
     def was_handed_in(self) -> bool:
@@ -130,37 +147,39 @@ class Gradebook:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._db = sqlite3.connect(path, timeout=_SECONDS_TO_WAIT, isolation_level=None)
-        except sqlite3.Error as error:
-            raise GradebookError(f"{path} cannot be opened: {error}.") from error
-        try:
-            self._prepare()
-        except sqlite3.Error as error:
-            self._db.close()
-            raise GradebookError(
-                f"{path} cannot be used as a gradebook: {error}. Where it is a file of something "
-                "else, choose another folder for the results."
-            ) from error
-        except GradebookError:
-            self._db.close()
-            raise
+        with contextlib.ExitStack() as unfinished:
+            try:
+                self._db = sqlite3.connect(path, timeout=_SECONDS_TO_WAIT, isolation_level=None)
+                unfinished.callback(self._db.close)
+                self._prepare()
+            except sqlite3.Error as error:
+                raise GradebookError(
+                    f"{path} cannot be used as a gradebook: {_said(error)}. Where it is a file of "
+                    "something else, choose another folder for the results."
+                ) from error
+            unfinished.pop_all()
 
     def _prepare(self) -> None:
-        (found,) = self._db.execute("PRAGMA user_version").fetchone()
-        if found > _FORMAT:
-            raise GradebookError(
-                f"{self.path} was written by a newer normlab. Grade with that one, or choose "
-                "another folder for the results."
-            )
-        if found == _FORMAT:
+        if self._format() == len(_STEPS):
             return
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables:
-            raise GradebookError(
-                f"{self.path} is a database of something else. Choose another folder."
-            )
-        self._db.executescript(_SCHEMA)
+        with self._transaction():
+            found = self._format()
+            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if found > len(_STEPS):
+                raise GradebookError(
+                    f"{self.path} was written by a newer normlab. Grade with that one, or choose "
+                    "another folder for the results."
+                )
+            if tables and not found:
+                raise GradebookError(
+                    f"{self.path} is a database of something else. Choose another folder."
+                )
+            for statement in itertools.chain.from_iterable(_STEPS[found:]):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {len(_STEPS)}")
+
+    def _format(self) -> int:
+        return self._db.execute("PRAGMA user_version").fetchone()[0]
 
     def __enter__(self) -> Self:
         return self
@@ -172,6 +191,11 @@ class Gradebook:
         trace: TracebackType | None,
     ) -> None:
         self._db.close()
+        if isinstance(error, sqlite3.Error):
+            raise GradebookError(
+                f"{self.path}: {_said(error)}. Every verdict that was written before is kept; when "
+                "that is mended, the same command goes on from there."
+            ) from error
 
     # ---- before grading
 
@@ -190,37 +214,80 @@ class Gradebook:
             if not 0 <= wanted <= _LARGEST_INTEGER:
                 raise GradebookError(f"A seed is a whole number from 0 to {_LARGEST_INTEGER}.")
             self._db.execute("INSERT OR REPLACE INTO settings VALUES ('seed', ?)", (wanted,))
-        drawn = secrets.randbelow(_MOST_SEEDS)
+        drawn = secrets.randbelow(_LARGEST_INTEGER)
         self._db.execute("INSERT OR IGNORE INTO settings VALUES ('seed', ?)", (drawn,))
         return self._db.execute("SELECT value FROM settings WHERE name = 'seed'").fetchone()[0]
 
-    def note(self, students: Iterable[str], submissions: Iterable[Submission]) -> None:
-        """Note who is there, and what was handed in, all at once."""
+    def note(
+        self,
+        students: Iterable[str],
+        submissions: Iterable[Submission],
+        source: str = "",
+        whole: bool = False,
+    ) -> None:
+        """Note who is there, and what was handed in, all at once.
+
+        Parameters
+        ----------
+        students, submissions
+            What was found.
+        source
+            Where.
+        whole
+            Whether that is all there is: what was found there before, and is not now, is gone.
+        """
         with self._transaction():
+            if whole:
+                for table in ("students", "submissions"):
+                    self._db.execute(f"UPDATE {table} SET gone = 1 WHERE source = ?", (source,))
             self._db.executemany(
-                "INSERT OR IGNORE INTO students VALUES (?)", ((name,) for name in students)
+                "INSERT OR REPLACE INTO students VALUES (?, ?, 0)",
+                ((name, source) for name in students),
             )
             self._db.executemany(
-                "INSERT OR REPLACE INTO submissions VALUES (?, ?, ?, ?)",
-                ((one.student, one.exercise, one.digest, one.modified) for one in submissions),
+                "INSERT OR REPLACE INTO submissions VALUES (?, ?, ?, ?, ?, 0, ?)",
+                (
+                    (one.student, one.exercise, one.digest, one.modified, source, one.file)
+                    for one in submissions
+                ),
             )
+
+    def forget(self, student: str) -> None:
+        """Remove a student, with all work and verdicts.
+
+        Raises
+        ------
+        GradebookError
+            There is none of this name.
+        """
+        with self._transaction():
+            for table in ("submissions", "verdicts", "students"):
+                found = self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
+            if not found.rowcount:
+                raise GradebookError(f"There is no student {student!r} in {self.path}.")
+
+    def set_exercises(self, exercises: Iterable[str]) -> None:
+        """Keep which exercises are set; with none, they are those that most have handed in."""
+        with self._transaction():
+            self._db.execute("DELETE FROM exercises")
+            self._db.executemany("INSERT INTO exercises VALUES (?)", ((one,) for one in exercises))
 
     def needing(self, submissions: Collection[Submission], terms: Terms) -> list[Submission]:
         """Return those that have no verdict yet, or one on other work or under other terms."""
-        rows = self._db.execute(
-            "SELECT student, exercise, digest, seed, version, timeout,"
-            ' instr(verdict, \'"status": "timeout"\') FROM verdicts'
-        )
-        known = {(student, exercise): terms for student, exercise, *terms in rows}
+        return [one for one in submissions if not self._is_current(one, terms)]
 
-        def is_current(one: Submission) -> bool:
-            digest, seed, version, timeout, timed_out = known.get(
-                (one.student, one.exercise), [None] * 5
-            )
-            same_limit = not timed_out or timeout == terms.timeout
-            return (digest, seed, version) == (one.digest, terms.seed, terms.version) and same_limit
-
-        return [one for one in submissions if not is_current(one)]
+    def _is_current(self, one: Submission, terms: Terms) -> bool:
+        row = self._db.execute(
+            "SELECT verdict, timeout, digest, seed, version FROM verdicts"
+            " WHERE student = ? AND exercise = ?",
+            (one.student, one.exercise),
+        ).fetchone()
+        text, timeout, *made_of = row or ("", 0.0)
+        verdict = _stored(one.exercise, text)
+        if verdict is None or made_of != [one.digest, terms.seed, terms.version]:
+            return False
+        timed_out = any(task.status is Status.TIMEOUT for task in verdict.tasks)
+        return not timed_out or timeout == terms.timeout
 
     def record(
         self, submission: Submission, verdict: Verdict, terms: Terms, isolation: str = ""
@@ -238,41 +305,61 @@ class Gradebook:
         isolation
             What kept the submission's code in its place.
         """
-        row = (
-            submission.student,
-            submission.exercise,
-            submission.digest,
-            terms.seed,
-            terms.version,
-            terms.timeout,
-            isolation,
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            _storable(verdict.to_json()),
-        )
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        made_of = (submission.digest, terms.seed, terms.version, terms.timeout, isolation, when)
+        text = verdict.to_json().encode(errors="replace").decode()  # halves of surrogate pairs
         with self._transaction():
-            self._db.execute(f"INSERT OR REPLACE INTO verdicts VALUES ({', '.join('?' * 9)})", row)
+            self._db.execute(
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (submission.student, submission.exercise, *made_of, text),
+            )
 
     # ---- after grading
 
     def students(self) -> list[str]:
-        """Return everyone who was ever seen, in order."""
-        return [name for (name,) in self._db.execute("SELECT student FROM students ORDER BY 1")]
+        """Return everyone who was seen and whose files are not gone, in order."""
+        rows = self._db.execute("SELECT student FROM students WHERE NOT gone ORDER BY 1")
+        return [student for (student,) in rows]
+
+    def handed_in(self) -> dict[str, int]:
+        """Return for each exercise how many handed it in, in the order of the course."""
+        rows = self._db.execute(
+            "SELECT exercise, count(*) FROM submissions JOIN students USING (student)"
+            " WHERE NOT students.gone GROUP BY exercise ORDER BY 1"
+        )
+        return {exercise: count for exercise, count in rows if _is_in_the_course(exercise)}
 
     def exercises(self) -> list[str]:
-        """Return the exercises that somebody handed in, in the order of the course."""
-        rows = self._db.execute("SELECT DISTINCT exercise FROM submissions ORDER BY 1")
-        return [exercise for (exercise,) in rows]
+        """Return the exercises that are set, in the order of the course.
+
+        They are what `set_exercises` kept, or else those that more than half of the students who
+        handed in anything did, or else those that the most did.
+        """
+        kept = [one for (one,) in self._db.execute("SELECT exercise FROM exercises ORDER BY 1")]
+        if kept:
+            return [exercise for exercise in kept if _is_in_the_course(exercise)]
+        counts = self.handed_in()
+        (everyone,) = self._db.execute(
+            "SELECT count(DISTINCT student) FROM submissions JOIN students USING (student)"
+            " WHERE NOT students.gone"
+        ).fetchone()
+        enough = min(everyone // 2 + 1, max(counts.values(), default=0))
+        return [exercise for exercise, count in counts.items() if count >= enough]
+
+    def are_exercises_kept(self) -> bool:
+        """Whether the exercises that are set were said, and not counted."""
+        return self._db.execute("SELECT count(*) FROM exercises").fetchone()[0] > 0
 
     def waiting(self) -> list[tuple[str, str]]:
         """Return the student and the exercise of what was handed in and is not graded yet."""
         return self._db.execute(
-            "SELECT student, exercise FROM submissions LEFT JOIN verdicts"
-            " USING (student, exercise) WHERE verdict IS NULL"
-            " OR verdicts.digest <> submissions.digest ORDER BY 1, 2"
+            "SELECT student, exercise FROM submissions JOIN students USING (student)"
+            " LEFT JOIN verdicts USING (student, exercise) WHERE NOT students.gone"
+            " AND (verdict IS NULL OR verdicts.digest <> submissions.digest) ORDER BY 1, 2"
         ).fetchall()
 
     def entries(self) -> Iterator[Entry]:
-        """Yield an entry for each student and exercise, in order.
+        """Yield an entry for each student and exercise that is set, and for what else is there.
 
         Where a student handed in nothing, the entry says "missing". Where the verdict is still to
         come there is none.
@@ -280,46 +367,106 @@ class Gradebook:
         exercises = self.exercises()
         for student in self.students():
             rows = self._db.execute(
-                "SELECT exercise, verdict, isolation, modified FROM submissions LEFT JOIN verdicts"
-                " USING (student, exercise) WHERE student = ?",
+                "SELECT exercise, coalesce(verdict, ''), isolation, modified, file FROM submissions"
+                " LEFT JOIN verdicts USING (student, exercise) WHERE student = ?",
                 (student,),
             )
             found = {exercise: row for exercise, *row in rows}
-            for exercise in exercises:
+            for exercise in sorted({*exercises, *found}):
+                counts = exercise in exercises
                 if exercise not in found:
-                    yield Entry(student, exercise, refused(exercise, Status.MISSING))
-                elif found[exercise][0] is not None:
-                    verdict, isolation, modified = found[exercise]
-                    yield Entry(student, exercise, Verdict.from_json(verdict), isolation, modified)
+                    missing = refused(exercise, Status.MISSING)
+                    yield Entry(student, exercise, missing, counts=counts)
+                    continue
+                text, *circumstances = found[exercise]
+                if verdict := _stored(exercise, text):
+                    yield Entry(student, exercise, verdict, *circumstances, counts)
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db)
+    def remarks(self) -> Iterator[str]:
+        """Say what is kept, and is not what the hand-ins or the course hold now."""
+        for (student,) in self._db.execute("SELECT student FROM students WHERE gone ORDER BY 1"):
+            yield (
+                f"{student}: the files are gone since an earlier run, so this student is counted "
+                "and exported no longer. `normlab grade --forget` removes the name."
+            )
+        for student, exercise in self._db.execute(
+            "SELECT student, exercise FROM submissions JOIN students USING (student)"
+            " WHERE submissions.gone AND NOT students.gone ORDER BY 1, 2"
+        ):
+            yield f"{student}, {exercise}: graded before; the file is gone, the points are kept."
+        verdicts = self._db.execute("SELECT exercise, verdict FROM verdicts")
+        for exercise in sorted({name for name, text in verdicts if not _stored(name, text)}):
+            yield (
+                f"{exercise}: the gradebook has verdicts on other tasks than the course has now; "
+                "they are left out."
+            )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all that happens inside, or nothing of it."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
 
 
-class _Transaction:
-    """All that happens inside is written, or nothing of it."""
+@contextlib.contextmanager
+def only_run(out: Path) -> Iterator[None]:
+    """Keep a folder of results for one run; the system gives it back however the run ends.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    Raises
+    ------
+    GradebookError
+        Another run has it.
+    """
+    lock = sqlite3.connect(out / _LOCK_NAME, timeout=0, isolation_level=None)
+    try:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                raise GradebookError(f"{out}: {_said(error)}.") from error
+            raise GradebookError(
+                f"Another `normlab grade` is writing to {out}. Wait until it has ended, or choose "
+                "another folder for the results."
+            ) from error
+        yield
+    finally:
+        lock.close()
 
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+def _said(error: sqlite3.Error) -> str:
+    """Say what is wrong with a file, for people."""
+    name = getattr(error, "sqlite_errorname", "")
+    for beginning, meaning in {
+        "SQLITE_FULL": "the disk is full",
+        "SQLITE_READONLY": "the file is read-only",
+        "SQLITE_CANTOPEN": "the file cannot be opened or made",
+        "SQLITE_CORRUPT": "the file is damaged; move it away, or put a copy of it back",
+        "SQLITE_BUSY": f"another program has kept it locked for {_SECONDS_TO_WAIT} seconds",
+    }.items():
+        if name.startswith(beginning):
+            return meaning
+    return str(error)
+
+
+def _is_in_the_course(exercise: str) -> bool:
+    try:
+        return bool(tasks_of(exercise))
+    except LookupError:
+        return False
+
+
+def _stored(exercise: str, text: str) -> Verdict | None:
+    """Return a verdict that was kept; None where there is none, or its tasks are not today's."""
+    try:
+        verdict = Verdict.from_json(text)
+        today = {task.name for task in tasks_of(exercise)}
+    except (ValueError, LookupError):
+        return None
+    return verdict if {task.task for task in verdict.tasks} == today else None
 
 
 def refused(exercise: str, status: Status, message: str = "") -> Verdict:
     """Return the verdict on what could not be graded: no points, and why, for every task."""
     tasks = tuple(TaskVerdict(task.name, 0, task.max_points, status) for task in tasks_of(exercise))
     return Verdict(exercise, tasks, message)
-
-
-def _storable(text: str) -> str:
-    """Return the text with a question mark for what is no character: half of a surrogate pair."""
-    return text.encode(errors="replace").decode()

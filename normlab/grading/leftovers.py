@@ -4,10 +4,12 @@ A process tidies up when it ends. One that is killed cannot; the next that makes
 it in its place.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -27,13 +29,28 @@ def make_folder(kind: str) -> Path:
 
 
 def remove_leftovers() -> None:
-    """Delete this user's folders whose process is gone; on Windows the system is left to do it."""
+    """Delete this user's folders whose process is gone; on Windows the system is left to do it.
+
+    What cannot be looked at or deleted stays, and stops nobody.
+    """
     if not hasattr(os, "getuid"):
         return
-    for entry in os.scandir(tempfile.gettempdir()):
-        named = _NAME.fullmatch(entry.name)
-        if named and _is_ours(entry) and not _is_alive(int(named[1])):
-            shutil.rmtree(entry.path, ignore_errors=True)
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            named = _NAME.fullmatch(entry.name)
+            if named and _is_ours(entry) and not _is_alive(int(named[1])):
+                delete(Path(entry.path))
+
+
+def delete(folder: Path) -> None:
+    """Delete a folder with all that is in it, however deep that is; what cannot be stays."""
+    # rm follows no link and goes down step by step: neither Python's stack nor the longest path
+    # that the system takes is a limit, as they are for shutil.rmtree.
+    if shutil.which("rm"):
+        command = ["rm", "-rf", "--", str(folder)]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_ours(entry: os.DirEntry) -> bool:

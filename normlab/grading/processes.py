@@ -22,7 +22,7 @@ from normlab.grading.view import View, boot
 #: The most bytes that one answer may have.
 LARGEST_ANSWER = 8 * 2**20
 _HEAD = struct.Struct("<I")
-_LIMITS = struct.Struct("<QdQQQQ")  # as in sandbox.warm
+_LIMITS = struct.Struct("<QdQQQ")  # as in sandbox.warm
 _USED = struct.Struct("<idd")
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
@@ -201,15 +201,8 @@ class Warm:
             The new process does not get ready.
         """
         ours, theirs = socket.socketpair()
-        limits = self.limits
-        packed = _LIMITS.pack(
-            limits.memory,
-            limits.seconds,
-            limits.file_size,
-            limits.threads,
-            limits.file_size,
-            limits.files,
-        )
+        most = self.limits
+        packed = _LIMITS.pack(most.memory, most.seconds, most.file_size, most.threads, most.files)
         try:
             socket.send_fds(self.control, [b"F" + packed], [theirs.fileno()])
         except OSError:

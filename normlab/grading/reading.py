@@ -59,15 +59,23 @@ def read_cells(data: bytes) -> list[str]:
 
 
 def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    if not data.strip(b"\x00 \t\r\n"):
+    beginning = data.strip(b"\x00 \t\r\n\xef\xbb\xbf")[:500].lower()
+    if not beginning:
         raise Unreadable("The file is empty.")
+    if beginning.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise Unreadable("The file is a web page. Download the notebook itself, and hand that in.")
     try:
-        return json.loads(data.decode(_encoding(data)))
+        return json.loads(data.decode(encoding_of(data)))
     except UnicodeDecodeError:
         raise Unreadable("The file is not UTF-8 text, as every notebook is.") from None
     except RecursionError:
         raise Unreadable("The file is no notebook: it is nested too deep.") from None
     except json.JSONDecodeError as problem:
+        if all(f"\n{mark} " in problem.doc for mark in ("<" * 7, ">" * 7)):
+            raise Unreadable(
+                "The file holds a conflict of Git's, between <<<<<<< and >>>>>>>. Resolve it, and "
+                "hand it in again."
+            ) from None
         off = problem.msg.startswith("Unterminated") or problem.pos >= len(problem.doc.rstrip()) - 1
         end = "it breaks off" if off else "it is not JSON"
         raise Unreadable(f"The file is no notebook: {end} at line {problem.lineno}.") from None
@@ -75,7 +83,7 @@ def _parse(data: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         raise Unreadable(f"The file is no notebook: {str(problem)[:80]}.") from None
 
 
-def _encoding(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
     """Tell UTF-8, with or without a mark, from what Windows calls Unicode."""
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 

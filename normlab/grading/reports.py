@@ -8,12 +8,14 @@ import csv
 import functools
 import hashlib
 import io
+import itertools
 import os
 import re
 import statistics
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from normlab import __version__
 from normlab.exercises import find
 from normlab.exercises.exercise import Mistake
 from normlab.grading.gradebook import Entry, Gradebook
+from normlab.grading.submissions import short_name
 from normlab.grading.verdict import Status, TaskVerdict
 
 #: The columns of grades.csv.
@@ -37,13 +40,19 @@ MEANINGS = {
     Status.MEMORY: "It asked for more memory than a submission may have.",
     Status.FORBIDDEN: "It tried something that a submission may not do.",
     Status.UNREADABLE: "The file could not be read as a notebook.",
-    Status.MISSING: "Nothing was handed in for this task.",
+    Status.MISSING: "No answer to this task was found in the notebook.",
 }
 
 _BINS = 10
 _LONGEST_NAME = 200  # bytes; the usual file systems take 255
 # Names that Windows keeps for devices.
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+# Cyrillic and Greek letters that look like Latin ones, and signs that look like nothing.
+_LOOKALIKES = str.maketrans(
+    "аеорсухіјѕԁһАВЕКМНОРСТУХІЈЅαονιυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "aeopcyxijsdhABEKMHOPCTYXIJSaoviuABEZHIKMNOPTYX",
+)
+_UNSEEN = "\u115f\u1160\u2800\u3164"
 _PLAIN_NAME = re.compile(r"[\w(][\w ().+@-]{0,99}(?<![ .])")
 
 
@@ -60,20 +69,24 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
         What the teacher should know about the hand-ins, line by line.
     """
     pages = page_names(gradebook.students())
+    names = labels(pages)
     (out / "feedback").mkdir(parents=True, exist_ok=True)
     overview = Overview()
     rows = [COLUMNS]
     for student, entries in by_student(gradebook.entries()):
         for entry in entries:
             overview.add(entry)
-            rows += grade_rows(entry)
-        page = _render("feedback.html", student=student, entries=entries, meanings=MEANINGS)
+            if entry.counts:
+                rows += grade_rows(entry)
+        entries.sort(key=lambda entry: not entry.counts)
+        page = _render("feedback.html", name=names[student], entries=entries, meanings=MEANINGS)
         write_whole(out / "feedback" / f"{pages[student]}.html", page)
     write_whole(out / "grades.csv", as_csv(rows))
     index = _render(
         "index.html",
         overview=overview,
         pages=pages,
+        names=names,
         notes=notes,
         waiting=gradebook.waiting(),
         meanings=MEANINGS,
@@ -83,16 +96,16 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
     write_whole(out / "index.html", index)
 
 
-def by_student(entries: Iterable[Entry]) -> Iterable[tuple[str, list[Entry]]]:
+def forget_page(gradebook: Gradebook, out: Path, student: str) -> None:
+    """Delete the page of a student who is to be forgotten."""
+    name = page_names([*gradebook.students(), student])[student]
+    (out / "feedback" / f"{name}.html").unlink(missing_ok=True)
+
+
+def by_student(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
     """Yield each student with the entries; `entries` come in the order of the students."""
-    together: list[Entry] = []
-    for entry in entries:
-        if together and together[0].student != entry.student:
-            yield together[0].student, together
-            together = []
-        together.append(entry)
-    if together:
-        yield together[0].student, together
+    for student, own in itertools.groupby(entries, lambda entry: entry.student):
+        yield student, list(own)
 
 
 def grade_rows(entry: Entry) -> list[tuple[str, ...]]:
@@ -125,7 +138,7 @@ def points(score: float) -> str:
 
 def without_formula(name: str) -> str:
     """Return a name with a quote before it where a spreadsheet would take it for a formula."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+    return f"'{name}" if looks(name).startswith(("=", "+", "-", "@")) else name
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -145,17 +158,41 @@ def write_whole(path: Path, text: str) -> None:
 def page_names(students: Iterable[str]) -> dict[str, str]:
     """Return for each student the name of the page, without its ending.
 
-    It is the student's own name where a file may be called that. Where not, or where two names
-    are one on a system that does not tell capitals apart, there is a code of letters behind it.
+    It is the student's own name where a file may be called that. Where not, or where another
+    student's name looks the same, there is a code of letters behind it.
     """
-    students = list(students)
-    alike = Counter(student.casefold() for student in students)
     return {
-        student: student
-        if alike[student.casefold()] == 1 and _is_file_name(student)
-        else _coded_name(student)
-        for student in students
+        student: student if not has_twin and _is_file_name(student) else _coded_name(student)
+        for student, has_twin in _twins(students)
     }
+
+
+def labels(students: Iterable[str]) -> dict[str, str]:
+    """Return for each student what the pages say: the name, with a code where two look the same."""
+    return {
+        student: f"{student} [{_code_of(student)}]" if has_twin else student
+        for student, has_twin in _twins(students)
+    }
+
+
+def _twins(students: Iterable[str]) -> list[tuple[str, bool]]:
+    """Return each student, and whether another's name looks the same."""
+    students = list(dict.fromkeys(students))
+    alike = Counter(map(looks, students))
+    return [(student, alike[looks(student)] > 1) for student in students]
+
+
+def looks(name: str) -> str:
+    """Return what two names have in common that a reader takes for one.
+
+    Capitals, spaces, signs that cannot be seen, and letters of other alphabets make no difference.
+    """
+    plain = unicodedata.normalize("NFKC", name.translate(_LOOKALIKES)).casefold()
+    return "".join(
+        sign
+        for sign in plain
+        if sign not in _UNSEEN and unicodedata.category(sign) not in ("Cf", "Mn", "Cc", "Zs")
+    )
 
 
 def _is_file_name(name: str) -> bool:
@@ -165,7 +202,11 @@ def _is_file_name(name: str) -> bool:
 
 def _coded_name(student: str) -> str:
     plain = re.sub(r"[^\w-]+", "_", student, flags=re.ASCII).strip("_")[:60] or "student"
-    return f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:10]}"
+    return f"{plain}-{_code_of(student)}"
+
+
+def _code_of(student: str) -> str:
+    return hashlib.sha256(student.encode()).hexdigest()[:10]
 
 
 # ---- the overview
@@ -218,9 +259,9 @@ class MistakeCount:
     judged: int
 
     @property
-    def lesson(self) -> int:
+    def lesson(self) -> str:
         """The number of the lesson that treats it."""
-        return int(self.exercise[:2])
+        return find(self.tasks[0]).lesson.lstrip("0")
 
 
 class Overview:
@@ -231,16 +272,21 @@ class Overview:
         self.statuses: Counter[Status] = Counter()
         self.scores: dict[str, dict[str, Entry]] = {}
         self.isolations: Counter[str] = Counter()
-        self.trouble: list[tuple[Entry, list[TaskVerdict]]] = []
+        #: Of exercises that are not set.
+        self.apart: list[Entry] = []
+        self._trouble: list[tuple[Entry, list[TaskVerdict]]] = []
         # For each exercise and mistake the students who made it, task by task.
         self._mistakes: dict[tuple[str, str], dict[str, set[str]]] = {}
         self._unexplained: Counter[tuple[str, str]] = Counter()
 
     def add(self, entry: Entry) -> None:
-        """Count one exercise of one student."""
-        self.scores.setdefault(entry.student, {})[entry.exercise] = _without_text(entry)
+        """Count one exercise of one student; one that is not set is kept apart."""
         if entry.isolation:
             self.isolations[entry.isolation] += 1
+        if not entry.counts:
+            self.apart.append(_without_text(entry))
+            return
+        self.scores.setdefault(entry.student, {})[entry.exercise] = _without_text(entry)
         for task in entry.verdict.tasks:
             summary = self.tasks.setdefault(task.task, TaskSummary(entry.exercise, task.task))
             summary.add(task)
@@ -250,9 +296,17 @@ class Overview:
                 by_task.setdefault(task.task, set()).add(entry.student)
             if task.status is Status.GRADED and not task.mistake and task.score < task.max_score:
                 self._unexplained[entry.exercise, task.task] += 1
-        if any(status is not Status.MISSING for status in _unjudged(entry)):
-            failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
-            self.trouble.append((entry, failed))
+        failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
+        if entry.was_handed_in and failed:
+            self._trouble.append((entry, failed))
+
+    @property
+    def trouble(self) -> list[tuple[Entry, list[TaskVerdict]]]:
+        """What was handed in and is not judged in full; where nothing was found in it, last."""
+        return sorted(
+            self._trouble,
+            key=lambda one: all(task.status is Status.MISSING for task in one[1]),
+        )
 
     @property
     def exercises(self) -> list[str]:
@@ -321,10 +375,6 @@ class Overview:
         return [(*where, count) for where, count in self._unexplained.most_common()]
 
 
-def _unjudged(entry: Entry) -> list[Status]:
-    return [task.status for task in entry.verdict.tasks if task.status is not Status.GRADED]
-
-
 def _without_text(entry: Entry) -> Entry:
     """Return the entry without what students' work printed: 500 of them are kept at once."""
     tasks = tuple(
@@ -332,7 +382,7 @@ def _without_text(entry: Entry) -> Entry:
         for task in entry.verdict.tasks
     )
     verdict = type(entry.verdict)(entry.exercise, tasks)
-    return Entry(entry.student, entry.exercise, verdict, modified=entry.modified)
+    return replace(entry, verdict=verdict)
 
 
 # ---- the pages
@@ -342,24 +392,15 @@ def _without_text(entry: Entry) -> Entry:
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("normlab.grading"),
-        bytecode_cache=_compiled_templates(),
-        auto_reload=False,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["points"] = points
+    environment.filters["short"] = short_name
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     return environment
-
-
-def _compiled_templates() -> jinja2.BytecodeCache | None:
-    """Return where compiled templates are kept: a folder of this user's, if one can be had."""
-    try:
-        return jinja2.FileSystemBytecodeCache()
-    except (RuntimeError, OSError):
-        return None
 
 
 def _render(template: str, **content: Any) -> str:  # noqa: ANN401 - whatever a template needs

@@ -48,6 +48,7 @@ class Run:
         self.learner_seconds = self.warm_seconds = 0.0
         self.cell_problems: dict[int, tuple[str, str]] = {}
         self.left_out: set[int] = set()
+        self.killed_at: set[int | str] = set()
         self.defines: dict[str, list[int]] = {}
         self.cell_notes: list[str] = []
 
@@ -120,11 +121,13 @@ class Run:
         elif isinstance(failure, WireError):
             self._blame(Status.FORBIDDEN, f"it put itself in the place of the answers: {failure}.")
         elif used.status in (_number("SIGKILL"), _number("SIGXCPU")):
-            # It cannot have sent this signal: the kernel has.
+            # It cannot have sent this signal: the kernel has, or somebody on this machine.
+            at = self.doing if isinstance(self.doing, int) else self.doing.drawn.exercise.name
             if used.seconds >= self.limits.seconds:
                 self._blame(Status.TIMEOUT, "it used up its processor time.")
-            else:
+            elif at in self.killed_at:
                 self._blame(Status.MEMORY, "it was ended for want of memory.")
+            self.killed_at.add(at)  # once is no evidence
         elif used == Used():
             raise GraderFailed("the process that makes the sandboxes has ended")
         else:

@@ -12,39 +12,38 @@ import re
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from normlab.grading.grader import tasks_of
 from normlab.grading.limits import Limits
+from normlab.grading.recognition import Contents, exercises_in, look_at, named_in, notebooks
 
-#: The notebooks that learners hand in, as the course names them.
-NOTEBOOKS = (
-    "01_normalize_data",
-    "02_batch_norm_forward",
-    "03_batch_norm_train_and_eval",
-    "04_batch_norm_backward",
-    "05_mnist_with_batch_norm",
-    "06_layer_norm",
-    "07_instance_norm",
-    "08_group_norm",
-    "09_rms_norm_and_relatives",
-    "13_choose_and_debug",
-)
-
-#: Of a larger file no more is read; the grader refuses it.
+#: A larger file is not read.
 MOST_BYTES = Limits().notebook_size
 
+_MIB = 2**20
+_LOOKED_AT = 4 * _MIB  # to tell which exercise it is: few notebooks are larger, with all figures
+# A zip's member that is larger than this, and packed to less than a hundredth, is a bomb.
+_LARGE, _DENSEST = 10 * _MIB, 100
+_LISTED = 50  # files that were left out, of each student, by name
+_LESSON = "This is the lesson's notebook. The exercise of the same name is the one in exercises/."
 _DEEPEST = 8
+_LATEST = 253_402_300_799.0  # the end of the year 9999, after which there are no dates
 _LONGEST_NAME = 120
 _ENDING = ".ipynb"
-# The folder or the beginning of the file name that Moodle gives a student:
-# "Ann Lee_4711_assignsubmission_file_".
-_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.DOTALL)
-# Canvas: "leeann_4711_90210_02_batch_norm_forward.ipynb", with LATE after the name of some.
-_CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.DOTALL)
+# The folder that Moodle makes for a student: "Ann Lee_4711_assignsubmission_file_". A student may
+# choose the name, so the last number is Moodle's.
+_MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?", re.DOTALL)
+# Without folders: "Ann Lee_4711_assignsubmission_file_02_batch_norm_forward.ipynb", and Canvas's
+# "leeann_4711_90210_02_batch_norm_forward.ipynb", with LATE after the name of some. A student
+# chooses the end, so the first number is theirs.
+_FLAT = re.compile(
+    r"(?P<name>.+?)(?:_LATE|_late)?_(?P<id>\d+)_(?:assignsubmission_[a-z]+_(?P<moodle>.+)|\d+_(?P<canvas>.+))",
+    re.DOTALL,
+)
 _OURS = re.compile(r"(?P<name>.+)__(?P<file>.+)", re.DOTALL)
 # "02_batch_norm_forward (1)", "02_batch_norm_forward-1": a second download, a second attempt.
 _ATTEMPT = re.compile(r"(?:\s*\((\d+)\)|-(\d+))$")
@@ -76,6 +75,8 @@ class Submission:
         When the file was last changed, in UTC, as ISO 8601.
     problem
         Why its content cannot be had, for the teacher and the student; "" where it can.
+    file
+        Its name, with the folders in which it was found.
     """
 
     student: str
@@ -85,6 +86,7 @@ class Submission:
     member: int = -1
     modified: str = ""
     problem: str = ""
+    file: str = ""
 
     def read(self) -> bytes:
         """Return the content, or as much of it as `MOST_BYTES` and one byte.
@@ -110,7 +112,7 @@ class HandedIn:
     submissions
         One for each student and exercise, in order.
     notes
-        What was left out, in words.
+        What was chosen and what was left out, in words.
     """
 
     students: tuple[str, ...]
@@ -164,7 +166,8 @@ def find_submissions(where: Path) -> HandedIn:
     Returns
     -------
     HandedIn
-        Of several files for one exercise the newest counts, and a note says so.
+        Of several files for one exercise the one with the most tasks counts, and of those the
+        newest; a note says so.
 
     Raises
     ------
@@ -173,16 +176,16 @@ def find_submissions(where: Path) -> HandedIn:
     """
     if where.is_dir():
         files = list(_files_below(where))
-        owners = [
-            _readable(entry.name)
+        folders = [
+            entry.name
             for entry in sorted(os.scandir(where), key=lambda e: e.name)
             if entry.is_dir(follow_symlinks=False) and not _is_clutter(entry.name)
         ]
     elif where.is_file():
-        files, owners = list(_files_in_zip(where)), []
+        files, folders = list(_files_in_zip(where)), []
     else:
         raise SubmissionsError(f"There is no folder and no zip called {where}.")
-    handed_in = _assign(files, owners)
+    handed_in = _assign(files, folders)
     if not handed_in.students:
         raise SubmissionsError(
             f"No student's work was found in {where}. It should hold STUDENT/EXERCISE.ipynb or "
@@ -199,12 +202,18 @@ def exercise_named(name: str) -> str:
     SubmissionsError
         There is none.
     """
-    for notebook in NOTEBOOKS:
-        if name in (notebook, f"{notebook}{_ENDING}", notebook[:2]):
+    for notebook in notebooks():
+        if name in (notebook, f"{notebook}{_ENDING}", short_name(notebook)):
             return notebook
     raise SubmissionsError(
-        f"The course has no exercise {name!r}. There are: {', '.join(NOTEBOOKS)}."
+        f"The course has no exercise {name!r}. There are: {', '.join(notebooks())}."
     )
+
+
+def short_name(exercise: str) -> str:
+    """Return the number that an exercise's name begins with, or the name where there is none."""
+    number, _, _ = exercise.partition("_")
+    return number if number.isdigit() else exercise
 
 
 def without_id(student: str) -> str:
@@ -227,7 +236,7 @@ class _File:
 
     @property
     def shown(self) -> str:
-        return "/".join(_readable(name) for name in self.names)
+        return "/".join(_readable(name) for name in self.names if name)
 
 
 def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:
@@ -244,6 +253,9 @@ def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:
         if entry.is_dir(follow_symlinks=False):
             if len(here) < _DEEPEST:
                 yield from _files_below(Path(entry.path), here)
+            else:
+                why = "Folders as deep as this are not looked into."
+                yield _File((*here, ""), Path(entry.path), problem=why)
             continue
         status = entry.stat(follow_symlinks=False)
         problem = ""
@@ -251,6 +263,8 @@ def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:
             problem = "It is a symbolic link, which is not followed."
         elif not stat.S_ISREG(status.st_mode):
             problem = "It is not an ordinary file."
+        elif status.st_size > MOST_BYTES:
+            problem = _too_large(status.st_size)
         yield _File(here, Path(entry.path), modified=status.st_mtime, problem=problem)
 
 
@@ -263,8 +277,7 @@ def _files_in_zip(path: Path) -> Iterator[_File]:
         It is no zip.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+        members = _archive(path).infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise SubmissionsError(f"{path} cannot be read as a zip: {error}") from error
     files = []
@@ -285,7 +298,21 @@ def _objection(member: zipfile.ZipInfo, names: tuple[str, ...]) -> str:
         return "It is a symbolic link, which is not followed."
     if member.flag_bits & 1:
         return "It is encrypted."
+    if member.file_size > MOST_BYTES:
+        return _too_large(member.file_size)
+    if member.file_size > max(_LARGE, _DENSEST * member.compress_size):
+        return (
+            f"It would unpack from {member.compress_size:,} bytes to {member.file_size:,}, as no "
+            "notebook does, and was not unpacked. Clear its outputs, and hand it in again."
+        )
     return ""
+
+
+def _too_large(size: int) -> str:
+    return (
+        f"It has {size / _MIB:,.1f} MiB, and no more than {MOST_BYTES / _MIB:.0f} are read. Clear "
+        "its outputs, and hand it in again."
+    )
 
 
 def _time_of(member: zipfile.ZipInfo) -> float:
@@ -297,11 +324,14 @@ def _time_of(member: zipfile.ZipInfo) -> float:
 
 def _without_wrapping(files: list[_File]) -> list[_File]:
     """Take off the one folder that somebody zipped, where it is not a student's."""
-    if len({file.names[0] for file in files}) != 1:
+    tops = {file.names[0] for file in files}
+    if len(tops) != 1 or _MOODLE.fullmatch(tops.pop()):
         return files
     inner = [replace(file, names=file.names[1:]) for file in files]
-    owned = all(file.names and _owner(file.names) for file in inner)
-    return inner if owned and len({file.names[0] for file in inner}) > 1 else files
+    if not all(file.names for file in inner) or len({file.names[0] for file in inner}) == 1:
+        return files
+    owner_of = _layout(inner)
+    return inner if all(owner_of(file.names) for file in inner) else files
 
 
 def _is_clutter(name: str) -> bool:
@@ -318,7 +348,8 @@ def _read_file(path: Path) -> bytes:
 
 def _read_member(path: Path, number: int) -> bytes:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[number]) as file:
+        archive = _archive(path)
+        with archive.open(archive.infolist()[number]) as file:
             return file.read(MOST_BYTES + 1)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise OSError(None, str(error)) from error
@@ -328,66 +359,146 @@ def _read_member(path: Path, number: int) -> bytes:
         raise OSError(None, f"damaged: {error}") from error
 
 
+def _archive(path: Path) -> zipfile.ZipFile:
+    """Open a zip once for each process, whatever threads read in it, and anew when it changes."""
+    status = path.stat()
+    return _opened(path, os.getpid(), status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: Path, *_state: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
+
+
 # ---- whose is it, and which exercise
 
 
-def _assign(files: list[_File], owners: list[str]) -> HandedIn:
-    """Sort the files by student and exercise; note what cannot be sorted."""
-    students, notes = set(owners), []
-    found: dict[tuple[str, str], list[tuple[_File, Submission]]] = {}
+@dataclass(frozen=True)
+class _Candidate:
+    """A notebook that may be the one to grade, and what it holds."""
+
+    submission: Submission
+    contents: Contents
+    is_main: bool  # and not one of several exercises in it
+    named: str  # the exercise that the file is called by
+
+    def rank(self) -> tuple:
+        """Return what orders the candidates: the tasks in it, the time, the attempt's number."""
+        number = _ATTEMPT.search(self.submission.file[: -len(_ENDING)])
+        attempt = int(number[1] or number[2]) if number else 0
+        when = self.submission.modified, attempt, self.submission.file
+        return (*self.work(), self.is_main, *when)
+
+    def work(self) -> tuple[bool, bool, int, int]:
+        """Return what of the exercise is there: itself, legible, the tasks solved, the tasks."""
+        held, contents = self.contents.held(self.submission.exercise), self.contents
+        can_be_read = contents.is_whole and not self.submission.problem
+        return not contents.is_lesson, can_be_read, len(held & contents.solved), len(held)
+
+
+def _assign(files: list[_File], folders: list[str]) -> HandedIn:
+    """Sort the files by student and exercise; note what was chosen, and what cannot be sorted."""
+    owner_of = _layout(files)
+    students = {owner_of((folder, ""))[0] for folder in folders}
+    notes, guesses, left_out = [], [], {}
+    found: dict[tuple[str, str], list[_Candidate]] = {}
     for file in files:
-        owner = _owner(file.names)
-        if owner is None:
-            notes.append(f"{file.shown}: no student's name in it, so it was left out.")
-            continue
-        student, name = owner
-        students.add(student)
-        submission = _submission(file, student, name)
-        if submission is None:
-            notes.append(f"{file.shown}: not a notebook of the course, so it was left out.")
-        else:
-            found.setdefault((student, submission.exercise), []).append((file, submission))
-    students -= {_readable(owner) for owner in owners if _MOODLE.fullmatch(owner)}
+        student, name = owner_of(file.names) or ("", "")
+        students |= {student} if student else set()
+        candidates = _candidates(file, student, name)
+        if not candidates:
+            nobodys = "no student's name in it, so it was left out."
+            not_ours = "not a notebook of the course, so it was left out."
+            why = (file.problem or not_ours) if student else nobodys
+            left_out.setdefault(student, []).append(f"{file.shown}: {why}")
+        for one in candidates:
+            exercise = one.submission.exercise
+            found.setdefault((student, exercise), []).append(one)
+            if exercise != one.named:
+                guesses.append(f"{file.shown}: taken for {exercise}, by the tasks that it defines.")
     kept = []
-    for (student, exercise), several in sorted(found.items()):
-        several.sort(key=lambda pair: _attempt(pair[0]))
-        kept.append(several[-1][1])
-        for file, _ in several[:-1]:
-            taken = several[-1][0].shown
-            notes.append(f"{file.shown}: {student} has a newer {exercise}, {taken}.")
-    return HandedIn(tuple(sorted(students)), tuple(kept), tuple(notes))
+    for _, several in sorted(found.items()):
+        chosen, others = _choose(several)
+        kept.append(chosen)
+        notes += others
+    for student, some in left_out.items():
+        notes += some[:_LISTED]
+        if len(some) > _LISTED:
+            rest = f"{len(some) - _LISTED:,} more files were left out"
+            notes.append(f"{student}: {rest}." if student else f"{rest}, with no student's name.")
+    return HandedIn(tuple(sorted(students)), tuple(kept), (*notes, *guesses))
 
 
-def _owner(names: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return the student and the name of the file as the student knows it, or None."""
-    first, last = names[0], names[-1]
-    if len(names) > 1:
-        moodle = _MOODLE.fullmatch(first)
-        student = f"{moodle['name']}_{moodle['id']}" if moodle else first
-        return (_readable(student), last) if student not in ("", "..", ".") else None
-    for pattern in (_MOODLE, _CANVAS):
-        if match := pattern.fullmatch(first):
-            return _readable(f"{match['name']}_{match['id']}"), match["file"]
-    match = _OURS.fullmatch(first)
-    return (_readable(match["name"]), match["file"]) if match else None
+def _choose(several: list[_Candidate]) -> tuple[Submission, list[str]]:
+    """Return the one of a student's files for an exercise that counts, and a note on each other."""
+    several = sorted(several, key=_Candidate.rank)
+    best, notes = several[-1], []
+    student, exercise, taken = best.submission.student, best.submission.exercise, best.submission
+    for one in several[:-1]:
+        if one.contents.is_lesson:
+            why = f"it is the lesson; the exercise {exercise} of {student} is {taken.file}."
+        elif one.work() == best.work():
+            why = f"{student} has a newer {exercise}, {taken.file}."
+        else:
+            why = f"{student} has a {exercise} with more of the tasks in it, {taken.file}."
+        notes.append(f"{one.submission.file}: {why}")
+    return taken, notes
 
 
-def _submission(file: _File, student: str, name: str) -> Submission | None:
-    """Return the submission that a file is, or None where it is no notebook of the course."""
+def _layout(files: list[_File]) -> Callable[[tuple[str, ...]], tuple[str, str] | None]:
+    """Return the function that tells the student of a file, and the name that the student gave it.
+
+    Moodle and Canvas begin each name with the student's name and number; which of them it was is
+    decided for all files together, and what they did not name so is nobody's.
+    """
+    flat = [names[0] for names in (file.names for file in files) if len(names) == 1]
+    matches = [_FLAT.fullmatch(name) for name in flat if name.lower().endswith(_ENDING)]
+    systems = Counter(match and ("moodle" if match["moodle"] else "canvas") for match in matches)
+    system = systems.most_common(1)[0][0] if systems else None
+
+    def owner_of(names: tuple[str, ...]) -> tuple[str, str] | None:
+        first, last = names[0], names[-1]
+        if len(names) > 1:
+            moodle = _MOODLE.fullmatch(first)
+            student = f"{moodle['name']}_{moodle['id']}" if moodle else first
+            return (_readable(student), last) if student not in ("", "..", ".") else None
+        if system:
+            match = _FLAT.fullmatch(first)
+            # Where Moodle's words come twice, one of them is the student's.
+            twice = system == "moodle" and first.count("_assignsubmission_") > 1
+            if not match or not match[system] or twice:
+                return None
+            return _readable(f"{match['name']}_{match['id']}"), match[system]
+        match = _OURS.fullmatch(first)
+        return (_readable(match["name"]), match["file"]) if match else None
+
+    return owner_of
+
+
+def _candidates(file: _File, student: str, name: str) -> list[_Candidate]:
+    """Return the notebook of the course that a file is, once for each exercise in it."""
     if not name.lower().endswith(_ENDING):
-        return None
-    modified = datetime.fromtimestamp(file.modified, UTC).isoformat(timespec="seconds")
-    found = Submission(student, "", file.path, "", file.member, modified, file.problem)
+        return []
+    stem = name[: -len(_ENDING)]
+    seconds = min(max(file.modified, 0.0), _LATEST)
+    modified = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    found = Submission(student, "", file.path, "", file.member, modified, file.problem, file.shown)
     content = b""
     if not found.problem:
         try:
             content = found.read()
         except OSError as error:
             found = replace(found, problem=f"It cannot be read: {error.strerror or error}.")
-    exercise = _by_name(name[: -len(_ENDING)]) or _by_content(content)
-    if not exercise:
-        return None
-    return replace(found, exercise=exercise, digest=digest_of(content, found.problem))
+    contents = look_at(content[:_LOOKED_AT])
+    if len(content) > _LOOKED_AT:
+        contents = replace(contents, is_whole=True)  # as far as one can tell
+    if contents.is_lesson:
+        found = replace(found, problem=_LESSON)
+    found = replace(found, digest=digest_of(content, found.problem))
+    return [
+        _Candidate(replace(found, exercise=exercise), contents, number == 0, named_in(stem))
+        for number, exercise in enumerate(exercises_in(stem, contents))
+    ]
 
 
 def digest_of(content: bytes, problem: str = "") -> str:
@@ -395,39 +506,10 @@ def digest_of(content: bytes, problem: str = "") -> str:
     return hashlib.sha256(problem.encode() + b"\0" + content).hexdigest()
 
 
-def _by_name(stem: str) -> str:
-    """Recognise "02_batch_norm_forward", "Copy of 02_Batch_Norm_Forward (1)" and "02 final"."""
-    plain = re.sub(r"[\W_]+", "_", stem).lower()
-    for notebook in NOTEBOOKS:
-        if notebook in plain:
-            return notebook
-    number = re.match(r"(\d\d)(?!\d)", plain)
-    return next((one for one in NOTEBOOKS if number and one.startswith(number[1])), "")
-
-
-def _by_content(content: bytes) -> str:
-    """Recognise a renamed notebook by the tasks that it names."""
-    counts = {
-        notebook: sum(len(pattern.findall(content)) for pattern in _task_names(notebook))
-        for notebook in NOTEBOOKS
-    }
-    best = max(counts, key=counts.__getitem__)
-    return best if counts[best] else ""
-
-
-@functools.cache
-def _task_names(notebook: str) -> list[re.Pattern[bytes]]:
-    return [re.compile(rb"\b%s\b" % task.name.encode()) for task in tasks_of(notebook)]
-
-
-def _attempt(file: _File) -> tuple[float, int, str]:
-    """Return what orders the attempts of one student: the time, then the number in the name."""
-    number = _ATTEMPT.search(file.names[-1].removesuffix(_ENDING))
-    return file.modified, int(number[1] or number[2]) if number else 0, file.names[-1]
-
-
 def _readable(name: str) -> str:
     """Return a name that can be shown and stored, and is still nobody else's."""
+    if name.isascii() and name.isprintable() and 0 < len(name.strip()) <= _LONGEST_NAME:
+        return name.strip()
     shown = "".join("\ufffd" if _is_unprintable(sign) else sign for sign in name)
     shown = unicodedata.normalize("NFC", shown).strip()
     if len(shown) > _LONGEST_NAME or "\ufffd" in shown or not shown:

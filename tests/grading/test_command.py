@@ -101,7 +101,7 @@ def test_feedback_is_free_of_the_seed_and_of_others(graded):
 
 def test_only_what_changed_is_graded(tmp_path, a_class, write_notebook, normlab_command):
     folder, out = a_class(tmp_path / "all", students=3), tmp_path / "out"
-    first = normlab_command("grade", folder, "-o", out, "--jobs", 1)
+    first = normlab_command("grade", folder, "-o", out, "--jobs", 1, "--set", "02,06")
     assert first.exit_code == 0, first.output
     assert "3 students, 5 notebooks: 5 graded now, 0 unchanged." in first.output
     before, grades = when_graded(out), rows(out)
@@ -225,7 +225,7 @@ def test_help_repeats_what_it_does_not_import():
 
 def test_grades_are_exported_and_what_is_not_judged_is_listed(tmp_path, a_class, normlab_command):
     folder, out = a_class(tmp_path / "all", students=2), tmp_path / "out"
-    normlab_command("grade", folder, "-o", out, "--jobs", 1)
+    normlab_command("grade", folder, "-o", out, "--jobs", 1, "--set", "02,06")
     result = normlab_command("export", out, "--to", "csv")
     assert result.exit_code == 0, result.output
     assert "student00, 06_layer_norm: missing" in result.stderr

@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from normlab.grading import AspectVerdict, Status, TaskVerdict, tasks_of
 from normlab.grading.exports import FORMATS, ExportError, export
@@ -184,6 +186,47 @@ def test_two_students_do_not_get_one_row(tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    ("students", "row_of"),
+    [
+        # The file of a student says another's number; it is not the number that Canvas gave.
+        (["eve_99"], {"eve_99": 2}),
+        (["leeann_4711"], {"leeann_4711": 1}),
+        (["leeann_4711", "eve_99", "other_5"], {"leeann_4711": 1, "eve_99": 2, "other_5": 3}),
+        (["eve_04711"], {"eve_04711": 1}),
+        # A number that is none of Canvas's is nobody's, whoever is called so.
+        (["bob_12"], None),
+        (["gone_1009"], None),
+        (["x_1"], None),
+    ],
+)
+def test_the_number_decides_and_no_name_stands_in_for_it(tmp_path, students, row_of):
+    template = write(
+        tmp_path / "t.csv",
+        "Student,ID,SIS User ID,SIS Login ID,Section,02_batch_norm_forward (1)",
+        "    Points Possible,,,,,30",
+        '"Lee, Ann",4711,a1,leeann,S1,',
+        "bob_12,99,e1,eve,S1,",
+        "gone_1009,5,o1,other,S1,",
+    )
+    entries = [entry(student, scores=(10, 10, n)) for n, student in enumerate(students)]
+    if row_of is None:
+        with pytest.raises(ExportError, match=f"cannot be told in the template: {students[0]}"):
+            export(entries, "canvas", tmp_path / "c.csv", template)
+        return
+    export(entries, "canvas", tmp_path / "c.csv", template)
+    rows = rows_of(tmp_path / "c.csv")[1:]
+    points = {number: row[5] for number, row in enumerate(rows) if number and row[5]}
+    assert points == {row_of[one]: str(20 + n) for n, one in enumerate(students)}
+
+
+def test_canvas_says_where_it_does_not_know_out_of_how_many(tmp_path):
+    template = write(tmp_path / "t.csv", CANVAS[0], CANVAS[1].replace("60", ""), *CANVAS[2:])
+    done = export([entry("ann")], "canvas", tmp_path / "c.csv", template)
+    assert rows_of(tmp_path / "c.csv")[2][7] == "17.5"
+    assert done.notes == (f"{FORWARD}: the template does not say out of how many, so it is 30.",)
+
+
 def test_a_name_that_two_rows_share_is_not_guessed(tmp_path):
     lines = [line.replace('"Dyk, Bob"', '"Lee, Ann"') for line in CANVAS]
     template = write(tmp_path / "t.csv", *lines)
@@ -263,6 +306,67 @@ def test_moodles_worksheet_in_another_language(tmp_path):
     columns = {FORWARD: "Bewertung"}
     export([entry("Ann Lee_4711")], "moodle", tmp_path / "m.csv", template, columns)
     assert rows_of(tmp_path / "m.csv")[1][4] == "17.5"
+
+
+GERMAN = (
+    "\ufeffID;Vollständiger Name;E-Mail-Adresse;Status;Bewertung;Bestwertung;Bewertung kann "
+    "geändert werden;Zuletzt geändert (Abgabe);Zuletzt geändert (Bewertung);Feedback als Kommentar",
+    "Teilnehmer/in4711;Ann Lee;a4711@x.de;Zur Bewertung abgegeben;;20,00;Ja;;;",
+    "Teilnehmer/in4713;Hans Müller;a4713@x.de;Zur Bewertung abgegeben;;20,00;Ja;;;",
+    "Teilnehmer/in4714;Hans Müller;a4714@x.de;Zur Bewertung abgegeben;;20,00;Ja;;;",
+    "Teilnehmer/in4715;X 4713;a4715@x.de;Zur Bewertung abgegeben;;20,00;Ja;;;",
+)
+FRENCH = (
+    "Identifiant,Nom complet,Adresse de courriel,Statut,Note,Note maximale,La note peut être "
+    "modifiée,Dernière modification (travail remis),Dernière modification (note)",
+    "Participant4711,Ann Lee,a@x.fr,Remis,,20.00,Oui,-,-",
+    "Participant4714,Hans Müller,b@x.fr,Remis,,20.00,Oui,-,-",
+)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "title", "delimiter"), [(GERMAN, "Bewertung", ";"), (FRENCH, "Note", ",")]
+)
+def test_a_worksheet_in_any_language_is_scaled(tmp_path, sheet, title, delimiter):
+    template = write(tmp_path / "t.csv", *sheet)
+    entries = [entry("Ann Lee_4711", scores=(10, 10, 10)), failed("Hans Müller_4714")]
+    done = export(entries, "moodle", tmp_path / "m.csv", template, {FORWARD: title})
+    header, ann, *others = rows_of(tmp_path / "m.csv", delimiter=delimiter)
+    assert (ann[4], others[-2 % len(others)][4]) == ("20", "")
+    assert f"{FORWARD}: 30 points here are 20 there, and scores are scaled." in done.notes
+    if sheet is GERMAN:
+        assert others[1][9] == f"{FORWARD}: failed"
+    else:
+        assert "No column for comments was found" in done.notes[1]
+        assert header[8] == "Dernière modification (note)"
+        assert others[0][8] == "-"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: line.replace("30.00", ""),
+        lambda line: line.replace("30.00", "Yes"),
+        lambda line: line.replace("30.00", "20.00") if "Bob" in line else line,
+        lambda line: ",".join(line.split(",")[:5]),
+    ],
+)
+def test_a_worksheet_that_does_not_say_out_of_how_many_is_refused(tmp_path, change):
+    template = write(tmp_path / "t.csv", *map(change, MOODLE))
+    with pytest.raises(ExportError, match="there is not one maximum.*--column.*Nothing was writ"):
+        export([entry("Ann Lee_4711")], "moodle", tmp_path / "m.csv", template)
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_nobody_gets_anothers_points_by_what_they_are_called(tmp_path):
+    template = write(tmp_path / "t.csv", *GERMAN)
+    columns = {FORWARD: "Bewertung"}
+    export([entry("Hans Müller_4713")], "moodle", tmp_path / "m.csv", template, columns)
+    grades = [row[4] for row in rows_of(tmp_path / "m.csv", delimiter=";")]
+    assert grades == ["Bewertung", "", "11.67", "", ""]
+    without_hans = write(tmp_path / "t.csv", *GERMAN[:2], *GERMAN[3:])
+    with pytest.raises(ExportError, match="Hans Müller_4713"):
+        export([entry("Hans Müller_4713")], "moodle", tmp_path / "m", without_hans, columns)
 
 
 def test_moodles_grade_is_the_sum_of_the_exercises_and_scaled(tmp_path):
@@ -356,3 +460,29 @@ def test_nbgrader_has_the_columns_of_its_own_export(tmp_path):
         "max_score": "30",
     }
     assert dict(zip(header, bob, strict=True))["score"] == ""
+
+
+# ---- whoever calls themselves whatever
+
+PEOPLE = st.lists(st.sampled_from(["ann", "bob", "eve"]), min_size=1, max_size=5)
+SAID = st.sampled_from(
+    ["ann_1", "bob_2", "1", "2", "Participant 3", "eve", "ann", "Lee, Ann", "x_4"]
+)
+
+
+@given(names=PEOPLE, said=st.lists(SAID, min_size=5, max_size=5), order=st.permutations(range(5)))
+@settings(max_examples=60, deadline=None)
+def test_points_land_in_the_row_of_the_number_and_nowhere_else(
+    names, said, order, tmp_path_factory
+):
+    """Student number n has n points; each calls itself what it likes, in whatever order of rows."""
+    folder = tmp_path_factory.mktemp("sheet")
+    lines = [f'Participant {n + 1},"{said[n]}",mail{n}@x.org,,30.00,Yes' for n in order]
+    header = "Identifier,Full name,Email address,Grade,Maximum Grade,Grade can be changed"
+    template = write(folder / "t.csv", header, *lines)
+    students = {f"{name}_{number}": number for number, name in enumerate(names, 1)}
+    entries = [entry(name, scores=(number, 0, 0)) for name, number in students.items()]
+    export(entries, "moodle", folder / "m.csv", template)
+    for identifier, _, _, grade, *_ in rows_of(folder / "m.csv")[1:]:
+        number = int(identifier.removeprefix("Participant "))
+        assert grade == (str(number) if number in students.values() else "")

@@ -6,6 +6,8 @@ import re
 import resource
 import signal
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -422,6 +424,31 @@ def test_a_sandbox_that_dies_before_it_has_read_is_tried_again(grader, monkeypat
     with pytest.raises(GraderFailed, match="before it had read"):
         grader.grade(solution, EXERCISE)
     assert grader.grade(solution, EXERCISE).score == 30
+
+
+def test_a_process_that_somebody_kills_is_no_evidence(grader, tmp_path, write_notebook):
+    """Once the cell is run again; killed at the same cell twice, it is held to account."""
+    if grader.isolation.name == "none":
+        pytest.skip("there is no sandbox")
+    sleep = "import time\ntime.sleep(4)"
+    cells = [f"{sleep}\n{c}" if "def batch_norm_forward(" in c else c for c in RIGHT]
+    path = write_notebook(tmp_path / "nb.ipynb", *cells)
+    with Grader(7, isolation=grader.isolation) as strict:
+        strict.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
+        outer = strict._sites[False].warm.process.pid
+        for kills, score in ((1, 30), (2, 20)):
+            killer = threading.Thread(target=kill_children, args=(outer, kills))
+            killer.start()
+            verdict = strict.grade(path, EXERCISE)
+            killer.join()
+            assert verdict.score == score, verdict
+    assert "want of memory" in verdict.message
+
+
+def kill_children(outer, kills):
+    for _ in range(kills):
+        time.sleep(1.5)
+        os.kill(child_of(outer), signal.SIGKILL)
 
 
 def child_of(outer):

@@ -87,6 +87,38 @@ def test_of_the_dead_only_our_own_folders_are_deleted(place, gone):
     assert names(elsewhere) == ["kept"]
 
 
+def nest(folder, depth):
+    """Make folders in one another, deeper than any path can say."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
+@pytest.mark.parametrize("depth", [1500, 5000])
+def test_folders_in_one_another_are_deleted_however_many(place, gone, depth):
+    try:
+        for number in range(2):
+            folder = place / f"normlab-scratch-{gone}-{number}"
+            folder.mkdir()
+            nest(folder, depth)
+        remove_leftovers()
+        assert names(place) == []
+    finally:  # pytest cannot
+        subprocess.run(["rm", "-rf", place], check=True)
+
+
+def test_what_cannot_be_deleted_stops_nobody(place, gone, monkeypatch):
+    (place / f"normlab-view-{gone}-a").mkdir()
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
+    assert make_folder("view").is_dir()
+    monkeypatch.setattr(os, "scandir", lambda *_: (_ for _ in ()).throw(PermissionError(13, "no")))
+    assert make_folder("view").is_dir()
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give away")
 def test_another_users_folders_are_left(place, gone):
     folder = place / f"normlab-view-{gone}-theirs"

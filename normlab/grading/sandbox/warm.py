@@ -27,8 +27,8 @@ from typing import Any
 
 from normlab.grading.sandbox import child, locks, rehearsal, stage
 
-#: What the child's limits are made of: memory, seconds, file size, threads, scratch, files.
-LIMITS = struct.Struct("<QdQQQQ")
+#: What the child's limits are made of: memory, seconds, file size, threads, files.
+LIMITS = struct.Struct("<QdQQQ")
 #: The answer to "E": how it ended, its processor seconds, those of this process.
 USED = struct.Struct("<idd")
 SCRATCH = "/scratch"
@@ -183,7 +183,7 @@ def _end(process: int, patience: float) -> tuple[int, resource.struct_rusage]:
 
 def _become_child(
     talk: int,
-    limits: tuple[int, float, int, int, int, int],
+    limits: tuple[int, float, int, int, int],
     filters: Any,  # noqa: ANN401 - pyseccomp's own
     base: str,
     proc: int,
@@ -206,14 +206,14 @@ def _become_child(
 
 def _lock_up(
     talk: int,
-    limits: tuple[int, float, int, int, int, int],
+    limits: tuple[int, float, int, int, int],
     filters: Any,  # noqa: ANN401
     proc: int,
 ) -> None:
     """Enter a world of its own, with an empty folder, and give up all that a notebook lacks."""
-    space, seconds, file_size, threads, scratch, files = limits
+    space, seconds, file_size, threads, files = limits
     locks.enter_world_as_nobody(proc)
-    locks.mount_memory(SCRATCH, scratch, files, 0o700)
+    locks.mount_memory(SCRATCH, file_size, files, 0o700)
     os.chdir(SCRATCH)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):

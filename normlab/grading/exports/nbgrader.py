@@ -1,0 +1,34 @@
+"""The columns of ``nbgrader export``; each exercise is an assignment."""
+
+from pathlib import Path
+
+from normlab.grading.exports.cells import cell
+from normlab.grading.gradebook import Entry
+from normlab.grading.reports import as_csv, points, without_formula, write_whole
+
+_COLUMNS = (
+    "assignment",
+    "duedate",
+    "timestamp",
+    "student_id",
+    "last_name",
+    "first_name",
+    "email",
+    "raw_score",
+    "late_submission_penalty",
+    "score",
+    "max_score",
+)
+
+
+def write(entries: list[Entry], path: Path) -> list[str]:
+    """Write a row for each student and exercise."""
+    rows = [_COLUMNS]
+    for entry in entries:
+        score = cell(entry)
+        when = entry.modified.replace("T", " ").removesuffix("+00:00")
+        student = without_formula(entry.student)
+        most = points(entry.verdict.max_score)
+        rows.append((entry.exercise, "", when, student, "", "", "", score, "0", score, most))
+    write_whole(path, as_csv(rows))
+    return []
