@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from normlab.grading.grader import tasks_of
+from normlab.exercises import tasks_of
 from normlab.grading.submissions import Submission
 from normlab.grading.verdict import Status, TaskVerdict, Verdict
 

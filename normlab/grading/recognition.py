@@ -8,22 +8,8 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 
-from normlab.exercises import find
-from normlab.grading.grader import tasks_of
+from normlab.exercises.finding import find, notebooks, tasks_of
 from normlab.grading.reading import Unreadable, encoding_of, read_cells
-
-_NOTEBOOKS = (
-    "01_normalize_data",
-    "02_batch_norm_forward",
-    "03_batch_norm_train_and_eval",
-    "04_batch_norm_backward",
-    "05_mnist_with_batch_norm",
-    "06_layer_norm",
-    "07_instance_norm",
-    "08_group_norm",
-    "09_rms_norm_and_relatives",
-    "13_choose_and_debug",
-)
 
 # A definition at the left edge, with all that belongs to it.
 _DEFINITION = re.compile(
@@ -40,11 +26,6 @@ _STUB = "NotImplementedError"
 # In JSON: where a cell begins, and where one of its lines ends and the next begins.
 _BEGINNING = re.compile(r'"(?:source|input)"\s*+:\s*+\[?\s*+"')
 _NEXT_LINE = re.compile(r'(?:\\n)?"[ \t]*+,?[ \t]*+\r?\n[ \t]*+"')
-
-
-def notebooks() -> tuple[str, ...]:
-    """List the notebooks that learners hand in, by the stems of their names."""
-    return _NOTEBOOKS
 
 
 @dataclass(frozen=True)
@@ -139,8 +120,7 @@ def _all_names() -> frozenset[str]:
 
 @functools.cache
 def _parameters_of(task: str) -> tuple[str, ...]:
-    exercise = find(task)
-    return tuple((exercise.of_function or exercise).parameters)
+    return find(task).takes
 
 
 def _parameters(rest: str) -> tuple[str, ...]:
