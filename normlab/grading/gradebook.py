@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from normlab.exercises import tasks_of
+from normlab.grading import made_with
 from normlab.grading.submissions import Submission
 from normlab.grading.verdict import Status, TaskVerdict, Verdict
 
@@ -77,7 +78,7 @@ class Terms:
     seed
         Of all cases.
     version
-        Of normlab.
+        Of the code that judges: `normlab.grading.made_with.engine`.
     timeout
         In seconds; it matters where something took too long.
     """
@@ -284,7 +285,7 @@ class Gradebook:
         ).fetchone()
         text, timeout, *made_of = row or ("", 0.0)
         verdict = _stored(one.exercise, text)
-        if verdict is None or made_of != [one.digest, terms.seed, terms.version]:
+        if verdict is None or made_of != [one.digest, terms.seed, _made_with(one, terms)]:
             return False
         timed_out = any(task.status is Status.TIMEOUT for task in verdict.tasks)
         return not timed_out or timeout == terms.timeout
@@ -306,7 +307,8 @@ class Gradebook:
             What kept the submission's code in its place.
         """
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        made_of = (submission.digest, terms.seed, terms.version, terms.timeout, isolation, when)
+        version = _made_with(submission, terms)
+        made_of = (submission.digest, terms.seed, version, terms.timeout, isolation, when)
         text = verdict.to_json().encode(errors="replace").decode()  # halves of surrogate pairs
         with self._transaction():
             self._db.execute(
@@ -447,6 +449,11 @@ def _said(error: sqlite3.Error) -> str:
         if name.startswith(beginning):
             return meaning
     return str(error)
+
+
+def _made_with(submission: Submission, terms: Terms) -> str:
+    """Tell by what a verdict is made: the code that judges, and what is written of the tasks."""
+    return f"{terms.version} {made_with.tasks(submission.exercise)}"
 
 
 def _is_in_the_course(exercise: str) -> bool:

@@ -15,13 +15,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from normlab import __version__
+from normlab.grading import made_with
 from normlab.grading.gradebook import Terms, refused
 from normlab.grading.grader import Grader
 from normlab.grading.isolation import Isolation, NoIsolation
@@ -56,18 +56,18 @@ class Settings:
     isolation
         Where learners' code runs; None leaves it to each machine.
     version
-        Of the normlab that gives the orders: no other may carry them out.
+        A digest of the normlab that gives the orders: no other may carry them out.
     """
 
     seed: int
     timeout: float = Limits().seconds
     isolation: Isolation | None = None
-    version: str = __version__
+    version: str = field(default_factory=made_with.everything)
 
     @property
     def terms(self) -> Terms:
         """What the verdicts depend on."""
-        return Terms(self.seed, self.version, self.timeout)
+        return Terms(self.seed, made_with.engine(), self.timeout)
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,10 @@ def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdic
     GraderFailed
         This one cannot be.
     """
-    if settings.version != __version__:
+    here = made_with.everything()
+    if settings.version != here:
         raise GradingError(
-            f"A worker of the cluster has normlab {__version__}, and you have {settings.version}. "
+            f"A worker of the cluster has normlab {here}, and you have {settings.version}. "
             "Install the same on all."
         )
     # It tries twice.

@@ -1,6 +1,7 @@
 """The gradebook: what it keeps, and what it takes for done."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -9,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from normlab.grading import Status
+from normlab.exercises import finding, loading
+from normlab.grading import Status, made_with
 from normlab.grading.gradebook import Gradebook, GradebookError, Terms, refused
 from normlab.grading.submissions import Submission
 
@@ -73,6 +75,61 @@ def test_only_what_changed_needs_grading(gradebook):
         assert gradebook.needing([one], other) == [one]
     changed = replace(one, digest="d2")
     assert gradebook.needing([changed], TERMS) == [changed]
+
+
+def test_a_change_of_one_task_is_judged_again_and_no_other(gradebook, monkeypatch):
+    """The version of normlab is the same; the digest of what is written of the task is not."""
+    first, second = (
+        submission("ann"),
+        replace(submission("ann"), exercise="03_batch_norm_train_and_eval"),
+    )
+    for one in (first, second):
+        gradebook.record(one, replace(verdict(), exercise=one.exercise), TERMS)
+    today = made_with.tasks
+    monkeypatch.setattr(
+        made_with, "tasks", lambda name: today(name) + ("x" if "03" in name else "")
+    )
+    needing = gradebook.needing([first, second], TERMS)
+    assert [one.exercise for one in needing] == ["03_batch_norm_train_and_eval"]
+
+
+def test_one_letter_in_a_tasks_words_changes_its_digest_alone(monkeypatch, tmp_path):
+    copy = tmp_path / "tasks"
+    shutil.copytree(loading.TASKS, copy)
+    words = copy / "weight_norm.toml"
+    text = words.read_text(encoding="utf-8")
+    names = ("09_rms_norm_and_relatives", "02_batch_norm_forward")
+    before = [made_with.tasks(name) for name in names]
+    words.write_text(text.replace("points = 4", "points = 5"), encoding="utf-8")
+    monkeypatch.setattr(loading, "TASKS", copy)
+    finding._of_the_course.cache_clear()
+    after = [made_with.tasks(name) for name in names]
+    monkeypatch.undo()
+    finding._of_the_course.cache_clear()
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_a_change_of_the_engine_changes_all(monkeypatch, tmp_path):
+    copy = tmp_path / "normlab"
+    shutil.copytree(made_with._PACKAGE, copy, ignore=shutil.ignore_patterns("data", "*.pyc"))
+    monkeypatch.setattr(made_with, "_PACKAGE", copy)
+
+    def digests():
+        made_with.engine.cache_clear()
+        made_with.everything.cache_clear()
+        return made_with.engine(), made_with.everything()
+
+    first = digests()
+    for name, judges in (("exercises/judgement.py", True), ("grading/reports.py", False)):
+        before = digests()
+        path = copy / name
+        path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+        engine, everything = digests()
+        assert (engine != before[0]) == judges
+        assert everything != before[1]
+    monkeypatch.undo()
+    assert digests() == first
 
 
 def test_another_timeout_matters_to_what_took_too_long(gradebook):
