@@ -6,24 +6,29 @@
 (b) normlab    `normlab grade --jobs 1`, with the best isolation that this machine has; the pages
                with the feedback are among what it writes
 
-Both get the same 20 submissions of exercise 02, ten right and ten wrong, and one process at a time.
-Each command runs three times, and the best counts; once more for one student alone. What a further
-submission costs is the difference. Processor time counts every process that was started for it.
-Then 500 submissions, all of them different: the rate, and the memory of all processes together over
-the run. The ratios are of runs after each other on one machine; the seconds are that machine's.
+Both get the same 20 submissions of exercise 02, ten right and ten wrong, and one process at a time;
+then three right ones of exercise 13, which needs torch. Each command runs three times, and the best
+counts; once more for one student alone. What a further submission costs is the difference.
+Processor time counts every process that was started for it. Then 500 submissions, all of them
+different: the rate, and the memory of all processes together over the run. The ratios are of runs
+after each other on one machine; the seconds are that machine's.
 
-Seen on two cores whose speed changes by a third with the machine around them, CPU seconds:
+Seen on two cores that a dozen other processes shared, CPU seconds:
 
-                               one alone   20 together   each further
-    normlab grade                  0.515         0.049          0.025
-    nbgrader autograde             3.610         1.228          1.102
-    nbgrader generate_feedback     3.433         0.302          0.137
+    exercise 02                one alone   20 together   each further
+    normlab grade                  0.559         0.055          0.028
+    nbgrader autograde             3.379         0.977          0.851
+    nbgrader generate_feedback     3.140         0.265          0.114
 
-So a further submission costs 44 times less than with autograde alone, and 50 times less with what
-students get to read; among 20 in one command it is 25 and 31 times less, since half a second of
-normlab's one is its start: Python and NumPy twice, the catalogue, a sandbox. Of the 0.025 s the
-learner's own process takes 0.015, most of it the learner's code and a copy of Python's memory. 500
-submissions take 0.026 to 0.033 each, 49 to 60 a second, in 126 to 132 MB.
+    exercise 13                one alone    3 together   each further
+    normlab grade                  5.863         2.012          0.087
+    nbgrader autograde             6.493         4.554          3.585
+    nbgrader generate_feedback     3.146         1.259          0.316
+
+So a further submission costs 30 times less than with autograde alone (41 times with torch), and 34
+times less with what students get to read (45); among 20 in one command it is 18 and 23 times less,
+since half a second of normlab's one is its start: Python and NumPy twice, the catalogue, a sandbox.
+500 submissions take 0.030 each, in 134 to 138 MB.
 """
 
 import argparse

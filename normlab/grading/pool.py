@@ -142,7 +142,11 @@ def _grader(settings: Settings) -> tuple[Grader, str]:
         try:
             opened = open_grader(settings)
         except OSError as error:
-            raise GradingError(f"The grading cannot begin: {error}.") from None
+            raise GradingError(
+                "The grading cannot begin: the folder for temporary files is full, or cannot be "
+                f"written to ({error}). Every verdict that was written before is kept; the same "
+                "command goes on from there."
+            ) from None
         _HERE.opened = settings, opened
     return opened
 

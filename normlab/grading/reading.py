@@ -164,10 +164,9 @@ def _mentions(source: str) -> set[tuple[str, str]]:
                 found.add(("defines", name))
             case ast.alias(name=name, asname=other):
                 found.add(("defines", other or name))
-            case ast.Call(func=ast.Name(id="check"), args=[ast.Constant(value=str(name)), *_]):
-                found.add(("checks", name))
             case ast.Call(
-                func=ast.Attribute(attr="check"), args=[ast.Constant(value=str(name)), *_]
+                func=ast.Name(id="check") | ast.Attribute(attr="check"),
+                args=[ast.Constant(value=str(name)), *_],
             ):
                 found.add(("checks", name))
     return found

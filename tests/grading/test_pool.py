@@ -199,7 +199,8 @@ def test_where_the_temporary_folder_is_full_it_says_so_in_one_line(
     monkeypatch.setattr(pool, "open_grader", full)
     result = normlab_command("grade", a_class(tmp_path / "all"), "-o", tmp_path / "out")
     assert result.exit_code == 1
-    assert "cannot begin: [Errno 28] No space left on device" in result.output
+    assert "full, or cannot be written to ([Errno 28] No space left on device" in result.output
+    assert "the same command goes on" in result.output
     assert isinstance(result.exception, SystemExit)
 
 
