@@ -80,10 +80,9 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
             'give the name of the exercise and then your function, as in check("name", name).',
         )
     report = _check(exercise, answer, seed)
-    unsaved = record(name, report.points, report.max_points, list(report.mistakes))
-    if unsaved:
-        note = Remark(f"your progress could not be saved: {unsaved}.", "Note")
-        return replace(report, notes=(*report.notes, note))
+    said = record(name, report.points, report.max_points, list(report.mistakes))
+    if said:
+        return replace(report, notes=(*report.notes, Remark(f"{said}.", "Note")))
     return report
 
 
