@@ -6,11 +6,15 @@ import shutil
 import signal
 import sys
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import click
+
+from normlab.cli.keeping import bring_all
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -45,8 +49,9 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
 
     The course is a folder that holds notebooks/00_start_here.ipynb: the one you are in, or one
     above it. Where there is none, the course is copied into the folder you are in. (Where normlab
-    was installed with --editable, its clone opens instead.) A file of yours is never overwritten:
-    a later start only adds what is missing.
+    was installed with --editable, its clone opens instead.) What you wrote is never overwritten: a
+    later start adds what is missing, and after an upgrade puts the newer lessons in their places,
+    or beside those in which you have written.
 
     What follows -- goes to JupyterLab as it is.
 
@@ -104,10 +109,26 @@ def bring_course(start: Path) -> Path:
         click.echo(f"Copied the course to {start}: {len(added)} notebooks.")
         return start
     if not (course / "normlab" / "__init__.py").exists():
-        added = copy_missing(_PACKED, course)
-        if added:
-            click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
+        bring_packed(course)
     return course
+
+
+def bring_packed(course: Path) -> None:
+    """Add what a course lacks of the one that the package carries, renew it, and say so.
+
+    Raises
+    ------
+    click.ClickException
+        If a file cannot be written.
+    """
+    added = copy_missing(_PACKED, course)
+    if added:
+        click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
+    packed = {path.relative_to(_PACKED).as_posix(): path for path in _PACKED.glob("*/*.ipynb")}
+    with _told_where_it_cannot_be_written(course):
+        said = bring_all({name: path.read_bytes() for name, path in sorted(packed.items())}, course)
+    if said:
+        click.echo(said)
 
 
 def is_course(folder: Path) -> bool:
@@ -126,29 +147,35 @@ def copy_missing(packed: Path, course: Path) -> list[Path]:
     added = []
     for source in sorted(packed.glob("*/*.ipynb")):
         name = source.relative_to(packed)
-        try:
+        with _told_where_it_cannot_be_written(course / name):
             if copy_new(source, course / name):
                 added.append(name)
-        except OSError as error:
-            raise click.ClickException(
-                f"Cannot copy the course: {error.strerror} ({course / name}). "
-                "Change into an empty folder of your own, and run `normlab lab` there."
-            ) from error
     return added
+
+
+@contextmanager
+def _told_where_it_cannot_be_written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot copy the course: {error.strerror or error} ({path}). "
+            "Change into an empty folder of your own, and run `normlab lab` there."
+        ) from error
 
 
 def copy_new(source: Path, target: Path) -> bool:
     """Copy a file, unless something of its name is there; say whether it was copied."""
-    target.parent.mkdir(exist_ok=True)
-    try:
-        copy = target.open("xb")  # fails where there is a file, rather than empty it
-    except FileExistsError:
+    if os.path.lexists(target):
         return False
+    target.parent.mkdir(exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.new")
     try:
-        with copy, source.open("rb") as original:
+        with unfinished.open("wb") as copy, source.open("rb") as original:
             shutil.copyfileobj(original, copy)
-    except BaseException:  # Ctrl-C too: half a notebook would be kept at the next start
-        target.unlink()
+        unfinished.replace(target)  # in one step: half a notebook would be kept at the next start
+    except BaseException:  # Ctrl-C too
+        unfinished.unlink(missing_ok=True)
         raise
     return True
 

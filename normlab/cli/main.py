@@ -14,6 +14,7 @@ from normlab.cli.mnist import mnist
 from normlab.cli.progress import progress
 from normlab.cli.release import release
 from normlab.cli.sections import Sections
+from normlab.cli.update import update
 from normlab.data import DataFileError
 
 # What a shell reports for a command that Ctrl-C ended: 128 and the signal's number.
@@ -21,7 +22,7 @@ _INTERRUPTED = 130
 
 
 _SECTIONS = {
-    "To learn": [lab, progress, mnist, experiment],
+    "To learn": [lab, progress, update, mnist, experiment],
     "To teach": [release, grade, export],
     "To type less": [completion],
 }
