@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -211,8 +211,8 @@ def _merge(course: Path, upstream: str) -> None:
         try:
             _git(
                 course,
-                *("-c", f"core.attributesFile={attributes}", "-c", "merge.stays.driver=true"),
                 *("merge", "--quiet", "--no-edit", upstream),
+                settings={"core.attributesFile": attributes, "merge.stays.driver": "true"},
             )
         except click.ClickException:
             with suppress(click.ClickException):
@@ -220,10 +220,13 @@ def _merge(course: Path, upstream: str) -> None:
             raise
 
 
-def _git(course: Path, *arguments: str) -> bytes:
+def _git(course: Path, *arguments: str, settings: Mapping[str, object] | None = None) -> bytes:
+    options = [
+        word for name, value in (settings or {}).items() for word in ("-c", f"{name}={value}")
+    ]
     try:
         done = subprocess.run(
-            ["git", "-C", str(course), *arguments],
+            ["git", "-C", str(course), *options, *arguments],
             capture_output=True,
             check=True,
             env=os.environ | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
