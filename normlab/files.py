@@ -33,7 +33,7 @@ def locked(path: Path, seconds: float = 10.0) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise TimeoutError(f"another process has been writing {path.name} all the time") from error
+        raise TimeoutError(f"another process is writing {path}") from error
     try:
         yield
     finally:

@@ -61,7 +61,7 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
       normlab lab --port 9000 --no-browser
       normlab lab -- --ip=0.0.0.0                in a container
     """  # noqa: D301 - \b is how click is told not to rewrap
-    course = bring_course(Path.cwd())
+    course = bring_course(here())
     prepare_environment()
     open_browser = not no_browser and has_a_window()
     server = start_jupyterlab(course, port, open_browser, jupyter_options)
@@ -71,6 +71,22 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
     server.start()
     end_open_requests(server)
     click.echo("JupyterLab has stopped.")
+
+
+def here() -> Path:
+    """Return the folder that one is in.
+
+    Raises
+    ------
+    click.ClickException
+        If it was deleted.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise click.ClickException(
+            "The folder you are in was deleted. Change into the one of the course, and try again."
+        ) from error
 
 
 def find_course(start: Path) -> Path:
@@ -242,9 +258,15 @@ def start_jupyterlab(
         # Others on the same machine cannot listen to the kernel, and the kernel has nothing to
         # warn about.
         options["KernelManager.transport_encryption"] = "auto"
-    return LabApp.initialize_server(
-        [f"--{name}={value}" for name, value in options.items()] + list(more)
-    )
+    arguments = [f"--{name}={value}" for name, value in options.items()] + list(more)
+    try:
+        return LabApp.initialize_server(arguments)
+    except OSError as error:
+        raise click.ClickException(
+            f"JupyterLab cannot start: {error.filename or 'a file of its own'}: {error.strerror}. "
+            "It keeps files of its own in your home folder; where that cannot be written, let HOME "
+            "name another folder."
+        ) from error
 
 
 def make_workspaces(course: Path) -> Path:

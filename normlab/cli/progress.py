@@ -20,9 +20,9 @@ def progress() -> None:
 
     shown = read_progress()
     click.echo(f"{shown}\n")
-    if shown.file is None:
+    if shown.file is None and not shown.note:
         click.echo("No file of progress is kept, as NORMLAB_PROGRESS says.")
-    elif shown.file.exists():
+    elif shown.file and shown.file.exists():
         click.echo(f"Read from {shown.file}")
-    else:
+    elif shown.file:
         click.echo(f"There is no {shown.file} yet; the first check makes it.")

@@ -42,7 +42,7 @@ def update(newer: Path | None) -> None:
       normlab update                              in a clone
       normlab update ~/Downloads/course.zip       in the folder of an older bundle
     """  # noqa: D301 - \b is how click is told not to rewrap
-    course = lab.find_course(Path.cwd())
+    course = lab.find_course(lab.here())
     cloned = (course / ".git").exists()
     if newer is not None:
         if cloned:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def check_counts(**counts: object) -> None:
+def check_counts(**counts: float) -> None:
     """See that numbers which count something are whole, and at least 1.
 
     Raises
@@ -16,11 +16,23 @@ def check_counts(**counts: object) -> None:
     ValueError
         If one is not; the message has its name.
     """
+    check_whole(**counts)
     for name, value in counts.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise ValueError(f"{name} must be a whole number, got {value!r}.")
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}.")
+
+
+def check_whole(**numbers: object) -> None:
+    """See that numbers are whole.
+
+    Raises
+    ------
+    ValueError
+        If one is not; the message has its name.
+    """
+    for name, value in numbers.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise ValueError(f"{name} must be a whole number, got {value!r}.")
 
 
 def shuffled_batches(
@@ -54,6 +66,6 @@ def shuffled_batches(
 
     check_counts(batch_size=batch_size)
     order = torch.randperm(size, generator=generator, device=generator.device)  # (size,)
-    for batch in order.split(batch_size):  # (batch_size,)
+    for batch in order.split(int(batch_size)):  # (batch_size,)
         if len(batch) == batch_size or not drop_last:
             yield batch

@@ -109,7 +109,7 @@ def _published_sum(path: Path) -> str | None:
         found = _SUM.fullmatch(line.strip())
         if found and posixpath.normpath(found["name"] or found["bsd_name"]) == path.name:
             return (found["sum"] or found["bsd_sum"]).lower()
-        if not found and path.name in re.split(r"[\s*()/]", line.partition("#")[0]):
+        if not found and path.name in re.split(r"[\s*():/]", line.partition("#")[0]):
             raise DataFileError(
                 f"{sums}: its line about {path.name} holds no SHA-256 sum, so the file cannot be "
                 "checked. Mend or remove the line."

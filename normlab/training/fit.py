@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
 from normlab.data import ImageDataset, load_mnist, shuffled_batches
-from normlab.data.batches import check_counts
+from normlab.data.batches import check_counts, check_whole
 from normlab.data.datasets import trouble_with_labels
 from normlab.training.history import History, Point
 from normlab.training.progress import progress_bar
@@ -71,7 +71,7 @@ def evaluate(
         If there are no samples, or ``batch_size`` is no whole number of at least 1.
     """
     check_counts(batch_size=batch_size, samples=len(labels))
-    loss = correct = 0.0
+    batch_size, loss, correct = int(batch_size), 0.0, 0.0  # torch does not split by NumPy's ints
     with _in_evaluation_mode(model):
         for x, y in zip(inputs.split(batch_size), labels.split(batch_size), strict=True):
             logits = model(x)  # (batch_size, classes)
@@ -163,6 +163,7 @@ def fit(
 
     _check_lr(lr)
     check_counts(threads=threads)
+    check_whole(seed=seed)
     steps_per_epoch = _steps_per_epoch(len(images), batch_size, drop_last)
     measure_every = steps_per_epoch if measure_every is None else measure_every
     check_counts(epochs=epochs, measure_every=measure_every)
@@ -303,6 +304,8 @@ def _check_smallest_batch(
         # A copy, since a forward pass moves the buffers.
         copy.deepcopy(model).train()(as_inputs(images[:1]))
     except ValueError as error:
+        if "Expected more than 1" not in str(error):
+            raise
         where = (
             "batch_size=1"
             if batch_size == 1

@@ -42,7 +42,8 @@ def course(tmp_path):
     write_notebook(folder / "mine.ipynb", "R")
     for name in ("exercises/tests", "tests", "normlab", "solutions", "mine", "__pycache__"):
         (folder / name).mkdir(parents=True)
-    for name in ("README.md", "Makefile", "mine.py"):
+    (folder / "source").mkdir()
+    for name in ("README.md", "Makefile", "mine.py", "source/build.py"):
         (folder / name).touch()
     return folder
 

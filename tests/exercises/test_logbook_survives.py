@@ -97,10 +97,7 @@ def test_a_kernel_that_hangs_while_it_writes_does_not_hang_the_others(file, monk
             logbook, "locked", lambda path, locked=logbook.locked: locked(path, seconds=0.1)
         )
         said = record(NAMES[0], 5, 10, [])
-    assert said == (
-        "your progress could not be saved: another process has been writing progress.json all the "
-        "time"
-    )
+    assert said == f"your progress could not be saved: another process is writing {file}"
     assert record(NAMES[0], 5, 10, []) == ""
 
 
