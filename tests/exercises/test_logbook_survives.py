@@ -138,6 +138,29 @@ def test_kill_at_thirty_moments_of_a_checks_writing_loses_nothing(file):
     assert names <= {"progress.json", "progress.json.bak", ".progress.json.new"}, names
 
 
+def note_until_a_file_is_so_long(size):
+    """Die by a signal in the very write that would make a file longer."""
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    record(NAMES[7], 1, 10, [])
+
+
+@needs_fork
+def test_death_in_thirty_places_of_the_writing_loses_nothing(noted):
+    fork, before, content = multiprocessing.get_context("fork"), reached(), noted.read_bytes()
+    for place in range(KILLS):
+        limit = 1 + len(content) * place // KILLS
+        kernel = fork.Process(target=note_until_a_file_is_so_long, args=(limit,))
+        kernel.start()
+        kernel.join()
+        assert kernel.exitcode == -signal.SIGXFSZ
+        assert noted.read_bytes() == content
+    assert record(NAMES[7], 1, 10, []) == ""
+    assert reached() == before | {NAMES[7]: 1}
+
+
 # ---- files that cannot be read
 
 

@@ -76,6 +76,29 @@ def test_kill_at_thirty_moments_loses_no_finished_run(tmp_path):
     assert {each.name for each in tmp_path.iterdir()} == {"made_up.csv", "clean"}
 
 
+def run_until_a_file_is_so_long(folder, size):
+    """Die by a signal in the very write that would make a file longer."""
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    run(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_death_in_thirty_places_of_the_writing_loses_no_finished_run(begun):
+    fork, size, before = multiprocessing.get_context("fork"), begun.stat().st_size, set(range(9))
+    for place in range(KILLS):
+        limit = 1 + size * place // KILLS
+        process = fork.Process(target=run_until_a_file_is_so_long, args=(begun.parent, limit))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGXFSZ
+        assert finished(begun) >= before, limit
+    run(begun.parent)
+    assert [path.name for path in begun.parent.iterdir()] == ["made_up.csv"]
+
+
 @pytest.fixture
 def begun(tmp_path):
     with pytest.raises(KeyboardInterrupt):
