@@ -23,7 +23,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from nbgrader import preprocessors
 from tqdm import tqdm
@@ -204,6 +204,9 @@ def main() -> None:
                 build(source, options.overwrite)
             except CellExecutionError as error:
                 sys.exit(f"\nbuild.py: {source.relative_to(ROOT)} stopped at this cell:\n{error}")
+            except (KeyboardInterrupt, DeadKernelError, AssertionError):
+                # nbclient ends the kernel at Ctrl-C, and then misses it.
+                sys.exit("\nbuild.py: stopped. What was made before is in its place.")
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def bring_all(newer: Mapping[str, bytes], course: Path) -> str:
         sentences.append(f"New in {course}: {', '.join(renewed)}.")
     if theirs:
         sentences.append(
-            f"You have written in other notebooks, so they stay, and the newer ones lie beside "
+            f"You have written in some notebooks, so they stay, and the newer ones lie beside "
             f"them: {', '.join(theirs)}."
         )
     return "\n".join(sentences)
