@@ -183,7 +183,7 @@ def sources(names: list[str]) -> Iterator[Path]:
 
 def main() -> None:
     """Read the command line and make the notebooks."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("names", nargs="*", help="part of a file's name; all without it")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what somebody has written in, too"

@@ -9,7 +9,10 @@ import click
 
 def written_help(command: click.Command) -> str:
     """Read a command's help in its source: ``python -OO`` forgets docstrings."""
-    source = inspect.getsource(inspect.unwrap(command.callback))
+    try:
+        source = inspect.getsource(inspect.unwrap(command.callback))
+    except OSError:  # an installation without sources
+        return ""
     return ast.get_docstring(ast.parse(source).body[0]) or ""
 
 

@@ -124,6 +124,13 @@ def test_many_runs_say_it_as_well():
         fit_many(nets, range(2), dataset(classes=47), jobs=1, progress=False)
 
 
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, NAN])
+def test_an_impossible_number_of_jobs_is_refused(jobs):
+    nets = {"net": partial(article_net, "none")}
+    with pytest.raises(ValueError, match="jobs must be"):
+        fit_many(nets, range(2), dataset(), jobs=jobs, progress=False)
+
+
 @pytest.mark.parametrize(("size", "classes"), [((28, 28), 27), ((28, 28), 47), ((20, 30), 3)])
 def test_the_articles_network_takes_its_sizes_from_the_data_where_asked(size, classes):
     data = dataset(size=size, classes=classes)
