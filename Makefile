@@ -19,7 +19,7 @@ PYTHON_FILES := normlab tests benchmarks source docs
 help:
 	@echo "make lab      open the course in JupyterLab (PORT=8888)"
 	@echo "make test     lint, unit tests, every notebook, every exercise"
-	@echo "make course   rebuild notebooks/, exercises/ and solutions/ from source/"
+	@echo "make course   rebuild notebooks/, exercises/ and solutions/ from source/, but for what you wrote in"
 	@echo "make browser  run the notebooks in headless Chromium, through JupyterLab's own menu"
 	@echo "make site     build the course as a website in build/site, for any web server or none"
 	@echo "make slides   make a lecture of each lesson in build/slides, for any browser"

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from normlab.data import ImageDataset
+from normlab.data.batches import check_counts
 from normlab.training.fit import fit, pick_device
 from normlab.training.history import History
 from normlab.training.progress import progress_bar
@@ -57,12 +58,19 @@ def fit_many(
         For each name the histories in the order of the seeds. After Ctrl-C (in Jupyter the stop
         button) only those runs that were finished.
 
+    Raises
+    ------
+    ValueError
+        If ``jobs`` is no whole number of at least 1, or as `fit` says.
+
     Examples
     --------
     >>> from functools import partial
     >>> nets = {norm: partial(article_net, norm) for norm in ("none", "batch")}
     >>> histories = fit_many(nets, seeds=range(5), epochs=1)  # doctest: +SKIP
     """
+    if jobs is not None:
+        check_counts(jobs=jobs)
     device = pick_device(device)
     if device.type != "cpu":
         jobs = 1
@@ -103,4 +111,7 @@ def _run(
     options: dict[str, Any],
 ) -> tuple[int, History]:
     network = build(seed)
-    return index, fit(network, dataset, seed=seed, device=device, progress=False, **options)
+    history = fit(network, dataset, seed=seed, device=device, progress=False, **options)
+    if history.interrupted:  # `fit` keeps what it has and goes on; here it is to end them all
+        raise KeyboardInterrupt
+    return index, history
