@@ -140,8 +140,7 @@ def _batch_norm_kernel(
     training: bool,
 ) -> None:
     """Check that there is one value per channel, and the dtypes."""
-    if input.ndim < 2:
-        dimension(1, input.ndim)
+    channels = input.shape[1] if input.ndim > 1 else 0
     vectors = {"running_mean": running_mean, "running_var": running_var}
     vectors |= {"weight": weight, "bias": bias}
     if input.size == 0:  # torch looks no further, but at the first value of each parameter
@@ -151,15 +150,17 @@ def _batch_norm_kernel(
     for name, vector in vectors.items():
         if vector is None and not training and name.startswith("running"):
             raise RuntimeError(f"{name} must be defined in evaluation mode")
-        if vector is not None and vector.size != input.shape[1]:
-            expected = input.shape[1]
-            raise RuntimeError(f"{name} should contain {expected} elements not {vector.size}")
+        if vector is not None and vector.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {vector.size}")
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
+    if training:
+        dimension(1, input.ndim)
     floating(input, "batch_norm")
     if not mixes_dtypes(input, weight, bias, running_mean, running_var):
         statistics, parameters = (running_mean, running_var), (weight, bias)
         same_dtype(input, *(statistics + parameters if training else parameters + statistics))
+    dimension(1, input.ndim)
 
 
 def group_norm(input: Array, num_groups: int, weight: Optional, bias: Optional) -> None:

@@ -179,7 +179,7 @@ class Module:
         return ((name, getattr(self, name)) for name in names if getattr(self, name) is not None)
 
     def _check_called(self) -> None:
-        if self._context is None or getattr(self._context, "standardized", True) is None:
+        if self._context is None or getattr(self._context, "dtype", True) is None:
             name = type(self).__name__
             raise RuntimeError(f"{name}.backward needs a forward pass first: y = layer(x)")
 

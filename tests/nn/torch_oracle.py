@@ -572,6 +572,8 @@ def _batch_cases() -> Iterator[Case]:
     yield batch(kind="offset", **OFFSET)
     for kind in ("nan", "inf", *LAYOUTS):
         yield batch(kind=kind)
+    yield batch(layer="BatchNorm1d", shape=(2, 3), kind="inf", **FEW)
+    yield batch(layer="BatchNorm1d", shape=(4, 3), kind="inf")
     yield batch(modes=(False,), eps=1e-3)
     yield batch(shape=(3, 3, 210, 210))  # two slabs
 
