@@ -1,7 +1,6 @@
 """The checks: each goes through a patient's norm layers and yields what it finds."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from normlab.checkup import unseen
 from normlab.checkup.norms import Known, Norm
 from normlab.checkup.patient import Call, Patient
 from normlab.checkup.report import Finding
+from normlab.checkup.starts import drawn_at_random
 
 Check = Callable[[Patient], Iterator[Finding]]
 
@@ -136,38 +136,16 @@ def _untrained(patient: Patient) -> bool:
     """Tell whether the norms' weights look like a random start that nothing has trained.
 
     Training leaves gradients, an optimizer's state, or running statistics. Where only parameters
-    were copied there is none of these; but what was learned differs from layer to layer, and what
-    was drawn is alike in all.
+    were copied there is none of these, and their values have to tell.
     """
     norms = [norm for norm in patient.norms.values() if norm.remembers]
     gradients = any(p.grad is not None for p in patient.model.parameters())
     stepped = patient.optimizer is not None and len(patient.optimizer.state) > 0
     if gradients or stepped or not all(_unmeasured(norm) for norm in norms):
         return False
-    weights = [norm.weight.detach().flatten() for norm in norms if norm.weight is not None]
-    return bool(weights) and drawn_alike(weights, any(_nonzero(norm.bias) for norm in norms))
-
-
-def drawn_alike(weights: Sequence[Tensor], biased: bool) -> bool:
-    """Tell whether weights of several layers look drawn from one distribution, not learned.
-
-    Usual starts are N(1, 0.02) with biases of 0 (DCGAN), N(0, 0.02) (many transformers), and
-    N(0.1, 0.1), biases too (RepVGG). Training moves the biases, and keeps most weights above 0.
-    """
-    values = torch.cat(list(weights)).double()
-    spread = values.std(correction=0)
-    if not biased and spread < 0.3:
-        return True
-    if values.mean().abs() <= 3 * spread / math.sqrt(len(values)):  # around 0
-        return True
-    several = [one.double() for one in weights if len(one) > 1]
-    if len(several) < 4:
-        return bool((values < 0).double().mean() > 0.1)
-    # The variance between the layers, in units of that within them: 1 for one distribution.
-    between = sum(len(one) * (one.mean() - values.mean()) ** 2 for one in several)
-    within = sum((one - one.mean()).square().sum() for one in several)
-    freedom = len(values) - len(several)
-    return bool(between / (len(several) - 1) < 3 * within / freedom)
+    weights = [norm.weight for norm in norms if norm.weight is not None]
+    biases = [norm.bias for norm in norms if norm.bias is not None]
+    return bool(weights) and drawn_at_random(weights, biases)
 
 
 def bad_numbers(patient: Patient) -> Iterator[Finding]:

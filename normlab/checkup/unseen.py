@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 
 from torch import Tensor, nn
+from torch.fx import GraphModule
 from torch.jit import ScriptModule
 
 from normlab.checkup.norms import EPS, Known
@@ -95,7 +96,10 @@ def _held(value: object) -> Iterator[nn.Module]:
 
 
 def by_hand(module: nn.Module) -> set[str]:
-    """Return the names of what normalizes that a layer's own methods call."""
+    """Return the names of what normalizes that a layer's own methods, or its graph, call."""
+    if isinstance(module, GraphModule):
+        targets = (getattr(node.target, "__name__", node.target) for node in module.graph.nodes)
+        return {name for target in targets if (name := str(target).split(".")[0]) in _NORMALIZE}
     if from_torch(module) or isinstance(module, Known | ScriptModule):
         return set()
     methods = {
