@@ -80,7 +80,7 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        worst = self.findings[0].condition.level if self.findings else ""
+        worst = "" if self.healthy else self.findings[0].condition.level
         intro = "<br>".join(html.escape(line) for line in self.looked_at)
         mark = _mark(_MARKS.get(worst, "✓"), _SHADES.get(worst, _WELL))
         parts = [f"<div>{intro}</div><div>{mark} <strong>{self._summary()}</strong></div>"]

@@ -144,6 +144,25 @@ def test_nothing_found_is_said_too():
     assert "Nothing suspicious" in doctor(nn.Linear(2, 2))._repr_html_()
 
 
+def test_a_notebook_shows_a_panel_whose_notes_are_folded():
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, momentum=0.99))
+    panel = doctor(model)._repr_html_()
+    assert panel.startswith('<section aria-label="the doctor')
+    opened, folded = panel.split("<details")[1:]
+    assert opened.startswith(" open")
+    assert "suspicious: <strong>momentum reversed" in opened
+    assert not folded.startswith(" open")
+    assert "note: <strong>a bias" in folded
+    assert "✗" not in panel
+    assert "✓" in doctor(nn.Linear(2, 2))._repr_html_()
+
+
+def test_the_text_is_no_wider_than_a_terminal():
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, momentum=0.99), nn.BatchNorm1d(4))
+    text = str(doctor(model.to("meta").to_empty(device="cpu"), torch.randn(1, 5)))
+    assert max(map(len, text.splitlines())) <= 88
+
+
 def test_names_in_a_report_are_escaped():
     found = Finding(known.HIDDEN, "<b>", "a & b")
     assert "&lt;b&gt;: a &amp; b" in Report(["<i>"], [found])._repr_html_()
