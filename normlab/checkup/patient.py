@@ -135,7 +135,8 @@ def _norms(
         leaf = not any(True for _ in module.children()) and vectors_alone(module)
         if not (called_norm or leaf) or type(module) in hopeless or done & set(module.modules()):
             continue
-        norm = recognize(module, frozen=called_norm)
+        mixes = not all(vectors_alone(child) for child in module.children())
+        norm = None if mixes else recognize(module, frozen=called_norm)
         if norm is not None:
             norms[name] = norm
         elif called_norm:

@@ -63,7 +63,7 @@ def recognize(module: nn.Module, *, frozen: bool = False) -> Norm | None:
         a norm.
     """
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             fresh, real = _copy(module), _copy(module)
             for parameter in fresh.parameters():  # a weight of 0 would hide what it multiplies
                 parameter.uniform_(0.5, 1.5, generator=_generator())

@@ -53,6 +53,15 @@ class Residual(nn.Module):
         return x + self.inside(x)
 
 
+class DropPath(nn.Module):
+    """Stochastic depth: in training a branch is dropped for some samples."""
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        return x * torch.bernoulli(torch.full((len(x), 1, 1, 1), 0.8)) / 0.8
+
+
 # ---- convolutions
 
 
@@ -108,6 +117,7 @@ def efficient_net():
             SqueezeExcite(16),
             conv(16, 8, 1),
             nn.BatchNorm2d(8),
+            DropPath(),
         )
         for _ in range(2)
     ]
