@@ -29,25 +29,25 @@ help:
 	@echo "make clean    remove the virtual environment and caches"
 
 $(BIN)/python:
-	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'normlab needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12')"
+	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else 'normlab needs Python 3.11 to 3.14; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)
 
 # What a learner needs.
 $(VENV)/ready-to-learn: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing normlab and what it needs into $(VENV). The first time takes a few minutes."
-	$(PIP_INSTALL) --editable .
+	$(PIP_INSTALL) --editable ".[lab]"
 	@touch $@
 
 # What tests and `make course` need on top.
 $(VENV)/ready-to-make: $(VENV)/ready-to-learn
 	@echo "Installing the tools that test and build the course."
-	$(PIP_INSTALL) --editable ".[dev]"
+	$(PIP_INSTALL) --editable ".[lab,dev]"
 	@touch $@
 
 # What the website and the lectures need on top of that.
 $(VENV)/ready-to-publish: $(VENV)/ready-to-make
 	@echo "Installing the tools that build the website and the lectures."
-	$(PIP_INSTALL) --editable ".[dev,site]"
+	$(PIP_INSTALL) --editable ".[lab,dev,site]"
 	@touch $@
 
 lab: $(VENV)/ready-to-learn
