@@ -3,12 +3,14 @@
 import ast
 import itertools
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,7 +24,12 @@ MODULES = sorted((ROOT / "normlab").rglob("*.py"))
 
 def pins(lines):
     found = (re.fullmatch(r"\s*-?\s*([A-Za-z0-9_.-]+)==(\S+)", line.rstrip()) for line in lines)
-    return {match[1].lower(): match[2] for match in found if match}
+    return {canonical(match[1]): match[2] for match in found if match}
+
+
+def canonical(name):
+    """Write a package's name as indices compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def constraints():
@@ -36,7 +43,7 @@ def test_conda_and_pip_install_the_same_versions():
 
 
 def names(entries):
-    return {re.match(r"[A-Za-z0-9_-]+", entry)[0].lower() for entry in entries}
+    return {canonical(re.match(r"[A-Za-z0-9_-]+", entry)[0]) for entry in entries}
 
 
 def project():
@@ -79,6 +86,23 @@ def test_the_package_is_imported_without_jupyterlab():
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert "normlab[lab]" in run.stdout
+
+
+def test_make_update_writes_every_pin():
+    update = runpy.run_path(str(ROOT / "source" / "update_pins.py"))
+    old = (ROOT / "constraints.txt").read_text()
+    newer = {name: f"{version}.1" for name, version in constraints().items()}
+    written = update["constraints"](old, newer)
+    assert written.startswith(old.split("\n", 1)[0])
+    assert pins(written.splitlines()) == newer
+    conda = update["conda"]((ROOT / "environment.yml").read_text(), newer)
+    assert pins(conda.splitlines()).items() <= newer.items()
+    assert "normlab" not in update["installed"]()
+    assert update["installed"]()["torch"] == torch.__version__.partition("+")[0]
+
+
+def test_the_package_says_that_it_has_types():
+    assert (ROOT / "normlab" / "py.typed").exists()
 
 
 def imported_rooms(path):

@@ -121,7 +121,10 @@ def first_day(patient: Patient) -> Iterator[Finding]:
 
 
 def _unmeasured(norm: Norm) -> bool:
-    return bool((norm.running_mean == 0).all() and (norm.running_var == 1).all())
+    mean, var = norm.running_mean, norm.running_var
+    if mean is None or var is None:
+        return False
+    return bool((mean == 0).all() and (var == 1).all())
 
 
 def _varies(weight: Tensor | None) -> bool:

@@ -2,7 +2,7 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import Any
@@ -292,6 +292,7 @@ def _same_channels(source: _Made, x: Tensor) -> bool:
 
 
 def _shapes(example: Example) -> str:
-    values = example.values() if isinstance(example, Mapping) else example
-    values = [values] if isinstance(values, Tensor) else list(values)
+    values: Iterable[object] = example.values() if isinstance(example, Mapping) else example
+    if isinstance(example, Tensor):
+        values = [example]
     return ", ".join(str(tuple(v.shape)) if isinstance(v, Tensor) else repr(v) for v in values)

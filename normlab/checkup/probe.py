@@ -145,7 +145,7 @@ def _ways(x: Tensor, frozen: bool) -> Iterator[_Way]:
         yield _Way("nothing", ())
 
 
-def _way(module: nn.Module, batches: Iterable[Tensor], frozen: bool) -> _Way | None:
+def _way(module: nn.Module, batches: Sequence[Tensor], frozen: bool) -> _Way | None:
     """Return the way in which a layer normalizes both batches, with one weight and one bias."""
     try:
         outputs = [_output(module, x) for x in batches]

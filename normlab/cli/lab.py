@@ -297,4 +297,4 @@ def end_open_requests(server: "ServerApp") -> None:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
 
-    server.io_loop.asyncio_loop.run_until_complete(end_them())
+    server.io_loop.asyncio_loop.run_until_complete(end_them())  # type: ignore[attr-defined]

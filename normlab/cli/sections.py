@@ -1,6 +1,7 @@
 """A help page whose commands stand under headings, in the order in which one meets them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ class Sections(click.Group):
         As for `click.Group`.
     """
 
-    def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: object) -> None:
+    def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(**options)
         self.sections = sections
         for commands in sections.values():

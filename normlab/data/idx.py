@@ -11,11 +11,12 @@ import hashlib
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 # The third byte of the header. Numbers are stored big-endian.
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
     0x09: np.dtype(">i1"),
     0x0B: np.dtype(">i2"),

@@ -95,7 +95,7 @@ def batch_norm(
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if eps < 0.0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    _batch_norm_kernel(input, running_mean, running_var, weight, bias, training)
+    _batch_norm_kernel(training, input, running_mean, running_var, weight, bias)
 
 
 def instance_norm(
@@ -128,16 +128,16 @@ def instance_norm(
             vectors[:2] = [running_mean.astype(target), running_var.astype(target)]
     repeated = [None if vector is None else np.tile(vector, batch) for vector in vectors]
     side_by_side = input.reshape(1, batch * channels, *input.shape[2:])
-    _batch_norm_kernel(side_by_side, *repeated, training=use_input_stats)
+    _batch_norm_kernel(use_input_stats, side_by_side, *repeated)
 
 
 def _batch_norm_kernel(
+    training: bool,
     input: Array,
     running_mean: Optional,
     running_var: Optional,
     weight: Optional,
     bias: Optional,
-    training: bool,
 ) -> None:
     """Check that there is one value per channel, and the dtypes."""
     channels = input.shape[1] if input.ndim > 1 else 0

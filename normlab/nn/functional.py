@@ -240,7 +240,7 @@ def affine_backward(grad_output: np.ndarray, ctx: Context) -> Gradients:
     scale = _along(ctx.parameter_axes, weight, x_hat, default=1)
     others = tuple(axis for axis in range(x_hat.ndim) if axis not in ctx.parameter_axes)
     grad_x_hat = np.empty_like(x_hat)
-    grad_scale = grad_shift = 0
+    grad_scale = grad_shift = np.zeros((), x_hat.dtype)
     for slab in _slabs(x_hat, ctx.parameter_axes):
         np.multiply(grad_y[slab], scale[slab], out=grad_x_hat[slab])
         grad_scale = grad_scale + _sum_product(grad_y[slab], x_hat[slab], others)
@@ -586,7 +586,9 @@ def _nothing(
 
 
 @silent
-def _standardize_by(mean: np.ndarray, var: np.ndarray, x: np.ndarray, eps: float) -> Standardized:
+def _standardize_by(
+    mean: np.ndarray | None, var: np.ndarray | None, x: np.ndarray, eps: float
+) -> Standardized:
     """Standardize x (N, C, *) by statistics (C,) that do not depend on it."""
     mean, var = _along((1,), mean, x), _along((1,), var, x)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
@@ -605,12 +607,17 @@ def _zero_where_flat(standardized: Standardized, eps: float) -> Standardized:
 
 @silent
 def _track(
-    running_mean: np.ndarray, running_var: np.ndarray, batch: Standardized, momentum: float
+    running_mean: np.ndarray | None,
+    running_var: np.ndarray | None,
+    batch: Standardized,
+    momentum: float,
 ) -> None:
     """Move the running statistics (C,) towards those of a batch, in place."""
     n = _count(batch.x_hat, batch.axes)
     unbiased = batch.var * (n / (n - 1))
     for running, statistic in ((running_mean, batch.mean), (running_var, unbiased)):
+        if running is None or statistic is None:
+            continue
         per_instance = statistic.reshape(-1, running.size)  # batch norm (1, C), instance (N, C)
         new = per_instance.sum(axis=0) / len(per_instance)
         running[...] = (1 - momentum) * running.astype(new.dtype) + momentum * new

@@ -166,12 +166,13 @@ def _run_torch(
     layer.zero_grad()
     y = layer(tensor)
     y.backward(torch.from_numpy(_probe(y.detach().numpy()) if dy is None else dy.copy()))
-    return {name: array.detach().numpy() for name, array in _torch_arrays(layer, tensor, y)}
+    arrays = _torch_arrays(layer, tensor, y)
+    return {name: array.detach().numpy() for name, array in arrays if array is not None}
 
 
 def _torch_arrays(
     layer: torch.nn.Module, x: torch.Tensor, y: torch.Tensor
-) -> Iterator[tuple[str, torch.Tensor]]:
+) -> Iterator[tuple[str, torch.Tensor | None]]:
     yield "output", y
     yield "grad of input", x.grad
     for name, parameter in layer.named_parameters():

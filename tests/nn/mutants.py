@@ -718,14 +718,14 @@ OTHERS = [
     Mutant(
         "workers weighted alike",
         "sync",
-        "mean = sum(part.count * part.mean for part in parts) / count",
-        "mean = sum(part.mean for part in parts) / len(parts)",
+        "mean = _total([part.count * part.mean for part in parts]) / count",
+        "mean = _total([part.mean for part in parts]) / len(parts)",
     ),
     Mutant(
         "workers' variances weighted alike",
         "sync",
-        "sum(part.count * around for",
-        "sum(count / len(parts) * around for",
+        "[part.count * square for",
+        "[count / len(parts) * square for",
     ),
     Mutant(
         "spread forgotten in the gradient",
@@ -736,8 +736,8 @@ OTHERS = [
     Mutant(
         "local gradients not summed",
         "sync",
-        "(sum(worker) for worker in",
-        "(worker[0] for worker in",
+        "(*map(_total, zip",
+        "(*map(lambda worker: worker[0], zip",
     ),
     Mutant(
         "half forgotten in the variance's gradient",
