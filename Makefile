@@ -14,11 +14,12 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PYTHON_FILES := normlab tests benchmarks source docs
 
-.PHONY: help lab test course lint format browser screenshot cheat-sheet site slides clean
+.PHONY: help lab test quick course lint format update browser screenshot cheat-sheet site slides clean
 
 help:
 	@echo "make lab      open the course in JupyterLab (PORT=8888)"
 	@echo "make test     lint, unit tests, every notebook, every exercise"
+	@echo "make quick    lint, types and the quickest tests, in seconds"
 	@echo "make course   rebuild notebooks/, exercises/ and solutions/ from source/, but for what you wrote in"
 	@echo "make browser  run the notebooks in headless Chromium, through JupyterLab's own menu"
 	@echo "make site     build the course as a website in build/site, for any web server or none"
@@ -26,28 +27,29 @@ help:
 	@echo "make screenshot  take the README's picture of lesson 05 (needs Chromium)"
 	@echo "make cheat-sheet  draw the cheat sheet of all norms again, as PDF, PNG and in words"
 	@echo "make format   format the Python code"
+	@echo "make update   resolve the versions in constraints.txt and environment.yml anew"
 	@echo "make clean    remove the virtual environment and caches"
 
 $(BIN)/python:
-	$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'normlab needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12')"
+	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else 'normlab needs Python 3.11 to 3.14; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)
 
 # What a learner needs.
 $(VENV)/ready-to-learn: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing normlab and what it needs into $(VENV). The first time takes a few minutes."
-	$(PIP_INSTALL) --editable .
+	$(PIP_INSTALL) --editable ".[lab]"
 	@touch $@
 
 # What tests and `make course` need on top.
 $(VENV)/ready-to-make: $(VENV)/ready-to-learn
 	@echo "Installing the tools that test and build the course."
-	$(PIP_INSTALL) --editable ".[dev]"
+	$(PIP_INSTALL) --editable ".[lab,dev]"
 	@touch $@
 
 # What the website and the lectures need on top of that.
 $(VENV)/ready-to-publish: $(VENV)/ready-to-make
 	@echo "Installing the tools that build the website and the lectures."
-	$(PIP_INSTALL) --editable ".[dev,site]"
+	$(PIP_INSTALL) --editable ".[lab,dev,site]"
 	@touch $@
 
 lab: $(VENV)/ready-to-learn
@@ -65,6 +67,22 @@ course: $(VENV)/ready-to-make
 lint: $(VENV)/ready-to-make
 	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/mypy
+
+# For the inner loop: what breaks first, without notebooks, grading or training.
+quick: lint
+	$(BIN)/python -m pytest --quiet --exitfirst tests/data tests/claims tests/nn/test_layers.py \
+		tests/nn/test_reading.py tests/parity
+
+# In a fresh environment, of the Python that the pins are for. torch stays as it is, since the
+# committed outputs are its; TORCH= names another, and then `make course` comes next.
+TORCH ?= $(shell sed -n 's/^torch==//p' constraints.txt)
+update:
+	rm -rf build/update
+	$(PYTHON) -m venv build/update
+	build/update/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "torch==$(TORCH)" ".[lab,dev,site]"
+	build/update/bin/python source/update_pins.py
 
 format: $(VENV)/ready-to-make
 	$(BIN)/ruff check --fix $(PYTHON_FILES)

@@ -206,20 +206,66 @@ def test_the_citation_file_agrees_with_the_package():
 # ---- Google Colab, where the notebook is and the package is not
 
 
-@pytest.fixture(scope="module")
-def without_normlab(tmp_path_factory):
-    """Make an environment that has all that is installed here but normlab: return its Python."""
-    folder = tmp_path_factory.mktemp("colab")
+def environment(folder, left_out=("normlab",)):
+    """Make an environment that has what is installed here, but for some: return its Python.
+
+    Returns
+    -------
+    tuple of str and Path
+        Its Python, and the folder in which the others are, as links.
+    """
     venv.create(folder / "env", symlinks=os.name != "nt")
     others = folder / "others"
     others.mkdir()
     for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if "normlab" not in path.name:
+        if not any(name in path.name for name in left_out):
             (others / path.name).symlink_to(path)
     variables = {"base": str(folder / "env"), "platbase": str(folder / "env")}
     site = Path(sysconfig.get_path("purelib", "venv", vars=variables))
     (site / "others.pth").write_text(f"{others}\n")
-    return sysconfig.get_path("scripts", "venv", vars=variables) + "/python"
+    return sysconfig.get_path("scripts", "venv", vars=variables) + "/python", others
+
+
+@pytest.fixture(scope="module")
+def without_normlab(tmp_path_factory):
+    return environment(tmp_path_factory.mktemp("colab"))[0]
+
+
+def claim(others, name, version, *needs):
+    """Let an environment say that it has this version of a package."""
+    for path in others.glob(f"{name}-*.dist-info"):
+        path.unlink()
+    (others / f"{name}-{version}.dist-info").mkdir()
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    lines += [f"Requires-Dist: {need}" for need in needs]
+    (others / f"{name}-{version}.dist-info" / "METADATA").write_text("\n".join(lines) + "\n")
+    (others / f"{name}-{version}.dist-info" / "INSTALLER").write_text("pip\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes symbolic links")
+@pytest.mark.parametrize("torch", ["2.9.1+cu126", "2.14.1"])
+def test_colabs_own_torch_and_numpy_stay(built, tmp_path, monkeypatch, torch):
+    """The first cell, where torch and numpy are of other releases and others count on them."""
+    python, others = environment(tmp_path, left_out=("normlab", "jupyterlab-"))
+    claim(others, "torch", torch)
+    claim(others, "numpy", "2.0.2")
+    claim(others, "torchvision", "0.24.1", f"torch=={torch}", "numpy==2.0.2")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # whatever pip wanted in their place, it would not find
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    before = files_below(tmp_path / "env") | {path.name for path in others.iterdir()}
+    shutil.copy(built[0], tmp_path)
+    lesson = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    first = next(cell for cell in lesson.cells if cell.cell_type == "code")
+    versions = nbformat.v4.new_code_cell(
+        "import normlab\nfrom importlib.metadata import version\n"
+        "print(version('torch'), version('numpy'), normlab.__file__)"
+    )
+    _, printed = run(nbformat.v4.new_notebook(cells=[first, versions]), python, tmp_path).cells
+    assert printed.outputs[0].text.split()[:2] == [torch, "2.0.2"]
+    assert str(tmp_path / "env") in printed.outputs[0].text
+    added = (files_below(tmp_path / "env") | {path.name for path in others.iterdir()}) - before
+    assert added
+    assert not [path for path in added if "normlab" not in path and "/__pycache__/" not in path]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="makes symbolic links")

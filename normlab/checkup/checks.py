@@ -1,18 +1,19 @@
 """The checks: each goes through a patient's norm layers and yields what it finds."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.jit import ScriptModule
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
-from torch.nn.modules.instancenorm import _InstanceNorm
 
 from normlab.checkup import conditions as known
-from normlab.checkup.patient import Call, Norm, Patient, remembers
+from normlab.checkup import unseen
+from normlab.checkup.norms import Known, Norm
+from normlab.checkup.patient import Call, Patient
 from normlab.checkup.report import Finding
+from normlab.checkup.starts import drawn_at_random
 
 Check = Callable[[Patient], Iterator[Finding]]
 
@@ -25,32 +26,15 @@ def find_all(patient: Patient) -> list[Finding]:
 # ---- how many numbers share a mean
 
 
-def values_per_statistic(norm: Norm, shape: tuple[int, ...]) -> int:
-    """Return how many numbers of an input each mean of the layer is taken over."""
-    if isinstance(norm, nn.LayerNorm | nn.RMSNorm):
-        return math.prod(norm.normalized_shape)
-    if isinstance(norm, nn.GroupNorm):
-        return math.prod(shape[1:]) // norm.num_groups
-    if isinstance(norm, _InstanceNorm):
-        return math.prod(shape[-_spatial_axes(norm) :])
-    return math.prod(shape) // shape[1]
-
-
-def _spatial_axes(norm: _InstanceNorm) -> int:
-    kinds = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
-    return next(axes for axes, kind in enumerate(kinds, start=1) if isinstance(norm, kind))
-
-
 def too_few_values(patient: Patient) -> Iterator[Finding]:
     """Find norms whose means are taken over one number, or two."""
     for name, norm, call in _calls(patient):
-        if len(call.shape) < 2 or not _uses_its_input(norm):
+        if len(call.shape) < 2 or not norm.uses_its_input:
             continue
-        count = values_per_statistic(norm, call.shape)
+        count = norm.values_per_statistic(call.shape)
         seen = f"each mean is taken over {count} of the numbers of an input {call.shape}"
         if count == 1:
-            batch = isinstance(norm, _BatchNorm)
-            yield Finding(known.ONE_VALUE if batch else known.ONE_NUMBER, name, seen)
+            yield Finding(known.ONE_VALUE if norm.over == "batch" else known.ONE_NUMBER, name, seen)
         elif count == 2:
             yield Finding(known.TWO_VALUES, name, seen)
 
@@ -60,22 +44,22 @@ def groups_of_one(patient: Patient) -> Iterator[Finding]:
     for name, norm in patient.norms.items():
         if patient.calls.get(name):
             continue
-        if isinstance(norm, nn.LayerNorm | nn.RMSNorm) and math.prod(norm.normalized_shape) == 1:
-            yield Finding(known.ONE_NUMBER, name, f"normalized_shape={norm.normalized_shape}")
-        if isinstance(norm, nn.GroupNorm) and norm.num_groups == norm.num_channels:
-            yield Finding(known.GROUPS_OF_ONE, name, f"{norm.num_groups} groups of one channel")
+        if norm.over == "last" and norm.size == 1:
+            yield Finding(known.ONE_NUMBER, name, "its last axis has one element")
+        if norm.over == "group" and norm.groups == norm.size:
+            yield Finding(known.GROUPS_OF_ONE, name, f"{norm.groups} groups of one channel")
 
 
 def table(patient: Patient) -> Iterator[Finding]:
     """Find InstanceNorm1d on two axes."""
     for name, norm in patient.norms.items():
-        if not isinstance(norm, nn.InstanceNorm1d):
+        if not isinstance(norm.module, nn.InstanceNorm1d):
             continue
         shapes = [call.shape for call in patient.calls.get(name, [])]
         if any(len(shape) == 2 for shape in shapes):
             yield Finding(known.TABLE, name, f"its input has the shape {shapes[0]}")
         before, _, same_size = _before(patient, name, norm)
-        if not shapes and same_size and isinstance(patient.layer(before), nn.Linear):
+        if not shapes and before and same_size and isinstance(patient.layer(before), nn.Linear):
             yield Finding(known.TABLE, name, f"it stands right behind {before}, a linear layer")
 
 
@@ -85,7 +69,7 @@ def table(patient: Patient) -> Iterator[Finding]:
 def modes(patient: Patient) -> Iterator[Finding]:
     """Find layers with running statistics that are not in the mode they should be in."""
     for name, norm in patient.norms.items():
-        if not remembers(norm):
+        if not norm.remembers or norm.over == "nothing":
             continue
         learning = _learning(patient, name)
         if norm.training and not patient.model.training:
@@ -108,8 +92,18 @@ def _learning(patient: Patient, name: str) -> bool | None:
 def always_batch(patient: Patient) -> Iterator[Finding]:
     """Find BatchNorm without running statistics."""
     for name, norm in patient.norms.items():
-        if isinstance(norm, _BatchNorm) and not remembers(norm):
+        if norm.over == "batch" and not norm.remembers:
             yield Finding(known.ALWAYS_BATCH, name, "it has no running_mean and no running_var")
+
+
+def flag(patient: Patient) -> Iterator[Finding]:
+    """Find layers whose track_running_stats says one thing, and whose buffers another."""
+    for name, norm in patient.norms.items():
+        tracks = getattr(norm.module, "track_running_stats", norm.remembers)
+        if bool(tracks) != norm.remembers:
+            has = "has" if norm.remembers else "has no"
+            what = f"track_running_stats={tracks}, and it {has} running_mean and running_var"
+            yield Finding(known.FLAG_CHANGED, name, what)
 
 
 # ---- what is remembered
@@ -117,35 +111,55 @@ def always_batch(patient: Patient) -> Iterator[Finding]:
 
 def first_day(patient: Patient) -> Iterator[Finding]:
     """Find layers in evaluation mode whose running statistics were never measured."""
+    drawn = _untrained(patient)
     for name, norm in patient.norms.items():
-        if not remembers(norm) or norm.training or not _unmeasured(norm):
+        if not norm.remembers or norm.training or not _unmeasured(norm):
             continue
-        learned = (norm.weight is not None and _varies(norm.weight)) or _nonzero(norm.bias)
+        learned = not drawn and (_varies(norm.weight) or _nonzero(norm.bias))
         what = "running_mean is 0 and running_var 1 in every channel"
         yield Finding(known.UNMEASURED if learned else known.NO_BATCH_YET, name, what)
 
 
 def _unmeasured(norm: Norm) -> bool:
-    return bool((norm.running_mean == 0).all() and (norm.running_var == 1).all())
+    mean, var = norm.running_mean, norm.running_var
+    if mean is None or var is None:
+        return False
+    return bool((mean == 0).all() and (var == 1).all())
 
 
-def _varies(weight: Tensor) -> bool:
-    return bool((weight != weight[0]).any())
+def _varies(weight: Tensor | None) -> bool:
+    return weight is not None and bool((weight - weight.flatten()[0]).abs().max() > 1e-6)
 
 
 def _nonzero(bias: Tensor | None) -> bool:
-    return bias is not None and bool((bias != 0).any())
+    return bias is not None and bool(bias.abs().max() > 1e-6)
+
+
+def _untrained(patient: Patient) -> bool:
+    """Tell whether the norms' weights look like a random start that nothing has trained.
+
+    Training leaves gradients, an optimizer's state, or running statistics. Where only parameters
+    were copied there is none of these, and their values have to tell.
+    """
+    norms = [norm for norm in patient.norms.values() if norm.remembers]
+    gradients = any(p.grad is not None for p in patient.model.parameters())
+    stepped = patient.optimizer is not None and len(patient.optimizer.state) > 0
+    if gradients or stepped or not all(_unmeasured(norm) for norm in norms):
+        return False
+    weights = [norm.weight for norm in norms if norm.weight is not None]
+    biases = [norm.bias for norm in norms if norm.bias is not None]
+    return bool(weights) and drawn_at_random(weights, biases)
 
 
 def bad_numbers(patient: Patient) -> Iterator[Finding]:
     """Find NaN, infinity and negative variances in buffers and parameters, and in the input."""
     for name, norm in patient.norms.items():
-        for what, values in _arrays(norm):
+        for what, values in norm.arrays():
             bad = int((~values.isfinite()).sum())
             if bad:
                 seen = f"{what} is not finite in {bad} of {values.numel()} places"
                 yield Finding(known.NOT_FINITE, name, seen)
-        if remembers(norm) and bool((norm.running_var < 0).any()):
+        if norm.running_var is not None and bool((norm.running_var < 0).any()):
             least = norm.running_var.nan_to_num(0).min().item()
             yield Finding(known.NEGATIVE_VARIANCE, name, f"running_var goes down to {least:.2g}")
     for name, _, call in _calls(patient):
@@ -154,17 +168,10 @@ def bad_numbers(patient: Patient) -> Iterator[Finding]:
             return
 
 
-def _arrays(norm: Norm) -> Iterator[tuple[str, Tensor]]:
-    for name in ("weight", "bias", "running_mean", "running_var"):
-        values = getattr(norm, name, None)
-        if isinstance(values, Tensor):
-            yield name, values
-
-
 def half_buffers(patient: Patient) -> Iterator[Finding]:
     """Find running statistics that are being updated in half precision."""
     for name, norm in patient.norms.items():
-        if remembers(norm) and norm.training:
+        if norm.running_mean is not None and norm.training:
             kind = norm.running_mean.dtype
             if kind in (torch.float16, torch.bfloat16):
                 yield Finding(known.HALF_BUFFERS, name, f"running_mean is of {kind}")
@@ -176,12 +183,12 @@ def half_buffers(patient: Patient) -> Iterator[Finding]:
 def momentum(patient: Patient) -> Iterator[Finding]:
     """Find a momentum in Keras's sense, and one that never moves anything."""
     for name, norm in patient.norms.items():
-        if not remembers(norm):
+        if not norm.remembers or norm.over == "nothing":
             continue
         if norm.momentum is not None and not 0 <= norm.momentum <= 0.5:
             yield Finding(known.MOMENTUM_REVERSED, name, f"momentum={norm.momentum}")
         # InstanceNorm takes None for 0, BatchNorm for a plain average.
-        never = norm.momentum == 0 or (norm.momentum is None and isinstance(norm, _InstanceNorm))
+        never = norm.momentum == 0 or (norm.momentum is None and norm.over == "instance")
         if never and norm.training:
             yield Finding(known.MOMENTUM_STILL, name, f"momentum={norm.momentum}")
 
@@ -195,7 +202,7 @@ def eps(patient: Patient) -> Iterator[Finding]:
             yield Finding(known.NO_EPS, name, f"eps={norm.eps}")
         elif norm.eps > 0.01:
             yield Finding(known.LARGE_EPS, name, f"eps={norm.eps:g}; PyTorch's default is 1e-5")
-        elif remembers(norm) and norm.running_var.median() < norm.eps:
+        elif norm.running_var is not None and norm.running_var.median() < norm.eps:
             median = norm.running_var.median().item()
             what = f"eps={norm.eps:g}, and half of the running variances are below {median:.1g}"
             yield Finding(known.LARGE_EPS, name, what)
@@ -207,7 +214,7 @@ def eps(patient: Patient) -> Iterator[Finding]:
 def neighbours(patient: Patient) -> Iterator[Finding]:
     """Find a bias and dropout right before a norm that cannot use them."""
     for name, norm in patient.norms.items():
-        if not isinstance(norm, _BatchNorm | _InstanceNorm):
+        if norm.over not in ("batch", "instance"):
             continue
         before, sure, same_channels = _before(patient, name, norm)
         if before is None:
@@ -219,7 +226,7 @@ def neighbours(patient: Patient) -> Iterator[Finding]:
             what = f"{how}, with {layer.bias.numel()} biases{doubt}"
             yield Finding(known.SWALLOWED_BIAS, name, what)
         dropout = isinstance(layer, _DropoutNd) and layer.p > 0
-        if dropout and sure and isinstance(norm, _BatchNorm):
+        if dropout and sure and norm.over == "batch":
             yield Finding(known.DROPOUT_BEFORE, name, f"{how}, with p={layer.p}")
 
 
@@ -234,43 +241,28 @@ def _before(patient: Patient, name: str, norm: Norm) -> tuple[str | None, bool, 
         return None, False, False
     layer = patient.layer(before)
     size = getattr(layer, "out_features", getattr(layer, "out_channels", None))
-    return before, sure, size == norm.num_features
+    return before, sure, size == norm.size
 
 
 def several_calls(patient: Patient) -> Iterator[Finding]:
     """Find layers whose running statistics are moved more than once in a forward pass."""
     for name, norm in patient.norms.items():
         count = len(patient.calls.get(name, []))
-        if count > 1 and remembers(norm):
+        if count > 1 and norm.remembers:
             yield Finding(known.SEVERAL_CALLS, name, f"called {count} times")
 
 
 def hidden(patient: Patient) -> Iterator[Finding]:
-    """Find norm layers in lists, tuples and dicts that no module knows."""
-    registered = set(patient.model.modules())
-    for path, module in patient.model.named_modules():
-        for attribute, value in vars(module).items():
-            count = sum(
-                isinstance(inner, Norm)
-                for held in _held(value)
-                if held not in registered
-                for inner in held.modules()
-            )
-            if attribute not in _OWN and count:
-                where = f"{path}.{attribute}" if path else attribute
-                yield Finding(known.HIDDEN, where, f"a {type(value).__name__} with {count} of them")
-
-
-# What nn.Module itself keeps in dictionaries.
-_OWN = frozenset(vars(nn.Module()))
-
-
-def _held(value: object) -> Iterable[nn.Module]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [one for one in value if isinstance(one, nn.Module)]
-    return []
+    """Find layers in lists, dicts, sets and objects that no module knows."""
+    for where, value, layers in unseen.hidden(patient.model):
+        holder = f"a {type(value).__name__} with"
+        norms = [layer for layer in layers if isinstance(layer, Known) or unseen.named_norm(layer)]
+        learning = [one for one in layers if any(p.requires_grad for p in one.parameters(False))]
+        if norms:
+            yield Finding(known.HIDDEN, where, f"{holder} {len(norms)} of them")
+        elif learning:
+            what = f"{holder} {unseen.count(learning)}, whose parameters are to learn"
+            yield Finding(known.HIDDEN_LAYERS, where, what)
 
 
 # ---- weight and bias
@@ -282,7 +274,7 @@ def dead_weight(patient: Patient) -> Iterator[Finding]:
         if norm.weight is None:
             continue
         largest = norm.weight.abs().max().item()
-        batches = getattr(norm, "num_batches_tracked", None)
+        batches = getattr(norm.module, "num_batches_tracked", None)
         young = largest == 0 if batches is None else batches < 100
         if largest < 1e-3 and not young:
             yield Finding(known.DEAD_WEIGHT, name, f"the largest is {largest:.1g}")
@@ -299,12 +291,53 @@ def decayed(patient: Patient) -> Iterator[Finding]:
         for parameter in group["params"]
     }
     for name, norm in patient.norms.items():
-        decays = [shrunk[id(p)] for p in norm.parameters() if id(p) in shrunk]
+        decays = [shrunk[id(p)] for p in norm.module.parameters() if id(p) in shrunk]
         if decays:
             yield Finding(known.DECAYED, name, f"weight_decay={decays[0]}")
 
 
+# ---- what the doctor could not look at
+
+
+def unknown(patient: Patient) -> Iterator[Finding]:
+    """Name what calls itself a norm, and is none that is known; and norms without numbers."""
+    for name, module in patient.unknown.items():
+        yield Finding(known.UNKNOWN_NORM, name, type(module).__name__)
+    for name, reason in patient.unbuilt.items():
+        yield Finding(known.NO_NUMBERS, name, f"{type(patient.layer(name)).__name__}, {reason}")
+
+
+def by_hand(patient: Patient) -> Iterator[Finding]:
+    """Name layers that normalize in a method of their own."""
+    for name, called in patient.by_hand.items():
+        what = f"{type(patient.layer(name)).__name__} calls {', '.join(sorted(called))}"
+        yield Finding(known.BY_HAND, name, what)
+
+
+def scripted(patient: Patient) -> Iterator[Finding]:
+    """Name compiled models, each with what is in it."""
+    inside: set[nn.Module] = set()
+    for name, module in patient.model.named_modules():
+        if isinstance(module, ScriptModule) and module not in inside:
+            inside |= set(module.modules())
+            yield Finding(known.SCRIPTED, name, unseen.count(module.modules()))
+
+
+def example(patient: Patient) -> Iterator[Finding]:
+    """Tell of an example that did not run to its end."""
+    error = patient.trouble
+    if isinstance(error, ValueError) and any(
+        f.condition.level == "wrong" for f in too_few_values(patient)
+    ):
+        return  # the norm that was fed one value has refused it
+    if isinstance(error, Exception):
+        yield Finding(known.EXAMPLE_FAILED, "", f"{type(error).__name__}: {error}")
+    elif error is not None and not patient.unbuilt:  # what is lazy cannot be copied
+        yield Finding(known.NOT_RUN, "", error)
+
+
 CHECKS: tuple[Check, ...] = (
+    example,
     bad_numbers,
     too_few_values,
     hidden,
@@ -317,9 +350,13 @@ CHECKS: tuple[Check, ...] = (
     dead_weight,
     groups_of_one,
     always_batch,
+    flag,
     several_calls,
     neighbours,
     decayed,
+    scripted,
+    unknown,
+    by_hand,
 )
 
 
@@ -327,8 +364,3 @@ def _calls(patient: Patient) -> Iterator[tuple[str, Norm, Call]]:
     for name, calls in patient.calls.items():
         for call in calls:
             yield name, patient.norms[name], call
-
-
-def _uses_its_input(norm: Norm) -> bool:
-    """Return whether the layer takes its statistics from the input in its present mode."""
-    return norm.training or not remembers(norm)

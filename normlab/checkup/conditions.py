@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-LEVELS = ("wrong", "suspicious", "note")
+LEVELS = ("wrong", "suspicious", "unseen", "note")
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Condition:
         In a few words.
     level
         ``"wrong"`` where no one can have wanted it, ``"suspicious"`` where it is a mistake more
-        often than not, ``"note"`` where it is harmless, or right in some programs.
+        often than not, ``"unseen"`` where the doctor could not look, ``"note"`` where it is
+        harmless, or right in some programs.
     why
         What it does to the model.
     cure
@@ -78,6 +79,15 @@ ALWAYS_BATCH = Condition(
     why="Evaluation mode, too, uses the batch's statistics: answers depend on the batch, and one "
     "vector alone is refused.",
     cure="Leave track_running_stats at True if single samples are to get an answer.",
+    section="Two switches, two meanings",
+)
+FLAG_CHANGED = Condition(
+    name="track_running_stats changed after the layer was built",
+    level="suspicious",
+    why="The flag alone decides nothing: the buffers are made, or not, when the layer is built. A "
+    "BatchNorm that has them goes on using them in evaluation mode, and training no longer moves "
+    "them.",
+    cure="Build the layer with the flag you want. To keep the statistics still, call eval() on it.",
     section="Two switches, two meanings",
 )
 LIVE_BUFFERS = Condition(
@@ -212,6 +222,61 @@ HIDDEN = Condition(
     "pass them by.",
     cure="Use nn.ModuleList or nn.ModuleDict instead.",
     section="Hidden in a list",
+)
+HIDDEN_LAYERS = Condition(
+    name="layers in a plain Python container",
+    level="suspicious",
+    why="The model does not know them: no optimizer gets their parameters from parameters(), and "
+    "they are in no state_dict().",
+    cure="Use nn.ModuleList or nn.ModuleDict instead; if they are not to learn, freeze them.",
+    section="Hidden in a list",
+)
+UNKNOWN_NORM = Condition(
+    name="norms of a class that the doctor does not know",
+    level="unseen",
+    why="The class is called a norm, or has a weight and an eps as norms have, and what it does is "
+    "no norm over one choice of axes. Nothing here speaks for it or against it.",
+    cure="Compare it with a norm you trust, on a small input, in both modes.",
+    section="Look before you guess",
+)
+BY_HAND = Condition(
+    name="a norm inside a forward method",
+    level="unseen",
+    why="The layer calls functions that normalize, or that norms are made of, and is none itself. "
+    "The doctor looks at layers.",
+    cure="Make it a layer of its own, if you want it looked at.",
+    section="Look before you guess",
+)
+SCRIPTED = Condition(
+    name="compiled by torch.jit",
+    level="unseen",
+    why="Of a compiled layer the doctor sees the name, and not what it does.",
+    cure="Look at the model before torch.jit.script or torch.jit.trace.",
+    section="Look before you guess",
+)
+NO_NUMBERS = Condition(
+    name="norms that hold no numbers yet",
+    level="unseen",
+    why="A lazy layer is built by its first input, and on the meta device a tensor has a shape and "
+    "nothing in it.",
+    cure="Run one batch through the model, or load its weights, and ask again.",
+    section="Look before you guess",
+)
+EXAMPLE_FAILED = Condition(
+    name="the example stopped",
+    level="suspicious",
+    why="Only the registered layers were looked at: not what they are fed, nor in which order they "
+    "run.",
+    cure="Pass what you pass to the model: a batch in a tensor, a tuple of arguments, or a mapping "
+    "of named ones.",
+    section="Look before you guess",
+)
+NOT_RUN = Condition(
+    name="the example was not run",
+    level="unseen",
+    why="It runs on a copy, so that the model stays as it is, and this model cannot be copied.",
+    cure="Look for a tensor that was computed and kept as an attribute: detach() it.",
+    section="Look before you guess",
 )
 DEAD_WEIGHT = Condition(
     name="weight shrunk to nothing",

@@ -25,15 +25,16 @@ def doctor(
         An input, as the model is given it: a tensor, a tuple of arguments, or a mapping of named
         ones. With it the order in which layers run is known, and the shapes that norms are fed;
         without it only what can be read off the layers. It is run once, without gradients, on a
-        copy of the model. A hook of yours runs as well.
+        copy of the model. A hook of yours runs as well. An example that stops is a finding.
     optimizer
         The model's optimizer, if its weight decay is to be looked at, too.
 
     Returns
     -------
     Report
-        The findings; shows itself in a notebook, and as text. ``report.healthy`` says whether
-        there is any beside notes.
+        The findings; shows itself in a notebook, and as text. ``report.healthy`` is True where
+        nothing was found beside notes, False where something was, and None where there is a
+        place that could not be looked at: so ``assert doctor(model).healthy`` stops there, too.
 
     Raises
     ------
@@ -42,9 +43,11 @@ def doctor(
 
     Notes
     -----
-    The model is left as it was: modes, parameters, gradients, buffers and the random state. The
-    norms of `torch.nn` are known (BatchNorm, SyncBatchNorm, InstanceNorm, GroupNorm, LayerNorm,
-    RMSNorm, and classes derived from them), and none that a model writes by hand.
+    The model is left as it was: modes, parameters, gradients, buffers and the random state. Known
+    are the norms of `torch.nn`, classes derived from them, and layers of any other class that do
+    what a norm does: copies of small layers are fed random numbers, and what comes out is compared
+    with what each norm would make of them. What is called a norm and is not recognized is named, as
+    are norms inside a forward method, compiled layers, and layers without numbers.
 
     Not being found suspicious is no proof of health: padding in the statistics, sorted batches or a
     leak from the test set are matters of data, which no model shows.

@@ -2,21 +2,22 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.jit import ScriptModule
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
-from torch.nn.modules.instancenorm import _InstanceNorm
-from torch.nn.modules.lazy import LazyModuleMixin
 
-Norm = _BatchNorm | _InstanceNorm | nn.GroupNorm | nn.LayerNorm | nn.RMSNorm
-Example = Tensor | tuple | Mapping[str, Any]
+from normlab.checkup import unseen
+from normlab.checkup.norms import Known, Norm, known, without_numbers
+from normlab.checkup.probe import recognize, vectors_alone
+
+Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,16 @@ class Patient:
         The model itself; it is only read.
     norms
         Its norm layers, by name.
+    unknown
+        Layers that seem to be norms, and were not recognized.
+    unbuilt
+        Norm layers without numbers, and why.
+    by_hand
+        For each layer that is no norm, and calls what normalizes, the names of that.
     calls
         For each norm layer its calls in the run of the example.
+    trouble
+        Why the example did not run to its end: an error, or a sentence if it was not begun.
     neighbours
         For each norm layer the name of the layer registered right before it in the same module,
         and whether that module is an ``nn.Sequential``, in which they also *run* in that order.
@@ -66,9 +75,13 @@ class Patient:
 
     model: nn.Module
     norms: Mapping[str, Norm]
-    calls: Mapping[str, list[Call]]
+    unknown: Mapping[str, nn.Module]
+    unbuilt: Mapping[str, str]
+    by_hand: Mapping[str, set[str]]
     neighbours: Mapping[str, tuple[str, bool]]
     optimizer: torch.optim.Optimizer | None = None
+    calls: Mapping[str, list[Call]] = field(default_factory=dict)
+    trouble: Exception | str | None = None
     looked_at: list[str] = field(default_factory=list)
 
     def layer(self, name: str) -> nn.Module:
@@ -80,41 +93,85 @@ class Patient:
         return self.model.get_submodule(name.rpartition(".")[0])
 
 
-def remembers(norm: nn.Module) -> bool:
-    """Return whether a norm layer has running statistics."""
-    return isinstance(getattr(norm, "running_mean", None), Tensor)
-
-
 def admit(
     model: nn.Module, example: Example | None, optimizer: torch.optim.Optimizer | None
 ) -> Patient:
     """Collect all that the checks want to know of a model, and leave it as it is."""
-    norms, lazy = _norms(model)
-    looked_at = [_headline(model, norms)]
-    if lazy:
-        looked_at.append(f"Passed over, since they are lazy and not built yet: {', '.join(lazy)}.")
+    unbuilt = {
+        name: reason
+        for name, module in model.named_modules()
+        if (isinstance(module, Known) or unseen.named_norm(module))
+        and (reason := without_numbers(module))
+    }
+    norms, unknown = _norms(model, unbuilt)
+    looked_at = [_headline(model, len(norms) + len(unknown) + len(unbuilt))]
     calls: dict[str, list[Call]] = {}
+    trouble = None
     if example is not None:
-        calls, told = _watch(model, list(norms), example)
+        calls, told, trouble = _watch(model, list(norms), example)
         looked_at.append(told)
-    return Patient(model, norms, calls, dict(_neighbours(model)), optimizer, looked_at)
+    looked_at += _recognized(norms)
+    by_hand = dict(_by_hand(model, {*norms, *unknown, *unbuilt}))
+    neighbours = dict(_neighbours(model))
+    return Patient(
+        model, norms, unknown, unbuilt, by_hand, neighbours, optimizer, calls, trouble, looked_at
+    )
 
 
-def _norms(model: nn.Module) -> tuple[dict[str, Norm], list[str]]:
-    norms, lazy = {}, []
+def _norms(
+    model: nn.Module, unbuilt: Mapping[str, str]
+) -> tuple[dict[str, Norm], dict[str, nn.Module]]:
+    """Find the norm layers, and those that seem to be some, in the order of registration."""
+    norms = {
+        name: norm for name, module in model.named_modules() if (norm := known(module)) is not None
+    }
+    unknown: dict[str, nn.Module] = {}
+    done = {model.get_submodule(name) for name in (*norms, *unbuilt)}
+    hopeless: set[type] = set()  # classes without tensors that are no norm
+    for name, module in reversed(list(model.named_modules())):  # what stands inside comes first
+        if isinstance(module, ScriptModule) or unseen.from_torch(module):
+            continue
+        called_norm = unseen.named_norm(module)
+        leaf = not any(True for _ in module.children()) and vectors_alone(module)
+        if not (called_norm or leaf) or type(module) in hopeless or done & set(module.modules()):
+            continue
+        mixes = not all(vectors_alone(child) for child in module.children())
+        norm = None if mixes else recognize(module, frozen=called_norm)
+        if norm is not None:
+            norms[name] = norm
+        elif called_norm:
+            unknown[name] = module
+        elif not module.state_dict():
+            hopeless.add(type(module))
+        done |= {module} if norm is not None or called_norm else set()
+    order = [name for name, _ in model.named_modules()]
+    return (
+        {name: norms[name] for name in order if name in norms},
+        {name: unknown[name] for name in order if name in unknown},
+    )
+
+
+def _by_hand(model: nn.Module, norms: set[str]) -> Iterator[tuple[str, set[str]]]:
+    inside = {inner for name in norms for inner in model.get_submodule(name).modules()}
     for name, module in model.named_modules():
-        if isinstance(module, Norm):
-            if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
-                lazy.append(name)
-            else:
-                norms[name] = module
-    return norms, lazy
+        if module not in inside and (called := unseen.by_hand(module)):
+            yield name, called
 
 
-def _headline(model: nn.Module, norms: Mapping[str, Norm]) -> str:
-    count = f"{len(norms)} norm layer{'' if len(norms) == 1 else 's'}"
+def _headline(model: nn.Module, number: int) -> str:
+    count = f"{number} norm layer{'' if number == 1 else 's'}"
     mode = "training" if model.training else "evaluation"
     return f"{type(model).__name__}: {count}, in {mode} mode."
+
+
+def _recognized(norms: Mapping[str, Norm]) -> list[str]:
+    """Say which layers of other classes than torch's own were taken for norms, and for which."""
+    own = sorted((norm for norm in norms.values() if norm.like), key=lambda norm: norm.like)
+    kinds = [
+        f"{unseen.count(norm.module for norm in same)} (as {like})"
+        for like, same in groupby(own, key=lambda norm: norm.like)
+    ]
+    return [f"Recognized by what they do: {'; '.join(kinds)}."] if kinds else []
 
 
 def _neighbours(model: nn.Module) -> Iterator[tuple[str, tuple[str, bool]]]:
@@ -140,12 +197,13 @@ class _Made:
 
 def _watch(
     model: nn.Module, names: list[str], example: Example
-) -> tuple[dict[str, list[Call]], str]:
+) -> tuple[dict[str, list[Call]], str, Exception | str | None]:
     """Run the example on a copy of the model, in its present mode, and write down what happens."""
     try:
         watched = copy.deepcopy(model)
     except Exception as error:
-        return {}, f"The example was not run, since the model cannot be copied: {error}"
+        told = f"The example was not run, since the model cannot be copied: {error}"
+        return {}, told, told
     calls: dict[str, list[Call]] = defaultdict(list)
     made: dict[int, _Made] = {}  # by the address of its memory
     for name, module in watched.named_modules():
@@ -156,12 +214,15 @@ def _watch(
     try:
         _run(watched, example)
     except Exception as error:
-        return dict(calls), f"The example stopped with {type(error).__name__}: {error}"
-    return dict(calls), f"Run once, on a copy, with an example {_shapes(example)}."
+        return dict(calls), f"The example stopped with {type(error).__name__}: {error}", error
+    idle = sum(name not in calls for name in names)
+    left = f" {idle} of the norm layers did not run." if idle else ""
+    return dict(calls), f"Run once, on a copy, with an example {_shapes(example)}.{left}", None
 
 
 def _run(model: nn.Module, example: Example) -> None:
-    arguments, named = (), {}
+    arguments: tuple[Any, ...] = ()
+    named: dict[str, Any] = {}
     if isinstance(example, Mapping):
         named = dict(example)
     else:
@@ -171,7 +232,7 @@ def _run(model: nn.Module, example: Example) -> None:
         model(*arguments, **named)
 
 
-def _remember(name: str, made: dict[int, _Made]) -> Any:  # noqa: ANN401 - a hook
+def _remember(name: str, made: dict[int, _Made]) -> Callable[..., None]:
     def hook(module: nn.Module, inputs: tuple, output: object) -> None:
         passes = isinstance(module, _DropoutNd) and not (module.training and module.p > 0)
         if isinstance(output, Tensor) and not passes:
@@ -186,7 +247,9 @@ def _channel_axis(module: nn.Module) -> int:
     return -1 - len(module.kernel_size) if isinstance(module, _ConvNd) else -1
 
 
-def _write_down(name: str, calls: dict[str, list[Call]], made: dict[int, _Made]) -> Any:  # noqa: ANN401
+def _write_down(
+    name: str, calls: dict[str, list[Call]], made: dict[int, _Made]
+) -> Callable[..., None]:
     def hook(module: nn.Module, arguments: tuple, named: dict[str, Any]) -> None:
         x = arguments[0] if arguments else next(iter(named.values()), None)
         if not isinstance(x, Tensor):
@@ -198,7 +261,7 @@ def _write_down(name: str, calls: dict[str, list[Call]], made: dict[int, _Made])
         calls[name].append(
             Call(
                 shape=tuple(x.shape),
-                finite=bool(x.isfinite().all()),
+                finite=x.is_meta or bool(x.isfinite().all()),
                 before=source.name if source else None,
                 same_channels=source is not None and _same_channels(source, x),
             )
@@ -229,6 +292,7 @@ def _same_channels(source: _Made, x: Tensor) -> bool:
 
 
 def _shapes(example: Example) -> str:
-    values = example.values() if isinstance(example, Mapping) else example
-    values = [values] if isinstance(values, Tensor) else list(values)
+    values: Iterable[object] = example.values() if isinstance(example, Mapping) else example
+    if isinstance(example, Tensor):
+        values = [example]
     return ", ".join(str(tuple(v.shape)) if isinstance(v, Tensor) else repr(v) for v in values)

@@ -1,13 +1,20 @@
-"""What the doctor says: findings, as text and as HTML."""
+"""What the doctor says: findings, as text and as a panel in a notebook."""
 
 import html
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from normlab.checkup.conditions import LEVELS, Condition
 
 _SHOWN = 3  # layers of one condition that are named one by one
-_CELL = "padding: 0.4em 1em 0.4em 0; text-align: left; vertical-align: top"
+_WIDTH = 88  # characters of a line of text
+_MARKS = {"wrong": "✗", "suspicious": "!", "unseen": "?", "note": "·"}
+# Shades that are told apart on white and on black alike; the words beside them say the same.
+_SHADES = {"wrong": "#d1242f", "suspicious": "#bf6a02", "unseen": "#6e6aa8", "note": "#7f7f7f"}
+_WELL = "#2e8b57"
+_PANEL = "border: 1px solid; border-left-width: 6px; border-radius: 4px; padding: 0.5em 1em"
+_WIDE = "max-width: 52em; line-height: 1.45"
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Finding:
     condition
         What it is, why it matters, what to do.
     layer
-        The layer's name, as in ``model.named_modules()``.
+        The layer's name, as in ``model.named_modules()``; empty for the model itself.
     what
         What was seen there, with numbers.
     """
@@ -45,9 +52,12 @@ class Report:
         self.findings = sorted(findings, key=lambda found: LEVELS.index(found.condition.level))
 
     @property
-    def healthy(self) -> bool:
-        """Whether nothing was found, notes not counted."""
-        return all(found.condition.level == "note" for found in self.findings)
+    def healthy(self) -> bool | None:
+        """Whether nothing was found, notes not counted; None where not all could be looked at."""
+        levels = {found.condition.level for found in self.findings}
+        if levels & {"wrong", "suspicious"}:
+            return False
+        return None if "unseen" in levels else True
 
     def names(self) -> list[str]:
         """Return the names of the conditions found, each once, the worst first."""
@@ -64,22 +74,21 @@ class Report:
         for condition, found in self._by_condition().items():
             lines += ["", f"{condition.level.upper()}: {condition.name}"]
             lines += [f"    {line}" for line in _layers(found)]
-            lines += [f"  why:  {condition.why}", f"  do:   {condition.cure}"]
-            lines += [f"  read: {_where(condition)}"]
-        return "\n".join(lines)
+            lines += [f"  {head + ':':5} {text}" for head, text in _advice(condition)]
+        return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent=" " * 8) for line in lines)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        intro = "<br>".join(html.escape(line) for line in [*self.looked_at, self._summary()])
-        rows = "".join(_row(condition, found) for condition, found in self._by_condition().items())
-        if not rows:
-            return f"<p>{intro}</p>"
-        head = "".join(
-            f'<th scope="col" style="{_CELL}">{title}</th>'
-            for title in ("", "what and where", "why it matters", "what to do", "read")
+        worst = "" if self.healthy else self.findings[0].condition.level
+        intro = "<br>".join(html.escape(line) for line in self.looked_at)
+        mark = _mark(_MARKS.get(worst, "✓"), _SHADES.get(worst, _WELL))
+        parts = [f"<div>{intro}</div><div>{mark} <strong>{self._summary()}</strong></div>"]
+        parts += [_panel(condition, found) for condition, found in self._by_condition().items()]
+        style = f"{_PANEL}; {_WIDE}; border-color: {_SHADES.get(worst, _WELL)}"
+        return (
+            f'<section aria-label="the doctor\'s report" style="{style}">{"".join(parts)}</section>'
         )
-        return f"<p>{intro}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def _summary(self) -> str:
         if not self.findings:
@@ -89,29 +98,38 @@ class Report:
             for level in LEVELS
             if (number := sum(c.level == level for c in self._by_condition()))
         ]
-        return "Found: " + ", ".join(counts) + "."
+        doubt = (
+            " The rest cannot be called healthy: not all was seen." if self.healthy is None else ""
+        )
+        return "Found: " + ", ".join(counts) + "." + doubt
 
 
 def _layers(found: Sequence[Finding]) -> list[str]:
-    lines = [f"{one.layer}: {one.what}" for one in found[:_SHOWN]]
+    lines = [f"{one.layer or 'the model'}: {one.what}" for one in found[:_SHOWN]]
     if len(found) > _SHOWN:
         lines.append(f"and {len(found) - _SHOWN} more layers")
     return lines
 
 
-def _where(condition: Condition) -> str:
-    return f"lesson {condition.lesson[:2]}, “{condition.section}”"
+def _advice(condition: Condition) -> list[tuple[str, str]]:
+    where = f"lesson {condition.lesson[:2]}, “{condition.section}”"
+    return [("why", condition.why), ("do", condition.cure), ("read", where)]
 
 
-def _row(condition: Condition, found: Sequence[Finding]) -> str:
-    name = f"<strong>{html.escape(condition.name)}</strong>"
-    layers = "<br>".join(html.escape(line) for line in _layers(found))
-    cells = [
-        f"{name}<br>{layers}",
-        html.escape(condition.why),
-        html.escape(condition.cure),
-        html.escape(_where(condition)),
-    ]
-    first = f'<th scope="row" style="{_CELL}">{condition.level}</th>'
-    rest = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
-    return f"<tr>{first}{rest}</tr>"
+def _mark(mark: str, shade: str) -> str:
+    return f'<strong aria-hidden="true" style="color: {shade}">{mark}</strong>'
+
+
+def _panel(condition: Condition, found: Sequence[Finding]) -> str:
+    """Show one condition: its layers, and folded away for a note why it matters and what to do."""
+    mark = _mark(_MARKS[condition.level], _SHADES[condition.level])
+    title = f"{mark} {condition.level}: <strong>{html.escape(condition.name)}</strong>"
+    layers = "".join(f"<li><code>{html.escape(line)}</code></li>" for line in _layers(found))
+    advice = "".join(
+        f"<div><em>{head}:</em> {html.escape(text)}</div>" for head, text in _advice(condition)
+    )
+    unfolded = "" if condition.level == "note" else " open"
+    return (
+        f'<details{unfolded} style="margin-top: 0.6em"><summary>{title}</summary>'
+        f'<ul style="margin: 0.2em 0">{layers}</ul>{advice}</details>'
+    )

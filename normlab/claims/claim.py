@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 # What can be said of a claim, and what is meant by it.
 VERDICTS = {
@@ -63,5 +64,5 @@ def _read() -> dict:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: object) -> Any:  # noqa: ANN401 - str or tuple
     return tuple(value) if isinstance(value, list) else value

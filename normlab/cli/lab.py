@@ -233,11 +233,17 @@ def start_jupyterlab(
     Raises
     ------
     click.ClickException
-        If the course's folder cannot be written.
+        If JupyterLab is not installed, or the course's folder cannot be written.
     """
     # Jupyter takes a second to import: no other command of normlab should wait for it.
-    import zmq
-    from jupyterlab.labapp import LabApp
+    try:
+        import zmq
+        from jupyterlab.labapp import LabApp
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            "JupyterLab is not installed here. Install it with the package, "
+            '`python -m pip install "normlab[lab]"`, or open the notebooks in the program you use.'
+        ) from error
 
     options = {
         "ServerApp.root_dir": course,
@@ -340,4 +346,4 @@ def end_open_requests(server: "ServerApp") -> None:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
 
-    server.io_loop.asyncio_loop.run_until_complete(end_them())
+    server.io_loop.asyncio_loop.run_until_complete(end_them())  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -27,7 +28,7 @@ class Sections(click.Group):
         As for `click.Group`.
     """
 
-    def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: object) -> None:
+    def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(**options)
         self.sections = sections
         self.help = self.help or written_help(self)

@@ -27,7 +27,7 @@ class NormBase(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         device: None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -43,9 +43,10 @@ class NormBase(Module):
 
         self.weight = vector(affine)
         self.bias = vector(affine and bias)
-        self.running_mean = vector(track_running_stats)
-        self.running_var = vector(track_running_stats)
-        self.num_batches_tracked = np.array(0, np.int64) if track_running_stats else None
+        # Arrays, or None where nothing is tracked.
+        self.running_mean: Any = vector(track_running_stats)
+        self.running_var: Any = vector(track_running_stats)
+        self.num_batches_tracked: Any = np.array(0, np.int64) if track_running_stats else None
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:

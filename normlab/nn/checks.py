@@ -95,7 +95,7 @@ def batch_norm(
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if eps < 0.0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    _batch_norm_kernel(input, running_mean, running_var, weight, bias, training)
+    _batch_norm_kernel(training, input, running_mean, running_var, weight, bias)
 
 
 def instance_norm(
@@ -128,20 +128,19 @@ def instance_norm(
             vectors[:2] = [running_mean.astype(target), running_var.astype(target)]
     repeated = [None if vector is None else np.tile(vector, batch) for vector in vectors]
     side_by_side = input.reshape(1, batch * channels, *input.shape[2:])
-    _batch_norm_kernel(side_by_side, *repeated, training=use_input_stats)
+    _batch_norm_kernel(use_input_stats, side_by_side, *repeated)
 
 
 def _batch_norm_kernel(
+    training: bool,
     input: Array,
     running_mean: Optional,
     running_var: Optional,
     weight: Optional,
     bias: Optional,
-    training: bool,
 ) -> None:
     """Check that there is one value per channel, and the dtypes."""
-    if input.ndim < 2:
-        dimension(1, input.ndim)
+    channels = input.shape[1] if input.ndim > 1 else 0
     vectors = {"running_mean": running_mean, "running_var": running_var}
     vectors |= {"weight": weight, "bias": bias}
     if input.size == 0:  # torch looks no further, but at the first value of each parameter
@@ -151,15 +150,17 @@ def _batch_norm_kernel(
     for name, vector in vectors.items():
         if vector is None and not training and name.startswith("running"):
             raise RuntimeError(f"{name} must be defined in evaluation mode")
-        if vector is not None and vector.size != input.shape[1]:
-            expected = input.shape[1]
-            raise RuntimeError(f"{name} should contain {expected} elements not {vector.size}")
+        if vector is not None and vector.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {vector.size}")
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
+    if training:
+        dimension(1, input.ndim)
     floating(input, "batch_norm")
     if not mixes_dtypes(input, weight, bias, running_mean, running_var):
         statistics, parameters = (running_mean, running_var), (weight, bias)
         same_dtype(input, *(statistics + parameters if training else parameters + statistics))
+    dimension(1, input.ndim)
 
 
 def group_norm(input: Array, num_groups: int, weight: Optional, bias: Optional) -> None:

@@ -16,7 +16,7 @@ layer      the last axes                       those same axes
 =========  ==================================  =========================
 
 RMS normalization is layer normalization that subtracts no mean. `normalize`, for single vectors,
-is in `normlab.nn.vectors`.
+is in `normlab.nn.vectors`, `local_response_norm` in `normlab.nn.neighbours`.
 
 An output has the shape and the dtype of the input, a gradient those of what it belongs to. The
 arithmetic is done in that dtype, or for float16 in float32, as torch does on the CPU. A norm
@@ -32,6 +32,8 @@ from typing import NamedTuple
 import numpy as np
 
 from normlab.nn import checks
+from normlab.nn.neighbours import local_response_norm as local_response_norm
+from normlab.nn.neighbours import local_response_norm_backward as local_response_norm_backward
 from normlab.nn.precision import computing, silent
 from normlab.nn.vectors import normalize as normalize
 from normlab.nn.vectors import normalize_backward as normalize_backward
@@ -123,7 +125,8 @@ def _standardize_into(
     deviations = np.subtract(x, mean, out=out)
     var = _mean_product(deviations, deviations, axes)
     if (np.square(mean) > var).any():  # the Notes of `standardize` say why
-        rounding = _mean(deviations, axes)
+        # Beside an infinite mean nothing is rounding.
+        rounding = np.where(np.isfinite(mean), _mean(deviations, axes), 0)
         deviations -= rounding
         mean += rounding
         var = _mean_product(deviations, deviations, axes)
@@ -229,12 +232,15 @@ def affine_backward(grad_output: np.ndarray, ctx: Context) -> Gradients:
     """
     checks.grad_output(grad_output, ctx.shape)
     standardized, weight, bias = ctx.standardized, ctx.weight, ctx.bias
+    if standardized is None:  # an empty batch, see `_nothing`
+        none = (np.zeros_like(x) if x is not None else None for x in (weight, bias))
+        return Gradients(np.zeros(ctx.shape, ctx.dtype), *none)
     x_hat = standardized.x_hat.reshape(ctx.shape)
     grad_y = grad_output.astype(x_hat.dtype, copy=False)
     scale = _along(ctx.parameter_axes, weight, x_hat, default=1)
     others = tuple(axis for axis in range(x_hat.ndim) if axis not in ctx.parameter_axes)
     grad_x_hat = np.empty_like(x_hat)
-    grad_scale = grad_shift = 0
+    grad_scale = grad_shift = np.zeros((), x_hat.dtype)
     for slab in _slabs(x_hat, ctx.parameter_axes):
         np.multiply(grad_y[slab], scale[slab], out=grad_x_hat[slab])
         grad_scale = grad_scale + _sum_product(grad_y[slab], x_hat[slab], others)
@@ -287,12 +293,14 @@ def batch_norm(
     Reducing Internal Covariate Shift"; `torch.nn.functional.batch_norm`.
     """
     checks.batch_norm(input, running_mean, running_var, weight, bias, training, eps)
+    if input.size == 0:
+        return _nothing(input, weight, bias, ctx)
     x = computing(input)
-    if training or x.size == 0:
+    if training:
         standardized = standardize(x, (0, *range(2, x.ndim)), eps)  # statistics (1, C, 1, ...)
     else:
         standardized = _standardize_by(running_mean, running_var, x, eps)
-    if training and running_mean is not None and x.size > 0:
+    if training and running_mean is not None:
         _track(running_mean, running_var, standardized, momentum)
     return affine(standardized, weight, bias, (1,), like=input, ctx=ctx)
 
@@ -357,6 +365,8 @@ def instance_norm(
     Fast Stylization"; `torch.nn.functional.instance_norm`.
     """
     checks.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats)
+    if input.size == 0 and running_mean is None:
+        return _nothing(input, weight, bias, ctx)
     x = computing(input)
     if use_input_stats or x.size == 0:
         standardized = standardize(x, tuple(range(2, x.ndim)), eps)  # statistics (N, C, 1, ...)
@@ -560,78 +570,25 @@ def rms_norm_backward(
     return affine_backward(grad_output, ctx)
 
 
-@silent
-def local_response_norm(
-    input: np.ndarray, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+def _nothing(
+    input: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, ctx: Context | None
 ) -> np.ndarray:
-    """Divide each value by what its neighbours in the channel axis amount to.
+    """Return what batch and instance norm make of no numbers at all.
 
-    ``y = x / (k + alpha * m)**beta``, where m is the mean square over a window of `size`
-    channels around the value's own, with zeros beyond the ends. An even window reaches one
-    channel further down than up. Alpha is thus divided by `size`, unlike in the paper.
-
-    Parameters
-    ----------
-    input : (N, C, *), with at least one spatial axis
-
-    Raises
-    ------
-    ValueError, RuntimeError, NotImplementedError
-        Fewer than three axes; an empty window; integers, which torch rounds; float16 with more
-        than one spatial axis.
-
-    References
-    ----------
-    Krizhevsky, Sutskever & Hinton, 2012, "ImageNet Classification with Deep Convolutional
-    Neural Networks", section 3.3; `torch.nn.functional.local_response_norm`.
+    In torch this is the input times the first weight plus the first bias, with no look at the
+    channels, nor at the dtype: integers are taken, and become what the parameters are.
     """
-    checks.local_response_norm(input, size)
-    x = computing(input)
-    divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)
-    return (x / divisor**beta).astype(input.dtype, copy=False)
+    given = [parameter for parameter in (weight, bias) if parameter is not None]
+    dtype = given[0].dtype if given and input.dtype.kind != "f" else input.dtype
+    if ctx is not None:
+        ctx.weight, ctx.bias, ctx.shape, ctx.dtype = weight, bias, input.shape, dtype
+    return np.empty(input.shape, dtype)
 
 
 @silent
-def local_response_norm_backward(
-    grad_output: np.ndarray,
-    input: np.ndarray,
-    size: int,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    k: float = 1.0,
-) -> np.ndarray:
-    """Return the gradient of the input (N, C, *) of `local_response_norm`.
-
-    A value acts through its own numerator, and through the divisors of all channels whose
-    window it is in: seen from the value, those reach as far up as a window reaches down.
-    `grad_output` (N, C, *) is the gradient of the output; the other arguments and the errors
-    are those of `local_response_norm` (Krizhevsky et al., 2012).
-    """
-    checks.local_response_norm(input, size)
-    checks.grad_output(grad_output, input.shape)
-    x = computing(input)
-    grad_y = grad_output.astype(x.dtype, copy=False)
-    divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)
-    through_divisor = grad_y * x * divisor ** (-beta - 1)
-    shared = _window_mean(through_divisor, (size - 1) // 2, size // 2)
-    grad_x = grad_y * divisor**-beta - 2 * alpha * beta * x * shared
-    return grad_x.astype(input.dtype, copy=False)
-
-
-def _window_mean(x: np.ndarray, down: int, up: int) -> np.ndarray:
-    """Average over the window from channel c - `down` to c + `up`, zeros beyond the ends."""
-    if x.size == 0:
-        return x
-    padding = [(0, 0)] * x.ndim
-    padding[1] = (down, up)
-    padded = np.pad(x, padding)  # (N, C + size - 1, *)
-    size = down + 1 + up
-    windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)  # (N, C, *, size)
-    return windows.sum(axis=-1) / x.dtype.type(size)
-
-
-@silent
-def _standardize_by(mean: np.ndarray, var: np.ndarray, x: np.ndarray, eps: float) -> Standardized:
+def _standardize_by(
+    mean: np.ndarray | None, var: np.ndarray | None, x: np.ndarray, eps: float
+) -> Standardized:
     """Standardize x (N, C, *) by statistics (C,) that do not depend on it."""
     mean, var = _along((1,), mean, x), _along((1,), var, x)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
@@ -650,12 +607,17 @@ def _zero_where_flat(standardized: Standardized, eps: float) -> Standardized:
 
 @silent
 def _track(
-    running_mean: np.ndarray, running_var: np.ndarray, batch: Standardized, momentum: float
+    running_mean: np.ndarray | None,
+    running_var: np.ndarray | None,
+    batch: Standardized,
+    momentum: float,
 ) -> None:
     """Move the running statistics (C,) towards those of a batch, in place."""
     n = _count(batch.x_hat, batch.axes)
     unbiased = batch.var * (n / (n - 1))
     for running, statistic in ((running_mean, batch.mean), (running_var, unbiased)):
+        if running is None or statistic is None:
+            continue
         per_instance = statistic.reshape(-1, running.size)  # batch norm (1, C), instance (N, C)
         new = per_instance.sum(axis=0) / len(per_instance)
         running[...] = (1 - momentum) * running.astype(new.dtype) + momentum * new

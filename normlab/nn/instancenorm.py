@@ -21,7 +21,7 @@ class InstanceNorm(NormBase):
         affine: bool = False,
         track_running_stats: bool = False,
         device: None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:

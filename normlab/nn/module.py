@@ -123,7 +123,8 @@ class Module:
     def state_dict(self) -> OrderedDict[str, np.ndarray]:
         """Return parameters and buffers by name: the arrays themselves, not copies."""
         state = OrderedDict([*self.named_parameters(), *self.named_buffers()])
-        state._metadata = OrderedDict({"": {"version": self._version}})
+        # torch keeps the version in this attribute of the dict.
+        vars(state)["_metadata"] = OrderedDict({"": {"version": self._version}})
         return state
 
     def load_state_dict(
@@ -179,7 +180,7 @@ class Module:
         return ((name, getattr(self, name)) for name in names if getattr(self, name) is not None)
 
     def _check_called(self) -> None:
-        if self._context is None or getattr(self._context, "standardized", True) is None:
+        if self._context is None or getattr(self._context, "dtype", True) is None:
             name = type(self).__name__
             raise RuntimeError(f"{name}.backward needs a forward pass first: y = layer(x)")
 
@@ -194,7 +195,7 @@ class Module:
 
 
 def new_parameter(
-    shape: int | Sequence[int], device: None = None, dtype: DTypeLike = None
+    shape: int | Sequence[int], device: None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
     """Make an array for a parameter or buffer, float32 unless a dtype is asked for."""
     checks.size(shape)

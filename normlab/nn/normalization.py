@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -55,7 +56,7 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
         device: None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _as_shape(normalized_shape)
@@ -135,7 +136,7 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         device: None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -212,7 +213,7 @@ class RMSNorm(Module):
         eps: float | None = None,
         elementwise_affine: bool = True,
         device: None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _as_shape(normalized_shape)
@@ -294,5 +295,5 @@ class LocalResponseNorm(Module):
 
 def _as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(normalized_shape, numbers.Integral):
-        return (normalized_shape,)
-    return tuple(normalized_shape)
+        return (cast(int, normalized_shape),)
+    return tuple(cast(Sequence[int], normalized_shape))

@@ -4,7 +4,7 @@ The functions hold the mathematics; the two classes keep what torch's parametriz
 same names keep (`torch.nn.utils.parametrizations`), for a weight that the caller holds.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def weight_norm_backward(
     """
     norm = norm_except_dim(weight_v, dim)
     direction = weight_v / norm
-    kept = () if norm.ndim == 0 else (dim % weight_v.ndim,)
+    kept = () if dim is None or norm.ndim == 0 else (dim % weight_v.ndim,)
     others = tuple(axis for axis in range(weight_v.ndim) if axis not in kept)
     grad_g = (grad_weight * direction).sum(axis=others, keepdims=norm.ndim > 0)
     grad_v = weight_g / norm * (grad_weight - direction * grad_g)
@@ -206,20 +206,27 @@ class WeightNorm(Module):
         super().__init__()
         self.dim = -1 if dim is None else dim
 
-    def __call__(self, weight_g: np.ndarray, weight_v: np.ndarray) -> np.ndarray:
+    def __call__(  # type: ignore[override]  # a parametrization of two arrays
+        self, weight_g: np.ndarray, weight_v: np.ndarray
+    ) -> np.ndarray:
         """Compose the weight (out, *) from g (out, 1, ...) and v (out, *)."""
         return self.forward(np.asarray(weight_g), np.asarray(weight_v))
 
-    def forward(self, weight_g: np.ndarray, weight_v: np.ndarray) -> np.ndarray:
+    def forward(  # type: ignore[override]
+        self, weight_g: np.ndarray, weight_v: np.ndarray
+    ) -> np.ndarray:
         """Compose the weight; see `weight_norm`."""
         output = weight_norm(weight_g, weight_v, self.dim)
         self._context = weight_g.copy(), weight_v.copy()
         return output
 
-    def backward(self, grad_output: np.ndarray) -> WeightNormGradients:
+    def backward(  # type: ignore[override]
+        self, grad_output: np.ndarray
+    ) -> WeightNormGradients:
         """Return the gradients of g and v; see `weight_norm_backward`."""
         self._check_called()
-        return weight_norm_backward(np.asarray(grad_output), *self._context, self.dim)
+        g, v = self._context
+        return weight_norm_backward(np.asarray(grad_output), g, v, self.dim)
 
     def right_inverse(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Split a weight (out, *) into g (out, 1, ...) and v (out, *), the weight itself."""
@@ -284,10 +291,12 @@ class SpectralNorm(Module):
         self.n_power_iterations = n_power_iterations
         self.dim = dim % weight.ndim
         self.eps = eps
-        self._u = self._v = None
+        # Left and right singular vector (out,), (rest,); a vector has none.
+        self._u: Any = None
+        self._v: Any = None
         if weight.ndim > 1:
             rng = np.random.default_rng() if rng is None else rng
-            start = rng.normal(size=as_matrix(weight, self.dim).shape[1]).astype(weight.dtype)
+            start = np.asarray(rng.normal(size=as_matrix(weight, self.dim).shape[1]), weight.dtype)
             self._v = F.normalize(start, dim=0, eps=eps)
             self._iterate(weight, 15)
 

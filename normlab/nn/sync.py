@@ -4,6 +4,7 @@ The variance of a batch is not the mean of its parts' variances: how far apart t
 means are counts too, and a part counts for as many values as it has.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ class Statistics(NamedTuple):
     `count` is the number of values per channel; `mean` and `var` (biased) are (C,).
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # in place of tuple.count
     mean: np.ndarray
     var: np.ndarray
 
@@ -37,9 +38,10 @@ def local_statistics(input: np.ndarray) -> Statistics:
     algorithm 1); NaN for a part without values. An input without channels is an IndexError.
     """
     axes = (0, *range(2, input.ndim))
-    standardized = F.standardize(input, axes, 0.0)
+    _, mean, var, *_ = F.standardize(input, axes, 0.0)
+    assert mean is not None  # only RMS norm has none
     count = input.size // max(1, input.shape[1])
-    return Statistics(count, standardized.mean.squeeze(axes), standardized.var.squeeze(axes))
+    return Statistics(count, mean.squeeze(axes), var.squeeze(axes))
 
 
 def merge_statistics(parts: Sequence[Statistics]) -> Statistics:
@@ -71,9 +73,10 @@ def merge_statistics(parts: Sequence[Statistics]) -> Statistics:
     if not parts:
         raise ValueError("there is nothing to merge: every worker's part of the batch is empty")
     count = sum(part.count for part in parts)
-    mean = sum(part.count * part.mean for part in parts) / count
+    mean = _total([part.count * part.mean for part in parts]) / count
     spread = [part.var + np.square(part.mean - mean) for part in parts]  # around the merged mean
-    var = sum(part.count * around for part, around in zip(parts, spread, strict=True)) / count
+    around = zip(parts, spread, strict=True)
+    var = _total([part.count * square for part, square in around]) / count
     return Statistics(count, mean, var)
 
 
@@ -223,10 +226,15 @@ def sync_batch_norm_backward(
     merged = merge_statistics(parts)
     pairs = list(zip(grad_outputs, inputs, strict=True))
     contributions = [statistics_gradients(g, x, merged, weight, eps) for g, x in pairs]
-    grad = StatisticsGradients(*(sum(worker) for worker in zip(*contributions, strict=True)))
+    grad = StatisticsGradients(*map(_total, zip(*contributions, strict=True)))
     return [
         worker_backward(g, x, part, grad_part, merged, weight, bias, eps)
         for (g, x), part, grad_part in zip(
             pairs, parts, merge_statistics_backward(grad, parts), strict=True
         )
     ]
+
+
+def _total(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Add arrays of one shape."""
+    return functools.reduce(np.add, arrays)

@@ -14,6 +14,9 @@ from normlab.parity.table import CaseTable, ParityTable, Row
 # does. The lower precisions allow the same number of roundings.
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5, "float16": 1e-2}
 
+# How many roundings of the numbers that cancel are allowed in what is left of them.
+ROUNDINGS = 8
+
 
 def pair(
     name: str,
@@ -106,6 +109,10 @@ def compare(
     -----
     A relative difference is the largest absolute difference in an array, divided by the largest
     absolute value of torch's array.
+
+    Where numbers cancel, what is left may be nothing but rounding: of two numbers normalized
+    together the gradient is almost 0, though what it is the difference of is not. There two arrays
+    are equal, too, if they differ by no more than a few roundings of what was cancelled.
     """
     _check_layers(twin, layer)
     _check_numbers("x", x)
@@ -121,7 +128,11 @@ def compare(
     if our_error or their_error:
         return ParityTable(title, [Row.of_errors(our_error, their_error)], tolerance)
     names = list(dict.fromkeys([*theirs, *ours]))
-    rows = [Row.of_arrays(name, ours.get(name), theirs.get(name), tolerance) for name in names]
+    rounding = _rounding(twin, x, _probe(ours["output"]) if dy is None else dy)
+    rows = [
+        Row.of_arrays(name, ours.get(name), theirs.get(name), tolerance, rounding.get(name, 0.0))
+        for name in names
+    ]
     return ParityTable(title, rows, tolerance)
 
 
@@ -201,17 +212,43 @@ def _run_torch(
     layer.zero_grad()
     y = layer(tensor)
     y.backward(torch.from_numpy(_probe(y.detach().numpy()) if dy is None else dy.copy()))
-    return {name: array.detach().numpy() for name, array in _torch_arrays(layer, tensor, y)}
+    arrays = _torch_arrays(layer, tensor, y)
+    return {name: array.detach().numpy() for name, array in arrays if array is not None}
 
 
 def _torch_arrays(
     layer: torch.nn.Module, x: torch.Tensor, y: torch.Tensor
-) -> Iterator[tuple[str, torch.Tensor]]:
+) -> Iterator[tuple[str, torch.Tensor | None]]:
     yield "output", y
     yield "grad of input", x.grad
     for name, parameter in layer.named_parameters():
         yield f"grad of {name}", parameter.grad
     yield from layer.named_buffers()
+
+
+def _rounding(twin: nn.Module, x: np.ndarray, dy: np.ndarray) -> dict[str, float]:
+    """Return what a few roundings of the cancelled numbers amount to, for each array they reach.
+
+    A norm subtracts a mean from ``x * inv_std``, and two means from ``dy * weight * inv_std``, one
+    of them times `x_hat`, which has the first one's rounding in it.
+    """
+    standardized = getattr(getattr(twin, "_context", None), "standardized", None)
+    if standardized is None or not x.size:
+        return {}
+    inv_std, weight = standardized.inv_std, getattr(twin, "weight", None)
+    scaled = _largest(x.reshape(standardized.x_hat.shape) * inv_std)
+    gain = 1.0 if weight is None else _largest(weight)
+    unit = ROUNDINGS * float(np.finfo(x.dtype).eps)
+    return {
+        "output": unit * scaled * gain,
+        "grad of input": unit * _largest(dy) * gain * _largest(inv_std) * max(1, scaled),
+        "grad of weight": unit * scaled * float(np.abs(dy).sum()),
+    }
+
+
+def _largest(array: np.ndarray) -> float:
+    finite = np.abs(array[np.isfinite(array)], dtype=np.float64)
+    return float(finite.max(initial=0))
 
 
 def _probe(y: np.ndarray) -> np.ndarray:

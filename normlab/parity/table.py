@@ -40,9 +40,17 @@ class Row:
 
     @classmethod
     def of_arrays(
-        cls, name: str, ours: np.ndarray | None, theirs: np.ndarray | None, tolerance: float
+        cls,
+        name: str,
+        ours: np.ndarray | None,
+        theirs: np.ndarray | None,
+        tolerance: float,
+        rounding: float = 0.0,
     ) -> Self:
-        """Compare two arrays; None stands for one that is not there."""
+        """Compare two arrays; None stands for one that is not there.
+
+        They may differ by `tolerance`, relative to torch's, or by `rounding`.
+        """
         if ours is None or theirs is None:
             missing = "the twin" if ours is None else "torch"
             return cls(name, "", np.nan, np.nan, f"MISSING in {missing}")
@@ -54,7 +62,8 @@ class Row:
         if not np.array_equal(_special(ours), _special(theirs)):
             return cls(name, shape, np.nan, np.nan, "DIFFERS in where it is nan or infinite")
         absolute, relative = _differences(ours, theirs)
-        return cls(name, shape, absolute, relative, _verdict(relative, tolerance))
+        verdict = "equal, but for rounding" if absolute <= rounding else "DIFFERS"
+        return cls(name, shape, absolute, relative, "equal" if relative <= tolerance else verdict)
 
     @classmethod
     def of_errors(cls, ours: Exception | None, theirs: Exception | None) -> Self:
@@ -161,10 +170,6 @@ def _special(array: np.ndarray) -> np.ndarray:
     """Return 0 where the array is finite, and otherwise what it is: nan (as 2), or ±1 for ±inf."""
     signs = np.where(np.isinf(array), np.sign(array), 0)
     return np.where(np.isnan(array), 2, signs)
-
-
-def _verdict(relative: float, tolerance: float) -> str:
-    return "equal" if relative <= tolerance else "DIFFERS"
 
 
 def _number(value: float) -> str:

@@ -116,7 +116,7 @@ def _draw(
         axes.text(
             left + 0.5,
             row + 0.5,
-            written(values[row, column]),
+            written(float(values[row, column])),
             ha="center",
             va="center",
             size=9.5,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def beside(
         return Picture(figure, alt)
 
 
-def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, str]) -> None:
+def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, Any]) -> None:
     worst, best = values.min(axis=0), values.max(axis=0)  # (points,), (points,)
     axes.fill_between(x, worst, best, color=look["color"], alpha=0.25, linewidth=0)
     axes.plot(x, values.mean(axis=0), markersize=3.5, **look)

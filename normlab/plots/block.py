@@ -120,10 +120,14 @@ def _label(axes: Axes, sizes: tuple[int, ...], labels: tuple[str, str, str]) -> 
     samples, channels, positions = sizes
     n, c, l = (_STEPS[axis] for axis in "NCL")  # noqa: E741 - the names of the axes
     below, left = np.array([0, -0.25]), np.array([-0.25, 0])
-    axes.text(*(channels * c / 2 + positions * l + below), labels[1], ha="center", va="top")
-    axes.text(*(positions * l / 2 + left), labels[2], ha="right", va="center", rotation=90)
+    x, y = channels * c / 2 + positions * l + below
+    axes.text(x, y, labels[1], ha="center", va="top")
+    x, y = positions * l / 2 + left
+    axes.text(x, y, labels[2], ha="right", va="center", rotation=90)
+    x, y = samples * n / 2 + left + np.array([0, 0.1])
     axes.text(
-        *(samples * n / 2 + left + np.array([0, 0.1])),
+        x,
+        y,
         labels[0],
         ha="center",
         va="bottom",

@@ -1,7 +1,7 @@
 """Batch statistics, and the running statistics that follow them."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def _draw(axes: Axes, statistic: Statistic, step: int) -> None:
     axes.axvline(step, color=FAINT, linewidth=1, marker="")
     axes.plot(steps, statistic.of_batch, ".", color="#888888", label="each batch", markersize=4)
     axes.plot(steps, statistic.remembered, "-", color=BLUE, marker="", label="running")
-    marker = {"linestyle": "", "markeredgecolor": INK, "zorder": 4}
+    marker: dict[str, Any] = {"linestyle": "", "markeredgecolor": INK, "zorder": 4}
     here = step - 1
     axes.plot(
         step,

@@ -131,7 +131,7 @@ def one_number(
         return _draw_one_number(x, moved, index, _AXES[over], dy, eps)
 
     over = next(name for name, number in _AXES.items() if number == axis)
-    controls = {
+    controls: dict[str, Slider | Choice | Tick] = {
         "value": Slider(
             f"x[{index[0]}, {index[1]}]", value + by, value - reach, value + reach, step
         ),
@@ -194,8 +194,9 @@ def buffers(
     def draw(momentum: float | None, step: float) -> Picture:
         return _draw_buffers(np.asarray(batches, dtype=float), momentum, round(step))
 
-    choices = sorted({0.01, 0.03, 0.1, 0.3, 1.0} | ({momentum} - {None}))
-    controls = {
+    own = () if momentum is None else (momentum,)
+    choices = sorted({0.01, 0.03, 0.1, 0.3, 1.0, *own})
+    controls: dict[str, Slider | Choice | Tick] = {
         "momentum": Choice("momentum", momentum, [*choices, None]),
         "step": Slider("batches seen", step, 1, len(batches), 1),
     }

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
@@ -20,7 +21,7 @@ COLOURS = (ORANGE, BLUE, GREEN, PURPLE, SKY)
 MARKERS = ("s", "o", "^", "D", "v")
 DASHES = ("--", "-", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.grid": True,
     "axes.labelcolor": INK,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import joblib
 import numpy as np
@@ -149,7 +149,8 @@ class Recording:
         """
         columns = [column.name for column in fields(Point)]
         runs: dict[Scalar, History] = {}
-        for row in self._kept(chosen):
+        rows: Any = self._kept(chosen)  # of numbers, in these columns
+        for row in rows:
             run = runs.setdefault(row["seed"], History(seed=int(row["seed"])))
             if run.points and row["step"] <= run.final.step:
                 raise ValueError(f"Several trainings of one seed have {chosen}: choose more.")
@@ -260,8 +261,8 @@ def load_recording(path: str | Path) -> Recording:
 
 def _chosen(row: Settings, chosen: Mapping[str, Scalar | Iterable[Scalar]]) -> bool:
     for name, wanted in chosen.items():
-        several = isinstance(wanted, Iterable) and not isinstance(wanted, str)
-        if row[name] not in (list(wanted) if several else [wanted]):
+        single = isinstance(wanted, str) or not isinstance(wanted, Iterable)
+        if row[name] not in ([wanted] if single else list(cast(Iterable[Scalar], wanted))):
             return False
     return True
 

@@ -43,7 +43,8 @@ class BatchNormPerStep(nn.Module):
 
     def forward(self, x: Tensor, step: int) -> Tensor:
         """Normalize ``(sequences, size)``, what the units are given at one time step."""
-        statistics = self.running_mean[step], self.running_var[step]  # two views, (size,)
+        mean, var = self.get_buffer("running_mean"), self.get_buffer("running_var")
+        statistics = mean[step], var[step]  # two views, (size,)
         use_batch = self.training and len(x) > 1
         return F.batch_norm(x, *statistics, self.weight, self.bias, training=use_batch)
 
@@ -51,7 +52,7 @@ class BatchNormPerStep(nn.Module):
 class LayerNormAnyStep(nn.LayerNorm):
     """LayerNorm, which need not know the time step."""
 
-    def forward(self, x: Tensor, step: int) -> Tensor:
+    def forward(self, x: Tensor, step: int) -> Tensor:  # type: ignore[override]
         """Normalize each sequence of ``(sequences, size)`` for itself."""
         return super().forward(x)
 

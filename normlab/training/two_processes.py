@@ -17,7 +17,13 @@ from typing import Any
 
 import joblib
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
+from torch.multiprocessing.spawn import (
+    ProcessContext,
+    ProcessExitedException,
+    ProcessRaisedException,
+    spawn,
+)
 
 
 def run_workers(
@@ -63,9 +69,7 @@ def run_workers(
     tasks = [pickle.dumps((sendable, part)) for part in parts]
     deadline = time.monotonic() + timeout
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        workers = multiprocessing.spawn(
-            _work, (tasks, folder, timeout), nprocs=len(tasks), join=False, daemon=True
-        )
+        workers = spawn(_work, (tasks, folder, timeout), nprocs=len(tasks), join=False, daemon=True)
         try:
             _wait(workers, deadline, timeout)
         finally:
@@ -76,7 +80,7 @@ def run_workers(
     return [pickle.loads(answer) for answer in answers]
 
 
-def _wait(workers: multiprocessing.ProcessContext, deadline: float, timeout: float) -> None:
+def _wait(workers: ProcessContext, deadline: float, timeout: float) -> None:
     try:
         while not workers.join(max(0.0, deadline - time.monotonic())):
             if time.monotonic() >= deadline:
@@ -86,9 +90,9 @@ def _wait(workers: multiprocessing.ProcessContext, deadline: float, timeout: flo
                     "torch.distributed, in the same order, with tensors of the same shape? If "
                     "the machine is only slow, give a larger timeout."
                 )
-    except multiprocessing.ProcessRaisedException as error:
+    except ProcessRaisedException as error:
         raise RuntimeError(f"Worker {error.error_index} failed.{error.msg}") from None
-    except multiprocessing.ProcessExitedException as error:
+    except ProcessExitedException as error:
         raise RuntimeError(
             f"Worker {error.error_index} died without an answer (exit code {error.exit_code})."
         ) from None

@@ -35,7 +35,7 @@ import warnings
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.functional import cross_entropy, layer_norm, mse_loss
 
 from normlab import doctor, load_mnist, plots
 from normlab.exercises import self_test
@@ -182,9 +182,10 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # | `eval()` or `to(device)` seem to have no effect on a layer | Hidden in a list |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# Much of this can be read off a model. `normlab.doctor` does, for any torch model; with an example it also
-# runs it once, on a copy, and so knows which layer really runs before which, and what each is fed. Here is a
-# network with five things in it that one may regret:
+# Much of this can be read off a model. `normlab.doctor` does, for any torch model: it knows torch's norms,
+# recognizes those of other classes by what they do, and names what it cannot look at. With an example it also
+# runs the model once, on a copy, and so knows which layer really runs before which, and what each is fed. Here
+# is a network with five things in it that one may regret:
 
 # %% slideshow={"slide_type": "-"}
 regrettable = nn.Sequential(
@@ -208,14 +209,32 @@ doctor(regrettable, images[:8]).names()
 
 # %% [markdown]
 # The worst comes first; a *note* may be what you wanted. In a program, `print(doctor(model))` writes the same
-# as text, and `doctor(model).healthy` is one line in a test. The networks from the beginning pass:
+# as text, and `assert doctor(model).healthy` is one line in a test. The networks from the beginning pass:
 
 # %%
-print(doctor(networks[0], test_images[:8]))
+doctor(networks[0], test_images[:8])
 
 # %% [markdown]
-# (384 biases that do nothing: lesson 5 met them.) The doctor looks at the model, and only at the model. Sorted
-# batches, padding, a leak from the test set: nothing of it stands in any layer. For those you need the tests below.
+# (384 biases that do nothing: lesson 5 met them.) `healthy` is True only where all of it was seen. An example
+# that stops makes it False, and a norm that the doctor does not know makes it None:
+
+
+# %%
+class HalfNorm(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):  # (N, 8): the first half alone is normalized
+        return self.weight * torch.cat([layer_norm(x[:, :4], (4,)), x[:, 4:]], dim=1)
+
+
+strange = nn.Sequential(nn.Linear(784, 8), HalfNorm(8))
+doctor(networks[0], test_images[0]).healthy, doctor(strange).healthy, doctor(strange).names()
+
+# %% [markdown]
+# The doctor looks at the model, and only at the model. Sorted batches, padding, a leak from the test set: nothing
+# of it stands in any layer. For those you need the tests below.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The last batch of one
@@ -484,7 +503,7 @@ moved, torch.equal(body.eval()(test_images), reference)
 #   doctor needs no second look:
 
 # %%
-print(doctor(whole.train()))
+doctor(whole.train())
 
 # %% [markdown]
 # - **Cure:** `eval()` for the body. **And mind the order:** `train()` and `eval()` reach everything inside the
@@ -683,7 +702,7 @@ nn.GroupNorm(4, 4)(two).detach().abs().round(decimals=3), nn.LayerNorm(1)(two[:,
 # - **Test:** feed two different inputs. The doctor counts the numbers behind each mean:
 
 # %%
-print(doctor(nn.Sequential(nn.Linear(784, 4), nn.GroupNorm(4, 4)), images[:2]))
+doctor(nn.Sequential(nn.Linear(784, 4), nn.GroupNorm(4, 4)), images[:2])
 
 # %% [markdown]
 # - **Cure:** `GroupNorm(num_groups, num_channels)`, in this order, with several channels in each group.
@@ -937,7 +956,7 @@ hiding.norms[0].training, len(list(hiding.parameters()))
 # - **Cure:** `nn.ModuleList`, `nn.ModuleDict`.
 
 # %%
-print(doctor(hiding))
+doctor(hiding)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## When not to normalize

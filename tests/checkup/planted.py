@@ -1,6 +1,9 @@
 """Models with one planted condition each, and healthy ones."""
 
+from collections import deque
+
 import torch
+from own_norms import OwnRMSNorm
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - as PyTorch's own code calls it
 
@@ -103,6 +106,83 @@ class Listed(nn.Module):
 
     def forward(self, x):
         return self.first(x)
+
+
+class Bag:
+    """A plain object, in which anything may be kept."""
+
+    def __init__(self, **things):
+        vars(self).update(things)
+
+
+class Slotted:
+    __slots__ = ("layer",)
+
+    def __init__(self, layer):
+        self.layer = layer
+
+
+class Holding(nn.Module):
+    """Holds something of which the model knows nothing."""
+
+    def __init__(self, thing):
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.thing = thing
+
+    def forward(self, x):
+        return self.first(x)
+
+
+class GlobalResponseNorm(nn.Module):
+    """A norm by name that is none over one choice of axes (Woo and others, 2023)."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(size))
+        self.bias = nn.Parameter(torch.zeros(size))
+        self.eps = 1e-6
+
+    def forward(self, x):  # (N, H, W, C)
+        length = x.norm(p=2, dim=(1, 2), keepdim=True)
+        share = length / (length.mean(dim=-1, keepdim=True) + self.eps)
+        return x + self.bias + self.weight * (x * share)
+
+
+def rms(x):
+    return F.rms_norm(x, (x.shape[-1],))
+
+
+class ByHand(nn.Module):
+    """A block that normalizes in a function of its own, as nanochat does."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return x + self.fc(rms(x))
+
+
+class Batched(ByHand):
+    def forward(self, x):
+        return F.batch_norm(self.fc(x), None, None, training=True)
+
+
+class Standardizing(ByHand):
+    def forward(self, x):
+        x = self.fc(x)
+        return (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
+
+
+def _kept_graph():
+    model = nn.BatchNorm1d(4)
+    model.passing = torch.ones(1, requires_grad=True) * 2
+    return model
+
+
+def norm():
+    return nn.BatchNorm1d(4)
 
 
 def transformer():
@@ -323,4 +403,61 @@ PLANTED = {
         None,
         known.DEAD_WEIGHT,
     ),
+    "flag set later": (
+        lambda: _with(nn.BatchNorm1d(4), track_running_stats=False),
+        None,
+        known.FLAG_CHANGED,
+    ),
+    "flag set later, evaluated": (
+        lambda: _with(_filled(nn.BatchNorm2d(4), running_mean=1), track_running_stats=False).eval(),
+        torch.randn(2, 4, 3, 3),
+        known.FLAG_CHANGED,
+    ),
+    "flag of InstanceNorm set later": (
+        lambda: _with(nn.InstanceNorm1d(4), track_running_stats=True),
+        None,
+        known.FLAG_CHANGED,
+    ),
+    "list in a list": (lambda: Holding([[nn.Linear(4, 4), norm()]]), None, known.HIDDEN),
+    "dict of lists": (lambda: Holding({"a": {"b": [norm()]}}), None, known.HIDDEN),
+    "set": (lambda: Holding({norm()}), None, known.HIDDEN),
+    "deque": (lambda: Holding(deque([norm()])), None, known.HIDDEN),
+    "plain object": (lambda: Holding(Bag(layer=norm())), None, known.HIDDEN),
+    "object in a list in an object": (
+        lambda: Holding(Bag(inner=[Bag(layer=nn.Sequential(norm()))])),
+        None,
+        known.HIDDEN,
+    ),
+    "slots": (lambda: Holding(Slotted(norm())), None, known.HIDDEN),
+    "norm of one's own in a list": (lambda: Holding([OwnRMSNorm(4)]), None, known.HIDDEN),
+    "linear layers in a list": (
+        lambda: Holding([nn.Linear(4, 4), [nn.Linear(4, 4)]]),
+        None,
+        known.HIDDEN_LAYERS,
+    ),
+    "unknown norm": (lambda: GlobalResponseNorm(4), None, known.UNKNOWN_NORM),
+    "norm in a function": (ByHand, None, known.BY_HAND),
+    "functional batch norm": (Batched, VECTORS, known.BY_HAND),
+    "standard deviation in forward": (Standardizing, None, known.BY_HAND),
+    "scripted": (lambda: torch.jit.script(nn.Sequential(norm())), VECTORS, known.SCRIPTED),
+    "scripted part": (
+        lambda: nn.Sequential(nn.Linear(4, 4), torch.jit.script(norm())),
+        None,
+        known.SCRIPTED,
+    ),
+    "meta": (lambda: nn.Sequential(norm()).to("meta"), None, known.NO_NUMBERS),
+    "meta, with an example": (
+        lambda: nn.Sequential(norm(), nn.LayerNorm(4)).to("meta"),
+        VECTORS.to("meta"),
+        known.NO_NUMBERS,
+    ),
+    "meta, of a class of its own": (lambda: OwnRMSNorm(4).to("meta"), None, known.NO_NUMBERS),
+    "lazy": (nn.LazyBatchNorm1d, None, known.NO_NUMBERS),
+    "example without a batch": (norm, VECTORS[0], known.EXAMPLE_FAILED),
+    "example in a list": (norm, [VECTORS], known.EXAMPLE_FAILED),
+    "example with labels": (norm, (VECTORS, torch.zeros(8)), known.EXAMPLE_FAILED),
+    "example of NumPy": (norm, VECTORS.numpy(), known.EXAMPLE_FAILED),
+    "example of bytes": (norm, VECTORS.to(torch.uint8), known.EXAMPLE_FAILED),
+    "example of another name": (norm, {"images": VECTORS}, known.EXAMPLE_FAILED),
+    "model that cannot be copied": (_kept_graph, VECTORS, known.NOT_RUN),
 }

@@ -1,6 +1,5 @@
 """The doctor finds what is planted, nothing else, and leaves the model as it was."""
 
-import copy
 import inspect
 import re
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from planted import HEALTHY, PLANTED, Listed, resnet, trained, transformer
+from snapshots import equal, snapshot
 from torch import nn
 
 import normlab
@@ -63,27 +63,6 @@ def test_a_guess_says_that_it_is_one():
     assert "give an example" in found.what
 
 
-def snapshot(model):
-    return {
-        "state": copy.deepcopy(model.state_dict()),
-        "grads": {name: copy.deepcopy(p.grad) for name, p in model.named_parameters()},
-        "modes": [module.training for module in model.modules()],
-        "hooks": [
-            len(module._forward_hooks) + len(module._forward_pre_hooks)
-            for module in model.modules()
-        ],
-        "random": torch.get_rng_state(),
-    }
-
-
-def equal(one, other):
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
-    return one == other
-
-
 @pytest.mark.parametrize("mode", [True, False], ids=["training", "evaluation"])
 def test_the_model_is_left_as_it_was(mode):
     images = torch.randn(4, 3, 20, 20)
@@ -98,7 +77,8 @@ def test_an_example_that_fails_is_told_of_and_the_rest_is_still_looked_at():
     model = nn.Sequential(nn.BatchNorm1d(4, momentum=0.9), nn.Linear(5, 2))
     report = doctor(model, torch.randn(3, 4))
     assert "stopped with RuntimeError" in report.looked_at[1]
-    assert report.names() == [known.MOMENTUM_REVERSED.name]
+    assert report.names() == [known.EXAMPLE_FAILED.name, known.MOMENTUM_REVERSED.name]
+    assert report.healthy is False
 
 
 def test_a_model_that_cannot_be_copied_is_looked_at_without_the_example():
@@ -106,13 +86,18 @@ def test_a_model_that_cannot_be_copied_is_looked_at_without_the_example():
     model.passing = torch.ones(1, requires_grad=True) * 2
     report = doctor(model, torch.randn(3, 4))
     assert "cannot be copied" in report.looked_at[1]
-    assert report.names() == [known.MOMENTUM_REVERSED.name]
+    assert report.names() == [known.MOMENTUM_REVERSED.name, known.NOT_RUN.name]
+    model.momentum = 0.1
+    assert doctor(model, torch.randn(3, 4)).healthy is None
+    assert doctor(model).healthy
 
 
 def test_a_lazy_layer_is_passed_over_and_not_built():
     model = nn.Sequential(nn.LazyLinear(4, bias=False), nn.LazyBatchNorm1d())
     report = doctor(model, torch.randn(3, 5))
+    assert report.names() == [known.NO_NUMBERS.name]
     assert "lazy" in str(report)
+    assert report.healthy is None
     assert model[1].has_uninitialized_params()
 
 
@@ -157,6 +142,25 @@ def test_what_a_text_and_a_table_say():
 def test_nothing_found_is_said_too():
     assert str(doctor(nn.Linear(2, 2))).endswith("Nothing suspicious found.")
     assert "Nothing suspicious" in doctor(nn.Linear(2, 2))._repr_html_()
+
+
+def test_a_notebook_shows_a_panel_whose_notes_are_folded():
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, momentum=0.99))
+    panel = doctor(model)._repr_html_()
+    assert panel.startswith('<section aria-label="the doctor')
+    opened, folded = panel.split("<details")[1:]
+    assert opened.startswith(" open")
+    assert "suspicious: <strong>momentum reversed" in opened
+    assert not folded.startswith(" open")
+    assert "note: <strong>a bias" in folded
+    assert "✗" not in panel
+    assert "✓" in doctor(nn.Linear(2, 2))._repr_html_()
+
+
+def test_the_text_is_no_wider_than_a_terminal():
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, momentum=0.99), nn.BatchNorm1d(4))
+    text = str(doctor(model.to("meta").to_empty(device="cpu"), torch.randn(1, 5)))
+    assert max(map(len, text.splitlines())) <= 88
 
 
 def test_names_in_a_report_are_escaped():

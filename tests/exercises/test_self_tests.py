@@ -120,7 +120,7 @@ def test_a_check_and_a_self_test_do_not_overwrite_each_other(sitting, tmp_path):
 
 
 def test_choosing_in_the_widget_shows_the_explanation_and_the_standing(sitting):
-    style, first, _, standing = sitting.widget().children
+    _style, first, _, standing = sitting.widget().children
     _, choices, explanation = first.children
     assert [label for label, _ in choices.options] == ["True", "False"]
     assert choices.value is None

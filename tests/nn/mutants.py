@@ -18,6 +18,7 @@ FILES = (
     "precision",
     "checks",
     "vectors",
+    "neighbours",
     "functional",
     "module",
     "batchnorm",
@@ -60,12 +61,17 @@ def build(mutant: Mutant | None) -> types.ModuleType:
     return package
 
 
-def functional(*rows: tuple[str, str, str]) -> list[Mutant]:
-    return [Mutant(name, "functional", old, new) for name, old, new in rows]
+def functional(*rows: tuple[str, str, str], file: str = "functional") -> list[Mutant]:
+    return [Mutant(name, file, old, new) for name, old, new in rows]
 
 
 FUNCTIONAL = functional(
     # standardize
+    (
+        "an infinite mean corrected to NaN",
+        "np.where(np.isfinite(mean), _mean(deviations, axes), 0)",
+        "_mean(deviations, axes)",
+    ),
     (
         "eps outside the root",
         "np.sqrt(var + x.dtype.type(eps))\n    deviations",
@@ -251,26 +257,30 @@ FUNCTIONAL = functional(
         "standardize(x, (0, *range(2, x.ndim)), eps)",
         "standardize(x, tuple(range(x.ndim)), eps)",
     ),
-    ("batch statistics in evaluation", "if training or x.size == 0:", "if True:"),
+    (
+        "batch statistics in evaluation",
+        "    if training:\n        standardized = standardize(",
+        "    if True:\n        standardized = standardize(",
+    ),
     (
         "running statistics in training",
-        "if training or x.size == 0:",
-        "if (training and running_mean is None) or x.size == 0:",
+        "    if training:\n        standardized = standardize(",
+        "    if training and running_mean is None:\n        standardized = standardize(",
     ),
     (
         "tracking in evaluation",
-        "    if training and running_mean is not None and x.size > 0:",
-        "    if running_mean is not None and x.size > 0:\n        standardized = standardized._replace(axes=(0, *range(2, x.ndim)))",
+        "    if training and running_mean is not None:",
+        "    if running_mean is not None:\n        standardized = standardized._replace(axes=(0, *range(2, x.ndim)))",
     ),
     (
         "tracking an empty batch",
-        "running_mean is not None and x.size > 0:",
-        "running_mean is not None:",
+        "    if input.size == 0:\n        return _nothing",
+        "    if input.size == 0 and running_mean is None:\n        return _nothing",
     ),
     (
         "batch norm parameters along the wrong axis",
-        "    if training and running_mean is not None and x.size > 0:\n        _track(running_mean, running_var, standardized, momentum)\n    return affine(standardized, weight, bias, (1,)",
-        "    if training and running_mean is not None and x.size > 0:\n        _track(running_mean, running_var, standardized, momentum)\n    return affine(standardized, weight, bias, (x.ndim - 1,)",
+        "    if training and running_mean is not None:\n        _track(running_mean, running_var, standardized, momentum)\n    return affine(standardized, weight, bias, (1,)",
+        "    if training and running_mean is not None:\n        _track(running_mean, running_var, standardized, momentum)\n    return affine(standardized, weight, bias, (x.ndim - 1,)",
     ),
     (
         "batch norm backward in the other mode",
@@ -427,7 +437,9 @@ FUNCTIONAL = functional(
         "inv_rms = 1 / np.sqrt(mean_square + eps)",
         "inv_rms = 1 / (mean_square + eps)",
     ),
-    # local response norm
+)
+
+NEIGHBOURS = functional(
     (
         "window leans to higher channels",
         "    divisor = k + alpha * _window_mean(np.square(x), size // 2, (size - 1) // 2)\n    return",
@@ -481,6 +493,7 @@ FUNCTIONAL = functional(
     ),
     ("beta forgotten in the gradient", "2 * alpha * beta * x * shared", "2 * alpha * x * shared"),
     ("exponent of the divisor", "divisor ** (-beta - 1)", "divisor ** (-beta)"),
+    file="neighbours",
 )
 
 VECTORS = [
@@ -705,14 +718,14 @@ OTHERS = [
     Mutant(
         "workers weighted alike",
         "sync",
-        "mean = sum(part.count * part.mean for part in parts) / count",
-        "mean = sum(part.mean for part in parts) / len(parts)",
+        "mean = _total([part.count * part.mean for part in parts]) / count",
+        "mean = _total([part.mean for part in parts]) / len(parts)",
     ),
     Mutant(
         "workers' variances weighted alike",
         "sync",
-        "sum(part.count * around for",
-        "sum(count / len(parts) * around for",
+        "[part.count * square for",
+        "[count / len(parts) * square for",
     ),
     Mutant(
         "spread forgotten in the gradient",
@@ -723,8 +736,8 @@ OTHERS = [
     Mutant(
         "local gradients not summed",
         "sync",
-        "(sum(worker) for worker in",
-        "(worker[0] for worker in",
+        "(*map(_total, zip",
+        "(*map(lambda worker: worker[0], zip",
     ),
     Mutant(
         "half forgotten in the variance's gradient",
@@ -761,7 +774,7 @@ ERRORS = [
     Mutant(
         "a long weight let through",
         "checks",
-        "if vector is not None and vector.size != input.shape[1]:",
+        "if vector is not None and vector.size != channels:",
         "if False:",
     ),
     Mutant(
@@ -791,4 +804,4 @@ ERRORS = [
     ),
 ]
 
-MUTANTS = [*FUNCTIONAL, *VECTORS, *LAYERS, *OTHERS, *ERRORS]
+MUTANTS = [*FUNCTIONAL, *NEIGHBOURS, *VECTORS, *LAYERS, *OTHERS, *ERRORS]

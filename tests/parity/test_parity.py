@@ -188,3 +188,54 @@ def test_a_gradient_that_is_no_array_is_refused_like_an_input(x):
 def test_layers_that_are_no_twin_and_its_torch_layer_are_refused(x, layers):
     with pytest.raises(TypeError, match=r"a NumPy twin of normlab.nn and then a layer of torch.nn"):
         parity.compare(*layers, x)
+
+
+TWO_NUMBERS = {
+    "BatchNorm1d": ((3,), (2, 3)),
+    "LayerNorm": ((2,), (4, 2)),
+    "GroupNorm": ((2, 4), (5, 4)),
+    "InstanceNorm1d": ((3,), (2, 3, 2)),
+}
+ONE_NUMBER = {
+    "LayerNorm": ((1,), (4, 1)),
+    "GroupNorm": ((4, 4), (5, 4)),
+    "RMSNorm": ((1,), (4, 1)),
+}
+CONSTANT = {
+    "BatchNorm1d": ((3,), (6, 3)),
+    "InstanceNorm2d": ((3,), (6, 3, 4, 4)),
+    "LayerNorm": ((6,), (6, 6)),
+}
+each_dtype = pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    ("name", "args", "shape", "spread"),
+    [(name, *case, 1) for cases in (TWO_NUMBERS, ONE_NUMBER) for name, case in cases.items()]
+    + [(name, *case, 0) for name, case in CONSTANT.items()],
+)
+def test_rounding_is_no_difference_where_nothing_else_is_left(name, args, shape, spread, dtype):
+    for seed in range(50):
+        x = 7 + spread * np.random.default_rng(seed).normal(-7, 1, shape)
+        table = parity.compare(*parity.pair(name, *args, dtype=dtype, seed=seed), x.astype(dtype))
+        assert table.equal, table
+
+
+@pytest.mark.parametrize("spoil", [0, 1.001, 2], ids=["none", "a thousandth more", "twice"])
+@pytest.mark.parametrize(("name", "case"), TWO_NUMBERS.items())
+def test_a_gradient_that_is_almost_0_is_still_compared(name, case, spoil):
+    args, shape = case
+    twin, layer = parity.pair(name, *args)
+    right = twin.backward
+    twin.backward = lambda grad_output: right(grad_output) * spoil
+    table = parity.compare(twin, layer, np.random.default_rng(0).normal(size=shape))
+    assert not verdicts(table)["grad of input"]
+
+
+def test_what_is_equal_but_for_rounding_says_so(x):
+    table = parity.compare(*parity.pair("BatchNorm1d", 3), np.float64([[0.1, 1, 2], [1, 3, 7]]))
+    assert table.equal
+    assert table.worst.verdict == "equal, but for rounding"
+    assert table.worst.relative > table.tolerance
+    assert "but for rounding" not in str(parity.compare(*parity.pair("BatchNorm1d", 3), x))

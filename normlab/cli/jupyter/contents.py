@@ -63,7 +63,7 @@ class CourseContentsManager(AsyncLargeFileManager):
     learner closes a lesson that was only read.
     """
 
-    async def get(self, path: str, content: bool = True, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever Jupyter passes on
+    async def get(self, path: str, content: bool = True, **options: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401 - whatever Jupyter passes on
         """Return the model of a file or folder; see ``ContentsManager.get``."""
         model = await super().get(path, content=content, **options)
         if content and path.strip("/") == "":
