@@ -144,7 +144,7 @@ class Child:
             "problem": "",
             "cells": len(self.cells),
             "defines": defines,
-            "places": {name: found[-_MOST_PLACES:] for name, found in places.items()},
+            "places": {name: _ends_of(found) for name, found in places.items()},
         }
 
     def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -313,6 +313,12 @@ def _size(outcome: calling.Outcome) -> int:
 
 def _nothing(*_: object) -> None:
     """Take the place of a script where only the class is looked at."""
+
+
+def _ends_of(numbers: list[int]) -> list[int]:
+    """Return the first few and the last few."""
+    half = _MOST_PLACES // 2
+    return sorted({*numbers[:half], *numbers[-half:]})
 
 
 def _defines(source: str, name: str) -> bool:
