@@ -10,11 +10,14 @@ import click
 
 def written_help(command: click.Command) -> str:
     """Read a command's help in its source: ``python -OO`` forgets docstrings."""
+    if command.callback is None:
+        return ""
     try:
         source = inspect.getsource(inspect.unwrap(command.callback))
     except OSError:  # an installation without sources
         return ""
-    return ast.get_docstring(ast.parse(source).body[0]) or ""
+    function = ast.parse(source).body[0]
+    return (ast.get_docstring(function) if isinstance(function, ast.FunctionDef) else "") or ""
 
 
 class Sections(click.Group):

@@ -98,7 +98,8 @@ def _exercises(task: str) -> "list[Exercise]":
 def _complaints(exercise: "Exercise", seeds: int) -> list[str]:
     from normlab.exercises.trying import Trial, trials
 
-    trial, found = Trial(exercise), {}
+    trial = Trial(exercise)
+    found: dict[str, int] = {}
     with tqdm(trials(exercise, seeds), exercise.name, leave=False, disable=None) as tries:
         for seed, mistakes in tries:
             complaint = trial.complaint(seed, mistakes)

@@ -13,8 +13,9 @@ import math
 import posixpath
 import re
 import zlib
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def read_idx(path: str | Path) -> np.ndarray:
         raise DataFileError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _check_sum(path: Path, file: BinaryIO) -> None:
+def _check_sum(path: Path, file: BufferedReader) -> None:
     expected = _published_sum(path)
     if expected is not None and hashlib.file_digest(file, "sha256").hexdigest() != expected:
         raise DataFileError(
@@ -117,7 +118,7 @@ def _published_sum(path: Path) -> str | None:
     return None
 
 
-def _parse(path: Path, file: BinaryIO) -> np.ndarray:
+def _parse(path: Path, file: BufferedIOBase) -> np.ndarray:
     """Read the header, and no more of what follows than it promises."""
     begin = _at_most(file, _PIECE)
     head = begin[:4]
@@ -152,7 +153,7 @@ def _parse(path: Path, file: BinaryIO) -> np.ndarray:
     return numbers.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _at_most(file: BinaryIO, size: int) -> bytes:
+def _at_most(file: BufferedIOBase, size: int) -> bytes:
     """Read so many bytes, or as many as there are; memory is taken as they come."""
     content = bytearray()
     while piece := file.read(max(0, min(_PIECE, size - len(content)))):

@@ -5,9 +5,7 @@ alone.
 """
 
 import ast
-import itertools
 import json
-import math
 import re
 import types
 import warnings
@@ -111,10 +109,9 @@ def _source(cell: dict[str, Any]) -> str:
 
 
 def places_of(cells: Sequence[str], last_only: Mapping[str, bool]) -> dict[str, list[int]]:
-    """Say where each task is to be judged: at the notebook's own checks of it.
+    """Say where each task is to be judged: where it is defined, and at the notebook's own checks.
 
-    That is each cell with ``check("task", ...)`` behind a cell that defines the task; where there
-    is none before it is defined again, it is the cell that defines it.
+    Those are the cells with ``check("task", ...)`` behind a cell that defines the task.
 
     Parameters
     ----------
@@ -143,10 +140,7 @@ def places_of(cells: Sequence[str], last_only: Mapping[str, bool]) -> dict[str, 
 
 
 def _places(defined: Sequence[int], checked: Sequence[int]) -> list[int]:
-    found: set[int] = set()
-    for here, following in itertools.pairwise([*defined, math.inf]):
-        found.update([cell for cell in checked if here <= cell < following] or [here])
-    return sorted(found)
+    return sorted({*defined, *(cell for cell in checked if defined and cell >= defined[0])})
 
 
 def _mentions(source: str) -> set[tuple[str, str]]:

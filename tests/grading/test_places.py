@@ -238,7 +238,20 @@ def test_a_right_solution_is_called_at_its_checks_alone(grader, monkeypatch):
         assert len(judged) == len(verdict.tasks)
 
 
-def test_places_are_the_checks_and_else_the_definitions():
+def test_however_often_it_is_checked_at_the_end_its_own_place_counts(grade):
+    first, one, second, other = KINDS["a lambda"]
+    cells = [first + VECTORS.format(one), second + IMAGES.format(other), *[CHECKS[0]] * 20]
+    assert scores(grade(*cells))[:2] == [10, 10]
+
+
+def test_a_helper_that_changes_in_the_cell_of_the_check_costs_nothing(grade):
+    helper, other = (f"def f(x, eps): return {SHARED.format(a)}" for a in ("0", "(0, 2, 3)"))
+    images = IMAGES.format("f(x, eps)")
+    verdict = grade(helper, VECTORS.format("f(x, eps)"), f"{CHECKS[0]}\n{other}", images)
+    assert scores(verdict)[:2] == [10, 10]
+
+
+def test_places_are_the_definitions_and_the_checks():
     cells = [
         "def f(): pass",  # 0
         "check('f', f)",
@@ -251,8 +264,8 @@ def test_places_are_the_checks_and_else_the_definitions():
         "'f'; check; print('f')",
     ]
     assert places_of(cells, {"f": False, "g": False, "h": False}) == {
-        "f": [1, 2, 4, 5],
-        "g": [6],
+        "f": [0, 1, 2, 4, 5],
+        "g": [3, 6],
         "h": [],
     }
     assert places_of(cells, {"f": True}) == {"f": [5]}

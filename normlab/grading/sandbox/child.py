@@ -144,7 +144,7 @@ class Child:
             "problem": "",
             "cells": len(self.cells),
             "defines": defines,
-            "places": {name: found[-_MOST_PLACES:] for name, found in places.items()},
+            "places": {name: _ends_of(found) for name, found in places.items()},
         }
 
     def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -306,6 +306,12 @@ def _size(outcome: calling.Outcome) -> int:
     return sum(
         array.nbytes for array in [*(outcome.returned or {}).values(), *outcome.nodes.values()]
     )
+
+
+def _ends_of(numbers: list[int]) -> list[int]:
+    """Return the first few and the last few."""
+    half = _MOST_PLACES // 2
+    return sorted({*numbers[:half], *numbers[-half:]})
 
 
 def _defines(source: str, name: str) -> bool:
