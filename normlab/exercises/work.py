@@ -1,0 +1,125 @@
+"""Whether an answer does any work: what comes of nothing earns nothing.
+
+What a case expects may follow from the learner's own answer to another, so that one slip is not
+held against every step. An argument handed back agrees with itself in the same way, and so does an
+answer that is the same whatever is asked: nothing follows from those.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+
+from normlab.exercises.calling import Outcome
+from normlab.tasks.case import Case, Outputs
+
+#: Beside a right value, less than this part of its size is what rounding leaves of a 0.
+NOISE = 1e-9
+
+
+class Work:
+    """What all answers to a draw of cases, looked at together, are made of.
+
+    Parameters
+    ----------
+    cases, outcomes
+        What was drawn and what came of each, in the same order.
+    references
+        What is right in each case, by its name.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        outcomes: Sequence[Outcome],
+        references: Mapping[str, Outputs],
+    ) -> None:
+        self._references = references
+        pairs = zip(cases, outcomes, strict=True)
+        self._made = [(case, one.returned) for case, one in pairs if one.returned is not None]
+        self.is_idle = cache(self._is_idle)
+
+    def is_none(self) -> bool:
+        """Whether no output has anything in it that was computed."""
+        names = {name for _, own in self._made for name in own}
+        return all(self.is_idle(name) or self._is_noise(name) for name in names)
+
+    def _is_idle(self, name: str) -> bool:
+        """Whether an output is an argument handed back, or the same whatever is asked."""
+        return self._is_handed_through(name) or self._is_the_same(name)
+
+    def _is_noise(self, name: str) -> bool:
+        """Whether an output is everywhere what rounding leaves of a constant."""
+        rights = [self._references[case.name][name] for case, _ in self._made]
+        largest = max(rights, key=lambda right: np.ptp(right) if right.size else 0.0)
+        return all(is_noise(own[name], largest) for _, own in self._made)
+
+    def _is_handed_through(self, name: str) -> bool:
+        """Whether an output is in every case the same multiple of the same argument."""
+        return any(self._is_multiple(name, key) for key in self._made[0][0].arguments)
+
+    def _is_multiple(self, name: str, key: str) -> bool:
+        factor = None
+        for case, own in self._made:
+            got, given = own[name], case.arguments[key]
+            asked = self._references[case.name][name].size
+            if asked < 2 or np.shape(given) != got.shape:
+                return False
+            given = np.asarray(given, np.float64)
+            largest = np.abs(given).max(initial=0.0)
+            if not largest or not np.isfinite(largest):
+                continue
+            if factor is None:
+                place = np.unravel_index(np.abs(given).argmax(), given.shape)
+                factor = got[place] / given[place]
+            if not np.abs(got - factor * given).max() <= NOISE * largest * abs(factor):
+                return False
+        return factor is not None
+
+    def _is_the_same(self, name: str) -> bool:
+        """Whether an output stays as it is wherever the argument that it is made of changes.
+
+        That is one with as many axes and numbers. What counts are the cases that differ in nothing
+        else; or all, where the output never begins otherwise than in another.
+        """
+        alone: dict[str, list[bool]] = {}
+        together = []
+        for (one, own), (other, its_own) in combinations(self._made, 2):
+            right, its_right = (self._references[case.name][name] for case in (one, other))
+            count = min(right.size, its_right.size)
+            if count > 1 and _begin_apart(right, its_right):
+                same = np.array_equal(own[name].flat[:count], its_own[name].flat[:count])
+                differing = changed(one, other)
+                whole = any(np.size(one.arguments[key]) >= count for key in differing)
+                together.append((same, whole))
+                if right.ndim > 1 and [np.shape(one.arguments[k]) for k in differing] == [right.shape]:
+                    stays = all(np.array_equal(own[key], its_own[key]) for key in own)
+                    alone.setdefault(differing[0], []).append(stays and np.ptp(own[name]) > 0)
+        if any(all(found) for found in alone.values()):
+            return True
+        return all(same for same, _ in together) and any(whole for _, whole in together)
+
+
+def _begin_apart(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two right answers, of whatever shapes, differ as far as both go."""
+    count = min(one.size, other.size)
+    apart = np.abs(one.flat[:count] - other.flat[:count])
+    return bool(apart.max() > NOISE * np.abs(one).max())
+
+
+def is_noise(got: np.ndarray, right: np.ndarray) -> bool:
+    """Whether numbers differ so little from each other that it is rounding, or not at all.
+
+    A single number, such as a counter, is the same all over, and says nothing.
+    """
+    return min(got.size, right.size) > 1 and bool(np.ptp(got) <= NOISE * np.ptp(right))
+
+
+def changed(one: Case, other: Case) -> list[str]:
+    """Name the arguments that differ between two cases."""
+    return [
+        key
+        for key, value in one.arguments.items()
+        if not np.array_equal(np.asarray(value), np.asarray(other.arguments[key]))
+    ]
