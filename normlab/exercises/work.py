@@ -5,7 +5,7 @@ held against every step. An argument handed back agrees with itself in the same 
 answer that is the same whatever is asked: nothing follows from those.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 
@@ -47,7 +47,11 @@ class Work:
 
     def _is_idle(self, name: str) -> bool:
         """Whether an output is an argument handed back, or the same whatever is asked."""
-        return self._is_handed_through(name) or self._is_the_same(name)
+        return (
+            self._is_handed_through(name)
+            or self._is_the_same(name)
+            or self._ignores_what_it_is_made_of(name)
+        )
 
     def _is_noise(self, name: str) -> bool:
         """Whether an output is everywhere what rounding leaves of a constant."""
@@ -66,7 +70,9 @@ class Work:
             asked = self._references[case.name][name].size
             if asked < 2 or np.shape(given) != got.shape:
                 return False
-            given = np.asarray(given, np.float64)
+            given = np.asarray(given)
+            if given.dtype.kind not in "fiu":
+                return False
             largest = np.abs(given).max(initial=0.0)
             if not largest or not np.isfinite(largest):
                 continue
@@ -78,32 +84,42 @@ class Work:
         return factor is not None
 
     def _is_the_same(self, name: str) -> bool:
-        """Whether an output stays as it is wherever the argument that it is made of changes.
+        """Whether an output never begins otherwise than in another case, where it should."""
+        pairs = list(self._that_should_differ(name))
+        return all(alike for _, _, alike in pairs) and any(whole for _, whole, _ in pairs)
 
-        That is one with as many axes and numbers. What counts are the cases that differ in nothing
-        else; or all, where the output never begins otherwise than in another.
-        """
-        alone: dict[str, list[bool]] = {}
-        together = []
+    def _that_should_differ(self, name: str) -> Iterator[tuple[list[str], bool, bool]]:
+        """Yield for two cases which arguments differ, one of them whole?, and is it the same?"""
         for (one, own), (other, its_own) in combinations(self._made, 2):
             right, its_right = (self._references[case.name][name] for case in (one, other))
             count = min(right.size, its_right.size)
-            if count > 1 and _begin_apart(right, its_right):
-                same = np.array_equal(own[name].flat[:count], its_own[name].flat[:count])
+            if count > 1 and _begin_apart(right, its_right, count):
+                alike = np.array_equal(own[name].flat[:count], its_own[name].flat[:count])
                 differing = changed(one, other)
                 whole = any(np.size(one.arguments[key]) >= count for key in differing)
-                together.append((same, whole))
-                if right.ndim > 1 and [np.shape(one.arguments[k]) for k in differing] == [right.shape]:
-                    stays = all(np.array_equal(own[key], its_own[key]) for key in own)
-                    alone.setdefault(differing[0], []).append(stays and np.ptp(own[name]) > 0)
-        if any(all(found) for found in alone.values()):
-            return True
-        return all(same for same, _ in together) and any(whole for _, whole in together)
+                yield differing, whole, alike
+
+    def _ignores_what_it_is_made_of(self, name: str) -> bool:
+        """Whether no output changes with an argument that is of an output's shape."""
+        if len(self._made[0][1]) > 1:
+            return False
+        found: dict[str, bool] = {}
+        for differing, _, alike in self._that_should_differ(name):
+            if len(differing) == 1:
+                found[differing[0]] = found.get(differing[0], True) and alike
+        return any(alike and self._is_of_its_shape(key, name) for key, alike in found.items())
+
+    def _is_of_its_shape(self, key: str, name: str) -> bool:
+        return all(
+            np.ndim(case.arguments[key]) > 1
+            and np.shape(case.arguments[key]) == self._references[case.name][name].shape
+            and np.ptp(own[name]) > 0
+            for case, own in self._made
+        )
 
 
-def _begin_apart(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two right answers, of whatever shapes, differ as far as both go."""
-    count = min(one.size, other.size)
+def _begin_apart(one: np.ndarray, other: np.ndarray, count: int) -> bool:
+    """Whether two right answers, of whatever shapes, differ in their first numbers."""
     apart = np.abs(one.flat[:count] - other.flat[:count])
     return bool(apart.max() > NOISE * np.abs(one).max())
 
