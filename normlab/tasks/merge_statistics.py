@@ -40,6 +40,9 @@ def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Iterator
     yield Case(name, ("mean", "between"), given, based_on=bare, derive=_with_means)
     more = f"{name}, and one worker without values"
     yield Case(more, ("idle",), idle, based_on=name, derive=same)
+    two = {key: np.insert(idle[key], 0, nothing[key], axis=0) for key in idle}
+    more = f"{name}, and two without values, one of them the first"
+    yield Case(more, ("idle",), two, based_on=name, derive=same)
 
 
 def _given(counts: np.ndarray, means: np.ndarray, variances: np.ndarray) -> dict[str, np.ndarray]:

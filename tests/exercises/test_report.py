@@ -113,7 +113,7 @@ def test_the_same_seed_gives_the_same_report():
     [
         ((4, 3), (3, 4), "the axes are in another order."),
         ((3, 4), (3, 5), "axis 1 has 4 where 5 is asked."),
-        ((3,), (3, 5), "1 axes where 2 are asked."),
+        ((3,), (3, 5), "1 axis where 2 are asked."),
         ((2, 4, 5, 3), (2, 3, 4, 5), "the axes are in another order."),
     ],
 )
