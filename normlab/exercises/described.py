@@ -114,6 +114,32 @@ def _axes(case: Case) -> int:
     return max(np.ndim(value) for value in case.arguments.values())
 
 
+def what_came_back(
+    cases: Sequence[Case], outcomes: Sequence[Outcome], right: Mapping[str, Outputs]
+) -> str:
+    """Say of outputs that they are 0, an argument, or one number, in every case."""
+    made = [
+        (case, outcome.returned, right[case.name])
+        for case, outcome in zip(cases, outcomes, strict=True)
+        if outcome.returned is not None
+    ]
+    said = [_every_time(name, made) for name in right[cases[0].name]] if made else []
+    return " ".join(dict.fromkeys(filter(None, said)))
+
+
+def _every_time(name: str, made: Sequence[tuple[Case, Outputs, Outputs]]) -> str:
+    if all(right[name].size < 2 for _, _, right in made):
+        return ""
+    if all(not own[name].any() for _, own, _ in made):
+        return f"Every number of {name} is 0."
+    for key in made[0][0].arguments:
+        if all(np.array_equal(own[name], case.arguments[key]) for case, own, _ in made):
+            return f"What came back as {name} is {key}, as it was given."
+    if all(own[name].ndim == 0 for _, own, _ in made):
+        return f"{name} is one number for everything: has a sum or mean no axis?"
+    return ""
+
+
 # ---- what the wrong numbers have in common
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from normlab.exercises.calling import Outcome
-from normlab.exercises.described import other_forms, where_right
+from normlab.exercises.described import other_forms, what_came_back, where_right
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs, judge
 from normlab.tasks.case import Case, Outputs
@@ -131,7 +131,9 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
         if found:
             named = _by_name(exercise, [(one,) for one in found])
             by_aspect[result.aspect.key] = tuple(one for (one,) in named)
-    return Diagnosis(by_aspect=by_aspect, described=where_right(results))
+    outcomes = [suspects.outcomes[case.name] for case in suspects.cases]
+    described = what_came_back(suspects.cases, outcomes, suspects.right) or where_right(results)
+    return Diagnosis(by_aspect=by_aspect, described=described)
 
 
 def _by_name(exercise: Exercise, found: Sequence[Together]) -> tuple[Together, ...]:
@@ -191,27 +193,33 @@ class Variants:
         self.cases = tuple(cases)
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
         self._computed: dict[tuple[Any, ...], Outputs | None] = {}
+        self._errors: dict[tuple[Any, ...], str] = {}
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
         """Return what a function with these mistakes returns, or None where it raises."""
-        key = (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+        key = self._key(mistakes, case)
         if key not in self._computed:
             try:
                 self._computed[key] = self.exercise.variant(mistakes, case.arguments)
-            except Exception:
+            except Exception as error:
                 self._computed[key] = None
+                self._errors[key] = type(error).__name__
         return self._computed[key]
+
+    def error(self, mistakes: Together, case: Case) -> str:
+        """Return what a function with these mistakes raises, by name."""
+        return self._errors[self._key(mistakes, case)]
+
+    def _key(self, mistakes: Together, case: Case) -> tuple[Any, ...]:
+        return (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
 
 
 class _Suspects:
     """The sets of mistakes, and one answer to hold against them."""
 
     def __init__(self, variants: Variants, outcomes: Sequence[Outcome]) -> None:
-        self.exercise, self.right, self.returns = (
-            variants.exercise,
-            variants.right,
-            variants.returns,
-        )
+        self.exercise, self.right = variants.exercise, variants.right
+        self.returns, self.error = variants.returns, variants.error
         pairs = zip(variants.cases, outcomes, strict=True)
         self.outcomes = {case.name: outcome for case, outcome in pairs}
         # A wrong suspicion is dropped at the first case that it does not fit: soonest among those
@@ -231,11 +239,11 @@ class _Suspects:
     ) -> bool:
         """Whether the learner's function does in these cases what the mistakes would do.
 
-        It must show somewhere: a value that came back, and that is not the right one. Only some
-        outputs are compared, if that is said.
+        It must show somewhere: a value that came back, and that is not the right one; or, beside
+        values that came back, the same error. Only some outputs are compared, if that is said.
         """
         rounds = any(mistake.rounding for mistake in mistakes)
-        shows = False
+        shows = raises = ran = False
         for case in cases:
             outcome, right = self.outcomes[case.name], self.right[case.name]
             if outcome.trouble not in ("", "raised"):
@@ -244,7 +252,9 @@ class _Suspects:
             if (wrong is None) != (outcome.returned is None):
                 return False
             if wrong is None:
+                raises = raises or f"raised {self.error(mistakes, case)}" in outcome.message
                 continue
+            ran = True
             allowed = max(tolerance, case.tolerance)
             noise = rounds and case.rounding  # nobody else's noise is the same
             if outputs:
@@ -252,7 +262,7 @@ class _Suspects:
             if not (noise or same(outcome.returned, wrong, allowed)):
                 return False
             shows = shows or not same(right, wrong, allowed)
-        return shows
+        return shows or (raises and ran)
 
     def explain_aspect(self, mistake: Mistake, result: AspectResult) -> bool:
         """Whether a mistake explains what counts in an aspect, and costs it."""

@@ -16,7 +16,6 @@ from normlab.tasks.case import Case, Outputs
 
 #: Beside a right value, less than this part of its size is what rounding leaves of a 0.
 NOISE = 1e-9
-_SINGLE = 1e-6  # what float32 leaves of a factor
 
 
 class Work:
@@ -83,7 +82,8 @@ class Work:
                 factor = got[place] / given[place]
             with np.errstate(all="ignore"):
                 apart = np.abs(got - factor * given).max()
-            if not apart <= _SINGLE * largest * abs(factor):
+            digits = np.finfo(got.dtype).eps if got.dtype.kind == "f" else NOISE
+            if not apart <= max(4 * digits, NOISE) * largest * abs(factor):
                 return False
         return factor is not None
 

@@ -20,6 +20,17 @@ def merge_statistics(counts, means, variances):
     return mean, var
 
 
+def plus_for_times(counts, means, variances):
+    used = counts > 0
+    (n, *counts), (mean, *means), (var, *variances) = counts[used], means[used], variances[used]
+    for more, its_mean, its_var in zip(counts, means, variances, strict=True):
+        total, delta = n + more, its_mean - mean
+        var = (n * var + more * its_var + delta**2 * n * more / total) / total
+        mean = mean + delta + more / total
+        n = total
+    return mean, var
+
+
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw workers that never have equally many values; the last are far from zero."""
     yield from _in_steps(rng, workers=2, channels=3)
