@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from normlab.exercises.calling import Outcome
 from normlab.exercises.described import other_forms, what_came_back, where_right
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs, judge
+from normlab.exercises.steps import is_in_the_step
 from normlab.tasks.case import Case, Outputs
 
 #: Mistakes that a function makes together.
@@ -131,6 +133,15 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
         if found:
             named = _by_name(exercise, [(one,) for one in found])
             by_aspect[result.aspect.key] = tuple(one for (one,) in named)
+    for together in product(*by_aspect.values()):
+        together = tuple({mistake.key: mistake for mistake in together}.values())
+        if len(together) > 1 and suspects.explain(together, suspects.cases, 1e-9):
+            return Diagnosis((together,))
+    for result in failing:
+        if result.aspect.key not in by_aspect:
+            found = [one for one in exercise.mistakes if suspects.explain_step(one, result)]
+            if len(found) == 1:
+                by_aspect[result.aspect.key] = tuple(found)
     outcomes = [suspects.outcomes[case.name] for case in suspects.cases]
     described = what_came_back(suspects.cases, outcomes, suspects.right) or where_right(results)
     return Diagnosis(by_aspect=by_aspect, described=described)
@@ -220,6 +231,7 @@ class _Suspects:
     def __init__(self, variants: Variants, outcomes: Sequence[Outcome]) -> None:
         self.exercise, self.right = variants.exercise, variants.right
         self.returns, self.error = variants.returns, variants.error
+        self._by_name = {case.name: case for case in variants.cases}
         pairs = zip(variants.cases, outcomes, strict=True)
         self.outcomes = {case.name: outcome for case, outcome in pairs}
         # A wrong suspicion is dropped at the first case that it does not fit: soonest among those
@@ -269,6 +281,24 @@ class _Suspects:
         outputs = result.aspect.outputs or self.exercise.returns
         asked = [case_result.case for case_result in result.case_results]
         return self.explain((mistake,), asked, 1e-9, outputs)
+
+    def explain_step(self, mistake: Mistake, result: AspectResult) -> bool:
+        """Whether a mistake explains an aspect, given the learner's own answers before it."""
+        own = {name: one.returned for name, one in self.outcomes.items() if one.returned}
+        for one in result.case_results:
+            case = one.case
+            wrong = self.returns((mistake,), case)
+            if mistake.aspect != result.aspect.key or wrong is None or case.derive is None:
+                return False
+            before = self.returns((mistake,), self._by_name[case.based_on])
+            right = self.right[case.based_on]
+            if before is None or not same(before, right, case.tolerance):
+                return False
+            if not {case.name, case.based_on} <= own.keys():
+                return False
+            if not is_in_the_step(case, own, self.right, wrong):
+                return False
+        return True
 
     def hidden_by(self, named: Together) -> tuple[Mistake, ...]:
         """Find the mistakes that would change nothing beside the named ones."""

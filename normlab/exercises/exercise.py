@@ -78,6 +78,8 @@ class Mistake:
         What has to stand as it is for the mistake to be seen: nothing that changes it goes with it.
     apart
         The keys of mistakes that do not go with it though they change something else.
+    alone
+        It is never looked for beside another that meets it in the same output.
     """
 
     key: str
@@ -94,6 +96,7 @@ class Mistake:
     spellings: tuple[Edits, ...] = ()
     keeps: Edits = NO_EDITS
     apart: frozenset[str] = frozenset()
+    alone: bool = False
 
     def combines_with(self, other: "Mistake") -> bool:
         """Whether one function can make both mistakes: they change no letter in common."""
@@ -203,8 +206,18 @@ class Exercise:
 
     @cached_property
     def pairs(self) -> list[tuple[Mistake, Mistake]]:
-        """Every two mistakes that one function can make together."""
-        return [pair for pair in combinations(self.mistakes, 2) if pair[0].combines_with(pair[1])]
+        """Every two mistakes that one function can make together, and that meet in some output.
+
+        Of two that do not, each is found by itself.
+        """
+        outputs = {aspect.key: set(aspect.outputs or self.returns) for aspect in self.aspects}
+        return [
+            (one, other)
+            for one, other in combinations(self.mistakes, 2)
+            if not (one.alone or other.alone)
+            and one.combines_with(other)
+            and outputs[one.aspect] & outputs[other.aspect]
+        ]
 
     @cached_property
     def spellings(self) -> list[Mistake]:
