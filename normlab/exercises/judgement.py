@@ -36,6 +36,8 @@ class CaseResult:
         Where the first difference is: the output's name, and the index in it.
     single
         Right, but only to the seven digits of float32.
+    spoiled
+        Right beside the learner's own answer to an earlier case, where that has a slip.
     """
 
     case: Case
@@ -46,6 +48,7 @@ class CaseResult:
     output: str = ""
     index: tuple[int, ...] = ()
     single: bool = False
+    spoiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,11 +174,12 @@ def _judge_values(
     if derived.keys().isdisjoint(names):
         return _compare(case, outcome, right)
     result = _compare(case, outcome, {name: derived.get(name, right[name]) for name in names})
-    if result.problem and outcome.returned is not None:
-        truly = _compare(case, outcome, right)
-        if not truly.problem:
-            return truly
-    return replace(result, own=True)
+    if outcome.returned is None:
+        return replace(result, own=True)
+    truly = _compare(case, outcome, right)
+    if result.problem and not truly.problem:
+        return truly
+    return replace(result, own=True, spoiled=bool(truly.problem))
 
 
 def _compare(case: Case, outcome: Outcome, expected: Outputs) -> CaseResult:

@@ -8,6 +8,7 @@ import numpy as np
 from normlab.exercises.calling import Outcome
 from normlab.exercises.described import describe_pattern, describe_shapes
 from normlab.exercises.diagnosis import Diagnosis
+from normlab.exercises.errors import in_words
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
 from normlab.exercises.panel import Line, Remark, Report
@@ -80,7 +81,8 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         follows = ""
         key = result.aspect.key
         if result.passed:
-            pass
+            spoiled = any(one.spoiled for one in result.case_results)
+            follows = "given the mistake above" if spoiled and any(not one.passed for one in lines) else ""
         elif result.aspect.leaves_input_alone:
             remarks = _about_the_input(result)
         elif key in places:
@@ -175,13 +177,14 @@ def _unexplained(case_result: CaseResult, said: set[str]) -> tuple[tuple[Remark,
     first, *more = outcome.message.split("\n")
     return (
         Remark(f"On {case_result.case.name}:"),
-        Remark(first),
+        Remark(in_words(first)),
         *(Remark(line, code=True) for line in more),
     ), ""
 
 
 def _difference_in_short(case_result: CaseResult) -> tuple[Remark, ...]:
-    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}"),)
+    own = f" (By your own answer to: {case_result.case.based_on}.)" if case_result.own else ""
+    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}{own}"),)
 
 
 def _difference(case_result: CaseResult) -> tuple[Remark, ...]:

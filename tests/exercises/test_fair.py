@@ -193,14 +193,137 @@ def test_a_true_value_beside_an_earlier_slip_is_right():
     assert not report.passed
 
 
-def test_rounding_is_not_compared_with_rounding():
-    def over_the_batch(dy, x, mean, var, x_hat, weight, eps):
-        lead = tuple(range(x.ndim - weight.ndim))
-        std = np.sqrt(x.var(lead) + eps)
-        h, g = (x - x.mean(lead)) / std, dy * weight
-        return (g - g.mean(lead) - h * (g * h).mean(lead)) / std, (dy * h).sum(lead), dy.sum(lead)
+def test_a_mistake_is_named_only_where_its_own_aspect_fails():
+    """With dy of mean 0, half of a wrong bracket gives the numbers of another slip."""
 
-    text = " ".join(str(check("layer_norm_backward", over_the_batch)).split())
-    assert "expected" in text
-    assert not any(f"expected {sign}{n}." in text and "e-1" in text.split(f"expected {sign}{n}.")[1][:8]
-                   for sign in ("", "-") for n in range(10))
+    def deviations_in_the_mean(dy, x, mean, var, x_hat, weight, eps):
+        axes, lead = tuple(range(x.ndim - weight.ndim, x.ndim)), tuple(range(x.ndim - weight.ndim))
+        g = dy * weight
+        m, m_x = g.mean(axes, keepdims=True), (g * (x - mean)).mean(axes, keepdims=True)
+        dx = (g - m - x_hat * m_x) / np.sqrt(var + eps)
+        return dx, (dy * x_hat).sum(lead), dy.sum(lead)
+
+    assert "before the first term only" not in str(check("layer_norm_backward", deviations_in_the_mean))
+
+
+# ---- what is named or described, of what people write
+
+
+def text_of(name, answer):
+    return " ".join(str(check(name, answer)).split())
+
+
+def test_a_known_slip_keeps_its_name_beside_an_unknown_one():
+    def by_the_median(x, weight, bias, eps):
+        return (x - np.median(x, axis=0)) / np.sqrt(x.var(0) + eps) + bias
+
+    assert "the bias is added, but the weight is not used" in text_of(
+        "batch_norm_forward", by_the_median
+    )
+
+
+def test_an_eps_of_another_size_is_named_with_its_number():
+    def fixed(x, weight, bias, eps):
+        return weight * (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-8) + bias
+
+    def fixed_outside(x, weight, bias, eps):
+        return weight * (x - x.mean(0)) / (x.std(0) + 1e-8) + bias
+
+    def fixed_and_more(x, weight, bias, eps):
+        return (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-8)
+
+    assert "eps is always 1e-8" in text_of("batch_norm_forward", fixed)
+    assert "added to the standard deviation, and is always 1e-8" in text_of(
+        "batch_norm_forward", fixed_outside
+    )
+    both = text_of("batch_norm_forward", fixed_and_more)
+    assert "eps is always 1e-8" in both
+    assert "weight and bias are not used" in both
+
+
+def test_three_slips_in_three_outputs_are_named_together():
+    def answer(dy, x, mean, var, x_hat, weight, eps):
+        axes, lead = tuple(range(x.ndim - weight.ndim, x.ndim)), tuple(range(x.ndim - weight.ndim))
+        m, m_x = dy.mean(axes, keepdims=True), (dy * x_hat).mean(axes, keepdims=True)
+        return (dy - m - x_hat * m_x) / np.sqrt(var + eps), (dy * x).sum(lead), dy.mean(lead)
+
+    found = check("layer_norm_backward", answer).mistakes
+    assert found == ("weight missing", "x for x_hat", "dbias averaged")
+
+
+def running(x, running_mean, running_var, momentum, ddof=1, keepdims=False):
+    mean, var = x.mean(0, keepdims=keepdims), x.var(0, ddof=ddof, keepdims=keepdims)
+    moved = [(1 - momentum) * old for old in (running_mean, running_var)]
+    return moved[0] + momentum * mean, moved[1] + momentum * var
+
+
+def test_right_numbers_in_another_form_are_said_to_be_right():
+    name = "update_running_stats"
+    kept = text_of(name, lambda *given: running(*given, keepdims=True))
+    assert "Your numbers are right. What you give back has an axis of size 1 too many" in kept
+    assert "No known mistake" not in kept
+    turned = text_of(name, lambda *given: running(*given)[::-1])
+    assert "Your numbers are right. You give back, in this order: running_var, running_mean" in turned
+    both = text_of(name, lambda *given: running(*given, ddof=0, keepdims=True))
+    assert "an axis of size 1 too many" in both
+    assert "You got what comes out when the biased variance" in both or "You got" in both
+
+
+def right_norm(x, weight, bias, eps):
+    return weight * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + bias
+
+
+def changed(change):
+    return text_of("batch_norm_forward", lambda *given: change(right_norm(*given), given[0]))
+
+
+def spoiled_at(index):
+    def change(y, _x):
+        y[index] = y[index] * 3 + 2
+        return y
+
+    return change
+
+
+def test_what_wrong_numbers_have_in_common():
+    assert "rounded to 4 digits after the point" in changed(lambda y, x: y.round(4))
+    assert "(1/sqrt(" in changed(lambda y, x: y / np.sqrt(len(x)))
+    assert "Every number of y is 0." in changed(lambda y, x: 0 * y)
+    assert "Rows and columns are exchanged" in changed(lambda y, x: y.T)
+    assert "Right but for index 0 of axis 1, the first" in changed(spoiled_at((slice(None), 0)))
+    assert "Right but for index " in changed(spoiled_at(-1))
+    first = np.eye(1)[0]
+    only = changed(lambda y, x: np.where(np.arange(len(y))[:, None] == 0, y, 0 * first))
+    assert "is `return` inside it?" in only
+    by_channel = changed(lambda y, x: y + np.arange(1.0, 1 + y.shape[1]) ** 2)
+    assert "plus a number of its own for each place along axis 1" in by_channel
+    by_channel = changed(lambda y, x: y * np.arange(2.0, 2 + y.shape[1]) ** 2)
+    assert "times a number of its own for each place along axis 1" in by_channel
+
+
+def test_right_for_vectors_and_wrong_for_images_is_said():
+    def for_vectors(dy, x, mean, var, x_hat, weight, eps):
+        g = dy * weight if dy.ndim == 2 else np.cos(dy)
+        m, m_x = g.mean(0, keepdims=True), (g * x_hat).mean(0, keepdims=True)
+        return (g - m - x_hat * m_x) / np.sqrt(var + eps)
+
+    text = text_of("batch_norm_backward", for_vectors)
+    assert "Right for arrays of 2 axes, wrong for those of 4." in text
+
+
+def truth(x, weight, bias, eps):
+    return x if x else weight
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x, w, b, e: x.mean(axis=[0]), "several axes are given as a tuple"),
+        (truth, "write `is None`"),
+        (lambda x, w, b, e: x.mean(dim=0), "NumPy's are axis, keepdims and ddof"),
+        (lambda x, w, b, e: x @ x, "the last axis of a must be as long as the first of b"),
+        (lambda x, w, b, e: x + np.ones(17), "lines shapes up from the last axis on"),
+    ],
+)
+def test_an_error_of_numpys_is_put_in_words(answer, words):
+    assert words in text_of("batch_norm_forward", answer)
