@@ -116,17 +116,25 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
     """Name what explains single aspects: mistakes that cost them."""
     exercise = suspects.exercise
     failing = [r for r in results if not r.passed and not r.aspect.leaves_input_alone]
-    costs = {result.aspect.key for result in failing}
-    # A mistake that shows as noise would fit any wrong number: it needs the other cases.
-    clear = [one for one in exercise.spellings if one.aspect in costs and not one.rounding]
-    others = [one for one in with_other_numbers(exercise) if one.aspect in costs]
+    costs = {result.aspect.key: result for result in failing}
+
+    def at_home(mistakes: Sequence[Mistake]) -> list[Mistake]:
+        """Keep those that explain their own aspect; elsewhere a mistake may look like another.
+
+        One that shows as noise would fit any wrong number: it needs the other cases.
+        """
+        clear = [one for one in mistakes if one.aspect in costs and not one.rounding]
+        return [one for one in clear if suspects.explain_aspect(one, costs[one.aspect])]
+
+    clear, others = at_home(exercise.spellings), at_home(with_other_numbers(exercise))
     by_aspect = {}
     for result in failing:
         found = [one for one in clear if suspects.explain_aspect(one, result)]
         if not found:
             found = [one for one in others if suspects.explain_aspect(one, result)][:1]
             for one in found:
-                sets = [(one,), *((one, other) for other in clear if one.combines_with(other))]
+                beside = [other for other in exercise.spellings if one.combines_with(other)]
+                sets = [(one,), *((one, other) for other in beside)]
                 whole = [some for some in sets if suspects.explain(some, suspects.cases, 1e-9)]
                 if whole:
                     return Diagnosis(_by_name(exercise, whole[:1]))
