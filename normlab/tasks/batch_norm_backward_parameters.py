@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Case
 from normlab.tasks.drawing import shape_name
-from normlab.tasks.drawing_backward import any_numbers, pixels_as_rows
+from normlab.tasks.drawing_backward import any_numbers, first_channel_alone, pixels_as_rows
 
 
 def batch_norm_backward_parameters(dy, x, mean, var, x_hat, weight, eps):
@@ -24,19 +24,10 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     """
     for shape in ((3, 2), (4, 4), (5, 3)):
         yield Case(shape_name(shape), ("dweight", "dbias"), any_numbers(rng, shape))
-    cache = any_numbers(rng, (3, 2))
-    yield Case("(3, 2), once more", (), cache)
-    one = {key: value[..., :1] if np.ndim(value) else value for key, value in cache.items()}
-    name = "(3, 1), the first of these channels"
-    first = {"based_on": "(3, 2), once more", "derive": _first_channel}
-    yield Case(name, ("dweight", "dbias"), one, **first)
+    yield from first_channel_alone(rng, ("dweight", "dbias"))
     for shape in ((2, 3, 2, 3), (3, 2, 1, 4)):
         cache = any_numbers(rng, shape)
         rows = f"the pixels of {shape_name(shape)} as rows"
         yield Case(rows, (), pixels_as_rows(cache))
         name = f"images {shape_name(shape)}"
         yield Case(name, ("images",), cache, based_on=rows, derive=lambda own, _arguments: own)
-
-
-def _first_channel(own: Outputs, _arguments: Arguments) -> Outputs:
-    return {key: value[:1] for key, value in own.items()}

@@ -56,8 +56,15 @@ def _in_steps(rng: np.random.Generator, size: int) -> Iterator[Case]:
     yield Case(bare, ("statistics",), plain(x, NO_EPS))
     yield from no_eps_at_all(bare, plain(x / 100, 0.0))
     yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=of_samples)
+    fewer = f"{name}, the first {size - 1} samples"
+    some = plain(x[: size - 1], eps)
+    yield Case(fewer, ("statistics",), some, based_on=large, derive=_without_the_last)
     both = f"{name}, weight and bias"
     yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)
+
+
+def _without_the_last(own: Outputs, _arguments: object) -> Outputs:
+    return {"y": own["y"][:-1]}
 
 
 def _faint(rng: np.random.Generator, size: int) -> Case:

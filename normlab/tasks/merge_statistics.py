@@ -36,6 +36,10 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from _in_steps(rng, workers=2, channels=3)
     yield from _in_steps(rng, workers=4, channels=2)
     yield from _far_from_zero(rng)
+    means, variances = _statistics(rng, 3, 2)
+    variances[0] = 0.0
+    single = _given(np.array([1, 5, 3]), means, variances)
+    yield Case("3 workers, 2 channels, one with a single value", ("mean",), single)
 
 
 def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Iterator[Case]:

@@ -1,9 +1,8 @@
 """Nothing earns nothing, nothing wrong passes, and what is right is never called wrong."""
 
-import inspect
-
 import numpy as np
 import pytest
+import torch
 
 from normlab import check
 from normlab.exercises import all_exercises, call_all, draw_cases, find, judge
@@ -157,7 +156,30 @@ def groups_of_two_left(x, num_groups, weight, bias, eps):
     return weight.reshape(along) * y.reshape(x.shape) + bias.reshape(along)
 
 
+def n_of_the_samples(x, weight, bias, eps):
+    axes = tuple(range(x.ndim - weight.ndim, x.ndim))
+    deviations = x - x.mean(axes, keepdims=True)
+    n = x.size // weight.size
+    return weight * deviations / np.sqrt((deviations**2).sum(axes, keepdims=True) / n + eps) + bias
+
+
+def one_value_taken_for_none(counts, means, variances):
+    kept = counts > 1
+    return merged(counts[kept], means[kept], variances[kept])
+
+
+def two_channels_at_least(dy, x, mean, var, x_hat, weight, eps):
+    axes, n = (0, *range(2, x.ndim)), x[:, 1].size
+    weight = weight.reshape(mean.shape)
+    m = dy.sum(axes, keepdims=True) / n
+    m_x = (dy * x_hat).sum(axes, keepdims=True) / n
+    return weight * (dy - m - x_hat * m_x) / np.sqrt(var + eps)
+
+
 WRONG = {
+    n_of_the_samples: "layer_norm_forward",
+    one_value_taken_for_none: "merge_statistics",
+    two_channels_at_least: "batch_norm_backward",
     brightest: "channel_statistics",
     two_kinds_of_axes: "layer_norm_forward",
     a_leading_axis: "layer_norm_forward",
@@ -177,6 +199,34 @@ WRONG = {
 def test_what_is_wrong_for_some_input_that_the_task_allows_does_not_pass(answer):
     for seed in (2015, 77, 150203):
         assert not check(WRONG[answer], answer, seed=seed).passed
+
+
+def test_a_network_is_asked_as_a_whole():
+    """Layers of layers have modes, too, and so has dropout."""
+
+    def children_alone(network, x, batch_size):
+        whole, modes = network.training, [(one, one.training) for one in network.children()]
+        network.eval()
+        with torch.no_grad():
+            scores = torch.cat([network(rows) for rows in x.split(batch_size)])
+        network.training = whole
+        for one, mode in modes:
+            one.train(mode)
+        return scores
+
+    def dropout_left_on(network, x, batch_size):
+        modes = [(one, one.training) for one in network.modules()]
+        for one, _ in modes:
+            if isinstance(one, torch.nn.BatchNorm1d):
+                one.eval()
+        with torch.no_grad():
+            scores = torch.cat([network(rows) for rows in x.split(batch_size)])
+        for one, mode in modes:
+            one.training = mode
+        return scores
+
+    assert not check("predict", children_alone).passed
+    assert not check("predict", dropout_left_on).passed
 
 
 # ---- what is right is not called wrong
