@@ -79,7 +79,7 @@ class Mistake:
     apart
         The keys of mistakes that do not go with it though they change something else.
     alone
-        It is never looked for beside another that meets it in the same output.
+        It is never looked for beside another.
     """
 
     key: str
@@ -100,6 +100,8 @@ class Mistake:
 
     def combines_with(self, other: "Mistake") -> bool:
         """Whether one function can make both mistakes: they change no letter in common."""
+        if self.alone or other.alone:
+            return False
         if self.other or other.other or other.key in self.apart or self.key in other.apart:
             return False
         return not (
@@ -214,9 +216,7 @@ class Exercise:
         return [
             (one, other)
             for one, other in combinations(self.mistakes, 2)
-            if not (one.alone or other.alone)
-            and one.combines_with(other)
-            and outputs[one.aspect] & outputs[other.aspect]
+            if one.combines_with(other) and outputs[one.aspect] & outputs[other.aspect]
         ]
 
     @cached_property

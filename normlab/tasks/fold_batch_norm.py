@@ -48,19 +48,19 @@ def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator
 
 
 def _one_output(rng: np.random.Generator, inputs: int) -> Iterator[Case]:
-    """Draw a layer with two equal outputs, and the same with one of them."""
-    one = {
-        "linear_weight": scales(rng, inputs)[None],
-        "linear_bias": shifts(rng, 1),
-        "running_mean": shifts(rng, 1),
-        "running_var": variances(rng, 1),
-        "weight": scales(rng, 1),
-        "bias": shifts(rng, 1),
+    """Draw a layer with two outputs, and the first of them alone."""
+    two = {
+        "linear_weight": scales(rng, 2 * inputs).reshape(2, inputs),
+        "linear_bias": shifts(rng, 2),
+        "running_mean": shifts(rng, 2),
+        "running_var": variances(rng, 2),
+        "weight": scales(rng, 2),
+        "bias": shifts(rng, 2),
     }
-    two = {key: np.repeat(value, 2, axis=0) for key, value in one.items()}
-    name = f"linear_weight {shape_name((2, inputs))}, both rows alike"
+    one = {key: value[:1] for key, value in two.items()}
+    name = f"linear_weight {shape_name((2, inputs))}, with all"
     yield Case(name, (), {**two, "eps": 0.5})
-    alone = f"linear_weight {shape_name((1, inputs))}, one of these rows"
+    alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
     given = {**one, "eps": 0.5}
     yield Case(alone, ("gain", "bias"), given, based_on=name, derive=_first_output)
 
