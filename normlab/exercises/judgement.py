@@ -101,7 +101,7 @@ def judge(
     work = Work(cases, outcomes, references)
     named = {case.name: case for case in cases}
     expectations = {
-        case.name: (references[case.name], _derived(case, named, references, by_name, work))
+        case.name: (references[case.name], *_derived(case, named, references, by_name, work))
         for case in cases
     }
     results = []
@@ -132,24 +132,28 @@ def _derived(
     references: Mapping[str, Outputs],
     outcomes: Mapping[str, Outcome],
     work: Work,
-) -> Outputs:
-    """Find what of a case's expectations follows from the learner's own answer to another."""
+) -> tuple[Outputs, bool]:
+    """Find what of a case's expectations follows from the learner's own answer to another.
+
+    And whether that answer has a slip.
+    """
     if case.derive is None:
-        return {}
+        return {}, False
     own, right = outcomes[case.based_on].returned, references[case.based_on]
     if own is None or not _is_usable(own, right):
-        return {}
+        return {}, False
     with np.errstate(all="ignore"):
         derived = case.derive(own, case.arguments)
     if not all(np.isfinite(value).all() for value in derived.values()):
-        return {}
+        return {}, False
     tolerance = cases[case.based_on].tolerance
-    return {
+    slipped = {name for name in right if differs(own[name], right[name], tolerance).any()}
+    told = {
         name: value
         for name, value in derived.items()
-        if not differs(own[name], right[name], tolerance).any()
-        or not work.is_idle(name)
+        if name not in slipped or not work.is_idle(name)
     }
+    return told, bool(slipped)
 
 
 def _is_usable(own: Outputs, reference: Outputs) -> bool:
@@ -163,7 +167,12 @@ def _is_usable(own: Outputs, reference: Outputs) -> bool:
 
 
 def _judge_values(
-    aspect: Aspect, case: Case, outcome: Outcome, reference: Outputs, derived: Outputs
+    aspect: Aspect,
+    case: Case,
+    outcome: Outcome,
+    reference: Outputs,
+    derived: Outputs,
+    slipped: bool,
 ) -> CaseResult:
     """Judge a case by what follows from the learner's own answers, and by what is right.
 
@@ -174,7 +183,7 @@ def _judge_values(
     if derived.keys().isdisjoint(names):
         return _compare(case, outcome, right)
     result = _compare(case, outcome, {name: derived.get(name, right[name]) for name in names})
-    if outcome.returned is None:
+    if outcome.returned is None or not (slipped or result.problem):
         return replace(result, own=True)
     truly = _compare(case, outcome, right)
     if result.problem and not truly.problem:

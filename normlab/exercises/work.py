@@ -57,7 +57,7 @@ class Work:
         """Whether an output is everywhere what rounding leaves of a constant."""
         rights = [self._references[case.name][name] for case, _ in self._made]
         largest = max(rights, key=lambda right: np.ptp(right) if right.size else 0.0)
-        return all(is_noise(own[name], largest) for _, own in self._made)
+        return all(own[name].size < 2 or is_noise(own[name], largest) for _, own in self._made)
 
     def _is_handed_through(self, name: str) -> bool:
         """Whether an output is in every case the same multiple of the same argument."""
@@ -89,29 +89,49 @@ class Work:
 
     def _is_the_same(self, name: str) -> bool:
         """Whether an output never begins otherwise than in another case, where it should."""
-        pairs = list(self._that_should_differ(name))
-        return all(alike for _, _, alike in pairs) and any(whole for _, whole, _ in pairs)
-
-    def _that_should_differ(self, name: str) -> Iterator[tuple[list[str], bool, bool]]:
-        """Yield for two cases which arguments differ, one of them whole?, and is it the same?"""
-        for (one, own), (other, its_own) in combinations(self._made, 2):
-            right, its_right = (self._references[case.name][name] for case in (one, other))
-            count = min(right.size, its_right.size)
-            if count > 1 and _begin_apart(right, its_right, count):
-                alike = np.array_equal(own[name].flat[:count], its_own[name].flat[:count])
-                differing = changed(one, other)
-                whole = any(np.size(one.arguments[key]) >= count for key in differing)
-                yield differing, whole, alike
+        whole = False
+        for one, other, alike in self._pairs(name):
+            if whole and alike:
+                continue
+            if count := self._numbers_that_should_differ(name, one, other):
+                if not alike:
+                    return False
+                sizes = [np.size(one.arguments[key]) for key in changed(one, other)]
+                whole = max(sizes, default=0) >= count
+        return whole
 
     def _ignores_what_it_is_made_of(self, name: str) -> bool:
         """Whether no output changes with an argument that is of an output's shape."""
-        if len(self._made[0][1]) > 1:
+        (case, own), *_ = self._made
+        if len(own) > 1:
+            return False
+        of_its_shape = [key for key in case.arguments if self._is_of_its_shape(key, name)]
+        if not of_its_shape:
             return False
         found: dict[str, bool] = {}
-        for differing, _, alike in self._that_should_differ(name):
-            if len(differing) == 1:
-                found[differing[0]] = found.get(differing[0], True) and alike
-        return any(alike and self._is_of_its_shape(key, name) for key, alike in found.items())
+        for one, other, alike in self._pairs(name):
+            if not alike and not all(found.get(key, True) for key in of_its_shape):
+                continue
+            differing = changed(one, other)
+            if len(differing) == 1 and differing[0] in of_its_shape:
+                if self._numbers_that_should_differ(name, one, other):
+                    found[differing[0]] = found.get(differing[0], True) and alike
+        return any(found.values())
+
+    def _pairs(self, name: str) -> Iterator[tuple[Case, Case, bool]]:
+        """Yield every two cases, and whether an output begins alike in both."""
+        written = [(case, own[name].tobytes()) for case, own in self._made]
+        for (one, text), (other, its_text) in combinations(written, 2):
+            yield one, other, text.startswith(its_text) or its_text.startswith(text)
+
+    def _numbers_that_should_differ(self, name: str, one: Case, other: Case) -> int:
+        """Return how many numbers two right answers have both, or 0 where these are the same."""
+        right, its_right = (self._references[case.name][name] for case in (one, other))
+        count = min(right.size, its_right.size)
+        if count < 2:
+            return 0
+        apart = np.abs(right.flat[:count] - its_right.flat[:count]).max()
+        return count if apart > NOISE * np.abs(right).max() else 0
 
     def _is_of_its_shape(self, key: str, name: str) -> bool:
         return all(
@@ -120,12 +140,6 @@ class Work:
             and np.ptp(own[name]) > 0
             for case, own in self._made
         )
-
-
-def _begin_apart(one: np.ndarray, other: np.ndarray, count: int) -> bool:
-    """Whether two right answers, of whatever shapes, differ in their first numbers."""
-    apart = np.abs(one.flat[:count] - other.flat[:count])
-    return bool(apart.max() > NOISE * np.abs(one).max())
 
 
 def is_noise(got: np.ndarray, right: np.ndarray) -> bool:

@@ -48,7 +48,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     weight, bias = scales(rng, 8), shifts(rng, 8)
     pixels = offset_values(rng, (3, 6, 1, 1), apart=10)
 
-    images = first[2]
+    images = first[-2]
     sequences = {**images.arguments, "x": images.arguments["x"][:, :, 0]}
     name = "(1, 6, 6), 2 groups"
     yield Case(name, ("ranks",), sequences, based_on=images.name, derive=_like_own)
