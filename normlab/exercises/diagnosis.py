@@ -144,7 +144,7 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
     for together in product(*by_aspect.values()):
         together = tuple({mistake.key: mistake for mistake in together}.values())
         if len(together) > 1 and suspects.explain(together, suspects.cases, 1e-9):
-            return Diagnosis((together,))
+            return Diagnosis((together,), suspects.hidden_by(together))
     for result in failing:
         if result.aspect.key not in by_aspect:
             found = [one for one in exercise.mistakes if suspects.explain_step(one, result)]

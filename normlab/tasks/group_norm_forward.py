@@ -56,7 +56,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(name, (), plain(pixels, NO_EPS, num_groups=2))
     vectors = plain(pixels[:, :, 0, 0], NO_EPS, num_groups=2)
     yield Case("(3, 6), 2 groups", ("ranks",), vectors, based_on=name, derive=_like_own)
-    two_each = plain(pixels[:, :2], NO_EPS, num_groups=1)
+    two_each = plain(distinct_values(rng, (3, 2, 1, 1)), NO_EPS, num_groups=1)
     yield Case("(3, 2, 1, 1), 1 group of two values", ("statistics",), two_each)
     name = "(2, 8, 3, 5), 4 groups"
     yield Case(name, (), plain(odd, NO_EPS, num_groups=4))
