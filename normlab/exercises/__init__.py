@@ -16,7 +16,7 @@ another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
 from dataclasses import replace
 from typing import Any
 
-from normlab.exercises.calling import borrowed, call_all, objection
+from normlab.exercises.calling import borrowed, call_all, kept_between_calls, objection
 from normlab.exercises.cases import draw_cases
 from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise
@@ -106,6 +106,7 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
             f"{exercise.forbidden[0]} outside the function, as much as you like.",
         )
     cases = draw_cases(exercise, seed)
+    before = kept_between_calls(answer)
     function = exercise.as_function(answer)
     seconds = exercise.seconds or _SECONDS
     outcomes = call_all(
@@ -113,7 +114,13 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     )
     results = judge(exercise, cases, outcomes)
     diagnosis = diagnose(exercise, cases, outcomes, results)
-    return report_on(exercise, outcomes, results, diagnosis, _then(exercise))
+    report = report_on(exercise, outcomes, results, diagnosis, _then(exercise))
+    after = kept_between_calls(answer)
+    kept = [place for place in after if after[place] != before.get(place)]
+    if kept and not report.passed:
+        said = f"Your function keeps something from one call to the next: {' and '.join(kept)}."
+        return replace(report, notes=(Remark(said), *report.notes))
+    return report
 
 
 def _then(exercise: Exercise) -> str:

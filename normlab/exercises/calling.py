@@ -489,6 +489,27 @@ def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noq
     return tuple(name for name in forbidden if name in found)
 
 
+def kept_between_calls(answer: Any) -> dict[str, str]:  # noqa: ANN401
+    """Name the places where a function can keep something from call to call, with what is there.
+
+    They are defaults that can change, its own attributes, and global names that it reads.
+    """
+    function = _underlying_function(answer)
+    if function is None:
+        return {}
+    defaults = zip(reversed(_named(function.__code__)), reversed(function.__defaults__ or ()))
+    places = {f"the default of `{name}`": value for name, value in defaults}
+    places |= {f"`{function.__name__}.{name}`": value for name, value in vars(function).items()}
+    read = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    places |= {f"the global name `{name}`": value for name, value in read.items()}
+    plain = (list, dict, set, np.ndarray, int, float, type(None))
+    return {place: repr(value) for place, value in places.items() if isinstance(value, plain)}
+
+
+def _named(code: types.CodeType) -> tuple[str, ...]:
+    return code.co_varnames[: code.co_argcount]
+
+
 def _methods_of(answer: type) -> Iterator[Any]:
     """Yield the functions in the bodies of a class and of its bases in the same file."""
     for base in answer.__mro__:

@@ -78,6 +78,8 @@ class Mistake:
         What has to stand as it is for the mistake to be seen: nothing that changes it goes with it.
     apart
         The keys of mistakes that do not go with it though they change something else.
+    alone
+        It is never looked for beside another.
     """
 
     key: str
@@ -94,9 +96,12 @@ class Mistake:
     spellings: tuple[Edits, ...] = ()
     keeps: Edits = NO_EDITS
     apart: frozenset[str] = frozenset()
+    alone: bool = False
 
     def combines_with(self, other: "Mistake") -> bool:
         """Whether one function can make both mistakes: they change no letter in common."""
+        if self.alone or other.alone:
+            return False
         if self.other or other.other or other.key in self.apart or self.key in other.apart:
             return False
         return not (
@@ -203,8 +208,16 @@ class Exercise:
 
     @cached_property
     def pairs(self) -> list[tuple[Mistake, Mistake]]:
-        """Every two mistakes that one function can make together."""
-        return [pair for pair in combinations(self.mistakes, 2) if pair[0].combines_with(pair[1])]
+        """Every two mistakes that one function can make together, and that meet in some output.
+
+        Of two that do not, each is found by itself.
+        """
+        outputs = {aspect.key: set(aspect.outputs or self.returns) for aspect in self.aspects}
+        return [
+            (one, other)
+            for one, other in combinations(self.mistakes, 2)
+            if one.combines_with(other) and outputs[one.aspect] & outputs[other.aspect]
+        ]
 
     @cached_property
     def spellings(self) -> list[Mistake]:

@@ -229,6 +229,7 @@ class _Words:
             spellings=tuple(edit(one, times) for one in spellings),
             keeps=edit({text: text for text in said.get("keeps", ())}),
             apart=frozenset(said.get("apart", ())),
+            alone=said.get("alone", False),
             rounding=said.get("rounding", False),
             section=said.get("section", ""),
             **{word: said[word] for word in _SAID},
@@ -252,6 +253,7 @@ class _Words:
         sections: Mapping[str, str],
         without: tuple[str, ...] = (),
         costs: str = "",
+        alone: tuple[str, ...] = (),
         **fill: str,
     ) -> dict[str, dict[str, Any]]:
         file = TASKS / "families" / f"{name}.toml"
@@ -265,6 +267,7 @@ class _Words:
                 **{word: said[word].format(**fill) for word in _SAID},
                 "section": sections.get(said["section"], said["section"]),
                 **({"aspect": costs} if costs else {}),
+                **({"alone": True} if key in alone else {}),
             }
             for key, said in family.items()
             if key not in without

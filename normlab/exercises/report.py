@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from normlab.exercises.calling import Outcome
+from normlab.exercises.described import describe_pattern, describe_shapes
 from normlab.exercises.diagnosis import Diagnosis
+from normlab.exercises.errors import in_words
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
 from normlab.exercises.panel import Line, Remark, Report
-from normlab.tasks.case import Arguments
 
 _MOST_NUMBERS = 40  # an array with more is shown by its corners
 
@@ -80,17 +81,24 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         follows = ""
         key = result.aspect.key
         if result.passed:
-            pass
+            spoiled = any(one.spoiled for one in result.case_results)
+            follows = "given the mistake above" if spoiled and any(not one.passed for one in lines) else ""
         elif result.aspect.leaves_input_alone:
             remarks = _about_the_input(result)
         elif key in places:
             remarks = places[key]
+        elif diagnosis.only_form:
+            follows = "follows from the same"
         elif diagnosis.explanations:
             follows = "follows from the same mistake"
         elif key in diagnosis.by_aspect:
             remarks = _name(diagnosis.by_aspect[key][0], "In these cases you got")
         else:
             remarks, follows = _unexplained(result.failures[0], said)
+        if diagnosis.described and not result.passed and "described" not in said:
+            said.add("described")
+            remarks = (Remark(diagnosis.described), *remarks)
+            follows = ""
         lines.append(
             Line(result.aspect.title, result.points, result.aspect.points, remarks, follows)
         )
@@ -169,13 +177,14 @@ def _unexplained(case_result: CaseResult, said: set[str]) -> tuple[tuple[Remark,
     first, *more = outcome.message.split("\n")
     return (
         Remark(f"On {case_result.case.name}:"),
-        Remark(first),
+        Remark(in_words(first)),
         *(Remark(line, code=True) for line in more),
     ), ""
 
 
 def _difference_in_short(case_result: CaseResult) -> tuple[Remark, ...]:
-    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}"),)
+    own = f" (By your own answer to: {case_result.case.based_on}.)" if case_result.own else ""
+    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}{own}"),)
 
 
 def _difference(case_result: CaseResult) -> tuple[Remark, ...]:
@@ -226,48 +235,6 @@ def _labelled(name: str, value: object, below: bool = False) -> str:
         formatter=None,
     )
     return f"{name} =\n{text}" if below or "\n" in text else f"{name} = {text}"
-
-
-def describe_shapes(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    """Say in which axis two shapes differ."""
-    said = f"{name} should have the shape {expected}; yours is {got}"
-    if len(got) > 1 and got != expected and sorted(got) == sorted(expected):
-        return f"{said}: the axes are in another order."
-    if len(got) == len(expected):
-        axis = next(axis for axis, size in enumerate(got) if size != expected[axis])
-        return f"{said}: axis {axis} has {got[axis]} where {expected[axis]} is asked."
-    return f"{said}: {len(got)} axes where {len(expected)} are asked."
-
-
-def describe_pattern(got: np.ndarray, expected: np.ndarray, arguments: Arguments) -> str:
-    """Say what the wrong numbers have in common, where they have something."""
-    for name, value in arguments.items():
-        if np.array_equal(got, value):
-            return f"What came back is {name}, as it was given."
-    if got.dtype.kind in "iu":
-        return f"Your numbers are whole ({got.dtype}): what came after the point is cut off."
-    if got.shape != expected.shape or not np.isfinite(got).all():
-        return ""
-    if got.ndim == 2 and got.shape[0] == got.shape[1] and not differs(got.T, expected, 1e-6).any():
-        return "Your numbers are the expected ones, with rows and columns exchanged."
-    factor = _common(got, expected, np.divide)
-    if factor is not None:
-        return f"Your numbers are the expected ones times {factor:.6g}, everywhere."
-    shift = _common(got, expected, np.subtract)
-    if shift is not None:
-        return f"Your numbers are the expected ones plus {shift:.6g}, everywhere."
-    return ""
-
-
-def _common(got: np.ndarray, expected: np.ndarray, relation: np.ufunc) -> float | None:
-    """Return the quotient or difference that all entries share, if they do."""
-    some = expected != 0 if relation is np.divide else np.ones(expected.shape, bool)
-    if some.sum() < 2 or (got[~some] != 0).any():
-        return None
-    related = relation(got[some].astype(np.float64), expected[some])
-    if np.ptp(related) > 1e-6 * np.abs(related).max():
-        return None
-    return float(related[0])
 
 
 # ---- the nodes of a graph

@@ -77,6 +77,14 @@ def same(own: Outputs, _arguments: Arguments) -> Outputs:
     return dict(own)
 
 
+def no_eps_at_all(name: str, arguments: Arguments) -> Iterator[Case]:
+    """Ask for eps 0, and for one too small to be seen: with values that hardly vary."""
+    name = f"{name}, all values divided by 100"
+    yield Case(name, (), {**arguments, "eps": 1e-16})
+    given = {**arguments, "eps": 0.0}
+    yield Case(f"{name}, eps exactly 0", ("eps",), given, based_on=name, derive=same)
+
+
 def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's answer with weight 1 and bias 0 to that with others."""
     y = own["y"]
@@ -97,6 +105,7 @@ def one_step_at_a_time(
     weight, bias = scales(rng, channels), shifts(rng, channels)
     bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
     yield Case(bare, (values,), plain(x, NO_EPS))
+    yield from no_eps_at_all(bare, plain(x / 100, 0.0))
     yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=with_eps)
     yield Case(
         f"{name}, weight and bias",

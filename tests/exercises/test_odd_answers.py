@@ -209,7 +209,7 @@ def test_a_tensor_is_no_array():
     ("value", "message"),
     [
         (0.0, "y should have the shape (3, 2); yours is (): 0 axes where 2 are asked."),
-        (np.zeros(2), "yours is (2,): 1 axes where 2 are asked."),
+        (np.zeros(2), "yours is (2,): 1 axis where 2 are asked."),
         (np.zeros((2, 3)), "yours is (2, 3): the axes are in another order."),
         (np.zeros((3, 5)), "yours is (3, 5): axis 1 has 5 where 2 is asked."),
         (np.zeros((7, 2)), "yours is (7, 2): axis 0 has 7 where 3 is asked."),

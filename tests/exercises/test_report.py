@@ -48,8 +48,8 @@ batch_norm_forward                                               7 of 10 points
         the batch, the more.
         Hint: how many values does your divisor count? NumPy's and torch's
         `var` do not agree on it.
-  pass  eps, and a batch that hardly varies            2 / 2
-  pass  weight and bias                                3 / 3
+  pass  eps, and a batch that hardly varies            2 / 2     given the mistake above
+  pass  weight and bias                                3 / 3     given the mistake above
   pass  numbers far from zero, in float32              1 / 1
   pass  leaves its input alone                         1 / 1
 Next: mend the variance, then run the check again. Lesson 2, "In a formula"."""
@@ -96,7 +96,7 @@ def test_a_difference_in_the_fifth_digit_can_be_seen():
 def test_lines_are_at_most_79_wide_where_words_allow():
     for answer in (unbiased, per_sample, weight_squared, with_median):
         rows = str(check(NAME, answer)).split("\n")
-        assert max(len(row) for row in rows if "follows from" not in row) <= 79
+        assert max(len(row) for row in rows if not re.search("follows from|given the mistake", row)) <= 79
 
 
 def test_the_same_seed_gives_the_same_report():
@@ -113,7 +113,7 @@ def test_the_same_seed_gives_the_same_report():
     [
         ((4, 3), (3, 4), "the axes are in another order."),
         ((3, 4), (3, 5), "axis 1 has 4 where 5 is asked."),
-        ((3,), (3, 5), "1 axes where 2 are asked."),
+        ((3,), (3, 5), "1 axis where 2 are asked."),
         ((2, 4, 5, 3), (2, 3, 4, 5), "the axes are in another order."),
     ],
 )
