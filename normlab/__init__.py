@@ -16,8 +16,6 @@ import torch:
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
-
 _ROOMS = ("checkup", "data", "exercises", "nn", "parity", "plots", "training")
 _SHORTCUTS = {"check": "exercises", "doctor": "checkup", "load_mnist": "data"}
 
@@ -25,11 +23,23 @@ __all__ = ["__version__", *_ROOMS, *_SHORTCUTS]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module or whatever it exports
+    if name == "__version__":
+        return _version()
     if name in _ROOMS:
         return import_module(f"normlab.{name}")
     if name in _SHORTCUTS:
         return getattr(import_module(f"normlab.{_SHORTCUTS[name]}"), name)
     raise AttributeError(f"module 'normlab' has no attribute {name!r}")
+
+
+def _version() -> str:
+    """Return the version that was installed: the last tag, and the commit if it has none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("normlab")
+    except PackageNotFoundError:
+        return "0.1.0"
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from normlab import __version__
 from normlab.cli.completion import completion
 from normlab.cli.experiment import experiment
 from normlab.cli.export import export
@@ -36,7 +35,7 @@ _SECTIONS = {
     epilog="Exit status: 0 when all went well, 1 when something stopped the command (one line says "
     "what), 2 when it was called wrongly, 130 after Ctrl-C.",
 )
-@click.version_option(__version__, prog_name="normlab")
+@click.version_option(package_name="normlab", prog_name="normlab")
 def normlab() -> None:
     """Learn normalization in PyTorch: open the course, and see how far you are.
 

@@ -1,5 +1,6 @@
 """``normlab try`` and ``normlab show``: a task, as its author wants to see it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def try_task(task: str, seeds: int, slips: bool) -> None:
             click.echo(f"and {len(complaints) - _MOST_COMPLAINTS} more.")
         tried = f"{_count(exercise.mistakes, 'mistake')} and {_count(exercise.pairs, 'pair')}"
         outcome = _count(complaints, "complaint") if complaints else "nothing to complain of"
-        click.echo(f"{exercise.name}: {tried}, {seeds} seeds: {outcome}.")
+        click.echo(f"{exercise.name}: {tried}, {_count(range(seeds), 'seed')}: {outcome}.")
         if slips:
             _show_slips(exercise)
         found = found or bool(complaints)
@@ -122,5 +123,5 @@ def _show_slips(exercise: "Exercise") -> None:
             click.echo(f"  {kind}: {what}")
 
 
-def _count(things: "list | tuple", one: str) -> str:
+def _count(things: Sequence, one: str) -> str:
     return f"{len(things)} {one}{'' if len(things) == 1 else 's'}"

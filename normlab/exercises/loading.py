@@ -72,9 +72,7 @@ class Written(NamedTuple):
 @functools.cache
 def contents() -> dict[str, list[str]]:
     """Return the names of the course's tasks, by the stems of their exercise notebooks."""
-    told = tomllib.loads((TASKS / "contents.toml").read_text(encoding="utf-8"))
-    # FOR THE TIME OF THE PORTING ONLY
-    return {k: [t for t in v if (TASKS / f"{t}.toml").exists()] for k, v in told.items()}
+    return tomllib.loads((TASKS / "contents.toml").read_text(encoding="utf-8"))
 
 
 def written_in_the_course(name: str, notebook: str) -> Written:

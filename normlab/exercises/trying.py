@@ -5,11 +5,12 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from normlab.exercises.calling import call_all
+from normlab.exercises.calling import Outcome, call_all
 from normlab.exercises.cases import draw_cases
 from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import AspectResult, judge
+from normlab.tasks.case import Case
 
 SEEDS = 20
 _SECONDS = 20.0
@@ -41,13 +42,25 @@ class Trial:
 
         The message names the place where the mistake is written.
         """
-        if seed != self._seed:
-            self._seed = seed
-            self._variants = Variants(self.exercise, draw_cases(self.exercise, seed))
-        said = self._look_at(mistakes)
+        said = self._draw(seed) if seed != self._seed else ""
+        said = said or self._look_at(mistakes)
         places = [self.exercise.places[m.key] for m in mistakes if m.key in self.exercise.places]
         who = " and ".join(f"“{mistake.key}”" for mistake in mistakes) or "the model"
         return f"{''.join(f'{place}: ' for place in places[:1])}{who} {said}." if said else ""
+
+    def _draw(self, seed: int) -> str:
+        """Draw the cases of a seed, and say whether the model cannot be run on them."""
+        exercise = self.exercise
+        try:
+            cases = draw_cases(exercise, seed)
+            said = _about_cases(exercise, cases)
+            if said:
+                return said
+            self._variants = Variants(exercise, cases)
+        except Exception as problem:
+            return f"cannot be run: {type(problem).__name__}: {problem}"
+        self._seed = seed
+        return ""
 
     def _look_at(self, mistakes: tuple[Mistake, ...]) -> str:
         exercise = self.exercise
@@ -55,18 +68,39 @@ class Trial:
             answer = _answer(exercise, mistakes)
         except SyntaxError as problem:
             return f"is no Python: {problem.msg}"
-        results, named = _examine(exercise, answer, self._variants)
+        outcomes, results, named = _examine(exercise, answer, self._variants)
+        raised = [outcome.message.split("\n")[0] for outcome in outcomes if outcome.trouble]
         if not mistakes:
             lost = [result.aspect.key for result in results if not result.passed]
             return f"gets no points for {', '.join(lost)}" if lost else ""
         if all(result.passed for result in results):
             return "gets all points: no case sees it"
+        if len(raised) == len(outcomes):
+            return f"has no result in any case: {raised[0].rstrip('.')}"
         if named != {tuple(mistake.key for mistake in mistakes)}:
             others = " or ".join(" and ".join(f"“{key}”" for key in keys) for keys in sorted(named))
             return f"is called {others}" if others else "is not named"
         costs = {result.aspect.key for result in results if not result.passed}
         free = [m.aspect for m in mistakes if m.aspect not in costs] if len(mistakes) == 1 else []
         return f"does not cost the aspect `{free[0]}` that it stands under" if free else ""
+
+
+def _about_cases(exercise: Exercise, cases: Sequence[Case]) -> str:
+    """Say what of the cases does not fit the exercise."""
+    aspects = {aspect.key for aspect in exercise.aspects}
+    seen: set[str] = set()
+    for case in cases:
+        if unknown := set(case.aspects) - aspects:
+            return f"has a case “{case.name}” for `{unknown.pop()}`, which is no aspect"
+        if tuple(case.arguments) != exercise.parameters:
+            wanted, given = ", ".join(exercise.parameters), ", ".join(case.arguments)
+            return f"takes {wanted}, and the case “{case.name}” gives {given}"
+        if case.name in seen or (case.based_on and case.based_on not in seen):
+            return f"has a case “{case.name}” that is there twice, or before the one it is based on"
+        seen.add(case.name)
+    asked = {key for case in cases for key in case.aspects}
+    free = [a.key for a in exercise.aspects if not a.leaves_input_alone and a.key not in asked]
+    return f"is never asked for the aspect `{free[0]}`: no case names it" if free else ""
 
 
 def _answer(exercise: Exercise, mistakes: tuple[Mistake, ...]) -> Callable[..., Any]:
@@ -82,13 +116,17 @@ def _answer(exercise: Exercise, mistakes: tuple[Mistake, ...]) -> Callable[..., 
 
 def _examine(
     exercise: Exercise, answer: Callable[..., Any], variants: Variants
-) -> tuple[list[AspectResult], set[tuple[str, ...]]]:
-    """Judge an answer, and return the keys of the mistakes that explain it."""
+) -> tuple[list[Outcome], list[AspectResult], set[tuple[str, ...]]]:
+    """Call and judge an answer, and find the keys of the mistakes that explain it."""
     cases, seconds = variants.cases, exercise.seconds or _SECONDS
     outcomes = call_all(answer, cases, exercise.returns, seconds)
     results = judge(exercise, cases, outcomes, variants.right)
     found = diagnose(exercise, cases, outcomes, results, variants)
-    return results, {tuple(mistake.key for mistake in some) for some in found.explanations}
+    return (
+        outcomes,
+        results,
+        {tuple(mistake.key for mistake in some) for some in found.explanations},
+    )
 
 
 # ---- as a list of diffs

@@ -128,7 +128,8 @@ class Use:
             if len(known) >= _MOST_KNOWN:
                 known.clear()
             returned = self.as_function(program)(*arguments.values())
-            known[key] = [np.array(value, np.float64) for value in returned]
+            values = (returned,) if len(returns) == 1 else returned
+            known[key] = [np.array(value, np.float64) for value in values]
         return dict(zip(returns, known[key], strict=True))
 
 

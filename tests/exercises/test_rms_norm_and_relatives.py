@@ -239,6 +239,11 @@ def rms_without_a_thought_of_float16(x, weight, eps):
     return weight * x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + eps)
 
 
+def rms_along_axis_1(x, weight, eps):
+    x = np.asarray(x, np.float64)
+    return weight * x / np.sqrt((x**2).mean(1, keepdims=True) + eps)
+
+
 def lrn_of_the_paper(x, size, alpha, beta, k):
     return lrn_with_slices(x, size, alpha * size, beta, k)
 
@@ -251,6 +256,19 @@ def lrn_with_one_too_many(x, size, alpha, beta, k):
     return y
 
 
+def lrn_with_an_empty_slice(x, size, alpha, beta, k):
+    y = np.empty_like(x)
+    for c in range(x.shape[1]):
+        window = x[:, c - size // 2 : c - size // 2 + size]  # from -1 on: from the end
+        y[:, c] = x[:, c] / (k + alpha / size * (window**2).sum(1)) ** beta
+    return y
+
+
+def weight_without_keepdims(v, g):
+    norm = np.sqrt((v**2).sum(tuple(range(1, v.ndim))))
+    return g.reshape(-1, *[1] * (v.ndim - 1)) * v / norm
+
+
 def weight_of_columns(v, g):
     return g.reshape(-1, *[1] * (v.ndim - 1)) * v / np.linalg.norm(v, axis=0)
 
@@ -258,6 +276,13 @@ def weight_of_columns(v, g):
 def merge_averages(counts, means, variances):
     some = counts > 0
     return means[some].mean(0), variances[some].mean(0)
+
+
+def merge_around_the_plain_mean(counts, means, variances):
+    some = counts > 0
+    share, means = (counts[some] / counts.sum())[:, None], means[some]
+    mean = means.mean(0)
+    return mean, (share * (variances[some] + (means - mean) ** 2)).sum(0)
 
 
 def merge_without_spread(counts, means, variances):
@@ -278,9 +303,13 @@ def merge_without_a_thought_of_the_idle(counts, means, variances):
         ("rms_norm_forward", rms_centred, "LayerNorm"),
         ("rms_norm_forward", rms_with_sum, "sum for mean"),
         ("rms_norm_forward", rms_without_a_thought_of_float16, "squares in float16"),
+        ("rms_norm_forward", rms_along_axis_1, "axis 1 in place of the last"),
+        ("local_response_norm", lrn_with_an_empty_slice, "empty at the lower edge"),
         ("local_response_norm", lrn_of_the_paper, "alpha not divided by size"),
         ("local_response_norm", lrn_with_one_too_many, "one too many in an even window"),
         ("weight_norm", weight_of_columns, "one norm per input"),
+        ("weight_norm", weight_without_keepdims, "norms along the columns"),
+        ("merge_statistics", merge_around_the_plain_mean, "plain mean of the means"),
         ("merge_statistics", merge_averages, "averages of averages"),
         (
             "merge_statistics",
