@@ -14,6 +14,7 @@ another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from normlab.exercises.calling import borrowed, call_all, objection
@@ -22,6 +23,8 @@ from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import all_exercises, find, tasks_of
 from normlab.exercises.judgement import judge
+from normlab.exercises.line import find_line
+from normlab.exercises.links import links_in
 from normlab.exercises.loading import TaskError
 from normlab.exercises.logbook import progress, record
 from normlab.exercises.panel import Remark, Report
@@ -114,15 +117,24 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     )
     results = judge(exercise, cases, outcomes)
     diagnosis = diagnose(exercise, cases, outcomes, results)
-    return report_on(exercise, outcomes, results, diagnosis, _then(exercise))
+    following = _following(exercise)
+    report = report_on(exercise, outcomes, results, diagnosis, _then(exercise, following))
+    links = links_in(report.next_step, exercise, following)
+    if report.unexplained is None:
+        return replace(report, links=links)
+    search = partial(find_line, exercise, answer, cases, outcomes)
+    return replace(report, links=links, search=search)
 
 
-def _then(exercise: Exercise) -> str:
-    """Name the next exercise of the notebook."""
+def _following(exercise: Exercise) -> str:
+    """Name the next exercise of the notebook, or nothing where this is the last."""
     names = [other.name for other in tasks_of(exercise.notebook)]
-    following = names[names.index(exercise.name) + 1 :]
+    return next(iter(names[names.index(exercise.name) + 1 :]), "")
+
+
+def _then(exercise: Exercise, following: str) -> str:
     if following:
-        return f"the next task is {following[0]}."
+        return f"the next task is {following}."
     if not exercise.lesson:
         return "this was the last task."
     return f"this was the last task of lesson {int(exercise.lesson)}; go on to the next lesson."

@@ -421,4 +421,4 @@ def _at(file: str, repair: Repair) -> set[tuple[str, int]]:
 
 
 def _is_plain(way: list[tuple[str, Repair]]) -> bool:
-    return all(repair.kind in SIMPLE for _, repair in way)
+    return all(repair.kind in SIMPLE and len(repair.lines) == 1 for _, repair in way)

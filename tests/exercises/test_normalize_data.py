@@ -250,4 +250,6 @@ def test_the_vectors_are_those_of_torch():
     for case in draw_cases(exercise, 0):
         x, dim, eps = case.arguments.values()
         theirs = torch.nn.functional.normalize(torch.from_numpy(x), dim=dim, eps=eps).numpy()
-        np.testing.assert_allclose(exercise.reference(x=x, dim=dim, eps=eps)["y"], theirs, atol=1e-14)
+        np.testing.assert_allclose(
+            exercise.reference(x=x, dim=dim, eps=eps)["y"], theirs, atol=1e-14
+        )

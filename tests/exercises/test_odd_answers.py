@@ -316,7 +316,7 @@ def test_errors_are_shown_with_their_line(error, message):
     assert message in said(report)
     assert "at the line raise error" in said(report)
     assert said(report).count("the same again") == 3
-    assert "Next: mend what raises the error" in said(report)
+    assert "Next: fix what raises the error" in said(report)
     assert report.points == 0
     assert len(str(report)) < 2500
 
