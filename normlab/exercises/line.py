@@ -34,23 +34,29 @@ from normlab.exercises.repairs import (
     QUESTIONS,
     SIMPLE,
     TELLING,
-    Function,
     Repair,
     repairs,
 )
+from normlab.exercises.tree import Function
 from normlab.tasks.case import Case, Outputs
 
 SECONDS = 1.0
-_ONE_TRY = 0.1  # seconds; a try that takes longer is a loop that never ends
+#: How many times as long as the learner's own call one try may take, and at least so many seconds;
+#: what takes longer is a loop that never ends.
+_PATIENCE, _LEAST_PATIENCE = 30, 0.05
 _MOST_FIRST_STEPS = 4
 
 _MODULES = frozenset(
-    "numpy math torch itertools functools operator collections statistics typing".split()
+    ("numpy", "math", "torch", "itertools", "functools", "operator", "collections", "statistics")
 )
+#: What asks for a file, the outside, or other numbers each time.
 _REACHES_OUT = frozenset(
-    "open exec eval compile input breakpoint exit quit globals __import__ setattr delattr "
-    "save savez savez_compressed savetxt tofile dump load loadtxt genfromtxt fromfile memmap "
-    "open_memmap DataSource ctypeslib f2py hub random seed manual_seed".split()
+    (
+        *("open", "exec", "eval", "compile", "input", "breakpoint", "exit", "quit", "globals"),
+        *("__import__", "setattr", "delattr", "save", "savez", "savez_compressed", "savetxt"),
+        *("tofile", "dump", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "DataSource"),
+        *("open_memmap", "ctypeslib", "f2py", "hub", "random", "seed", "manual_seed"),
+    )
 )
 
 
@@ -275,6 +281,7 @@ class _Search:
     ) -> None:
         self.exercise, self.source = exercise, source
         self.end = time.process_time() + seconds
+        self.patience = 1.0  # seconds for one call
         self.outcomes = {case.name: one for case, one in zip(cases, outcomes, strict=True)}
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
         failing = [case for case in cases if not self._is_right_of(case, self._given(case))]
@@ -298,10 +305,14 @@ class _Search:
         return self._said(found) if found else ()
 
     def _keeps_something(self) -> bool:
+        slowest = 0.0
         for case in self.cases:
+            start = time.monotonic()
             before, now = self._given(case), self._returned(self._defined(), case)
+            slowest = max(slowest, time.monotonic() - start)
             if before is not None and now is not None and not same(before, now, 1e-12):
                 return True
+        self.patience = max(_PATIENCE * slowest, _LEAST_PATIENCE)
         return False
 
     def _mending(self) -> list[list[tuple[str, Repair]]]:
@@ -314,7 +325,7 @@ class _Search:
         return found
 
     def _mending_in_two_steps(self) -> list[list[tuple[str, Repair]]]:
-        """List the ways of two changes, the first of which makes more cases right and none wrong."""
+        """List the ways of two changes. The first makes more cases right, and none wrong."""
         already = self._right_cases(set())
         steps = []
         for file, repair in self._repairs():
@@ -384,7 +395,7 @@ class _Search:
             return None
         given = [np.copy(v) if np.ndim(v) else v for v in case.arguments.values()]
         try:
-            with stop_after(_ONE_TRY):
+            with stop_after(self.patience):
                 value = program(*given)
                 if self.exercise.nodes and isinstance(value, tuple) and isinstance(value[-1], dict):
                     value = value[0] if len(value) == 2 else value[:-1]

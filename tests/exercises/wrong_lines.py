@@ -1,4 +1,4 @@
-# ruff: noqa: B905 - written as learners write
+# ruff: noqa: B905, F841, RET503, RUF005 - written as learners write
 """Wrong answers, written without a look at the catalogue. ``# here`` marks what is really wrong."""
 
 import numpy as np
