@@ -76,7 +76,8 @@ def find_line(
     answer
         The learner's function or class.
     seconds
-        How long the search may take, in the processor's time: so a busy machine finds the same.
+        How long the search may take in the processor's time, so that a machine that is a little
+        busy finds the same; on the clock at most twice that.
     """
     if exercise.known or any(outcome.trouble not in ("", "raised") for outcome in outcomes):
         return ()  # a network takes too long; and what never ends would not end here either
@@ -280,7 +281,7 @@ class _Search:
         seconds: float,
     ) -> None:
         self.exercise, self.source = exercise, source
-        self.end = time.process_time() + seconds
+        self.ends = time.thread_time() + seconds, time.monotonic() + 2 * seconds
         self.patience = 1.0  # seconds for one call
         self.outcomes = {case.name: one for case, one in zip(cases, outcomes, strict=True)}
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
@@ -346,9 +347,13 @@ class _Search:
         for kind in QUESTIONS:
             for file, function in functions:
                 for repair in repairs(function, kind):
-                    if time.process_time() > self.end:
+                    if self._time_is_up():
                         return
                     yield file, repair
+
+    def _time_is_up(self) -> bool:
+        own, clock = self.ends
+        return time.thread_time() > own or time.monotonic() > clock
 
     def _is_right(self) -> bool:
         program = self._defined()
