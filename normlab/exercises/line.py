@@ -81,6 +81,8 @@ def find_line(
     """
     if exercise.known or any(outcome.trouble not in ("", "raised") for outcome in outcomes):
         return ()  # a network takes too long; and what never ends would not end here either
+    if all(outcome.returned is None for outcome in outcomes):
+        return ()  # the panel shows the line that raises the error
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         return ()  # a loop without an end could not be stopped
     try:

@@ -129,7 +129,7 @@ class Report:
         if not self.lines:
             return ""
         if not self.begun:
-            return f"not begun, {self.max_points} points to earn"
+            return f"not begun: 0 of {self.max_points} points"
         return f"{self.points} of {self.max_points} points"
 
     @property

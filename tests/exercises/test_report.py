@@ -264,7 +264,7 @@ def test_what_is_not_begun_does_not_fail():
 
     report = check(NAME, untouched)
     text, html = str(report), report._repr_html_()
-    assert "not begun, 10 points to earn" in text.split("\n")[0]
+    assert "not begun: 0 of 10 points" in text.split("\n")[0]
     assert "FAIL" not in text
     assert "FAIL" not in html
     assert html.count("○</b> open") == 5
