@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import zip_longest
 
+from normlab.audience import nobody_is_there
+
 _WIDTH = 79
 GREEN, RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
 _DIM = "#888888"
@@ -166,8 +168,6 @@ class Report:
         """
         from IPython import get_ipython
         from IPython.display import display
-
-        from normlab.plots.explorer import nobody_is_there  # a check need not wait for figures
 
         if self.search is None or nobody_is_there() or not hasattr(get_ipython(), "kernel"):
             raise NotImplementedError

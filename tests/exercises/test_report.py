@@ -279,6 +279,7 @@ def test_ten_of_ten_is_a_moment(tmp_path, monkeypatch):
 
 
 def test_what_comes_next_is_a_link_where_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "0")  # somebody is there
     notebooks, exercises = tmp_path / "notebooks", tmp_path / "exercises"
     notebooks.mkdir()
     exercises.mkdir()
@@ -307,6 +308,8 @@ def test_what_comes_next_is_a_link_where_it_is_there(tmp_path, monkeypatch):
 
     end = outline(check("linear_then_batch_norm", last)._repr_html_())
     assert end.links == ["../notebooks/03_batch_norm_train_and_eval.ipynb"]
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # what is shown elsewhere has no links to here
+    assert "<a " not in check(NAME, unbiased)._repr_html_()
 
 
 def test_a_long_title_does_not_run_into_its_points():
