@@ -28,6 +28,7 @@ from normlab.tasks.case import Case, Outputs
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
 # its loop catches the first, and is outside its `try` at one of the next.
 _RING_AGAIN = 0.01  # seconds
+_ON_THE_WAY = (__file__, contextlib.contextmanager.__code__.co_filename)
 _KEPT_CHARACTERS = 300
 _KEPT_WARNINGS = 3
 _THIS_PACKAGE = str(Path(__file__).parent)
@@ -270,8 +271,9 @@ def stop_after(seconds: float) -> Iterator[None]:
 
     inside = True
 
-    def ring(_signal: int, _frame: types.FrameType | None) -> None:
-        if inside:
+    def ring(_signal: int, frame: types.FrameType | None) -> None:
+        # On the way in or out it must not ring, or the alarm would never be taken back.
+        if inside and not (frame and frame.f_code.co_filename in _ON_THE_WAY):
             raise TimeIsUp
 
     previous = signal.signal(signal.SIGALRM, ring)

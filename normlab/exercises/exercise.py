@@ -52,13 +52,13 @@ class Mistake:
     key
         A short name, for tables and tests.
     what
-        Completes "You got what comes out when ...".
+        Completes "Your numbers are what comes out when ...".
     symptom
         How the mistake looks to someone who cannot see the code.
     hint
         A question or a small experiment; it does not give the code away.
     next
-        Completes "Next: mend ...".
+        Completes "Next: fix ...".
     aspect
         The aspect that it belongs to.
     edits
@@ -152,6 +152,8 @@ class Exercise:
         long, and its digits are not judged.
     seconds
         How long all calls together may take, where the usual time would not do.
+    can
+        Completes "You can now ...", for whoever has all points.
     digest
         Of all that is written in the task's files.
     places
@@ -173,6 +175,7 @@ class Exercise:
     use: Use | None = field(default=None, repr=False)
     known: Mapping[str, float] = field(default_factory=dict, repr=False)
     seconds: float | None = None
+    can: str = field(default="", repr=False)
     digest: str = field(default="", repr=False)
     places: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -136,6 +136,7 @@ def exercise_of(written: Written) -> Exercise:
         use=use,
         known=told.get("known", {}),
         seconds=told.get("seconds"),
+        can=told.get("can", ""),
         digest=words.digest(),
         places=words.places(),
     )

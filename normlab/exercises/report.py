@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from normlab.exercises.arrays import cut, expected_and_got, given, two_numbers
 from normlab.exercises.calling import Outcome
 from normlab.exercises.described import describe_pattern, describe_shapes
 from normlab.exercises.diagnosis import Diagnosis
@@ -13,7 +14,7 @@ from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
 from normlab.exercises.panel import Line, Remark, Report
 
-_MOST_NUMBERS = 40  # an array with more is shown by its corners
+_MOST_ROWS = 12  # of text, for all the arrays of a case together
 
 
 def refusal(name: str, exercise: Exercise | None, message: str, next_step: str) -> Report:
@@ -52,13 +53,7 @@ def report_on(
         What to do next once everything is right.
     """
     if all(outcome.trouble == "not written" for outcome in outcomes):
-        return refusal(
-            exercise.name,
-            exercise,
-            "Not begun yet: the function still raises NotImplementedError. "
-            "Your code goes in its place.",
-            exercise.first_step,
-        )
+        return _not_begun(exercise)
     lines = _lines(results, diagnosis)
     return Report(
         exercise.name,
@@ -66,7 +61,15 @@ def report_on(
         notes=(*_about_nodes(exercise, results), *_notes(exercise, outcomes, results)),
         next_step=_next_step(exercise, results, diagnosis, then),
         mistakes=tuple(m.key for together in diagnosis.explanations for m in together),
+        achieved=exercise.can,
+        unexplained=_first_unexplained(results, diagnosis),
     )
+
+
+def _not_begun(exercise: Exercise) -> Report:
+    lines = tuple(Line(one.title, 0, one.points, begun=False) for one in exercise.aspects)
+    said = "Not begun yet: the function still raises NotImplementedError. Your code goes there."
+    return Report(exercise.name, lines, (Remark(said),), next_step=exercise.first_step)
 
 
 # ---- aspect by aspect
@@ -82,7 +85,11 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         key = result.aspect.key
         if result.passed:
             spoiled = any(one.spoiled for one in result.case_results)
-            follows = "given the mistake above" if spoiled and any(not one.passed for one in lines) else ""
+            follows = (
+                "given the mistake above"
+                if spoiled and any(not one.passed for one in lines)
+                else ""
+            )
         elif result.aspect.leaves_input_alone:
             remarks = _about_the_input(result)
         elif key in places:
@@ -92,7 +99,10 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         elif diagnosis.explanations:
             follows = "follows from the same mistake"
         elif key in diagnosis.by_aspect:
-            remarks = _name(diagnosis.by_aspect[key][0], "In these cases you got")
+            mistake = diagnosis.by_aspect[key][0]
+            follows = "the same mistake" if mistake.key in said else ""
+            remarks = () if follows else _name(mistake, "In these cases your numbers are")
+            said.add(mistake.key)
         else:
             remarks, follows = _unexplained(result.failures[0], said)
         if diagnosis.described and not result.passed and "described" not in said:
@@ -103,6 +113,20 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
             Line(result.aspect.title, result.points, result.aspect.points, remarks, follows)
         )
     return tuple(lines)
+
+
+def _first_unexplained(results: Sequence[AspectResult], diagnosis: Diagnosis) -> int | None:
+    if diagnosis.explanations:
+        return None
+    known = diagnosis.by_aspect
+    return next(
+        (
+            number
+            for number, result in enumerate(results)
+            if not (result.passed or result.aspect.leaves_input_alone or result.aspect.key in known)
+        ),
+        None,
+    )
 
 
 def _where_named(
@@ -116,17 +140,17 @@ def _where_named(
     for together in diagnosis.explanations:
         for mistake in together:
             key = mistake.aspect if mistake.aspect in failing else failing[0]
-            places[key] = places.get(key, ()) + _name(mistake, "You got")
+            places[key] = places.get(key, ()) + _name(mistake, "Your numbers are")
         if diagnosis.hidden:
             last = next(reversed(places))
             places[last] += (_may_hide(diagnosis.hidden),)
     return places
 
 
-def _name(mistake: Mistake, you_got: str) -> tuple[Remark, ...]:
+def _name(mistake: Mistake, these_are: str) -> tuple[Remark, ...]:
     return (
-        Remark(f"{you_got} what comes out when {mistake.what}"),
-        Remark(mistake.symptom, "From outside"),
+        Remark(f"{these_are} what comes out when {mistake.what}"),
+        Remark(mistake.symptom, "Symptom"),
         Remark(mistake.hint, "Hint"),
     )
 
@@ -188,25 +212,29 @@ def _difference_in_short(case_result: CaseResult) -> tuple[Remark, ...]:
 
 
 def _difference(case_result: CaseResult) -> tuple[Remark, ...]:
-    """Show input, expected and got, and what can be said about the difference."""
-    name = case_result.output
+    """Say what can be said about the difference, and below it show expected, got and input."""
+    name, case = case_result.output, case_result.case
     expected, got = case_result.expected[name], case_result.outcome.returned[name]
-    right = _labelled(f"expected {name}", expected, below=True)
-    wrong = _labelled(f"got {name}", got, below=True)
-    given = "\n".join(_labelled(key, value) for key, value in case_result.case.arguments.items())
-    remarks = [
-        Remark(
-            f"No known mistake gives these numbers. The smallest case: {case_result.case.name}."
-        ),
-        Remark(given, code=True),
-        Remark(right, code=True, beside=wrong),
-        Remark(_first_difference(case_result)),
-    ]
+    pattern = describe_pattern(got, expected, case.arguments)
+    remarks = [Remark(pattern)] if pattern else []
+    remarks.append(
+        Remark(f"No known mistake gives these numbers. {_first_difference(case_result)}")
+    )
     if case_result.own:
-        basis = f"What is expected follows from your own answer to: {case_result.case.based_on}."
+        basis = f"What is expected follows from your own answer to: {case.based_on}."
         remarks.append(Remark(basis))
-    pattern = describe_pattern(got, expected, case_result.case.arguments)
-    return (*remarks, Remark(pattern)) if pattern else tuple(remarks)
+    arrays = _arrays(*expected_and_got(name, expected, got), case.arguments)
+    return (*remarks, Remark(f"The smallest case: {case.name}.", inside=arrays))
+
+
+def _arrays(expected: str, got: str, arguments: Arguments) -> tuple[Remark, ...]:
+    """Show expected, got and input in twelve rows of text."""
+    beside = Remark(expected, code=True, beside=got).fits_beside
+    most = 8 if beside else 4
+    expected, got = cut((expected, got), most)
+    rows = [text.count("\n") + 1 for text in (expected, got)]
+    left = _MOST_ROWS - (max(rows) if beside else sum(rows))
+    return Remark(expected, code=True, beside=got), Remark(given(arguments, left), code=True)
 
 
 def _first_difference(case_result: CaseResult) -> str:
@@ -214,27 +242,10 @@ def _first_difference(case_result: CaseResult) -> str:
     expected, got = case_result.expected[name], case_result.outcome.returned[name]
     if case_result.problem == "shape":
         return describe_shapes(name, got.shape, expected.shape)
-    right, wrong = float(expected[case_result.index]), float(got[case_result.index])
-    where = f"{name}[{', '.join(map(str, case_result.index))}]"
-    return f"The first difference is {where}: expected {right:.6g}, got {wrong:.6g}."
-
-
-def _labelled(name: str, value: object, below: bool = False) -> str:
-    """Write "name = value", an array below its name where it needs more than a line."""
-    if not isinstance(value, np.ndarray):
-        return f"{name} = {value}"
-    text = np.array2string(
-        value.astype(np.float64),
-        max_line_width=60,
-        precision=4,
-        threshold=_MOST_NUMBERS,
-        edgeitems=2,
-        suppress_small=False,
-        floatmode="maxprec",
-        sign="-",
-        formatter=None,
-    )
-    return f"{name} =\n{text}" if below or "\n" in text else f"{name} = {text}"
+    index = case_result.index
+    right, wrong = two_numbers(float(expected[index]), float(got[index]))
+    where = f"{name}[{', '.join(map(str, index))}]"
+    return f"The first difference is {where}: expected {right}, got {wrong}."
 
 
 # ---- the nodes of a graph
@@ -276,8 +287,7 @@ def _first_wrong_node(
 ) -> tuple[Remark, ...]:
     fine = f" Right before it: {', '.join(before)}." if before else ""
     where = f"the first that differs is {name}, on {case_result.case.name}.{fine}"
-    got = _labelled(f"got {name}", case_result.outcome.nodes[name], below=True)
-    expected = _labelled(f"expected {name}", right, below=True)
+    expected, got = expected_and_got(name, right, case_result.outcome.nodes[name])
     return Remark(where, "Your nodes"), Remark(expected, code=True, beside=got)
 
 
@@ -314,7 +324,7 @@ def _notes(
 
 
 _WHAT_TO_DO = {
-    "raised": "mend what raises the error",
+    "raised": "fix what raises the error",
     "not written": "write the part that still raises NotImplementedError",
     "time": "find the loop that never ends",
     "not called": "make it faster: when the time was up, not every case had been tried",
@@ -337,7 +347,7 @@ def _next_step(
     named += [found[0] for found in diagnosis.by_aspect.values()]
     if named:
         parts = " and ".join(dict.fromkeys(mistake.next for mistake in named))
-        return f"mend {parts}, {again}{_read_again(exercise, named[0])}"
+        return f"fix {parts}, {again}{_read_again(exercise, named[0])}"
     problem = next((result.failures[0].problem for result in failing if result.failures), "values")
     if problem == "modified":
         return f"work on a copy, or on new arrays, {again}"

@@ -238,7 +238,9 @@ def test_a_true_value_beside_an_earlier_slip_is_right():
         return weight * (x - mean) / np.sqrt(var + eps) + bias
 
     report = check("batch_norm_eval", in_batches_by_the_batch)
-    alone = find("batch_norm_eval").aspects[[a.key for a in find("batch_norm_eval").aspects].index("alone")]
+    alone = find("batch_norm_eval").aspects[
+        [a.key for a in find("batch_norm_eval").aspects].index("alone")
+    ]
     assert next(line for line in report.lines if line.title == alone.title).points == alone.points
     assert not report.passed
 
@@ -253,7 +255,9 @@ def test_a_mistake_is_named_only_where_its_own_aspect_fails():
         dx = (g - m - x_hat * m_x) / np.sqrt(var + eps)
         return dx, (dy * x_hat).sum(lead), dy.sum(lead)
 
-    assert "before the first term only" not in str(check("layer_norm_backward", deviations_in_the_mean))
+    assert "before the first term only" not in str(
+        check("layer_norm_backward", deviations_in_the_mean)
+    )
 
 
 # ---- what is named or described, of what people write
@@ -313,7 +317,9 @@ def test_right_numbers_in_another_form_are_said_to_be_right():
     assert "Your numbers are right. What you give back has an axis of size 1 too many" in kept
     assert "No known mistake" not in kept
     turned = text_of(name, lambda *given: running(*given)[::-1])
-    assert "Your numbers are right. You give back, in this order: running_var, running_mean" in turned
+    assert (
+        "Your numbers are right. You give back, in this order: running_var, running_mean" in turned
+    )
     both = text_of(name, lambda *given: running(*given, ddof=0, keepdims=True))
     assert "an axis of size 1 too many" in both
     assert "You got what comes out when the biased variance" in both or "You got" in both
