@@ -499,7 +499,9 @@ def kept_between_calls(answer: Any) -> dict[str, str]:  # noqa: ANN401
     function = _underlying_function(answer)
     if function is None:
         return {}
-    defaults = zip(reversed(_named(function.__code__)), reversed(function.__defaults__ or ()))
+    defaults = zip(  # the last parameters have them
+        reversed(_named(function.__code__)), reversed(function.__defaults__ or ()), strict=False
+    )
     places = {f"the default of `{name}`": value for name, value in defaults}
     places |= {f"`{function.__name__}.{name}`": value for name, value in vars(function).items()}
     read = {name: function.__globals__.get(name) for name in function.__code__.co_names}

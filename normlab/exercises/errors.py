@@ -23,8 +23,8 @@ _MEANS = {
     r"too many indices": "the array has fewer axes than there are indices; print its shape",
     r"cannot reshape array": "a reshape keeps the number of values; print the shape before it",
     r"Cannot cast ufunc": (
-        "an array of whole numbers cannot hold what comes after the point, so `-=` and `/=` refuse; "
-        "make a new array of floats"
+        "an array of whole numbers cannot hold what comes after the point, so `-=` and `/=` "
+        "refuse; make a new array of floats"
     ),
     r"support argument 0 of type NoneType|'NoneType' object|and 'NoneType'|'NoneType' and": (
         "something is None here: an argument that may be None, or a function without `return`"
