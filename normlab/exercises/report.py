@@ -13,6 +13,7 @@ from normlab.exercises.errors import in_words
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
 from normlab.exercises.panel import Line, Remark, Report
+from normlab.tasks.case import Arguments
 
 _MOST_ROWS = 12  # of text, for all the arrays of a case together
 
@@ -85,11 +86,8 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         key = result.aspect.key
         if result.passed:
             spoiled = any(one.spoiled for one in result.case_results)
-            follows = (
-                "given the mistake above"
-                if spoiled and any(not one.passed for one in lines)
-                else ""
-            )
+            if spoiled and any(not one.passed for one in lines):
+                follows = "given the mistake above"
         elif result.aspect.leaves_input_alone:
             remarks = _about_the_input(result)
         elif key in places:

@@ -113,9 +113,9 @@ class Work:
             if not alike and not all(found.get(key, True) for key in of_its_shape):
                 continue
             differing = changed(one, other)
-            if len(differing) == 1 and differing[0] in of_its_shape:
-                if self._numbers_that_should_differ(name, one, other):
-                    found[differing[0]] = found.get(differing[0], True) and alike
+            alone = len(differing) == 1 and differing[0] in of_its_shape
+            if alone and self._numbers_that_should_differ(name, one, other):
+                found[differing[0]] = found.get(differing[0], True) and alike
         return any(found.values())
 
     def _pairs(self, name: str) -> Iterator[tuple[Case, Case, bool]]:
