@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize one image, a few channels at a time
 #
-# *Lesson 8 · 50 minutes · medium · GroupNorm, and what it is good for*
+# *Lesson 8 · 75 minutes · medium · GroupNorm, and what it is good for*
 #
 # When you have finished you can
 #
@@ -200,7 +200,7 @@ bias = np.array([0.0, 0, 0, 5, 5, 5])  # (C,)
 group_norm(x, 2, weight, bias)[0]
 
 # %% [markdown]
-# In the first group three channels with one mean and three different weights. Bring it before torch:
+# In the first group three channels with one mean and three different weights. Compare it with torch:
 
 # %%
 rng = np.random.default_rng(0)
@@ -605,7 +605,7 @@ for norm in ("group", "batch"):
 
 # %% [markdown]
 # The other way out is to let several GPUs share their statistics: SyncBatchNorm, in [lesson 9](09_rms_norm_and_relatives.ipynb). And what speaks *against* GroupNorm? At batches that are large enough, BatchNorm was
-# ahead above. And once trained, BatchNorm can be folded into the layer before it ([lesson 3](03_batch_norm_train_and_eval.ipynb)) and costs nothing any more. GroupNorm's statistics depend on the image; it must be computed for ever.
+# ahead above. And once trained, BatchNorm can be folded into the layer before it ([lesson 3](03_batch_norm_train_and_eval.ipynb)) and costs nothing any more. GroupNorm's statistics depend on the image; it has to be computed for every image.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose

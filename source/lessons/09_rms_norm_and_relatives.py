@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Drop the mean, and meet the relatives
 #
-# *Lesson 9 · 70 minutes · medium · RMSNorm and five others, and all norms of the course in one table*
+# *Lesson 9 · 90 minutes · medium · RMSNorm and five others, and all norms of the course in one table*
 #
 # When you have finished you can
 #
@@ -571,7 +571,7 @@ for zeros, tens in [(3, 3), (3, 9)]:
 # $$\mu = \sum_k \frac{n_k}{n} \, \mu_k, \qquad
 # \sigma^2 = \sum_k \frac{n_k}{n} \left( \sigma_k^2 + (\mu_k - \mu)^2 \right), \qquad n = \sum_k n_k$$
 #
-# In words: within the workers, plus between the workers, each weighed by its share of the values. A worker that has run out of data, with $n_k = 0$, has NaN for mean and variance. Its share is 0, but
+# In words: within the workers, plus between the workers, each weighted by its share of the values. A worker that has run out of data, with $n_k = 0$, has NaN for mean and variance. Its share is 0, but
 # 0 times NaN is NaN: it must be left out.
 
 
@@ -834,10 +834,10 @@ self_test("09_rms_norm_and_relatives")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
-# - RMSNorm divides each row by the root of the mean of its squares: blind to scale, not to shift; one road back fewer; no bias. Where a row's mean is near 0 it is LayerNorm.
+# - RMSNorm divides each row by the root of the mean of its squares: blind to scale, not to shift; one way back fewer for the gradient; no bias. Where a row's mean is near 0 it is LayerNorm.
 # - `eps=None` means float64's or float32's smallest step, and float16 and bfloat16 take float32's. Squares of float16 overflow at 256: compute in float32.
 # - Local response norm divides by neighbouring channels, and PyTorch's $\alpha$ is divided by the size. Weight norm gives each output's weights a length; spectral norm divides by an *estimate* of how far a matrix can stretch, which bounds how far apart outputs can be, for linear layers; a convolution only up to a factor.
-# - Variances merge as within plus between, weighed by counts. With that, two processes computed BatchNorm of one big batch.
+# - Variances merge as within plus between, weighted by counts. With that, two processes computed BatchNorm of one big batch.
 # - One table and one picture hold all norms: what is averaged, what is learned, what is remembered.
 
 # %% [markdown]

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Choose a norm, and find the bug
 #
-# *Lesson 13 · 60 minutes · medium · the field guide: take what you need*
+# *Lesson 13 · 100 minutes · medium · the field guide: take what you need*
 #
 # When you have finished you can
 #
