@@ -148,7 +148,7 @@ mean.shape, mean.size
 # | [02 Normalize a batch, one feature at a time](02_batch_norm_forward.ipynb) | write BatchNorm's forward pass, for vectors and images, and know its four classic mistakes | 50 | [02](../exercises/02_batch_norm_forward.ipynb) |
 # | [03 Give one image one answer](03_batch_norm_train_and_eval.ipynb) | predict what BatchNorm remembers, and recognise a forgotten `eval()` | 50 | [03](../exercises/03_batch_norm_train_and_eval.ipynb) |
 # | [04 Follow the gradient back](04_batch_norm_backward.ipynb) | derive BatchNorm's backward pass twice, and check it | 60 | [04](../exercises/04_batch_norm_backward.ipynb) |
-# | [05 Train the article's network](05_mnist_with_batch_norm.ipynb) | mend a printed training loop, and compare two networks fairly | 80 | [05](../exercises/05_mnist_with_batch_norm.ipynb) |
+# | [05 Train the article's network](05_mnist_with_batch_norm.ipynb) | repair a printed training loop, and compare two networks fairly | 80 | [05](../exercises/05_mnist_with_batch_norm.ipynb) |
 # | [06 Normalize one sample at a time](06_layer_norm.ipynb) | say what LayerNorm averages, for images, sequences and transformers | 85 | [06](../exercises/06_layer_norm.ipynb) |
 # | [07 Take the light out of an image](07_instance_norm.ipynb) | write InstanceNorm, and say what it takes away and where it must not stand | 70 | [07](../exercises/07_instance_norm.ipynb) |
 # | [08 Normalize a few channels at a time](08_group_norm.ipynb) | write GroupNorm, and turn it into its neighbours by choosing one number | 75 | [08](../exercises/08_group_norm.ipynb) |

@@ -491,7 +491,7 @@ for name, (lrs, values) in epoch_rates.items():
 # forgives a wrong one.
 #
 # At the article's 0.01 the gap is 13 points. Had we stopped there, we would have measured the learning
-# rate as much as the layer.
+# rate as much as the layer. (And perhaps PyTorch's first weights: [lesson 12](12_why_it_works.ipynb) takes that suspect away, in a deeper network.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Look inside the layers

@@ -389,7 +389,7 @@ length.ravel(), g[:, None] * v / length
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The rows of $v$ had the lengths 5 and 3, those of $w$ have 10 and 6. In a convolution everything that belongs to one output is one vector,
-# all its input channels and all their pixels. So the norm is over every axis but the first, however many there are:
+# all its input channels and all their pixels. So the norm is over every axis but the first, however many there are (in a `ConvTranspose`, whose kernel has the inputs first, over every axis but the second: `dim=1`):
 
 
 # %% slideshow={"slide_type": "fragment"}

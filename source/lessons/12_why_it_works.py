@@ -502,10 +502,16 @@ print(f"mean square {left.square().mean():.3f}, variance {left.var():.3f};", end
 print(f"(pi - 1) / (2 pi) = {(math.pi - 1) / (2 * math.pi):.3f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The mean square is halved, and the variance, which is smaller by the square of the mean, is (π − 1)/(2π). He's initialization makes up for the one
-# half, by weights of variance 2 over the number of inputs. After it the next linear layer has variance (π − 1)/π over the batch, and BatchNorm divides by the root
-# of that, in the forward pass to get 1 again. In the backward pass the *gradient* is divided by the same number. Nothing in the backward pass makes up for it (ReLU halves the gradient's square, the weights double it). So layer by layer, towards the input,
-# it grows by
+# Over the batch, then, with He's initialization (weights of variance 2 over the number of inputs, which make up for the half that ReLU takes):
+#
+# | | mean square | variance |
+# |---|---|---|
+# | after BatchNorm | 1 | 1 |
+# | after ReLU | 1/2 | (π − 1)/(2π) |
+# | after the next linear layer | 1 | (π − 1)/π |
+#
+# BatchNorm divides by the root of the last number, in the forward pass to get 1 again. In the backward pass the *gradient* is divided by it too, and nothing makes up for that (ReLU halves the gradient's square, the
+# weights double it). So layer by layer, towards the input, it grows by
 
 # %% slideshow={"slide_type": "fragment"}
 theory = math.sqrt(math.pi / (math.pi - 1))

@@ -332,8 +332,8 @@ print("after restoring: bn1 trains:", part_frozen.bn1.training)
 #
 # - **Symptom:** training mode says 95 %, evaluation mode much less, and `eval()` is in its place.
 # - **Cause:** one of three. The average has not caught up (young network, small `momentum`). The average is of
-#   something else (other data, other augmentation, dropout right before the norm). Or evaluation is right, and
-#   training mode profits from its company: the batch says something about the answer.
+#   something else (other data, other augmentation, dropout right before the norm). Or the evaluation mode
+#   is right, and the training mode sees more than it should: the other samples of the batch say something about the answer.
 # - **Test:** measure the statistics again on training data, *without training*, and look whether evaluation
 #   recovers. PyTorch has a function for it, `torch.optim.swa_utils.update_bn`: it resets the buffers and takes a plain average.
 
