@@ -182,18 +182,22 @@ print(f"walked:   {len(path) - 1} steps")
 # The number was in the condition number all along. Now change the inputs, and let the computer count. **Which of these bowls is rounder than the
 # first?** All inputs times 255. Each input divided by its own standard deviation. The same, with both means moved to 3.
 
-# %% slideshow={"slide_type": "fragment"}
+# %%
 scaled = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)  # (N, 2)
 variants = {
-    "as measured": inputs, "times 255": 255 * inputs, "standardized": scaled, "..., mean 3": scaled + 3,
-}  # fmt: skip
+    "as measured": inputs,
+    "times 255": 255 * inputs,
+    "standardized": scaled,
+    "..., mean 3": scaled + 3,
+}
 bowls = {name: x.T @ x / len(x) for name, x in variants.items()}  # (2, 2) each
+
+# %% slideshow={"slide_type": "fragment"}
 for name, bowl in bowls.items():
-    steepness = np.linalg.eigvalsh(bowl)  # (2,), flat and steep
+    flat, steep = np.linalg.eigvalsh(bowl)
     steps = len(descend(bowl, start=[4.0, 1.0])) - 1
-    print(
-        f"{name:12} condition number {steepness[1] / steepness[0]:6.1f}   rate {2 / steepness.sum():.1g}   {steps:3} steps"
-    )
+    print(f"{name:12}  condition number {steep / flat:6.1f}", end="")
+    print(f"   best rate {2 / (steep + flat):5.1g}   {steps:3} steps")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Three things to keep. A *common* factor leaves the shape of the bowl as it is, and so the number of steps; it changes the rate alone, by 255². Dividing each input

@@ -468,7 +468,7 @@ for norm in norms:
 # rate, chosen on 5,000 training digits that were held out:
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %%
 def own_best(norm, **cell):
     def held_out(lr):
         return right(norm, lr, "held_out_accuracy", **cell).mean()
@@ -477,11 +477,17 @@ def own_best(norm, **cell):
 
 
 cells = [{"lengths": kind, "batch_size": size} for kind in ("fixed", "ragged") for size in (64, 4)]
+
+# %% slideshow={"slide_type": "subslide"}
+print("right test digits, %, each at its own best rate")
+print(" " * 11 + "".join(f"{norm:>18}" for norm in norms))
 for cell in cells:
-    print(f"{cell['lengths']}, batches of {cell['batch_size']}")
-    for norm in norms:
-        lr = own_best(norm, **cell)
-        print(f"   {norm:17} lr {lr:<5} {spread(right(norm, lr, **cell))} %")
+    values = [spread(right(norm, own_best(norm, **cell), **cell)) for norm in norms]
+    print(f"{cell['lengths']:6}, {cell['batch_size']:2} " + "".join(f"{v:>18}" for v in values))
+
+# %%
+for cell in cells:
+    print({norm: own_best(norm, **cell) for norm in norms}, *cell.values())
 
 # %% slideshow={"slide_type": "-"}
 at_best = {

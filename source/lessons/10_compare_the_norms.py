@@ -522,9 +522,8 @@ speed_p = holm({case: sign_flip_p(values) for case, values in speed.items()})
 # %% slideshow={"slide_type": "-"}
 for (name, lr, other), values in speed.items():
     low, high = sign_flip_interval(values)
-    print(
-        f"{name} lr {lr:<4}  layer minus {other}  {values.mean():+6.2f} points ({low:+.2f} to {high:+.2f})  p = {speed_p[name, lr, other]:.3f}"
-    )
+    print(f"{name} lr {lr:<4}  layer minus {other}  {values.mean():+6.2f} points", end="")
+    print(f" ({low:+.2f} to {high:+.2f})  p = {speed_p[name, lr, other]:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # (Eight tests, corrected together.) More slowly than BatchNorm: in all four settings. More slowly than GroupNorm: in the CNN at both rates; in the MLP no difference is seen, and
