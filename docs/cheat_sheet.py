@@ -110,7 +110,8 @@ ADVICE = {
         r"$y=\gamma_c\frac{x}{\sqrt{\mathrm{mean}_c(x^2)+\epsilon}}$",
         {"nn.RMSNorm(C)": ["(N, C)", "(N, L, C)"]},
         "as LayerNorm, without mean and bias",
-        "a shift common to all features disturbs; own code in float16: squares overflow from 256 on",
+        "a shift common to all features disturbs; own code in float16: squares overflow from 256 "
+        "on",
     ),
     "Dynamic Tanh": Advice(
         r"$y=\gamma_c\tanh(\alpha x)+\beta_c$",

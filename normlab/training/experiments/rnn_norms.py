@@ -69,6 +69,8 @@ EXPERIMENT = Experiment(
         for lr in rates
         for seed in SEEDS
     ],
+    # One that learns: many a run with BatchNorm stays at chance, whatever is changed.
+    repeatable={"norm": "layer", "lengths": "fixed", "batch_size": 64, "seed": 0, "lr": 0.03},
     # Through 28 steps of a recurrence a difference in rounding grows more than elsewhere.
     tolerances={"test_accuracy": 0.05, "held_out_accuracy": 0.05},
 )

@@ -65,5 +65,6 @@ EXPERIMENT = Experiment(
         for lr in LEARNING_RATES
         for seed in SEEDS
     ],
+    repeatable={"tags": "above the level", "norm": "instance", "lr": 0.03, "seed": 0},
     tolerances={"held_out_accuracy": 0.02, "test_accuracy": 0.02},
 )
