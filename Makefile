@@ -5,11 +5,11 @@ PYTHON ?= python3
 PORT ?= 8888
 # How many tests run side by side.
 JOBS ?= 2
-# An extra package index, for the CPU build of PyTorch (README, "The CPU build of PyTorch").
+# An extra package index, for the CPU build of PyTorch (docs/install.md, "The CPU build of PyTorch").
 TORCH_INDEX ?=
 
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PYTHON_FILES := normlab tests benchmarks source docs
@@ -30,12 +30,12 @@ help:
 	@echo "make update   resolve the versions in constraints.txt and environment.yml anew"
 	@echo "make clean    remove the virtual environment and caches"
 
-$(BIN)/python:
+$(VENV)/pyvenv.cfg:
 	$(PYTHON) -c "import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else 'normlab needs Python 3.11 to 3.14; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)
 
 # What a learner needs.
-$(VENV)/ready-to-learn: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/ready-to-learn: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing normlab and what it needs into $(VENV). The first time takes a few minutes."
 	$(PIP_INSTALL) --editable ".[lab]"
 	@touch $@
@@ -80,9 +80,9 @@ TORCH ?= $(shell sed -n 's/^torch==//p' constraints.txt)
 update:
 	rm -rf build/update
 	$(PYTHON) -m venv build/update
-	build/update/bin/python -m pip install --quiet --disable-pip-version-check \
+	build/update/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check \
 		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "torch==$(TORCH)" ".[lab,dev,site]"
-	build/update/bin/python source/update_pins.py
+	build/update/$(notdir $(BIN))/python source/update_pins.py
 
 format: $(VENV)/ready-to-make
 	$(BIN)/ruff check --fix $(PYTHON_FILES)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parent.parent
 
@@ -70,6 +72,19 @@ def test_torch_is_a_range_for_the_package_and_one_release_for_the_committed_outp
 def test_the_makefile_and_the_package_take_the_same_pythons():
     low, high = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project()["requires-python"]).groups()
     assert f"(3, {low}) <= sys.version_info < (3, {high})" in (ROOT / "Makefile").read_text()
+
+
+def test_the_workflow_calls_make_test_on_three_systems():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
+    job = workflow["jobs"]["test"]
+    assert {entry["system"].split("-")[0] for entry in job["strategy"]["matrix"]["include"]} == {
+        *("ubuntu", "macos", "windows"),
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    supported = SpecifierSet(project["requires-python"])
+    for entry in job["strategy"]["matrix"]["include"]:
+        assert entry["python"] in supported
+    assert any(step.get("run", "").startswith("make test") for step in job["steps"])
 
 
 def test_the_package_is_imported_without_jupyterlab():

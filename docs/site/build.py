@@ -17,7 +17,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Taken over as they are. The notebooks keep their folders, so that links between them hold.
 FOLDERS = ("notebooks", "exercises")
-PAGES = ("docs/teaching.md", "docs/glossary.md", "docs/cheat_sheet.md", "docs/gallery.ipynb")
+PAGES = (
+    "docs/install.md",
+    "docs/teaching.md",
+    "docs/glossary.md",
+    "docs/cheat_sheet.md",
+    "docs/gallery.ipynb",
+)
 # What the pages show or link.
 FILES = ("docs/cheat_sheet.png", "docs/cheat_sheet.pdf")
 

@@ -1,4 +1,7 @@
-"""What the README says in numbers is what there is."""
+"""What the README says in numbers is what there is, and CONTRIBUTING.md names what makes what.
+
+Where the README counts: "What is different here", and its own length.
+"""
 
 import re
 import sys
@@ -15,6 +18,23 @@ from normlab.training import experiment_names
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 WORDS = " ".join(README.split())
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+# A made file's pattern, its source's, and the command.
+MADE = re.findall(r"^\| (`.+`) \| `(.+)` \| `(.+)` \|$", CONTRIBUTING, re.MULTILINE)
+GUIDES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/install.md",
+    "docs/own_exercises.md",
+    "docs/teaching.md",
+)
+LINKS = [
+    (guide, link)
+    for guide in GUIDES
+    for link in sorted(
+        set(re.findall(r"\]\(([^)#:]+)\)", (ROOT / guide).read_text(encoding="utf-8")))
+    )
+]
 
 
 def number(pattern):
@@ -54,6 +74,64 @@ def test_the_recorded_experiments_and_the_questions():
     assert Counter(map(len, all_self_tests().values())) == {5: 14}
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
-def test_a_link_leads_somewhere(link):
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize(("guide", "link"), LINKS)
+def test_a_link_leads_somewhere(guide, link):
+    assert ((ROOT / guide).parent / link).exists()
+
+
+def test_the_readme_is_short():
+    assert len(README) <= 8500
+
+
+# ---- CONTRIBUTING.md: what is made, from what, and how
+
+
+def commands_for(file):
+    """Return the source and the command of each line of the table that is about this file."""
+    for patterns, source, command in MADE:
+        for pattern in re.findall(r"`(.+?)`", patterns):
+            name = re.fullmatch(re.escape(pattern).replace("NAME", r"(\w+)"), file)
+            if name:
+                yield source.replace("NAME", "".join(name.groups())), command
+
+
+def made_files():
+    for folder in ("notebooks", "solutions", "exercises"):
+        yield from (ROOT / folder).glob("*.ipynb")
+    yield from (ROOT / "normlab" / "training" / "recorded").glob("*.csv")
+    for name in ("gallery.ipynb", "cheat_sheet.md", "cheat_sheet.pdf", "cheat_sheet.png"):
+        yield ROOT / "docs" / name
+    yield from (ROOT / "docs" / "lesson_05.png", ROOT / "constraints.txt", ROOT / "environment.yml")
+
+
+@pytest.mark.parametrize("file", sorted(path.relative_to(ROOT).as_posix() for path in made_files()))
+def test_a_made_file_has_its_source_and_its_command(file):
+    ((source, command),) = commands_for(file)
+    assert (ROOT / source).exists()
+    program, name = command.split()[:2]
+    if program == "make":
+        assert re.search(
+            rf"^{name}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    else:
+        assert (program, name) == ("normlab", "experiment")
+
+
+def test_every_line_of_the_table_is_about_a_file_there_is():
+    files = [path.relative_to(ROOT).as_posix() for path in made_files()]
+    for patterns, *_ in MADE:
+        for pattern in re.findall(r"`(.+?)`", patterns):
+            expression = re.escape(pattern).replace("NAME", r"\w+")
+            assert any(re.fullmatch(expression, file) for file in files), pattern
+
+
+def test_the_rooms_are_those_of_the_package():
+    named = re.findall(r"^\| `normlab/(\w+)` \|", CONTRIBUTING, re.MULTILINE)
+    rooms = {path.parent.name for path in (ROOT / "normlab").glob("*/__init__.py")}
+    assert set(named) == rooms
+    assert len(named) == len(rooms)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w./]+/[\w.]*)`", CONTRIBUTING))))
+def test_a_path_in_contributing_exists_or_is_a_pattern(path):
+    assert "NAME" in path or "NN_name" in path or path.startswith(".venv") or (ROOT / path).exists()

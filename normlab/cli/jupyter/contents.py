@@ -8,7 +8,9 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 WORKSHOP = frozenset(
     {
+        "CHANGELOG.md",
         "CITATION.cff",
+        "CONTRIBUTING.md",
         "LICENSE",
         "LICENSE-TEXT.md",
         "Makefile",
