@@ -496,7 +496,13 @@ def kept_between_calls(answer: Any) -> dict[str, str]:  # noqa: ANN401
 
     They are defaults that can change, its own attributes, and global names that it reads.
     """
-    function = _underlying_function(answer)
+    try:
+        return _kept(_underlying_function(answer))
+    except Exception:
+        return {}  # an object that resists being looked at
+
+
+def _kept(function: types.FunctionType | None) -> dict[str, str]:
     if function is None:
         return {}
     defaults = zip(  # the last parameters have them
