@@ -212,7 +212,13 @@ def _text_remark(remark: Remark, indent: int) -> list[str]:
         text = _beside(remark) if remark.beside else remark.text
         return [f"{margin}  {row}".rstrip() for row in text.split("\n")]
     text = f"{remark.label}: {remark.text}" if remark.label else remark.text
-    rows = textwrap.wrap(text, _WIDTH, initial_indent=margin, subsequent_indent=margin)
+    rows = textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_on_hyphens=False,  # a word that is searched for stays in one piece
+    )
     return rows + [row for inner in remark.inside for row in _text_remark(inner, indent)]
 
 

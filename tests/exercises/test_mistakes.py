@@ -162,7 +162,8 @@ def test_where_nothing_explains_all_an_aspect_may_be_explained(examine):
     assert diagnosis.by_aspect == {"values": of("forgetting")}
     text = " ".join(str(report).split())
     assert "In these cases your numbers are what comes out when forgetting is done." in text
-    assert "No known mistake gives these numbers. The smallest case: big." in text
+    assert "No known mistake gives these numbers. The first difference is y[0]:" in text
+    assert "The smallest case: big." in text
 
 
 def test_nothing_is_named_where_everything_raises(examine):
