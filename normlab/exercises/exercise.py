@@ -29,7 +29,8 @@ class Aspect:
     title
         What the learner reads.
     points
-        All of them, or none: where every case of the aspect is right, or not.
+        All of them, or none: where every case of the aspect is right, or not. An aspect of 0 points
+        is told and not graded: only the learner's own program could say whether it holds.
     outputs
         The outputs that count here; none named means all.
     leaves_input_alone

@@ -61,8 +61,9 @@ class AspectResult:
 
     @property
     def passed(self) -> bool:
-        """Whether it has all its points."""
-        return self.points == self.aspect.points
+        """Whether it has all its points, and nothing was found where there are none to have."""
+        told = not self.aspect.points and any(one.problem for one in self.case_results)
+        return self.points == self.aspect.points and not told
 
     @property
     def failures(self) -> list[CaseResult]:

@@ -51,11 +51,12 @@ class Line:
     remarks: tuple[Remark, ...] = ()
     follows: str = ""
     begun: bool = True
+    told: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether all its points are there."""
-        return self.points == self.max_points
+        """Whether all its points are there, and nothing is told where there are none to have."""
+        return self.points == self.max_points and not self.told
 
     @property
     def mark(self) -> tuple[str, str, str]:
@@ -117,8 +118,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether all points are there."""
-        return bool(self.lines) and self.points == self.max_points
+        """Whether all points are there, and nothing is told where there are none to have."""
+        return bool(self.lines) and all(line.passed for line in self.lines)
 
     @property
     def begun(self) -> bool:

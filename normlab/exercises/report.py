@@ -107,9 +107,10 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
             said.add("described")
             remarks = (Remark(diagnosis.described), *remarks)
             follows = ""
-        lines.append(
-            Line(result.aspect.title, result.points, result.aspect.points, remarks, follows)
-        )
+        told = not result.aspect.points and not result.passed
+        follows = follows or ("told, and not graded" if told else "")
+        most = result.aspect.points
+        lines.append(Line(result.aspect.title, result.points, most, remarks, follows, told=told))
     return tuple(lines)
 
 
