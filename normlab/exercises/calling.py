@@ -28,7 +28,7 @@ from normlab.tasks.case import Case, Outputs
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
 # its loop catches the first, and is outside its `try` at one of the next.
 _RING_AGAIN = 0.01  # seconds
-_ON_THE_WAY = (__file__, contextlib.contextmanager.__code__.co_filename)
+_CONTEXTS = contextlib.contextmanager.__code__.co_filename
 _KEPT_CHARACTERS = 300
 _KEPT_WARNINGS = 3
 _THIS_PACKAGE = str(Path(__file__).parent)
@@ -273,7 +273,9 @@ def stop_after(seconds: float) -> Iterator[None]:
 
     def ring(_signal: int, frame: types.FrameType | None) -> None:
         # On the way in or out it must not ring, or the alarm would never be taken back.
-        if inside and not (frame and frame.f_code.co_filename in _ON_THE_WAY):
+        code = frame.f_code if frame else None
+        on_the_way = code and (code.co_name == "stop_after" or code.co_filename == _CONTEXTS)
+        if inside and not on_the_way:
             raise TimeIsUp
 
     previous = signal.signal(signal.SIGALRM, ring)
