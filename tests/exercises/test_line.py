@@ -46,15 +46,17 @@ def shown(task, answer):
 
 
 def test_the_panel_says_the_line_first_and_never_the_change():
-    text = shown("batch_norm_eval", brackets)
-    line = f"Look at line {brackets.__code__.co_firstlineno + 1}, at what is computed first."
-    assert f"{line} return (x - running_mean / np.sqrt(running_var + eps)) * weight" in text
+    text = shown("batch_norm_eval", times_bias)
+    line = f"Look at line {times_bias.__code__.co_firstlineno + 2}, at each sign:"
+    assert line in text
+    assert "return x_hat * weight * bias" in text
     assert text.index("Look at line") < text.index("No known mistake")
-    assert "(x - running_mean) /" not in text
+    assert "weight + bias" not in text
 
 
-def brackets(x, running_mean, running_var, weight, bias, eps):
-    return (x - running_mean / np.sqrt(running_var + eps)) * weight + bias
+def times_bias(x, running_mean, running_var, weight, bias, eps):
+    x_hat = (x - running_mean) / np.sqrt(running_var + eps)
+    return x_hat * weight * bias
 
 
 def test_helpers_in_other_cells_are_followed():
@@ -159,7 +161,7 @@ def test_it_looks_once_and_only_when_it_is_shown(monkeypatch):
         return ()
 
     monkeypatch.setattr("normlab.exercises.find_line", search)
-    report = check("batch_norm_eval", brackets)
+    report = check("batch_norm_eval", times_bias)
     assert report.points < report.max_points
     assert searches == []
     assert str(report) in (str(report), repr(report))
