@@ -7,6 +7,10 @@ source/exercises/NN_name.py  -> solutions/NN_name.ipynb    executed, for teacher
 
 Without names every notebook is made; with names, those whose file name contains one of them. Each
 notebook is written as soon as it is done, so that an interrupted run loses nothing.
+
+A notebook in which somebody has written since it was made is left as it is, and the new one is put
+beside it. ``--overwrite`` takes its place all the same: after a merge that left marks of a conflict
+in it, for instance.
 """
 
 import argparse
@@ -23,6 +27,8 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbgrader import preprocessors
 from tqdm import tqdm
+
+from normlab.cli.keeping import beside, is_as_made, stamp
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS, EXERCISES = ROOT / "source" / "lessons", ROOT / "source" / "exercises"
@@ -78,6 +84,7 @@ def read_source(path: Path) -> NotebookNode:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         cell.metadata.pop("lines_to_next_cell", None)
+    stamp(notebook)
     return notebook
 
 
@@ -132,26 +139,39 @@ def cut_solutions(solution: NotebookNode) -> NotebookNode:
     resources: dict[str, object] = {}
     for step in CUTTING:
         exercise, resources = step().preprocess(exercise, resources)
+    stamp(exercise)
     return exercise
 
 
-def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook; the old one stays until the new one is complete."""
+def write(notebook: NotebookNode, path: Path, overwrite: bool) -> None:
+    """Write a notebook; the old one stays until the new one is complete.
+
+    And it stays for good where somebody has written in it: the new one goes beside it.
+    """
     nbformat.validate(notebook)
-    unfinished = path.with_suffix(".part")
+    place = path
+    if path.exists() and not overwrite and not is_as_made(path):
+        free = (other for other in beside(path) if not other.exists() or is_as_made(other))
+        place = next(free)
+        tqdm.write(
+            f"{path.relative_to(ROOT)}: somebody has written in it since it was made, so it stays, "
+            f"and the new one is {place.relative_to(ROOT)}.",
+            file=sys.stderr,
+        )
+    unfinished = place.with_suffix(".part")
     nbformat.write(notebook, unfinished)
-    unfinished.replace(path)
+    unfinished.replace(place)
 
 
-def build(source: Path) -> None:
+def build(source: Path, overwrite: bool = False) -> None:
     """Make all that comes from one source."""
     name = f"{source.stem}.ipynb"
     if folder := SHOWN_IN.get(source.parent):
-        write(execute(read_source(source), folder), folder / name)
+        write(execute(read_source(source), folder), folder / name, overwrite)
     else:
         solution = read_source(source)
-        write(cut_solutions(solution), ROOT / "exercises" / name)
-        write(execute(solution, ROOT / "solutions"), ROOT / "solutions" / name)
+        write(cut_solutions(solution), ROOT / "exercises" / name, overwrite)
+        write(execute(solution, ROOT / "solutions"), ROOT / "solutions" / name, overwrite)
 
 
 def sources(names: list[str]) -> Iterator[Path]:
@@ -165,7 +185,11 @@ def main() -> None:
     """Read the command line and make the notebooks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="part of a file's name; all without it")
-    chosen = list(sources(parser.parse_args().names))
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what somebody has written in, too"
+    )
+    options = parser.parse_args()
+    chosen = list(sources(options.names))
     if not chosen:
         sys.exit(
             "build.py: no source has such a name. They are in source/lessons, exercises, docs."
@@ -177,7 +201,7 @@ def main() -> None:
             bar.set_postfix_str(source.stem)
             os.environ["NORMLAB_PROGRESS"] = str(Path(scratch) / f"{source.stem}.json")
             try:
-                build(source)
+                build(source, options.overwrite)
             except CellExecutionError as error:
                 sys.exit(f"\nbuild.py: {source.relative_to(ROOT)} stopped at this cell:\n{error}")
 

@@ -60,6 +60,15 @@ def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) 
         except KeyboardInterrupt:
             click.echo("The finished runs are kept; the same command goes on from there.", err=True)
             raise
+        except TimeoutError as error:
+            raise click.ClickException(
+                f"{one.name}: {error}. Wait for it, or choose another folder with --into."
+            ) from error
+        except OSError as error:
+            raise click.ClickException(
+                f"{into}: {error.strerror}. The finished runs are kept; the same command goes on "
+                "from there."
+            ) from error
         click.echo(f"  written to {path}")
 
 

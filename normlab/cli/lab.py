@@ -6,11 +6,15 @@ import shutil
 import signal
 import sys
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import click
+
+from normlab.cli.keeping import bring_all
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -45,8 +49,9 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
 
     The course is a folder that holds notebooks/00_start_here.ipynb: the one you are in, or one
     above it. Where there is none, the course is copied into the folder you are in. (Where normlab
-    was installed with --editable, its clone opens instead.) A file of yours is never overwritten:
-    a later start only adds what is missing.
+    was installed with --editable, its clone opens instead.) What you wrote is never overwritten: a
+    later start adds what is missing, and after an upgrade puts the newer lessons in their places,
+    or beside those in which you have written.
 
     What follows -- goes to JupyterLab as it is.
 
@@ -56,7 +61,7 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
       normlab lab --port 9000 --no-browser
       normlab lab -- --ip=0.0.0.0                in a container
     """  # noqa: D301 - \b is how click is told not to rewrap
-    course = bring_course(Path.cwd())
+    course = bring_course(here())
     prepare_environment()
     open_browser = not no_browser and has_a_window()
     server = start_jupyterlab(course, port, open_browser, jupyter_options)
@@ -66,6 +71,22 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
     server.start()
     end_open_requests(server)
     click.echo("JupyterLab has stopped.")
+
+
+def here() -> Path:
+    """Return the folder that one is in.
+
+    Raises
+    ------
+    click.ClickException
+        If it was deleted.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise click.ClickException(
+            "The folder you are in was deleted. Change into the one of the course, and try again."
+        ) from error
 
 
 def find_course(start: Path) -> Path:
@@ -104,10 +125,26 @@ def bring_course(start: Path) -> Path:
         click.echo(f"Copied the course to {start}: {len(added)} notebooks.")
         return start
     if not (course / "normlab" / "__init__.py").exists():
-        added = copy_missing(_PACKED, course)
-        if added:
-            click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
+        bring_packed(course)
     return course
+
+
+def bring_packed(course: Path) -> None:
+    """Add what a course lacks of the one that the package carries, renew it, and say so.
+
+    Raises
+    ------
+    click.ClickException
+        If a file cannot be written.
+    """
+    added = copy_missing(_PACKED, course)
+    if added:
+        click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
+    packed = {path.relative_to(_PACKED).as_posix(): path for path in _PACKED.glob("*/*.ipynb")}
+    with _told_where_it_cannot_be_written(course):
+        said = bring_all({name: path.read_bytes() for name, path in sorted(packed.items())}, course)
+    if said:
+        click.echo(said)
 
 
 def is_course(folder: Path) -> bool:
@@ -126,29 +163,35 @@ def copy_missing(packed: Path, course: Path) -> list[Path]:
     added = []
     for source in sorted(packed.glob("*/*.ipynb")):
         name = source.relative_to(packed)
-        try:
+        with _told_where_it_cannot_be_written(course / name):
             if copy_new(source, course / name):
                 added.append(name)
-        except OSError as error:
-            raise click.ClickException(
-                f"Cannot copy the course: {error.strerror} ({course / name}). "
-                "Change into an empty folder of your own, and run `normlab lab` there."
-            ) from error
     return added
+
+
+@contextmanager
+def _told_where_it_cannot_be_written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot copy the course: {error.strerror or error} ({path}). "
+            "Change into an empty folder of your own, and run `normlab lab` there."
+        ) from error
 
 
 def copy_new(source: Path, target: Path) -> bool:
     """Copy a file, unless something of its name is there; say whether it was copied."""
-    target.parent.mkdir(exist_ok=True)
-    try:
-        copy = target.open("xb")  # fails where there is a file, rather than empty it
-    except FileExistsError:
+    if os.path.lexists(target):
         return False
+    target.parent.mkdir(exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.new")
     try:
-        with copy, source.open("rb") as original:
+        with unfinished.open("wb") as copy, source.open("rb") as original:
             shutil.copyfileobj(original, copy)
-    except BaseException:  # Ctrl-C too: half a notebook would be kept at the next start
-        target.unlink()
+        unfinished.replace(target)  # in one step: half a notebook would be kept at the next start
+    except BaseException:  # Ctrl-C too
+        unfinished.unlink(missing_ok=True)
         raise
     return True
 
@@ -215,9 +258,15 @@ def start_jupyterlab(
         # Others on the same machine cannot listen to the kernel, and the kernel has nothing to
         # warn about.
         options["KernelManager.transport_encryption"] = "auto"
-    return LabApp.initialize_server(
-        [f"--{name}={value}" for name, value in options.items()] + list(more)
-    )
+    arguments = [f"--{name}={value}" for name, value in options.items()] + list(more)
+    try:
+        return LabApp.initialize_server(arguments)
+    except OSError as error:
+        raise click.ClickException(
+            f"JupyterLab cannot start: {error.filename or 'a file of its own'}: {error.strerror}. "
+            "It keeps files of its own in your home folder; where that cannot be written, let HOME "
+            "name another folder."
+        ) from error
 
 
 def make_workspaces(course: Path) -> Path:

@@ -1,5 +1,7 @@
 """The command ``normlab``."""
 
+import contextlib
+import os
 import sys
 
 import click
@@ -14,6 +16,7 @@ from normlab.cli.progress import progress
 from normlab.cli.release import release
 from normlab.cli.sections import Sections
 from normlab.cli.tasks import show, try_task
+from normlab.cli.update import update
 from normlab.data import DataFileError
 
 # What a shell reports for a command that Ctrl-C ended: 128 and the signal's number.
@@ -21,7 +24,7 @@ _INTERRUPTED = 130
 
 
 _SECTIONS = {
-    "To learn": [lab, progress, mnist, experiment],
+    "To learn": [lab, progress, update, mnist, experiment],
     "To teach": [release, grade, export],
     "To write exercises": [try_task, show],
     "To type less": [completion],
@@ -60,9 +63,28 @@ def main() -> None:
         status = _complain(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
         status = _complain("stopped.", _INTERRUPTED)
-    sys.exit(status or 0)
+    except OSError as error:
+        status = _complain(_in_words(error), 1)
+    sys.exit(_flushed(status or 0))
 
 
 def _complain(message: str, status: int) -> int:
-    click.echo(f"normlab: {' '.join(message.split())}", err=True)
+    with contextlib.suppress(OSError):  # nobody can be told
+        click.echo(f"normlab: {' '.join(message.split())}", err=True)
+    return status
+
+
+def _in_words(error: OSError) -> str:
+    """Say what the system says, and of which file."""
+    return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}."
+
+
+def _flushed(status: int) -> int:
+    """See that all was printed, while it can be told."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try once more at its end, and print a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return status or _complain(f"The output could not be written: {_in_words(error)}", 1)
     return status

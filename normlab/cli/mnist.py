@@ -9,7 +9,7 @@ import numpy as np
 from normlab.data import load_mnist
 
 if TYPE_CHECKING:
-    from normlab.training import History
+    from normlab.training import ArticleNet, History
 
 # The names of normlab.training.NORMS, repeated here so that --help need not wait for torch; a
 # test holds the two together.
@@ -69,7 +69,8 @@ def mnist(
 
     The network is the MLP 784-256-128-10 with a norm and a ReLU after each of its first two
     layers, trained with SGD and cross-entropy. MNIST comes with normlab; the environment variable
-    NORMLAB_DATA names a folder with another dataset in the same files.
+    NORMLAB_DATA names a folder with another dataset in the same files; the first and the last
+    layer take their sizes from it.
 
     \b
     Examples:
@@ -91,11 +92,17 @@ def mnist(
 
 
 def _train(norm: str, seeds: int, options: dict[str, Any]) -> "list[History]":
-    from normlab.training import article_net, fit, fit_many
+    from normlab.training import fit, fit_many
 
     if seeds == 1:
-        return [fit(article_net(norm, seed=0), seed=0, **options)]
-    return fit_many({norm: partial(article_net, norm)}, range(seeds), **options)[norm]
+        return [fit(_network(norm, seed=0), seed=0, **options)]
+    return fit_many({norm: partial(_network, norm)}, range(seeds), **options)[norm]
+
+
+def _network(norm: str, seed: int) -> "ArticleNet":
+    from normlab.training import article_net
+
+    return article_net(norm, seed, dataset=load_mnist())
 
 
 def _table(runs: "list[History]") -> str:

@@ -8,7 +8,8 @@ def progress() -> None:
     """Show your points, exercise by exercise, and how your self-tests went.
 
     Every check notes what it found in a small file, .normlab/progress.json in the folder of the
-    course. The environment variable NORMLAB_PROGRESS names another file.
+    course. The environment variable NORMLAB_PROGRESS names another file. The last line says which
+    file was read.
 
     \b
     Examples:
@@ -17,4 +18,11 @@ def progress() -> None:
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.exercises import progress as read_progress  # here: --help need not wait for NumPy
 
-    click.echo(str(read_progress()))
+    shown = read_progress()
+    click.echo(f"{shown}\n")
+    if shown.file is None and not shown.note:
+        click.echo("No file of progress is kept, as NORMLAB_PROGRESS says.")
+    elif shown.file and shown.file.exists():
+        click.echo(f"Read from {shown.file}")
+    elif shown.file:
+        click.echo(f"There is no {shown.file} yet; the first check makes it.")

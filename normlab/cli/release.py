@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from normlab.cli.lab import find_course
+from normlab.cli.lab import find_course, here
 
 
 @click.command()
@@ -24,7 +24,7 @@ def release(out: Path) -> None:
     from normlab.grading.release import release as write_bundle
 
     try:
-        files = write_bundle(find_course(Path.cwd()), out)
+        files = write_bundle(find_course(here()), out)
     except ReleaseError as error:
         raise click.ClickException(str(error)) from error
     exercises = sum(path.parts[0] == "exercises" for path in files)

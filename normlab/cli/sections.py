@@ -1,8 +1,16 @@
 """A help page whose commands stand under headings, in the order in which one meets them."""
 
+import ast
+import inspect
 from collections.abc import Mapping, Sequence
 
 import click
+
+
+def written_help(command: click.Command) -> str:
+    """Read a command's help in its source: ``python -OO`` forgets docstrings."""
+    source = inspect.getsource(inspect.unwrap(command.callback))
+    return ast.get_docstring(ast.parse(source).body[0]) or ""
 
 
 class Sections(click.Group):
@@ -19,8 +27,10 @@ class Sections(click.Group):
     def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: object) -> None:
         super().__init__(**options)
         self.sections = sections
+        self.help = self.help or written_help(self)
         for commands in sections.values():
             for command in commands:
+                command.help = command.help or written_help(command)
                 self.add_command(command)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

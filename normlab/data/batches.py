@@ -1,10 +1,38 @@
 """Batches without a loader: the data stays in memory, and a batch is a choice of rows."""
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+
+
+def check_counts(**counts: float) -> None:
+    """See that numbers which count something are whole, and at least 1.
+
+    Raises
+    ------
+    ValueError
+        If one is not; the message has its name.
+    """
+    check_whole(**counts)
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}.")
+
+
+def check_whole(**numbers: object) -> None:
+    """See that numbers are whole.
+
+    Raises
+    ------
+    ValueError
+        If one is not; the message has its name.
+    """
+    for name, value in numbers.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise ValueError(f"{name} must be a whole number, got {value!r}.")
 
 
 def shuffled_batches(
@@ -32,13 +60,12 @@ def shuffled_batches(
     Raises
     ------
     ValueError
-        If ``batch_size`` is less than 1.
+        If ``batch_size`` is no whole number of at least 1.
     """
     import torch  # here and not above: `import normlab.data` must not wait for it
 
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    check_counts(batch_size=batch_size)
     order = torch.randperm(size, generator=generator, device=generator.device)  # (size,)
-    for batch in order.split(batch_size):  # (batch_size,)
+    for batch in order.split(int(batch_size)):  # (batch_size,)
         if len(batch) == batch_size or not drop_last:
             yield batch

@@ -1,8 +1,8 @@
 """MNIST, from the package itself, or any dataset in the same format from a folder of yours."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class ImageDataset:
         and ``(10000, 28, 28)``.
     train_labels, test_labels
         The class of each image, int64, shape ``(N,)``.
+    files
+        For each of the four the file that it was read from, where it was.
 
     NumPy arrays are read-only, since every caller gets the same cached ones; ``array.copy()``
     gives one to write on.
@@ -44,10 +46,22 @@ class ImageDataset:
     train_labels: Any
     test_images: Any
     test_labels: Any
+    files: Mapping[str, Path] = field(default_factory=dict, compare=False)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are: one more than the highest label."""
+        return 1 + max(int(self.train_labels.max()), int(self.test_labels.max()))
+
+    @property
+    def image_size(self) -> tuple[int, ...]:
+        """Height and width of an image."""
+        return tuple(self.train_images.shape[1:])
 
     def map(self, function: Callable[[Any], Any]) -> "ImageDataset":
         """Return the dataset with ``function`` applied to each of its four arrays."""
-        return ImageDataset(**{name: function(getattr(self, name)) for name in _PARTS})
+        mapped = {name: function(getattr(self, name)) for name in _PARTS}
+        return ImageDataset(**mapped, files=self.files)
 
     def first(self, train: int, test: int | None = None) -> "ImageDataset":
         """Return the dataset with the first so many images to train on, and to test on.
@@ -62,6 +76,7 @@ class ImageDataset:
             self.train_labels[:train],
             self.test_images[:test],
             self.test_labels[:test],
+            self.files,
         )
 
 
@@ -69,7 +84,7 @@ def load_mnist(*, data_dir: str | Path | None = None, tensors: bool = False) -> 
     """Load MNIST, or another dataset in the same files.
 
     Nothing is downloaded: MNIST travels inside the package. The decoded arrays are kept, so that
-    a second call costs nothing.
+    a second call costs nothing while the files stay as they are.
 
     Parameters
     ----------
@@ -100,8 +115,15 @@ def load_mnist(*, data_dir: str | Path | None = None, tensors: bool = False) -> 
     LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition",
     Proceedings of the IEEE 86(11), 1998.
     """
-    folder = Path(data_dir or os.environ.get(_VARIABLE) or BUNDLED).expanduser().resolve()
-    arrays = _load_folder(folder)
+    try:
+        folder = Path(data_dir or os.environ.get(_VARIABLE) or BUNDLED).expanduser().resolve()
+        arrays = _load_folder(folder, _state(folder))
+    except (OSError, RuntimeError) as error:  # RuntimeError: no such home, or links in a circle
+        raise DataFileError(
+            f"{data_dir or os.environ.get(_VARIABLE)}: cannot be read "
+            f"({getattr(error, 'strerror', None) or error}). Give data_dir= (or {_VARIABLE}) a "
+            "folder that you may read."
+        ) from error
     if not tensors:
         return arrays
     import torch  # here and not above: NumPy users need not wait for it
@@ -110,8 +132,17 @@ def load_mnist(*, data_dir: str | Path | None = None, tensors: bool = False) -> 
     return arrays.map(lambda array: torch.from_numpy(array.copy()))
 
 
+def _state(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a file in the folder does."""
+    if not folder.is_dir():
+        return ()
+    states = ((path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
+    return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
+
+
 @lru_cache(maxsize=4)
-def _load_folder(folder: Path) -> ImageDataset:
+def _load_folder(folder: Path, state: tuple[tuple[str, int, int], ...]) -> ImageDataset:
+    """Read the four files. `state` is there for the cache: other files, other data."""
     files = {part: _find(folder, stems) for part, stems in _PARTS.items()}
     parts = {part: read_idx(path) for part, path in files.items()}
     for split in ("train", "test"):
@@ -120,7 +151,8 @@ def _load_folder(folder: Path) -> ImageDataset:
         if files[f"{split}_images"].name.startswith("emnist"):
             parts[f"{split}_images"] = np.ascontiguousarray(images.swapaxes(1, 2))
         parts[f"{split}_labels"] = labels.astype(np.int64)
-    dataset = ImageDataset(**parts)
+    _check_splits(files, parts)
+    dataset = ImageDataset(**parts, files=files)
     dataset.map(lambda array: array.setflags(write=False))
     return dataset
 
@@ -149,6 +181,12 @@ def _find(folder: Path, stems: tuple[str, ...]) -> Path:
             f"{folder}: several files could be the {stems[0]}: {names}. Put the four files of one "
             "dataset into a folder of their own."
         )
+    for other in found[1:]:
+        if not np.array_equal(read_idx(found[0]), read_idx(other)):
+            raise DataFileError(
+                f"{found[0]}: beside it lies {other.name} with other content. Remove the one that "
+                "you do not mean."
+            )
     return found[0]
 
 
@@ -163,3 +201,32 @@ def _check_pair(image_file: Path, images: np.ndarray, label_file: Path, labels: 
             f"{label_file}: holds labels of shape {labels.shape} for the {len(images):,} images of "
             f"{image_file.name}. Check that both files belong to the same dataset."
         )
+    if not images.size:
+        raise DataFileError(
+            f"{image_file}: holds no images, its shape is {images.shape}. Fetch the file again, or "
+            "give another folder."
+        )
+    if trouble := trouble_with_labels(labels):
+        raise DataFileError(f"{label_file}: {trouble}. Check that it is the right file.")
+
+
+def _check_splits(files: dict[str, Path], parts: dict[str, np.ndarray]) -> None:
+    sizes = {split: parts[f"{split}_images"].shape[1:] for split in ("train", "test")}
+    if sizes["train"] != sizes["test"]:
+        raise DataFileError(
+            f"{files['test_images']}: its images are {_size(sizes['test'])}, and those of "
+            f"{files['train_images'].name} are {_size(sizes['train'])}. Put the four files of one "
+            "dataset into a folder of their own."
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " × ".join(str(size) for size in shape)
+
+
+def trouble_with_labels(labels: np.ndarray) -> str:
+    """Say what is wrong with numbers that are to be classes; "" where nothing is."""
+    odd = labels[~((labels >= 0) & (labels % 1 == 0))]  # nan is odd as well
+    if odd.size:
+        return f"holds the label {odd[0]:g}, and labels are whole numbers from 0 up"
+    return ""

@@ -83,10 +83,9 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
     except TaskError as unfit:
         return refusal("check", None, f"This exercise cannot be read. {unfit}", "tell its author.")
     report = _check(exercise, answer, seed)
-    unsaved = record(name, report.points, report.max_points, list(report.mistakes))
-    if unsaved:
-        note = Remark(f"your progress could not be saved: {unsaved}.", "Note")
-        return replace(report, notes=(*report.notes, note))
+    said = record(name, report.points, report.max_points, list(report.mistakes))
+    if said:
+        return replace(report, notes=(*report.notes, Remark(f"{said}.", "Note")))
     return report
 
 

@@ -3,13 +3,19 @@
 ``NORMLAB_PROGRESS`` names the file; set to nothing, none is kept. Without it the file is
 ``.normlab/progress.json`` in the course folder that one works in, and in the home folder
 elsewhere.
+
+Several kernels may write it at once: they take turns. Beside it lies what it held one check ago,
+``progress.json.bak``. A file that cannot be read is never replaced: it is put aside under another
+name, and what can be read of it goes on.
 """
 
 import contextlib
 import datetime
+import io
+import itertools
 import json
 import os
-import tempfile
+import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,6 +23,7 @@ from typing import Any
 
 from normlab.exercises.finding import all_exercises
 from normlab.exercises.self_tests import all_self_tests
+from normlab.files import locked, write_whole
 
 _VARIABLE = "NORMLAB_PROGRESS"
 _VERSION = 1
@@ -51,8 +58,9 @@ def record(name: str, points: int, max_points: int, mistakes: list[str]) -> str:
     Returns
     -------
     str
-        "" where it was written (or is not wanted), else why it could not be. A disk that
-        cannot be written is no reason for a check to fail.
+        "" where all went well (or no progress is wanted), else what a learner should know, without
+        a full stop: why it could not be written, or where a file that could not be read was put
+        aside. A disk that cannot be written is no reason for a check to fail.
     """
     return _record(_EXERCISES, name, points, max_points, mistakes=mistakes)
 
@@ -82,56 +90,147 @@ def _record(kind: str, name: str, points: int, max_points: int, **rest: list[str
         file = progress_file()
         if file is None:
             return ""
-        kept = _read(file)
-        before = kept[kind].get(name, {})
-        kept[kind][name] = {
-            "points": points,
-            "best": max(points, before.get("best", 0)),
-            "max_points": max_points,
-            "checks": before.get("checks", 0) + 1,
-            **rest,
-            "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        }
-        _write(file, {"version": _VERSION, **kept})
+        file = Path(os.path.realpath(file))  # a link leads to where the file is
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with locked(file):
+            return _add(file, kind, name, points, max_points, rest)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
-        return getattr(error, "strerror", None) or str(error)
-    return ""
+        return f"your progress could not be saved: {getattr(error, 'strerror', None) or error}"
 
 
-def _read(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Read the entries of each kind that make sense; a broken file counts as empty."""
+def _add(
+    file: Path, kind: str, name: str, points: int, max_points: int, rest: dict[str, list[str]]
+) -> str:
+    kept = _read(file)
+    before = kept.content[kind].get(name, {})
+    kept.content[kind][name] = {
+        "points": points,
+        "best": max(points, before.get("best", 0)),
+        "max_points": max_points,
+        "checks": before.get("checks", 0) + 1,
+        **rest,
+        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    text = io.StringIO()
+    json.dump({**kept.content, "version": _VERSION}, text, indent=2)
+    aside = None
+    if kept.trouble:
+        aside = _put_aside(file)
+    elif file.exists():
+        write_whole(_backup(file), file.read_bytes())
+    write_whole(file, f"{text.getvalue()}\n".encode())
+    if aside is None:
+        return ""
+    return (
+        f"your progress file {kept.trouble}, so {file.name} was put aside as {aside}, and what "
+        "could be read of it was kept"
+    )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a progress file holds: the entries of each kind that make sense, and all else.
+
+    `trouble` says why the file cannot be read in full; "" where it can.
+    """
+
+    content: dict[str, Any]
+    trouble: str = ""
+
+
+def _backup(file: Path) -> Path:
+    return file.with_name(f"{file.name}.bak")
+
+
+def _read(file: Path) -> _Kept:
+    """Read a progress file; of one that cannot be read, what can, and the rest from its backup.
+
+    Raises
+    ------
+    OSError
+        If it is a folder, or another thing that was never a progress file.
+    """
+    kept = _read_alone(file)
+    if kept.trouble and _backup(file).is_file():
+        older = _read_alone(_backup(file)).content
+        for kind in _KINDS:
+            kept.content[kind] = older[kind] | kept.content[kind]
+    return kept
+
+
+def _read_alone(file: Path) -> _Kept:
+    if file.exists() and not file.is_file():
+        raise OSError(f"{file} is not a file")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = {}
-    return {kind: _sound(content, kind) for kind in _KINDS}
-
-
-def _sound(content: Any, kind: str) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - any JSON
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        return _Kept(_nothing())
+    except OSError as error:
+        return _Kept(_nothing(), f"cannot be read ({error.strerror})")
     try:
-        return {
-            name: entry
-            for name, entry in content[kind].items()
-            if all(isinstance(entry[key], int) for key in ("points", "best", "max_points"))
-            and isinstance(entry.get("checks", 0), int)
-        }
-    except (TypeError, KeyError, AttributeError):
+        content = json.loads(raw.decode())
+    except UnicodeDecodeError:
+        return _Kept(_salvaged(raw), "is not UTF-8 text")
+    except (ValueError, RecursionError):
+        return _Kept(_salvaged(raw), "is half-written or damaged")
+    if not isinstance(content, dict):
+        return _Kept(_nothing(), "holds something else")
+    version = content.get("version", _VERSION)
+    sound = {kind: _sound(content.get(kind, {})) for kind in _KINDS}
+    if version != _VERSION:
+        return _Kept(sound, f"was written by another normlab (its version is {version!r})")
+    if any(sound[kind] != content.get(kind, {}) for kind in _KINDS):
+        return _Kept(sound, "holds entries that make no sense")
+    return _Kept(content | sound)
+
+
+def _nothing() -> dict[str, Any]:
+    return {kind: {} for kind in _KINDS}
+
+
+def _sound(entries: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401 - any JSON
+    if not isinstance(entries, dict):
         return {}
+    return {name: entry for name, entry in entries.items() if _makes_sense(entry)}
 
 
-def _write(file: Path, content: dict[str, Any]) -> None:
-    """Replace the file in one step: a reader sees the old one or the new one, whole."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".new")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as new:
-            json.dump(content, new, indent=2)
-            new.write("\n")
-        os.replace(name, file)
-    except BaseException:
+def _makes_sense(entry: Any) -> bool:  # noqa: ANN401 - any JSON
+    return isinstance(entry, dict) and all(
+        isinstance(entry.get(key, default), int)
+        for key, default in (("points", None), ("best", None), ("max_points", None), ("checks", 0))
+    )
+
+
+def _salvaged(raw: bytes) -> dict[str, Any]:
+    """Pick the entries out of a text that is no JSON, or that some editor saved in its own way."""
+    text = raw.decode(json.detect_encoding(raw), errors="replace")
+    found, kind = _nothing(), _EXERCISES
+    for match in re.finditer(r'"([^"\n]+)"\s*:\s*(?=\{)', text):
+        name = match[1]
+        if name in found:
+            kind = name
+            continue
+        with contextlib.suppress(ValueError, RecursionError):
+            entry, _ = json.JSONDecoder().raw_decode(text, match.end())
+            if _makes_sense(entry):
+                found[kind][name] = entry
+    return found
+
+
+def _put_aside(file: Path) -> str:
+    """Give a file that cannot be read a second name, in which nobody replaces it; return it."""
+    for number in itertools.count(1):
+        aside = file.with_name(f"{file.stem}.unreadable-{number}{file.suffix}")
+        if not os.path.lexists(aside):
+            break
         with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+            if aside.samefile(file):  # put aside before, and then the disk was full
+                return aside.name
+    try:
+        os.link(file, aside)  # the file itself stays until the new one takes its place
+    except OSError:  # no second names on this disk
+        os.replace(file, aside)
+    return aside.name
 
 
 @dataclass(frozen=True)
@@ -160,11 +259,14 @@ class Line:
 class Progress:
     """Every exercise and self-test of the course, and how far the learner has come.
 
-    It shows itself as a table in a notebook and as text elsewhere.
+    It shows itself as a table in a notebook and as text elsewhere. `file` is what was read, and
+    `note` says what could not be read of it.
     """
 
     lines: tuple[Line, ...]
     self_tests: tuple[Line, ...]
+    file: Path | None = None
+    note: str = ""
 
     @property
     def points(self) -> int:
@@ -185,7 +287,8 @@ class Progress:
             f"  {line.state:6}{line.lesson:4}{line.title:56.56}{line.best:2} /{line.max_points:2}"
             for line in self.self_tests
         ]
-        return "\n".join([self._exercises(), *rows, "", self._self_tests(), *tests])
+        note = ["", self.note] if self.note else []
+        return "\n".join([self._exercises(), *rows, "", self._self_tests(), *tests, *note])
 
     def _exercises(self) -> str:
         return f"Exercises: {self.points} of {self.max_points} points"
@@ -206,6 +309,7 @@ class Progress:
         return (
             f"<p><b>{self._exercises()}</b></p><table>{rows}</table>"
             f"<p><b>{self._self_tests()}</b></p><table>{tests}</table>"
+            + (f"<p>{escape(self.note)}</p>" if self.note else "")
         )
 
 
@@ -217,25 +321,25 @@ def _html_row(line: Line, what: str) -> str:
 
 def progress() -> Progress:
     """Tell how far the learner has come, exercise by exercise, in the order of the lessons."""
-    kept = _kept()
+    file, kept = None, _Kept(_nothing())
+    try:
+        file = progress_file()
+        kept = _read(file) if file else kept
+    except (OSError, RuntimeError) as error:  # no home folder, or no folder here any more
+        kept = _Kept(_nothing(), f"cannot be read ({getattr(error, 'strerror', None) or error})")
+    note = f"Your progress file {kept.trouble}: this is what could be read." if kept.trouble else ""
     return Progress(
         tuple(
-            _line(kept[_EXERCISES], each.lesson, name, each.title, each.max_points)
+            _line(kept.content[_EXERCISES], each.lesson, name, each.title, each.max_points)
             for name, each in all_exercises().items()
         ),
         tuple(
-            _line(kept[_SELF_TESTS], *_number_and_words(lesson), len(questions))
+            _line(kept.content[_SELF_TESTS], *_number_and_words(lesson), len(questions))
             for lesson, questions in all_self_tests().items()
         ),
+        file,
+        note,
     )
-
-
-def _kept() -> dict[str, dict[str, dict[str, Any]]]:
-    with contextlib.suppress(OSError, RuntimeError):  # no home folder, or no folder here any more
-        file = progress_file()
-        if file:
-            return _read(file)
-    return {kind: {} for kind in _KINDS}
 
 
 def _number_and_words(lesson: str) -> tuple[str, str, str]:

@@ -96,11 +96,21 @@ def compare(
     ParityTable
         A line for each compared array. ``table.equal`` says whether all agree.
 
+    Raises
+    ------
+    TypeError
+        If the layers are not a twin and a torch layer, or an array is none of NumPy's that holds
+        floating-point numbers.
+
     Notes
     -----
     A relative difference is the largest absolute difference in an array, divided by the largest
     absolute value of torch's array.
     """
+    _check_layers(twin, layer)
+    _check_numbers("x", x)
+    if dy is not None:
+        _check_numbers("dy", dy)
     tolerance = TOLERANCES[x.dtype.name] if tolerance is None else tolerance
     mode = "training" if layer.training else "evaluation"
     title = f"{twin} beside torch.nn, {x.dtype.name}, {mode}"
@@ -131,6 +141,42 @@ def compare_cases(
         For each case the array that differs most. ``table.equal`` says whether all agree.
     """
     return CaseTable({label: compare(*case) for label, case in cases.items()})
+
+
+def _check_layers(twin: object, layer: object) -> None:
+    # A twin may be a class of the learner's own: it is known by its backward pass.
+    no_twin = isinstance(twin, torch.nn.Module | torch.Tensor | type) or not hasattr(
+        twin, "backward"
+    )
+    if no_twin or not isinstance(layer, torch.nn.Module):
+        raise TypeError(
+            "compare(twin, layer, x) takes a NumPy twin of normlab.nn and then a layer of torch.nn,"
+            f" got {_kind(twin)} and {_kind(layer)}; parity.pair makes both."
+        )
+
+
+def _check_numbers(name: str, array: object) -> None:
+    if isinstance(array, np.ndarray) and array.dtype in {np.dtype(each) for each in TOLERANCES}:
+        return
+    if isinstance(array, torch.Tensor):
+        advice = f"give {name}.detach().cpu().double().numpy()"
+    elif isinstance(array, np.ndarray | list | tuple):
+        advice = f"give np.asarray({name}, dtype=np.float64)"
+    else:
+        advice = "give an array such as np.random.default_rng(0).normal(size=(8, 3))"
+    dtype = f" of {array.dtype}" if isinstance(array, np.ndarray) else ""
+    raise TypeError(
+        f"{name} must be a NumPy array of {' or '.join(TOLERANCES)}, got {_kind(array)}{dtype}: "
+        f"{advice}."
+    )
+
+
+def _kind(value: object) -> str:
+    """Say what a value is, with the library it comes from."""
+    if isinstance(value, type):
+        return f"the class {value.__qualname__}"
+    library = type(value).__module__.rpartition(".")[0] or type(value).__module__
+    return type(value).__name__ if library == "builtins" else f"{library}.{type(value).__name__}"
 
 
 def _outcome(run: Any, *args: Any) -> tuple[dict[str, np.ndarray], Exception | None]:  # noqa: ANN401

@@ -10,6 +10,7 @@ from normlab.plots.picture import BLUE, INK, SKY, Picture, new_figure, styled
 
 _CELL = 0.54  # inches wide, room for "-12.34"
 _GAP = 0.7  # cells between two tables
+_READABLE = 1000  # cells in a picture
 _LABELS = 1.1  # cells for what stands to the left of the rows
 
 
@@ -33,7 +34,13 @@ def arrays(
         For a title what stands to the left of its rows.
     alt
         What the picture shows.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or one that is no table of numbers, or more than anyone can read.
     """
+    _check(panels)
     marked, rows = marked or {}, rows or {}
     starts, width = _places(panels, rows)
     height = max(len(values) for values in panels.values())
@@ -46,6 +53,22 @@ def arrays(
         axes.set(xlim=(0, width), ylim=(height + 0.06, -0.8))
         axes.axis("off")
         return Picture(figure, alt)
+
+
+def _check(panels: Mapping[str, np.ndarray]) -> None:
+    if not panels:
+        raise ValueError("arrays draws at least one table of numbers, and panels is empty.")
+    for title, values in panels.items():
+        if np.ndim(values) != 2:
+            raise ValueError(
+                f"{title}: arrays draws tables, (rows, columns), got the shape {np.shape(values)}."
+            )
+    cells = sum(np.size(values) for values in panels.values())
+    if cells > _READABLE:
+        raise ValueError(
+            f"arrays writes every number into a cell, and nobody can read {cells:,} of them. Give "
+            "a part, such as values[:10, :10]."
+        )
 
 
 def in_words(values: np.ndarray) -> str:

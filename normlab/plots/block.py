@@ -68,7 +68,16 @@ def averaged_cells(
     -------
     numpy.ndarray
         bool, ``(N, C, L)``.
+
+    Raises
+    ------
+    ValueError
+        If ``groups`` does not divide the channels.
     """
+    if groups is not None and (groups not in range(1, shape[1] + 1) or shape[1] % groups):
+        raise ValueError(
+            f"groups must be a whole number that divides the {shape[1]} channels, got {groups}."
+        )
     cells = np.zeros(shape, dtype=bool)
     # The first sample is in front, the last channel at the right: both are in view.
     index: list[slice] = [slice(0, 1), slice(shape[1] - 1, None), slice(0, 1)]

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import inspect
+import io
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ import joblib
 import numpy as np
 import torch
 
+from normlab.files import locked, write_whole
 from normlab.training.history import History, Point
 from normlab.training.many import side_by_side
 from normlab.training.progress import progress_bar
@@ -215,9 +217,18 @@ def record(
     ------
     KeyboardInterrupt
         After Ctrl-C, with the finished runs kept.
+    TimeoutError
+        If another process records the experiment in this folder.
+    OSError
+        If the folder cannot be written, with the finished runs kept.
     """
     path = Path(folder) / f"{experiment.name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path, seconds=0):
+        return _record(experiment, path, jobs, progress)
+
+
+def _record(experiment: Experiment, path: Path, jobs: int | None, progress: bool) -> Path:
     part = path.with_name(path.name + ".part")
     finished = _unfinished_work(experiment, part)
     missing = [settings for settings in experiment.settings if _key(settings) not in finished]
@@ -231,7 +242,7 @@ def record(
         _run_all(experiment, missing, jobs, progress, finished, keep)
     how = _how(experiment, finished, f"normlab experiment {experiment.name}")
     _write(path, _rows(experiment, finished), how)
-    part.unlink()
+    part.unlink(missing_ok=True)
     return path
 
 
@@ -322,7 +333,7 @@ def _unfinished_work(experiment: Experiment, part: Path) -> dict[str, dict[str, 
     """Return the runs that an earlier call finished; begin a new file if there are none."""
     # A changed experiment or another version begins anew: old and new rows do not belong together.
     first = json.dumps({"versions": _versions(), "code": _fingerprint(experiment)})
-    lines = part.read_text().splitlines() if part.exists() else []
+    lines = part.read_text(errors="replace").splitlines() if part.exists() else []
     finished = {}
     if lines and lines[0] == first:
         for line in lines[1:]:
@@ -330,14 +341,15 @@ def _unfinished_work(experiment: Experiment, part: Path) -> dict[str, dict[str, 
             if run is not None:
                 finished[_key(run["settings"])] = run
     rest = "".join(json.dumps(run) + "\n" for run in finished.values())
-    part.write_text(first + "\n" + rest)
+    write_whole(part, f"{first}\n{rest}".encode())
     return finished
 
 
 def _complete(line: str) -> dict[str, Any] | None:
     try:
-        return json.loads(line)
-    except json.JSONDecodeError:  # the line that was being written at the end
+        run = json.loads(line)
+        return run if {"settings", "rows", "seconds"} <= set(run) else None
+    except (ValueError, TypeError):  # the line that was being written at the end
         return None
 
 
@@ -379,14 +391,13 @@ def _how(
 
 
 def _write(path: Path, rows: Sequence[Row], how: Mapping[str, str]) -> None:
-    unfinished = path.with_name(path.name + ".new")
-    with unfinished.open("w", newline="") as file:
-        for name, text in how.items():
-            file.write(f"# {name}: {text}\n")
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    unfinished.replace(path)
+    text = io.StringIO()
+    for name, words in how.items():
+        text.write(f"# {name}: {words}\n")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def _read_value(text: str) -> Scalar:

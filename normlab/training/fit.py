@@ -4,12 +4,15 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
 from normlab.data import ImageDataset, load_mnist, shuffled_batches
+from normlab.data.batches import check_counts, check_whole
+from normlab.data.datasets import trouble_with_labels
 from normlab.training.history import History, Point
 from normlab.training.progress import progress_bar
 from normlab.training.threads import limited_threads
@@ -61,16 +64,32 @@ def evaluate(
     -------
     tuple of float
         Mean cross-entropy in nats, and the share of right answers.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples, or ``batch_size`` is no whole number of at least 1.
     """
-    was_training = model.training
-    model.eval()
-    loss = correct = 0.0
-    for x, y in zip(inputs.split(batch_size), labels.split(batch_size), strict=True):
-        logits = model(x)  # (batch_size, classes)
-        loss += F.cross_entropy(logits, y, reduction="sum").item()
-        correct += (logits.argmax(1) == y).sum().item()
-    model.train(was_training)
+    check_counts(batch_size=batch_size, samples=len(labels))
+    batch_size, loss, correct = int(batch_size), 0.0, 0.0  # torch does not split by NumPy's ints
+    with _in_evaluation_mode(model):
+        for x, y in zip(inputs.split(batch_size), labels.split(batch_size), strict=True):
+            logits = model(x)  # (batch_size, classes)
+            loss += F.cross_entropy(logits, y, reduction="sum").item()
+            correct += (logits.argmax(1) == y).sum().item()
     return loss / len(labels), correct / len(labels)
+
+
+@contextmanager
+def _in_evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put each module back into its own mode, though one stop it in the middle."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def fit(
@@ -128,7 +147,9 @@ def fit(
     Raises
     ------
     ValueError
-        If ``epochs``, ``batch_size`` or ``measure_every`` is less than 1, or if a batch of one
+        Before anything is trained, if a number cannot be: ``epochs``, ``batch_size``,
+        ``measure_every`` and ``threads`` are whole and at least 1, ``lr`` is finite and not
+        negative; if the labels do not fit the images or the model's logits; or if a batch of one
         sample would come up that the model cannot train on.
     """
     dataset = dataset or load_mnist()
@@ -136,13 +157,16 @@ def fit(
     model.to(device)
     # As bytes, images need a quarter of the memory, and picking a batch is faster.
     images = _as_tensor(dataset.train_images).to(device)  # (N, H, W)
-    labels = _as_tensor(dataset.train_labels).to(device)  # (N,)
+    labels = _labels(dataset, "train").to(device)  # (N,)
     test_inputs = as_inputs(dataset.test_images, device)
-    test_labels = _as_tensor(dataset.test_labels).to(device)
+    test_labels = _labels(dataset, "test").to(device)
 
+    _check_lr(lr)
+    check_counts(threads=threads)
+    check_whole(seed=seed)
     steps_per_epoch = _steps_per_epoch(len(images), batch_size, drop_last)
     measure_every = steps_per_epoch if measure_every is None else measure_every
-    _check_at_least_one(epochs=epochs, measure_every=measure_every)
+    check_counts(epochs=epochs, measure_every=measure_every)
     _check_smallest_batch(model, images, batch_size, drop_last)
 
     total = epochs * steps_per_epoch
@@ -160,7 +184,10 @@ def fit(
         try:
             for step, batch in zip(range(1, total + 1), batches, strict=False):
                 inputs = as_inputs(images.index_select(0, batch))  # (batch_size, H, W)
-                loss = F.cross_entropy(model(inputs), labels.index_select(0, batch))
+                logits = model(inputs)  # (batch_size, classes)
+                if step == 1:
+                    _check_classes(logits, dataset)
+                loss = F.cross_entropy(logits, labels.index_select(0, batch))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -212,14 +239,58 @@ def _as_tensor(array: object) -> Tensor:
 
 
 def _steps_per_epoch(size: int, batch_size: int, drop_last: bool) -> int:
-    _check_at_least_one(batch_size=batch_size)
+    check_counts(batch_size=batch_size)
+    if drop_last and batch_size > size:
+        raise ValueError(
+            f"batch_size={batch_size} is more than the {size:,} samples, and with drop_last no "
+            "batch is left. Choose a smaller batch size."
+        )
     return size // batch_size if drop_last else math.ceil(size / batch_size)
 
 
-def _check_at_least_one(**settings: int) -> None:
-    for name, value in settings.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}.")
+def _check_lr(lr: float) -> None:
+    if not math.isfinite(lr) or lr < 0:
+        raise ValueError(f"lr must be a finite number, at least 0, got {lr}.")
+
+
+def _labels(dataset: ImageDataset, split: str) -> Tensor:
+    """Return the labels of a split as int64, checked: one for each image, and a class.
+
+    Raises
+    ------
+    ValueError
+        If they are not; the message names them.
+    """
+    images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
+    name = dataset.files.get(f"{split}_labels", f"{split}_labels")
+    labels = _as_tensor(labels)
+    if labels.ndim != 1 or len(labels) != len(images):
+        raise ValueError(
+            f"{name}: the labels have the shape {tuple(labels.shape)} for {len(images):,} images. "
+            "Give one label for each image."
+        )
+    if not len(labels):
+        raise ValueError(
+            f"{name}: there are no images. Give at least one to train and one to test."
+        )
+    if trouble := trouble_with_labels(labels.cpu().numpy()):
+        raise ValueError(f"{name}: {trouble}.")
+    return labels.long()
+
+
+def _check_classes(logits: Tensor, dataset: ImageDataset) -> None:
+    """See before the first step that the network has an output for each class."""
+    if logits.ndim != 2:
+        raise ValueError(
+            f"The network gives a tensor {tuple(logits.shape)}, and fit needs logits, (N, classes)."
+        )
+    if logits.shape[1] < dataset.classes:
+        name = dataset.files.get("train_labels", "The dataset")
+        raise ValueError(
+            f"{name}: there are labels up to {dataset.classes - 1}, and the network has "
+            f"{logits.shape[1]} outputs. Give it {dataset.classes}, as "
+            "article_net(norm, dataset=load_mnist()) does."
+        )
 
 
 def _check_smallest_batch(
@@ -233,6 +304,8 @@ def _check_smallest_batch(
         # A copy, since a forward pass moves the buffers.
         copy.deepcopy(model).train()(as_inputs(images[:1]))
     except ValueError as error:
+        if "Expected more than 1" not in str(error):
+            raise
         where = (
             "batch_size=1"
             if batch_size == 1

@@ -103,4 +103,7 @@ def _run(
     options: dict[str, Any],
 ) -> tuple[int, History]:
     network = build(seed)
-    return index, fit(network, dataset, seed=seed, device=device, progress=False, **options)
+    history = fit(network, dataset, seed=seed, device=device, progress=False, **options)
+    if history.interrupted:  # `fit` keeps what it has and goes on; here it is to end them all
+        raise KeyboardInterrupt
+    return index, history

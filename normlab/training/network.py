@@ -1,9 +1,12 @@
 """The network of the article the course grew from."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from normlab.data import ImageDataset
 
 # How each norm is made for a layer of `size` units.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -27,11 +30,13 @@ class ArticleNet(nn.Module):
     norm
         ``"batch"``, ``"none"``, ``"layer"``, ``"group"`` (8 groups), ``"rms"`` or
         ``"batch-no-affine"`` (BatchNorm without weight and bias).
+    inputs, classes
+        How many pixels go in and how many logits come out: MNIST's, where nothing is said.
 
     Raises
     ------
     ValueError
-        If there is no such norm.
+        If there is no such norm, or if an image has another number of pixels.
 
     Notes
     -----
@@ -39,25 +44,32 @@ class ArticleNet(nn.Module):
     given, which the article's code forgets. Out come logits, ``(N, 10)``.
     """
 
-    def __init__(self, norm: str = "batch") -> None:
+    def __init__(self, norm: str = "batch", inputs: int = 784, classes: int = 10) -> None:
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"No norm is called {norm!r}. Choose one of: {', '.join(NORMS)}.")
-        self.fc1 = nn.Linear(784, 256)
+        self.fc1 = nn.Linear(inputs, 256)
         self.bn1 = NORMS[norm](256)
         self.fc2 = nn.Linear(256, 128)
         self.bn2 = NORMS[norm](128)
-        self.fc3 = nn.Linear(128, 10)
+        self.fc3 = nn.Linear(128, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, ``(N, 10)``, of images ``(N, 28, 28)`` or vectors ``(N, 784)``."""
-        x = x.flatten(1)  # (N, 784)
+        shape, x = tuple(x.shape), x.flatten(1)  # (N, 784)
+        if x.shape[1] != self.fc1.in_features:
+            raise ValueError(
+                f"This network takes {self.fc1.in_features} numbers a sample, and a batch of shape "
+                f"{shape} has {x.shape[1]}. article_net(norm, dataset=...) makes one that fits."
+            )
         x = torch.relu(self.bn1(self.fc1(x)))  # (N, 256)
         x = torch.relu(self.bn2(self.fc2(x)))  # (N, 128)
         return self.fc3(x)  # (N, 10)
 
 
-def article_net(norm: str = "batch", seed: int = 0) -> ArticleNet:
+def article_net(
+    norm: str = "batch", seed: int = 0, *, dataset: ImageDataset | None = None
+) -> ArticleNet:
     """Build the article's network with weights drawn from a seed.
 
     The linear layers get the same weights whatever the norm, so that networks of one seed differ
@@ -69,10 +81,13 @@ def article_net(norm: str = "batch", seed: int = 0) -> ArticleNet:
         See `ArticleNet`.
     seed
         Where the weights come from.
+    dataset
+        What it is to be trained on, where that has other images or classes than MNIST.
     """
+    sizes = (math.prod(dataset.image_size), dataset.classes) if dataset else ()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return ArticleNet(norm)
+        return ArticleNet(norm, *sizes)
 
 
 # The same for a feature map of `channels` by `size` by `size`.
@@ -115,6 +130,10 @@ class SmallCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, ``(N, 10)``, of images ``(N, 28, 28)``."""
+        if x.shape[1:] != (28, 28):
+            raise ValueError(
+                f"This network takes images of 28 × 28, (N, 28, 28), got {tuple(x.shape)}."
+            )
         x = x.unsqueeze(1)  # (N, 1, 28, 28)
         x = torch.relu(self.norm1(self.conv1(x)))  # (N, 16, 14, 14)
         x = torch.relu(self.norm2(self.conv2(x)))  # (N, 32, 7, 7)

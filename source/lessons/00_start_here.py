@@ -36,6 +36,8 @@
 # - Change anything you like. To keep a changed notebook, **File → Save Notebook As**; to get an
 #   original back, `git checkout 00_start_here.ipynb` in a terminal in its folder (if you have the course
 #   from git; else save a copy first).
+# - A newer course: `normlab update` in a terminal in its folder, or on a hub the link that you came by. What
+#   you have written stays, and a newer lesson goes beside it.
 #
 # Run this one now:
 

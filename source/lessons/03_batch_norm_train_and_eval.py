@@ -143,6 +143,7 @@ for batch in (first, second):
     print(running_mean)
 
 # %% slideshow={"slide_type": "subslide"}
+layer.reset_running_stats()  # back to the start, however often you run this cell
 layer(torch.from_numpy(first)), layer(torch.from_numpy(second))
 layer.running_mean.numpy()
 

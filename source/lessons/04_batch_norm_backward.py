@@ -147,10 +147,10 @@ t["r"] = 1 / torch.sqrt(t["v"] + eps)
 t["x_hat"] = t["d"] * t["r"]
 
 # %%
-for tensor in t.values():
-    tensor.retain_grad()
-(t["weight"] * t["x_hat"] + t["bias"]).backward(torch.tensor(dy))
-theirs = {name: tensor.grad.numpy() for name, tensor in t.items()}
+y = t["weight"] * t["x_hat"] + t["bias"]
+# retain_graph: the graph stays, so that this cell may be run again.
+gradients = torch.autograd.grad(y, list(t.values()), torch.tensor(dy), retain_graph=True)
+theirs = {name: gradient.numpy() for name, gradient in zip(t, gradients, strict=True)}
 
 
 # %% slideshow={"slide_type": "-"}
@@ -191,7 +191,7 @@ same(dv, "v")
 # **v = mean of d².** Each of the N deviations has its part: $2d/N$. Now `dd` is complete.
 
 # %% slideshow={"slide_type": "fragment"}
-dd = dd + dv * 2 * d / N  # (N, C), both roads
+dd = dx_hat * r + dv * 2 * d / N  # (N, C), both roads
 same(dd, "d")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

@@ -365,6 +365,7 @@ ours = group_norm_backward(dy, x_hat, r, twin.weight)
 
 # %%
 leaf = torch.tensor(images, requires_grad=True)
+layer.zero_grad()  # torch adds to the gradients of an earlier run
 layer(leaf).backward(torch.tensor(dy))
 theirs = [leaf.grad, layer.weight.grad, layer.bias.grad]
 [np.allclose(mine, other, rtol=1e-12, atol=1e-13) for mine, other in zip(ours, theirs, strict=True)]

@@ -28,6 +28,8 @@
 # short backward passes. The sections do not build on each other: take a break between any two.
 
 # %%
+import copy
+
 import numpy as np
 import torch
 from torch import distributed, nn
@@ -419,6 +421,7 @@ np.allclose(weight_norm(v_now, g_now.ravel()), conv.weight.detach(), rtol=1e-12)
 
 # %%
 pixels = torch.tensor(rng.normal(size=(2, 3, 8, 8)))
+conv.zero_grad()  # torch adds to the gradients of an earlier run
 (conv(pixels) ** 2).sum().backward()
 along = (original.original1.grad * original.original1).sum(dim=(1, 2, 3))  # (out,)
 bool((along.abs() < 1e-9).all())
@@ -503,16 +506,17 @@ def largest_stretch(network):
 
 
 network = article_net("none")
-layers = [network.fc1, network.fc2, network.fc3]
 with torch.no_grad():
-    for layer in layers:
+    for layer in (network.fc1, network.fc2, network.fc3):
         layer.weight *= 10  # so that there is something to hold back
 before = largest_stretch(network)
 
 # %%
-for layer in layers:
+held = copy.deepcopy(network)
+torch.manual_seed(0)  # the estimate begins at random
+for layer in (held.fc1, held.fc2, held.fc3):
     parametrizations.spectral_norm(layer)
-print(f"stretched by at most {before:.1f} before, {largest_stretch(network.eval()):.3f} after")
+print(f"stretched by at most {before:.1f} before, {largest_stretch(held.eval()):.3f} after")
 
 # %% [markdown]
 # Far below 1: the bound multiplies the worst case of three layers, and no pair of digits is the worst case of all three.

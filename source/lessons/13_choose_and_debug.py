@@ -346,9 +346,10 @@ for seed, network in enumerate(slow):
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 first = [accuracy(network.eval()) for network in slow]
-for network in slow:
+again = copy.deepcopy(slow)
+for network in again:
     torch.optim.swa_utils.update_bn([x for x, _ in shuffled(0)[:50]], network)
-then = [accuracy(network.eval()) for network in slow]
+then = [accuracy(network.eval()) for network in again]
 print(f"evaluation: {np.mean(first):.1%}, with statistics measured again: {np.mean(then):.1%}")
 
 # %%

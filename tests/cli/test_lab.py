@@ -23,7 +23,7 @@ import click
 import pytest
 
 from normlab.cli import lab
-from normlab.cli.jupyter.contents import WORKSHOP
+from normlab.cli.jupyter.contents import WORKSHOP, hidden
 
 ROOT = Path(__file__).parents[2]
 NORMLAB = "from normlab.cli.main import main; main()"
@@ -42,7 +42,8 @@ def course(tmp_path):
     write_notebook(folder / "mine.ipynb", "R")
     for name in ("exercises/tests", "tests", "normlab", "solutions", "mine", "__pycache__"):
         (folder / name).mkdir(parents=True)
-    for name in ("README.md", "Makefile", "mine.py"):
+    (folder / "source").mkdir()
+    for name in ("README.md", "Makefile", "mine.py", "source/build.py"):
         (folder / name).touch()
     return folder
 
@@ -237,6 +238,28 @@ def test_all_that_stands_at_the_top_is_the_course_or_hidden():
     names = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     seen = {name for name in names - WORKSHOP if not name.startswith(".")}
     assert seen <= {"README.md", "exercises", "notebooks"}, "add it to WORKSHOP, or to this test"
+
+
+@pytest.mark.parametrize(
+    ("marks", "left_out"),
+    [
+        ([], set()),
+        (["normlab/__init__.py"], {"normlab", "LICENSE", "build"}),
+        (["normlab/__init__.py", "source/build.py"], {"docs", "tests", "source", "build"}),
+    ],
+    ids=["a wheel's course", "a bundle", "a clone"],
+)
+def test_folders_of_a_learners_own_are_shown_outside_a_clone(tmp_path, marks, left_out):
+    for mark in marks:
+        (tmp_path / mark).parent.mkdir(exist_ok=True)
+        (tmp_path / mark).touch()
+    own = {"docs", "tests", "source", "benchmarks", "solutions", "dist", "build", "normlab"}
+    if marks:
+        own -= {"build", "normlab"}
+    hidden_here = hidden(tmp_path)
+    assert left_out <= hidden_here
+    if len(marks) < 2:
+        assert not own & hidden_here
 
 
 # A real server

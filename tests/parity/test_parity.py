@@ -144,3 +144,47 @@ def test_a_given_gradient_is_used(x):
     assert table.equal
     np.testing.assert_allclose(twin.grads["bias"], 5)
     np.testing.assert_allclose(layer.bias.grad, torch.full((3,), 5.0, dtype=torch.float64))
+
+
+TWIN, LAYER = parity.pair("BatchNorm1d", 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "advice"),
+    [
+        (torch.ones(5, 3), "got torch.Tensor: give x.detach().cpu().double().numpy()."),
+        (np.ones((5, 3), dtype=int), "got numpy.ndarray of int64: give np.asarray(x, dtype="),
+        (np.ones((5, 3), dtype=">f8"), "got numpy.ndarray of >f8: give np.asarray(x, dtype="),
+        (np.ones((5, 3), dtype=bool), "got numpy.ndarray of bool: give"),
+        (np.ones((5, 3), dtype=complex), "got numpy.ndarray of complex128: give"),
+        ([[1.0, 2.0, 3.0]], "got list: give np.asarray(x, dtype=np.float64)."),
+        (None, "got NoneType: give an array such as"),
+        (3.0, "got float: give an array such as"),
+    ],
+    ids=["tensor", "whole", "big-endian", "bool", "complex", "list", "None", "a number"],
+)
+@pytest.mark.parametrize("tolerance", [None, 1e-6])
+def test_what_is_no_array_of_floating_point_numbers_is_refused_in_one_sentence(
+    x, advice, tolerance
+):
+    with pytest.raises(TypeError) as caught:
+        parity.compare(TWIN, LAYER, x, tolerance=tolerance)
+    assert str(caught.value).startswith(
+        "x must be a NumPy array of float64 or float32 or float16, "
+    )
+    assert advice in str(caught.value)
+
+
+def test_a_gradient_that_is_no_array_is_refused_like_an_input(x):
+    with pytest.raises(TypeError, match="dy must be a NumPy array .* got torch.Tensor: give dy.de"):
+        parity.compare(TWIN, LAYER, x, torch.ones(5, 3))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [(LAYER, TWIN), (TWIN, TWIN), (LAYER, LAYER), (np.ones(3), LAYER), (type(TWIN), LAYER)],
+    ids=["swapped", "two twins", "two of torch", "an array", "a class"],
+)
+def test_layers_that_are_no_twin_and_its_torch_layer_are_refused(x, layers):
+    with pytest.raises(TypeError, match=r"a NumPy twin of normlab.nn and then a layer of torch.nn"):
+        parity.compare(*layers, x)

@@ -95,3 +95,29 @@ def test_a_reference_is_labelled_where_no_curve_ends(last, log, side, monkeypatc
     )
     (label,) = (text for text in figure.axes[0].texts if text.get_text() == "best")
     assert label.get_ha() == side
+
+
+def test_an_array_that_nobody_can_read_is_refused():
+    with pytest.raises(ValueError, match="nobody can read 90,000 of them. Give a part, such as"):
+        plots.arrays({"x": np.zeros((300, 300))}, alt="A large array.")
+    plots.arrays({"x": np.zeros((20, 20)), "y": np.zeros((20, 20))}, alt="Two arrays.")
+
+
+@pytest.mark.parametrize(
+    ("panels", "message"),
+    [
+        ({}, "panels is empty"),
+        ({"x": np.zeros(3)}, r"x: arrays draws tables, \(rows, columns\), got the shape \(3,\)"),
+        ({"x": np.zeros((2, 2, 2))}, r"got the shape \(2, 2, 2\)"),
+        ({"x": 3.0}, r"got the shape \(\)"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_refused(panels, message):
+    with pytest.raises(ValueError, match=message):
+        plots.arrays(panels, alt="Nothing.")
+
+
+@pytest.mark.parametrize("groups", [4, -2, 0, 7, 2.5, float("nan")])
+def test_groups_that_do_not_divide_the_channels_are_refused(groups):
+    with pytest.raises(ValueError, match="groups must be a whole number that divides the 6 chan"):
+        plots.averaged_cells((2, 6, 3), (1, 2), groups)

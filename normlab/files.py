@@ -1,0 +1,63 @@
+"""Files that nobody finds half-written, and that one process at a time writes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def locked(path: Path, seconds: float = 10.0) -> Iterator[None]:
+    """Be the only one on this machine who writes a file, in a ``with`` block.
+
+    A lock file lies beside it meanwhile. The system lets go of the lock of a process that was
+    killed.
+
+    Parameters
+    ----------
+    path
+        The file. Its folder must be there.
+    seconds
+        How long to wait for another process.
+
+    Raises
+    ------
+    TimeoutError
+        If another process has it for longer.
+    OSError
+        If the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout  # here: few commands write, and none should wait for it
+
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TimeoutError(f"another process is writing {path}") from error
+    try:
+        yield
+    finally:
+        # Whoever waits for this lock file sees that it is gone, and makes another.
+        with suppress(OSError):  # Windows removes it itself
+            os.unlink(lock.lock_file)
+        lock.release()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step: a reader finds the old one or the new one, whole.
+
+    A link stays a link: what it leads to is replaced. Two processes that write the same file take
+    turns by `locked`.
+    """
+    real = Path(os.path.realpath(path))
+    unfinished = real.with_name(f".{real.name}.new")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, real)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise

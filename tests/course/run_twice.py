@@ -1,0 +1,87 @@
+"""Run every code cell of the lessons twice, in order: ``python run_twice.py OUT [STEM ...]``.
+
+Each lesson has a process of its own, forked when all that takes long to import has been imported.
+So that this takes no longer than it must, `fit` makes forty steps an epoch, and many trainings run
+one after another: whether a second run says the same does not depend on how long it trains.
+
+For each lesson ``OUT/STEM.json`` lists its code cells: the source, and for both runs the exception
+and what was shown.
+"""
+
+import importlib
+import json
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import jupytext
+import matplotlib.pyplot
+import numpy
+import torch
+from IPython.core.displayhook import CapturingDisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+import normlab.exercises
+import normlab.plots
+
+STEPS = 40  # an epoch
+LESSONS = Path(__file__).parents[2] / "source" / "lessons"
+IMPORTED = (matplotlib.pyplot, numpy, torch, normlab.exercises, normlab.plots, CapturingDisplayHook)
+
+
+def run_cell(shell: InteractiveShell, source: str) -> dict[str, Any]:
+    """Run a cell once; return its exception as text, and what it printed and showed."""
+    with capture_output() as captured:
+        result = shell.run_cell(source)
+    error = result.error_before_exec or result.error_in_exec
+    shown = [captured.stdout]
+    for output in captured.outputs:
+        # A picture's HTML holds its alt text; of anything else its text says enough.
+        shown.append(output.data.get("text/html") or output.data.get("text/plain", ""))
+    return {"error": repr(error) if error else "", "shown": "\n".join(filter(None, shown))}
+
+
+def run_lesson(source: Path, out: Path) -> None:
+    """Run the cells of one lesson, each twice."""
+    os.chdir(LESSONS.parents[1] / "notebooks")
+    shell = InteractiveShell.instance()
+    cells = [
+        {
+            "source": cell.source,
+            "tags": cell.metadata.get("tags", []),
+            "runs": [run_cell(shell, cell.source) for _ in range(2)],
+        }
+        for cell in jupytext.read(source).cells
+        if cell.cell_type == "code"
+    ]
+    (out / f"{source.stem}.json").write_text(json.dumps(cells))
+    sys.stdout.flush()
+    os._exit(0)  # nothing that a lesson left running keeps it
+
+
+def shorten_trainings() -> None:
+    """Let `fit` make few steps an epoch, and start no other processes."""
+    fit = importlib.import_module("normlab.training.fit")
+    whole = fit._steps_per_epoch
+    fit._steps_per_epoch = lambda *arguments: min(STEPS, whole(*arguments))
+    joblib.cpu_count = lambda: 1
+
+
+def main() -> None:
+    """Run the lessons that the command line names, all without a name."""
+    shorten_trainings()
+    out, stems = Path(sys.argv[1]), sys.argv[2:]
+    fork = multiprocessing.get_context("fork")
+    for source in sorted(LESSONS.glob("*.py")):
+        if not stems or source.stem in stems:
+            lesson = fork.Process(target=run_lesson, args=(source, out))
+            lesson.start()
+            lesson.join()
+
+
+if __name__ == "__main__":
+    main()
