@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Choose a norm, and find the bug
 #
-# *Lesson 13 · 60 minutes · medium · the field guide: take what you need*
+# *Lesson 13 · 100 minutes · medium · the field guide: take what you need*
 #
 # When you have finished you can
 #
@@ -145,7 +145,7 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # | 1 | Is a sample's overall size or contrast part of the answer? | none there, or scale the data once with training statistics ([lesson 1](01_normalize_data.ipynb)) | a norm over one sample removes it ("When not to normalize", below) |
 # | 2 | Does contrast, or style, only disturb? | InstanceNorm, for images | it takes each image's own contrast out of each channel ([lesson 7](07_instance_norm.ipynb)) |
 # | 3 | Sequences, padding, a transformer, a recurrent network? | LayerNorm or RMSNorm | statistics of one token: no other sample, no padding, nothing to remember ([lesson 6](06_layer_norm.ipynb), [lesson 9](09_rms_norm_and_relatives.ipynb)) |
-# | 4 | Fewer than about eight samples in a batch *on one device*? | GroupNorm for images, LayerNorm for vectors; or SyncBatchNorm, if the devices together have enough | a mean of two numbers is noise ("Two samples are no statistic", below; [lesson 8](08_group_norm.ipynb)) |
+# | 4 | Are few *different numbers behind each mean*, on one device? Count samples times positions (`normlab.doctor` does, with an example): for vectors fewer than about eight samples; two images with maps of 7 x 7 already bring 98 | GroupNorm for images, LayerNorm for vectors; or SyncBatchNorm, if the devices together have enough | a mean of two numbers is noise ("Two samples are no statistic", below). With 98 and more, in our CNN, no difference from GroupNorm was seen at batches of 2, 4 and 8 ([lesson 8](08_group_norm.ipynb)); in deep networks on hard images BatchNorm does fall behind at such batches (Wu and He, 2018), so measure |
 # | 5 | Are batches not drawn at random: sorted, one user at a time, a stream? | the same | BatchNorm subtracts what a batch has in common, and that may be the answer ("Sorted batches", below) |
 # | 6 | None of these, and images or tables in batches of 16 and more? | BatchNorm | it learns in the fewest steps here ([lesson 5](05_mnist_with_batch_norm.ipynb), [lesson 10](10_compare_the_norms.ipynb)), and after training it costs nothing: it folds into the layer before it ([lesson 3](03_batch_norm_train_and_eval.ipynb)) |
 
@@ -332,8 +332,8 @@ print("after restoring: bn1 trains:", part_frozen.bn1.training)
 #
 # - **Symptom:** training mode says 95 %, evaluation mode much less, and `eval()` is in its place.
 # - **Cause:** one of three. The average has not caught up (young network, small `momentum`). The average is of
-#   something else (other data, other augmentation, dropout right before the norm). Or evaluation is right, and
-#   training mode profits from its company: the batch says something about the answer.
+#   something else (other data, other augmentation, dropout right before the norm). Or the evaluation mode
+#   is right, and the training mode sees more than it should: the other samples of the batch say something about the answer.
 # - **Test:** measure the statistics again on training data, *without training*, and look whether evaluation
 #   recovers. PyTorch has a function for it, `torch.optim.swa_utils.update_bn`: it resets the buffers and takes a plain average.
 
