@@ -12,7 +12,7 @@ from html import escape
 from itertools import zip_longest
 
 _WIDTH = 79
-GREEN, RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
+GREEN, RED, GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Report:
         What to try next.
     mistakes
         The keys of the named mistakes.
+    begun
+        False where nothing was written yet.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Report:
     notes: tuple[Remark, ...] = ()
     next_step: str = ""
     mistakes: tuple[str, ...] = field(default=())
+    begun: bool = True
 
     @property
     def points(self) -> int:
@@ -86,6 +89,18 @@ class Report:
         """Whether all points are there."""
         return bool(self.lines) and self.points == self.max_points
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong, in a sentence; "" where nothing is."""
+        remarks = [*self.head, *(one for line in self.lines for one in line.remarks)]
+        said = ""
+        for remark in remarks:
+            if not remark.code:
+                said = f"{said} {remark.text}".strip()
+                if not said.endswith(":"):  # "On (3, 2), weight 1, bias 0:" says nothing yet
+                    break
+        return said
+
     def __str__(self) -> str:
         return text_panel(self)
 
@@ -101,7 +116,7 @@ def text_panel(report: Report) -> str:
     for remark in report.head:
         rows += _text_remark(remark, indent=2)
     for line in report.lines:
-        rows += _text_line(line)
+        rows += _text_line(line, report.begun)
     for remark in report.notes:
         rows += _text_remark(remark, indent=2)
     if report.next_step:
@@ -116,8 +131,8 @@ def _text_header(report: Report) -> str:
     return f"{report.name:{_WIDTH - len(score)}}{score}"
 
 
-def _text_line(line: Line) -> list[str]:
-    mark = "pass" if line.passed else "FAIL"
+def _text_line(line: Line, begun: bool) -> list[str]:
+    mark = "pass" if line.passed else "FAIL" if begun else "open"
     follows = f"     {line.follows}" if line.follows else ""
     rows = [f"  {mark}  {line.title:47}{line.points} / {line.max_points}{follows}"]
     for remark in line.remarks:
@@ -147,32 +162,45 @@ def _beside(left: str, right: str) -> str:
 def html_panel(report: Report) -> str:
     """Write a report as a panel of HTML that fits a narrow column."""
     parts = [
-        f'<div style="max-width:46em;border:1px solid {_GREY};border-radius:6px;'
-        'padding:0.5em 0.9em;line-height:1.45">',
         _html_header(report),
         *(_html_remark(remark) for remark in report.head),
-        *(_html_line(line) for line in report.lines),
+        *(_html_line(line, report.begun) for line in report.lines),
         *(_html_remark(remark) for remark in report.notes),
     ]
     if report.next_step:
         parts.append(
-            f'<div style="border-top:1px solid {_GREY};margin-top:0.4em;padding-top:0.3em">'
+            f'<div style="border-top:1px solid {GREY};margin-top:0.4em;padding-top:0.3em">'
             f"<b>Next:</b> {escape(report.next_step)}</div>"
         )
-    return "\n".join([*parts, "</div>"])
+    return in_a_frame("\n".join(parts))
+
+
+def in_a_frame(html: str) -> str:
+    """Put a frame around HTML, as all that a check says has one."""
+    return (
+        f'<div style="max-width:46em;border:1px solid {GREY};border-radius:6px;'
+        f'padding:0.5em 0.9em;line-height:1.45">\n{html}\n</div>'
+    )
+
+
+def wrapped(text: str) -> str:
+    """Break a text into lines as wide as a report's."""
+    return textwrap.fill(text, _WIDTH)
 
 
 def _html_header(report: Report) -> str:
     score = f"{report.points} of {report.max_points} points" if report.lines else ""
     return (
         '<div style="display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:2em;'
-        f'border-bottom:1px solid {_GREY};margin-bottom:0.3em">'
+        f'border-bottom:1px solid {GREY};margin-bottom:0.3em">'
         f"<b>{escape(report.name)}</b> <b>{score}</b></div>"
     )
 
 
-def _html_line(line: Line) -> str:
+def _html_line(line: Line, begun: bool) -> str:
     mark, word, colour = ("✓", "pass", GREEN) if line.passed else ("✗", "FAIL", RED)
+    if not begun:
+        mark, word, colour = "○", "open", GREY
     follows = f" <i>({escape(line.follows)})</i>" if line.follows else ""
     head = (
         '<div style="display:flex;gap:0.7em">'

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,13 +52,14 @@ def report_on(
         What to do next once everything is right.
     """
     if all(outcome.trouble == "not written" for outcome in outcomes):
-        return refusal(
+        untouched = refusal(
             exercise.name,
             exercise,
             "Not begun yet: the function still raises NotImplementedError. "
             "Your code goes in its place.",
             exercise.first_step,
         )
+        return replace(untouched, begun=False)
     lines = _lines(results, diagnosis)
     return Report(
         exercise.name,
