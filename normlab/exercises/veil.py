@@ -7,7 +7,7 @@ page can open. It is opened for good, where it stands, as soon as the answer is 
 import contextlib
 import io
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Veil:
         self.shell, self.outputs, self.summary = shell, outputs, summary
         #: The cells whose output is under it, by their source, and what to open.
         self.cells: dict[str, tuple[DisplayHandle, list[Message]] | None] = {}
+        self.lifted = False
         self._capture: _Capture | None = None
         self._source = ""
         shell.events.register("pre_run_cell", self._before)
@@ -45,14 +46,19 @@ class Veil:
 
     def lift(self) -> None:
         """Open what lies under it, and cover nothing more."""
-        for event, callback in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
-            with contextlib.suppress(ValueError):  # lifted before
-                self.shell.events.unregister(event, callback)
+        self.lifted = True
+        self._let_go("pre_run_cell", self._before)
+        if self._capture is None:  # else that cell ends first
+            self._let_go("post_run_cell", self._after)
         for shown in self.cells.values():
             if shown:
                 handle, messages = shown
                 handle.update(_Shown(messages))
         self.cells = {}
+
+    def _let_go(self, event: str, callback: Callable[..., None]) -> None:
+        with contextlib.suppress(ValueError):  # lifted before
+            self.shell.events.unregister(event, callback)
 
     def _before(self, info: "ExecutionInfo") -> None:
         if info.raw_cell in self.cells or len(self.cells) < self.outputs:
@@ -63,12 +69,16 @@ class Veil:
         if self._capture is None:
             return
         messages, self._capture = self._capture.end(), None
-        if not messages:
-            return
-        self.cells.setdefault(self._source, None)
-        if any(_WIDGET in message["data"] for message in messages):  # cannot be put elsewhere
+        if self.lifted:
+            self._let_go("post_run_cell", self._after)
+        elif messages:
+            self.cells.setdefault(self._source, None)
+        # A widget cannot be put elsewhere.
+        if self.lifted or any(_WIDGET in message["data"] for message in messages):
             for message in messages:
                 self.shell.display_pub.publish(**message)
+            return
+        if not messages:
             return
         from IPython.display import display
 

@@ -131,71 +131,114 @@ def test_a_cell_that_is_run_again_keeps_the_guess():
 # ---- the output that answers it
 
 
-def run(*cells):
-    """Run cells in a kernel; return for each what it shows, as HTML or else as text."""
-    codes = [nbformat.v4.new_code_cell(source) for source in ("from normlab import guess", *cells)]
-    notebook = nbformat.v4.new_notebook(cells=codes)
-    NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
-    return [
-        "".join(
-            output.get("text") or output.get("ename")
-            or output.data.get("text/html") or output.data["text/plain"]
-            for output in cell.outputs
+def asked(question, more=""):
+    return f"guess({question!r}, 4{more})"
+
+
+def given(question):
+    return f"_ = Guess({question!r}, 4).give('12')"
+
+
+def run(**cells):
+    """Run cells in a kernel; return for each, by its name, what it shows, as HTML or else as text."""
+    first = "from normlab.exercises.guessing import Guess, guess"
+    codes = {name: nbformat.v4.new_code_cell(source) for name, source in cells.items()}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(first), *codes.values()])
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=60).execute()
+    return {name: "".join(map(said, cell.outputs)) for name, cell in codes.items()}
+
+
+def said(output):
+    if "data" in output:
+        return output.data.get("text/html") or output.data["text/plain"]
+    return output.get("text") or output.ename
+
+
+@pytest.fixture(scope="module")
+def stored():
+    """Return what cells show where a notebook is run for its outputs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TQDM_DISABLE", "1")
+        patch.setenv("NORMLAB_PROGRESS", "")
+        return run(
+            one=asked("One?"),
+            nothing="def f():\n    pass",
+            answer="print('four'); f(), 4",
+            after="5",
+            two=asked("Two?", ", outputs=2"),
+            first="1",
+            second="2",
+            third="3",
+            again_asked=asked("Again?"),
+            again="4 + 0",
+            once_more="4 + 0",
+            failing_asked=asked("Failing?"),
+            failed="print(7); 1 / 0",
+            mended="print(4)",
         )
-        for cell in codes[1:]
-    ]
 
 
-ASK = f"guess({ASKED!r}, 4)"
+@pytest.fixture(scope="module")
+def live():
+    """Return what cells show where somebody is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TQDM_DISABLE", raising=False)
+        patch.setenv("NORMLAB_PROGRESS", "")
+        return run(
+            late=asked("Late?"),
+            opened="2 + 2",
+            late_given=given("Late?"),
+            opened_again="2 + 2",
+            late_again=asked("Late?"),
+            plain="1",
+            early=asked("Early?"),
+            early_given=given("Early?"),
+            early_answer="3 + 1",
+            controls=asked("Controls?"),
+            slider="import ipywidgets; ipywidgets.IntSlider()",
+        )
+
+
 FOLDED = "<details><summary>Guess first, then open this output</summary>"
-GIVE = f"from normlab.exercises.guessing import Guess; Guess({ASKED!r}, 4).give('12')"
 
 
-def test_the_next_output_is_folded_and_no_other(monkeypatch):
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    _, before, answer, after = run(ASK, "def f():\n    pass", "print('four'); f(), 4", "5")
-    assert before == ""
-    assert answer.startswith(FOLDED)
-    assert "four" in answer
-    assert "(None, 4)" in answer
-    assert after == "5"
+def test_the_next_output_is_folded_and_no_other(stored):
+    assert stored["nothing"] == ""
+    assert stored["answer"].startswith(FOLDED)
+    assert "four" in stored["answer"]
+    assert "(None, 4)" in stored["answer"]
+    assert stored["after"] == "5"
 
 
-def test_both_outputs_are_folded_where_two_answer(monkeypatch):
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    _, one, two, three = run(f"guess({ASKED!r}, 4, outputs=2)", "1", "2", "3")
-    assert [text.startswith(FOLDED) for text in (one, two, three)] == [True, True, False]
+def test_both_outputs_are_folded_where_two_answer(stored):
+    folded = [stored[name].startswith(FOLDED) for name in ("first", "second", "third")]
+    assert folded == [True, True, False]
 
 
-def test_it_is_folded_again_when_its_cell_is_run_again(monkeypatch):
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    _, one, again = run(ASK, "4", "4")
-    assert one == again
-    assert one.startswith(FOLDED)
+def test_it_is_folded_again_when_its_cell_is_run_again(stored):
+    assert stored["again"] == stored["once_more"]
+    assert stored["again"].startswith(FOLDED)
 
 
-def test_a_guess_opens_what_is_folded_and_folds_nothing_more():
-    _, answer, _, again, after = run(ASK, "4", GIVE, "4", ASK)
-    assert answer.startswith("<pre")
-    assert "4" in answer
-    assert again == "4"
-    assert FOLDED not in after
+def test_an_error_is_seen_all_the_same(stored):
+    assert "ZeroDivisionError" in stored["failed"]
+    assert "<pre" in stored["failed"]
 
 
-def test_a_guess_before_the_output_leaves_it_plain():
-    assert run(ASK, GIVE, "4")[-1] == "4"
+def test_a_guess_opens_what_is_folded_and_folds_nothing_more(live):
+    assert live["opened"].startswith("<pre")
+    assert "4" in live["opened"]
+    assert live["opened_again"] == "4"
+    assert live["plain"] == "1"
 
 
-def test_an_error_is_seen_all_the_same(monkeypatch):
-    monkeypatch.setenv("TQDM_DISABLE", "1")
-    _, failed, printed = run(ASK, "1 / 0", "print(4)")
-    assert failed == "ZeroDivisionError"
-    assert FOLDED in printed
+def test_a_guess_before_the_output_leaves_it_plain(live):
+    assert live["early_answer"] == "4"
 
 
-def test_what_has_controls_is_not_folded():
-    _, shown = run(ASK, "import ipywidgets; ipywidgets.IntSlider()")
-    assert FOLDED not in shown
+def test_what_has_controls_is_not_folded(live):
+    assert "IntSlider" in live["slider"]
+    assert FOLDED not in live["slider"]
 
 
 def test_it_is_at_hand():
