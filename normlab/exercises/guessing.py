@@ -180,6 +180,7 @@ class Guess:
         answer = f"{self._shown}. {self.why}".strip()
         return (
             f"{_asked(self.question)}{f'<ul>{listed}</ul>' if listed else ''}"
+            '<p style="margin:0.2em 0"><i>Run this cell in Jupyter to say yours.</i></p>'
             f"<details><summary>Show the answer</summary>{marked_up(answer)}</details>"
         )
 
