@@ -83,7 +83,7 @@ def yours(name: str, function: Any = None) -> Callable[..., Any]:  # noqa: ANN40
         _say(Word("✗", RED, f"There is nothing to compare with, so this is yours, unseen. {unknown}"))
         return function
     if is_lent(function):
-        _say(Word("○", GREY, f"Still the package's `{name}`, which you got here before.", small=True))
+        _say(Word("○", GREY, f"Still the package's {name}, which you got here before.", small=True))
         return function
     report = check(name, function)
     if report.passed:
@@ -96,7 +96,7 @@ def yours(name: str, function: Any = None) -> Callable[..., Any]:  # noqa: ANN40
 
 def _not_yet(name: str, report: Report) -> Word:
     if not report.begun:
-        text = f"Not written yet: until you have, the lesson goes on with the package's `{name}`."
+        text = f"Not written yet: until you have, the lesson goes on with the package's {name}."
         return Word("○", GREY, text, small=True)
     points = f"{report.points} of {report.max_points} points"
     text = f"Not yet yours ({points}): `{name}` is the package's until your check passes."
