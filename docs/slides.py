@@ -4,9 +4,10 @@ A lecture shows the cells of an executed notebook whose metadata says so (`slide
 `slide_type`), with the outputs as they were committed; nothing is run. The folder is complete in
 itself: reveal.js, fonts and formulas need no request to anybody.
 
-A figure is shown without its code where that is long or leaves no room, and a self-test has a
-slide for each question, with the answers folded. The type is as large as the slide allows; a slide
-that does not fit at 20 pixels (of a screen 1280 wide) fails in a test: divide it.
+A figure is shown without its code where that is long or leaves no room, a guess shows its question
+without the call and its output on the next slide, and a self-test has a slide for each question,
+with the answers folded. The type is as large as the slide allows; a slide that does not fit at 20
+pixels (of a screen 1280 wide) fails in a test: divide it.
 
 To look at all slides of a lecture as pictures::
 
@@ -14,6 +15,7 @@ To look at all slides of a lecture as pictures::
 """
 
 import argparse
+import re
 import shutil
 import sys
 from copy import deepcopy
@@ -35,6 +37,9 @@ LESSONS = ROOT / "notebooks"
 
 SHOWN = ("slide", "subslide", "fragment", "-", "notes")
 SELF_TEST = "self_test("
+GUESS = "guess("
+# An output that waits for a guess: the next slide shows it.
+FOLDED = re.compile(r"<details><summary>Guess first[^<]*</summary>\n(.*)\n</details>", re.DOTALL)
 # Above a picture: the code that draws one is seldom what a lecture is about.
 LINES_OVER_A_PICTURE = 4
 # Which of its outputs a cell shows. Widgets carry their picture as HTML as well.
@@ -100,8 +105,13 @@ def without_asides(cell: NotebookNode) -> NotebookNode:
         if "nbval-ignore-output" in cell.metadata.get("tags", []):  # its reason is for who tests it
             lines = list(dropwhile(lambda line: line.startswith("#"), lines))
         cell.source = "\n".join(lines)
-        if "<img" in stored_html(cell) and len(lines) > LINES_OVER_A_PICTURE:
+        crowded = "<img" in stored_html(cell) and len(lines) > LINES_OVER_A_PICTURE
+        if crowded or cell.source.startswith(GUESS):
             cell.metadata.transient = {"remove_source": True}
+        for output in cell.outputs:
+            if found := FOLDED.fullmatch(output.get("data", {}).get("text/html", "")):
+                output.data["text/html"] = found[1]
+                cell.metadata.slideshow = {"slide_type": "subslide"}
     return cell
 
 

@@ -5,6 +5,8 @@ import torch:
 
 ``check(name, answer)``
     Check an exercise and name the mistake.
+``yours(name, function)``, ``guess(question, answer)``
+    Go on with one's own function; guess before one looks.
 ``load_mnist()``
     MNIST, from the package itself.
 ``doctor(model)``
@@ -17,7 +19,13 @@ from importlib import import_module
 from typing import Any
 
 _ROOMS = ("checkup", "data", "exercises", "nn", "parity", "plots", "training")
-_SHORTCUTS = {"check": "exercises", "doctor": "checkup", "load_mnist": "data"}
+_SHORTCUTS = {
+    "check": "exercises",
+    "doctor": "checkup",
+    "guess": "exercises",
+    "load_mnist": "data",
+    "yours": "exercises",
+}
 
 __all__ = ["__version__", *_ROOMS, *_SHORTCUTS]
 

@@ -8,13 +8,19 @@ source/exercises/NN_name.py  -> solutions/NN_name.ipynb    executed, for teacher
 Without names every notebook is made; with names, those whose file name contains one of them. Each
 notebook is written as soon as it is done, so that an interrupted run loses nothing.
 
+A cell tagged ``guess`` gets the answer of its question sealed, so that nobody reads it there. Every
+lesson and exercise ends with a link to what comes next.
+
 A notebook in which somebody has written since it was made is left as it is, and the new one is put
 beside it. ``--overwrite`` takes its place all the same: after a merge that left marks of a conflict
 in it, for instance.
 """
 
 import argparse
+import ast
+import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +35,7 @@ from nbgrader import preprocessors
 from tqdm import tqdm
 
 from normlab.cli.keeping import beside, is_as_made, stamp
+from normlab.exercises.guessing import seal
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS, EXERCISES = ROOT / "source" / "lessons", ROOT / "source" / "exercises"
@@ -50,6 +57,10 @@ except ModuleNotFoundError:
     package = os.environ.get("NORMLAB_PACKAGE") or max(wheels, default="")
     assert package, "normlab is missing: put its wheel beside this notebook, run this cell again"
     %pip install --quiet {package}"""
+
+# Where the code is of no interest: JupyterLab folds it, the website (myst-nb's tags) leaves it out.
+FOLDED = {"source_hidden": True}
+GUESS = "guess"
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SECONDS_A_CELL = 300
@@ -81,6 +92,13 @@ def read_source(path: Path) -> NotebookNode:
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.cells.insert(_first_code(notebook), _install_cell())
+    for cell in notebook.cells:
+        if GUESS in cell.metadata.get("tags", []):
+            cell.source = sealed(cell.source)
+            cell.metadata.tags.append("remove-input")
+            cell.metadata.jupyter = FOLDED
+    if path.parent in (LESSONS, EXERCISES):
+        notebook.cells.append(nbformat.v4.new_markdown_cell(way_on(path)))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         cell.metadata.pop("lines_to_next_cell", None)
@@ -93,9 +111,50 @@ def _first_code(notebook: NotebookNode) -> int:
 
 
 def _install_cell() -> NotebookNode:
-    # Folded in JupyterLab, left out of the website (myst-nb's tag).
-    metadata = {"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
+    metadata = {"jupyter": FOLDED, "tags": ["remove-cell"]}
     return nbformat.v4.new_code_cell(INSTALL, metadata=metadata)
+
+
+def sealed(source: str) -> str:
+    """Return the code of a guess with all but its question sealed.
+
+    Raises
+    ------
+    ValueError
+        It is more than a call of `guess` with a question, an answer and keywords, all literal.
+    """
+    (line,) = ast.parse(source).body
+    call = line.value if isinstance(line, ast.Expr) else None
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) != "guess" or len(call.args) != 2:
+        raise ValueError(f"A cell tagged guess holds guess(question, answer, ...) alone: {source}")
+    question, answer = map(ast.literal_eval, call.args)
+    rest = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+    question = json.dumps(question, ensure_ascii=False)
+    return f'guess(\n    {question},\n    sealed="{seal(answer=answer, **rest)}",\n)'
+
+
+def way_on(path: Path) -> str:
+    """Return the last words of a lesson or exercise: a link to what comes next."""
+    name, folder = f"{path.stem}.ipynb", "" if path.parent == LESSONS else "../notebooks/"
+    lessons = sorted(LESSONS.glob("*.py"))
+    following = lessons[lessons.index(LESSONS / path.name) + 1 :]
+    steps = []
+    if path.parent == LESSONS and (EXERCISES / path.name).exists():
+        steps.append(f"[the exercises of this lesson](../exercises/{name})")
+    if following:
+        after = following[0]
+        steps.append(f"[lesson {int(after.stem[:2])}, {title(after)}]({folder}{after.stem}.ipynb)")
+    if steps:
+        return f"---\n\n**Next:** {', and then '.join(steps)}."
+    start = f"[Start here]({folder}{lessons[0].stem}.ipynb)"
+    return f"---\n\nThat was the last task. **Next:** {start} shows what is still open."
+
+
+def title(path: Path) -> str:
+    """Return the first heading of a source."""
+    found = re.search(r"^# # (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, path
+    return found[1]
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:

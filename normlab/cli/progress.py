@@ -5,7 +5,9 @@ import click
 
 @click.command()
 def progress() -> None:
-    """Show your points, exercise by exercise, and how your self-tests went.
+    """Show a bar for each lesson, and what is next.
+
+    Under a lesson that is begun stand its exercises.
 
     Every check notes what it found in a small file, .normlab/progress.json in the folder of the
     course. The environment variable NORMLAB_PROGRESS names another file. The last line says which

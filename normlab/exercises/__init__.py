@@ -8,6 +8,10 @@
     Every exercise by its name.
 ``self_test(lesson)``
     The five questions at the end of a lesson.
+``yours(name, function)``
+    The learner's own function once it is right, the package's until then.
+``guess(question, answer)``
+    A question before an output is seen.
 
 A check has four steps, and a grader uses the same four with other seeds, the second of them in
 another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
@@ -22,14 +26,17 @@ from normlab.exercises.cases import draw_cases
 from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import all_exercises, find, tasks_of
+from normlab.exercises.guessing import guess
 from normlab.exercises.judgement import judge
+from normlab.exercises.lending import is_lent, yours
 from normlab.exercises.line import find_line
 from normlab.exercises.links import links_in
 from normlab.exercises.loading import TaskError
-from normlab.exercises.logbook import progress, record
+from normlab.exercises.logbook import record
 from normlab.exercises.panel import Remark, Report
 from normlab.exercises.report import refusal, report_on
 from normlab.exercises.sitting import self_test
+from normlab.exercises.standing import progress
 
 __all__ = [
     "Report",
@@ -40,10 +47,12 @@ __all__ = [
     "diagnose",
     "draw_cases",
     "find",
+    "guess",
     "judge",
     "progress",
     "report_on",
     "self_test",
+    "yours",
 ]
 
 #: Everyone's check draws the same numbers, so that two people can talk about them.
@@ -86,6 +95,8 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
     except TaskError as unfit:
         return refusal("check", None, f"This exercise cannot be read. {unfit}", "tell its author.")
     report = _check(exercise, answer, seed)
+    if not report.begun:  # a lesson checks its empty functions, too
+        return report
     said = record(name, report.points, report.max_points, list(report.mistakes))
     if said:
         return replace(report, notes=(*report.notes, Remark(f"{said}.", "Note")))
@@ -94,6 +105,13 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
 
 def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN401
     methods = exercise.use.methods if exercise.use else ()
+    if is_lent(answer):
+        return refusal(
+            exercise.name,
+            exercise,
+            f"This is the package's {exercise.name}, which `yours` lent you.",
+            "run the cell with your own function again, and then the check.",
+        )
     refused = objection(answer, exercise.name, exercise.takes, methods)
     if refused:
         return refusal(exercise.name, exercise, refused.message, refused.advice)

@@ -17,18 +17,15 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from normlab.exercises.finding import all_exercises
-from normlab.exercises.self_tests import all_self_tests
 from normlab.files import locked, write_whole
 
 _VARIABLE = "NORMLAB_PROGRESS"
 _VERSION = 1
 # What the file keeps, by its name in there.
-_KINDS = _EXERCISES, _SELF_TESTS = "exercises", "self_tests"
+_KINDS = EXERCISES, SELF_TESTS, GUESSES = "exercises", "self_tests", "guesses"
 
 
 def progress_file() -> Path | None:
@@ -62,7 +59,7 @@ def record(name: str, points: int, max_points: int, mistakes: list[str]) -> str:
         a full stop: why it could not be written, or where a file that could not be read was put
         aside. A disk that cannot be written is no reason for a check to fail.
     """
-    return _record(_EXERCISES, name, points, max_points, mistakes=mistakes)
+    return _record(EXERCISES, name, points, max_points, mistakes=mistakes)
 
 
 def record_self_test(lesson: str, right: int, questions: int) -> str:
@@ -82,7 +79,25 @@ def record_self_test(lesson: str, right: int, questions: int) -> str:
     str
         As of `record`.
     """
-    return _record(_SELF_TESTS, lesson, right, questions)
+    return _record(SELF_TESTS, lesson, right, questions)
+
+
+def record_guess(question: str, right: bool | None) -> str:
+    """Note how a question was guessed, unless it was guessed before: the first guess counts.
+
+    Parameters
+    ----------
+    question
+        What was asked.
+    right
+        None where a guess is in words, and nobody judges it.
+
+    Returns
+    -------
+    str
+        As of `record`.
+    """
+    return _record(GUESSES, question, int(bool(right)), int(right is not None))
 
 
 def _record(kind: str, name: str, points: int, max_points: int, **rest: list[str]) -> str:
@@ -103,6 +118,8 @@ def _add(
 ) -> str:
     kept = _read(file)
     before = kept.content[kind].get(name, {})
+    if kind == GUESSES and before and not kept.trouble:
+        return ""
     kept.content[kind][name] = {
         "points": points,
         "best": max(points, before.get("best", 0)),
@@ -204,7 +221,7 @@ def _makes_sense(entry: Any) -> bool:  # noqa: ANN401 - any JSON
 def _salvaged(raw: bytes) -> dict[str, Any]:
     """Pick the entries out of a text that is no JSON, or that some editor saved in its own way."""
     text = raw.decode(json.detect_encoding(raw), errors="replace")
-    found, kind = _nothing(), _EXERCISES
+    found, kind = _nothing(), EXERCISES
     for match in re.finditer(r'"([^"\n]+)"\s*:\s*(?=\{)', text):
         name = match[1]
         if name in found:
@@ -233,123 +250,13 @@ def _put_aside(file: Path) -> str:
     return aside.name
 
 
-@dataclass(frozen=True)
-class Line:
-    """One exercise, or one self-test, in the table of progress.
+def kept_in(file: Path | None) -> tuple[dict[str, Any], str]:
+    """Return what a progress file holds, by kind, and why it cannot be read in full; "" if it can.
 
-    `checks` is 0 where it was never tried.
+    Raises
+    ------
+    OSError
+        If it is a folder, or another thing that was never a progress file.
     """
-
-    lesson: str
-    name: str
-    title: str
-    best: int
-    max_points: int
-    checks: int
-
-    @property
-    def state(self) -> str:
-        """In a word: done, begun or open."""
-        if not self.checks:
-            return "open"
-        return "done" if self.best == self.max_points else "begun"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Every exercise and self-test of the course, and how far the learner has come.
-
-    It shows itself as a table in a notebook and as text elsewhere. `file` is what was read, and
-    `note` says what could not be read of it.
-    """
-
-    lines: tuple[Line, ...]
-    self_tests: tuple[Line, ...]
-    file: Path | None = None
-    note: str = ""
-
-    @property
-    def points(self) -> int:
-        """The best points of each exercise, added up."""
-        return sum(line.best for line in self.lines)
-
-    @property
-    def max_points(self) -> int:
-        """What can be reached in all."""
-        return sum(line.max_points for line in self.lines)
-
-    def __str__(self) -> str:
-        rows = [
-            f"  {line.state:6}{line.lesson:4}{line.name:32}{line.best:3} /{line.max_points:3}"
-            for line in self.lines
-        ]
-        tests = [
-            f"  {line.state:6}{line.lesson:4}{line.title:56.56}{line.best:2} /{line.max_points:2}"
-            for line in self.self_tests
-        ]
-        note = ["", self.note] if self.note else []
-        return "\n".join([self._exercises(), *rows, "", self._self_tests(), *tests, *note])
-
-    def _exercises(self) -> str:
-        return f"Exercises: {self.points} of {self.max_points} points"
-
-    def _self_tests(self) -> str:
-        right = sum(line.best for line in self.self_tests)
-        asked = sum(line.max_points for line in self.self_tests)
-        return f"Self-tests: {right} of {asked} questions right at the first go"
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            _html_row(line, f"<code>{escape(line.name)}</code><br>{escape(line.title)}")
-            for line in self.lines
-        )
-        tests = "".join(_html_row(line, escape(line.title)) for line in self.self_tests)
-        return (
-            f"<p><b>{self._exercises()}</b></p><table>{rows}</table>"
-            f"<p><b>{self._self_tests()}</b></p><table>{tests}</table>"
-            + (f"<p>{escape(self.note)}</p>" if self.note else "")
-        )
-
-
-def _html_row(line: Line, what: str) -> str:
-    texts = (line.state, line.lesson, what, f"{line.best} / {line.max_points}")
-    cells = (f'<td style="text-align:left;padding:0.15em 0.8em">{text}</td>' for text in texts)
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def progress() -> Progress:
-    """Tell how far the learner has come, exercise by exercise, in the order of the lessons."""
-    file, kept = None, _Kept(_nothing())
-    try:
-        file = progress_file()
-        kept = _read(file) if file else kept
-    except (OSError, RuntimeError) as error:  # no home folder, or no folder here any more
-        kept = _Kept(_nothing(), f"cannot be read ({getattr(error, 'strerror', None) or error})")
-    note = f"Your progress file {kept.trouble}: this is what could be read." if kept.trouble else ""
-    return Progress(
-        tuple(
-            _line(kept.content[_EXERCISES], each.lesson, name, each.title, each.max_points)
-            for name, each in all_exercises().items()
-        ),
-        tuple(
-            _line(kept.content[_SELF_TESTS], *_number_and_words(lesson), len(questions))
-            for lesson, questions in all_self_tests().items()
-        ),
-        file,
-        note,
-    )
-
-
-def _number_and_words(lesson: str) -> tuple[str, str, str]:
-    number, _, words = lesson.partition("_")
-    return number, lesson, words.replace("_", " ")
-
-
-def _line(
-    kept: dict[str, dict[str, Any]], lesson: str, name: str, title: str, max_points: int
-) -> Line:
-    entry = kept.get(name, {})
-    best = min(entry.get("best", 0), max_points)
-    return Line(lesson, name, title, best, max_points, entry.get("checks", 0))
+    kept = _read(file) if file else _Kept(_nothing())
+    return kept.content, kept.trouble

@@ -16,9 +16,9 @@ from itertools import zip_longest
 from normlab.audience import nobody_is_there
 
 _WIDTH = 79
-GREEN, RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
+GREEN, RED, GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
 _DIM = "#888888"
-_RULE = f"1px solid {_GREY}"
+_RULE = f"1px solid {GREY}"
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,18 @@ class Report:
         lines[self.unexplained] = replace(line, remarks=(*found, *line.remarks))
         return replace(self, lines=tuple(lines), search=None)
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong, in a sentence; "" where nothing is."""
+        remarks = [*self.head, *(one for line in self.lines for one in line.remarks)]
+        said = ""
+        for remark in remarks:
+            if not remark.code:
+                said = f"{said} {remark.text}".strip()
+                if not said.endswith(":"):  # "On (3, 2), weight 1, bias 0:" says nothing yet
+                    break
+        return said
+
     def __str__(self) -> str:
         return text_panel(self.whole)
 
@@ -185,7 +197,7 @@ def text_panel(report: Report) -> str:
     for remark in report.head:
         rows += _text_remark(remark, indent=2)
     for line in report.lines:
-        rows += _text_line(line)
+        rows += _text_line(line, report.begun)
     for remark in report.notes:
         rows += _text_remark(remark, indent=2)
     if report.next_step:
@@ -243,8 +255,6 @@ def html_panel(report: Report) -> str:
     """Write a report as a panel of HTML that fits a narrow column."""
     lines = "\n".join(_html_line(line) for line in report.lines)
     parts = [
-        f'<div style="max-width:46em;border:{_RULE};border-radius:6px;'
-        'padding:0.5em 0.9em;line-height:1.45">',
         _html_header(report),
         *(_html_remark(remark) for remark in report.head),
         f'<ul role="list" style="list-style:none;margin:0;padding:0">\n{lines}\n</ul>'
@@ -257,7 +267,20 @@ def html_panel(report: Report) -> str:
             f'<div style="border-top:{_RULE};margin-top:0.4em;padding-top:0.3em">'
             f"<b>Next:</b> {_linked(report.next_step, report.links)}</div>"
         )
-    return "\n".join([*(part for part in parts if part), "</div>"])
+    return in_a_frame("\n".join(part for part in parts if part))
+
+
+def in_a_frame(html: str) -> str:
+    """Put a frame around HTML, as all that a check says has one."""
+    return (
+        f'<div style="max-width:46em;border:{_RULE};border-radius:6px;'
+        f'padding:0.5em 0.9em;line-height:1.45">\n{html}\n</div>'
+    )
+
+
+def wrapped(text: str) -> str:
+    """Break a text into lines as wide as a report's."""
+    return textwrap.fill(text, _WIDTH)
 
 
 def _html_header(report: Report) -> str:

@@ -87,6 +87,10 @@ class Model:
                 self._programs[edits] = self._defined(self._ways.code, {CHOSEN: chosen})
         return self._programs[edits]
 
+    def another(self) -> Callable[..., Any]:
+        """Return what the text defines, made anew: nobody else has it."""
+        return self._defined(self.text)
+
     @cached_property
     def _ways(self) -> Ways:
         return Ways(self.text, self.foreseen)

@@ -32,7 +32,7 @@ import torch
 from torch import nn
 
 from normlab import load_mnist, parity, plots
-from normlab.exercises import self_test
+from normlab.exercises import check, guess, self_test, yours
 
 np.set_printoptions(precision=4, suppress=True)
 torch.set_printoptions(precision=4, sci_mode=False)
@@ -49,23 +49,30 @@ people
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # `nn.BatchNorm1d(3)` normalizes three features. A fresh layer is in training mode, and it has not
-# learned anything yet. **What will come out? Write down your six numbers before you run the next
-# cell.** Rough ones will do.
+# learned anything yet. What will come out? Think of six numbers; rough ones will do.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Leave out the signs, and round the six numbers that come out to one decimal. "
+    "How many different ones are there?",
+    1,
+    outputs=2,
+)
 
 # %% slideshow={"slide_type": "slide"}
 nn.BatchNorm1d(3)(people).detach()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Ones, up to sign (and a 0.9998 that we will come back to). Perhaps that is this batch. Make the second
-# person a giant and a millionaire:
+# (We will come back to the one number that is not quite like the others.) Perhaps that is this batch.
+# Make the second person a giant and a millionaire:
 
 # %% slideshow={"slide_type": "fragment"}
 giant = torch.tensor([[1.6, 58.0, 31_000.0], [19.0, 910.0, 24_000_000.0]])  # (N=2, C=3)
 nn.BatchNorm1d(3)(giant).detach()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The giant is ten times as tall and ten times as heavy as the second person was, and the layer answers
-# with the same 1. The income has a new sign, since now the second person has more, and again nothing but
+# The giant is ten times as tall and ten times as heavy as the second person was, and the layer gives
+# the same answer: ones, up to sign. The income has a new sign, since now the second person has more, and again nothing but
 # a 1. In a batch of two, BatchNorm keeps of each feature *who had more*. By the end of this lesson you
 # will see why it cannot be otherwise, and what a larger batch keeps.
 
@@ -126,17 +133,26 @@ x_hat.mean(axis=0), x_hat.var(axis=0)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Move one number
 #
-# Below, `x[0, 0]` has moved from 1 to 3. **How many of the twelve outputs have changed? Which ones?**
-# Say so before you look at the right-hand table. (What changed is marked; the numbers have at most two
-# decimals. If you run the cell, there is a slider under the picture.)
+# Now `x[0, 0]` moves from 1 to 3, and nothing else. (In the picture what changed is marked; the numbers
+# have at most two decimals. If you run the cell, there is a slider under the picture.)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "How many of the twelve outputs have changed?",
+    4,
+    why="Which ones? Look at the right-hand table.",
+)
 
 # %% slideshow={"slide_type": "-"}
 plots.explore.one_number(x)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Four: all of its own feature. One number moved the mean and the standard deviation of its column, and
-# with them every sample's output in it. The other two columns do not know about it. And a batch of two
-# samples and three features?
+# What is marked is one feature, all of it. One number moved the mean and the standard deviation of its
+# column, and with them every sample's output in it. The other two columns do not know about it. And a
+# batch of two samples and three features?
+
+# %% tags=["guess"]
+guess("One of the six inputs moves. How many of the six outputs change?", 0)
 
 # %%
 plots.explore.one_number()
@@ -159,54 +175,8 @@ plots.explore.one_number()
 #
 # - The variance divides by $N$, not by $N - 1$. Statisticians call this one *biased*. NumPy's
 #   `var` divides by $N$; torch's `var` divides by $N - 1$ unless you ask.
-# - There is an $\varepsilon$ under the root, which we left out. We put it in now, and then find an
-#   input on which it matters.
-
-
-# %% slideshow={"slide_type": "subslide"}
-def normalize(x, eps=1e-5):
-    mean = x.mean(axis=0)  # (C,)
-    var = x.var(axis=0)  # (C,)
-    return (x - mean) / np.sqrt(var + eps)  # (N, C)
-
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# Is that what torch computes? In float64 the two should agree but for rounding:
-
-# %% slideshow={"slide_type": "fragment"}
-with torch.no_grad():
-    theirs = nn.BatchNorm1d(3, dtype=torch.float64)(torch.from_numpy(x)).numpy()
-np.allclose(normalize(x), theirs, rtol=0, atol=1e-14)
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## A feature that hardly varies
-#
-# Here are features with smaller and smaller standard deviations. Without `eps` each would come out with
-# standard deviation 1. **At which of them has `eps=1e-5` taken away more than half?** (A hint: it is
-# added to the *variance*.)
-
-# %% slideshow={"slide_type": "fragment"}
-spread = np.array([1, 0.1, 0.01, 0.001, 0.0001, 0])  # (C=6,)
-faint = np.array([[-1], [1]]) * spread  # (N=2, C=6), standard deviation = spread
-normalize(faint).std(axis=0)
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# A standard deviation of 0.01 is a variance of 0.0001, ten times `eps`: it loses a few percent. At
-# 0.001 the variance is a tenth of `eps`, and most of the signal is gone. That is also where the 0.9998
-# of the first cell came from: the heights 1.6 and 1.9 deviate by 0.15.
-
-# %%
-print(f"{0.15 / np.sqrt(0.15**2 + 1e-5):.4f}")
-
-# %% [markdown]
-# PyTorch's documentation gives the purpose of `eps` as numerical stability. The last column, which does
-# not vary at all, shows what that means. It gave 0. Without `eps` it would be zero divided by zero
-# (torch refuses `eps=0` in training; NumPy lets us look):
-
-# %%
-with np.errstate(invalid="ignore"):
-    without_eps = normalize(faint, eps=0)
-without_eps.std(axis=0)
+# - There is an $\varepsilon$ under the root, which we left out. PyTorch calls it `eps`. We put it in now,
+#   and later find an input on which it matters.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Give the network its freedom back: weight and bias
@@ -219,22 +189,59 @@ without_eps.std(axis=0)
 # The paper calls them $\gamma$ and $\beta$; PyTorch calls them `weight` and `bias`, and so do we. A
 # fresh layer has `weight` 1 and `bias` 0, so at first they change nothing.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your turn.** Put it all into one function: the four steps of above, the `eps`, the weight and the
+# bias. `x` is `(N, C)`, `weight` and `bias` are `(C,)`, `eps` is a number.
+
 
 # %% slideshow={"slide_type": "-"}
-def batch_norm(x, weight, bias, eps=1e-5):
-    x_hat = normalize(x, eps)  # (N, C)
-    return weight * x_hat + bias  # (N, C)
+def batch_norm_forward(x, weight, bias, eps):
+    raise NotImplementedError()
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %%
+check("batch_norm_forward", batch_norm_forward)
+
+# %% [markdown]
+# Change the function, run it and its check again, as often as you like. When all points are there, run
+# the next cell: from then on `batch_norm` is what *you* wrote. Until then the package's function stands
+# in, so that you can read on.
+
+# %%
+batch_norm = yours("batch_norm_forward", batch_norm_forward)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def batch_norm_forward(x, weight, bias, eps):
+#     mean = x.mean(axis=0)  # (C,)
+#     var = x.var(axis=0)  # (C,)
+#     x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C)
+#     return weight * x_hat + bias  # (N, C)
+# ```
+#
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Here it is at work, with a weight and a bias for each feature:
+
+# %% slideshow={"slide_type": "-"}
 weight = np.array([3.0, -1.5, 0.5])  # (C,)
 bias = np.array([2.0, 0.5, -1.0])  # (C,)
-y = batch_norm(x, weight, bias)
+y = batch_norm(x, weight, bias, 1e-5)
 y.mean(axis=0), y.std(axis=0)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The output's mean *is* the bias, and its standard deviation *is* the weight, but for its sign and a
-# little `eps`.
+# little `eps`. And is it what torch computes? In float64 the two should agree but for rounding:
+
+# %% slideshow={"slide_type": "fragment"}
+layer = nn.BatchNorm1d(3, dtype=torch.float64)
+with torch.no_grad():
+    layer.weight.copy_(torch.from_numpy(weight)), layer.bias.copy_(torch.from_numpy(bias))
+    theirs = layer(torch.from_numpy(x)).numpy()
+np.allclose(y, theirs, rtol=0, atol=1e-14)
 
 # %% [markdown]
 # One of the two articles that this course grew from (*PyTorch Normalize*, 2023) calls $\gamma$ "the
@@ -259,6 +266,56 @@ layer.momentum, [name for name, _ in layer.named_parameters()]
 # > </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# ## A feature that hardly varies
+#
+# To see what `eps` does, let us leave weight and bias out: a fresh layer's, 1 and 0.
+
+
+# %% slideshow={"slide_type": "-"}
+def normalize(x, eps=1e-5):
+    return batch_norm(x, np.ones(x.shape[1]), np.zeros(x.shape[1]), eps)  # (N, C)
+
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Here are features with smaller and smaller standard deviations. Without `eps` each would come out with
+# standard deviation 1. (A hint: `eps` is added to the *variance*.)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Which is the first from which `eps=1e-5` takes away more than half?",
+    "the one of standard deviation 0.001",
+    options=[
+        "the one of standard deviation 0.01",
+        "the one of standard deviation 0.001",
+        "the one of standard deviation 0.0001",
+        "none but the one that does not vary at all",
+    ],
+)
+
+# %% slideshow={"slide_type": "fragment"}
+spread = np.array([1, 0.1, 0.01, 0.001, 0.0001, 0])  # (C=6,)
+faint = np.array([[-1], [1]]) * spread  # (N=2, C=6), standard deviation = spread
+normalize(faint).std(axis=0)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Compare each *variance* with `eps`. A standard deviation of 0.01 is a variance of 0.0001, ten times
+# `eps`: it loses a few percent. At 0.001 the variance is a tenth of `eps`, and most of the signal is
+# gone. That is also where the 0.9998 of the first cell came from: the heights 1.6 and 1.9 deviate by 0.15.
+
+# %%
+print(f"{0.15 / np.sqrt(0.15**2 + 1e-5):.4f}")
+
+# %% [markdown]
+# PyTorch's documentation gives the purpose of `eps` as numerical stability. The last column, which does
+# not vary at all, shows what that means. It gave 0. Without `eps` it would be zero divided by zero
+# (torch refuses `eps=0` in training; NumPy lets us look):
+
+# %%
+with np.errstate(invalid="ignore"):
+    without_eps = normalize(faint, eps=0)
+without_eps.std(axis=0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Images: the same, with more to average
 #
 # In a convolutional network a feature is a *channel*, and each sample has a whole map of it. A
@@ -277,34 +334,59 @@ plots.explore.block()
 # about them.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **A batch of shape (64, 3, 32, 32): how many numbers is each mean made of, and how many means are
-# there?** The answer comes below, after the code.
+# So count, for a batch of small colour photographs.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# In code only the axes change. We keep the averaged axes with length 1 (`keepdims`), so that mean and
-# variance line up with `x` again. `weight` and `bias` have to be told where they belong: a bare `(C,)`
-# would line up with the *last* axis, which is W.
-
-
-# %% slideshow={"slide_type": "-"}
-def batch_norm_images(x, weight, bias, eps=1e-5):
-    mean = x.mean((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
-    var = x.var((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
-    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
-    return weight.reshape(1, -1, 1, 1) * x_hat + bias.reshape(1, -1, 1, 1)
-
-
-# %%
-images = np.random.default_rng(0).normal(5, 2, size=(4, 3, 2, 5))  # (N, C, H, W)
-out = batch_norm_images(images, weight, bias)  # (N, C, H, W)
-out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))
-
-# %% [markdown]
-# Again the bias and the size of the weight, now for each channel. And the question:
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "A batch of shape (64, 3, 32, 32): how many numbers is each mean made of?",
+    65_536,
+    within=600,
+    why="And how many means are there?",
+)
 
 # %% slideshow={"slide_type": "fragment"}
 N, C, H, W = 64, 3, 32, 32
 print(f"{C} means, each of {N * H * W:,} numbers")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# In code little changes: the axes over which mean and variance are taken. `keepdims=True` keeps those
+# axes, with length 1, so that mean and variance line up with `x` again. `weight` and `bias` have to be
+# told where they belong: a bare `(C,)` would line up with the *last* axis, which is W.
+#
+# **Your turn.** The same layer for images: `x` is `(N, C, H, W)`, `weight` and `bias` are `(C,)`.
+
+
+# %% slideshow={"slide_type": "-"}
+def batch_norm_forward_images(x, weight, bias, eps):
+    raise NotImplementedError()
+
+
+# %%
+check("batch_norm_forward_images", batch_norm_forward_images)
+
+# %%
+batch_norm_images = yours("batch_norm_forward_images", batch_norm_forward_images)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def batch_norm_forward_images(x, weight, bias, eps):
+#     mean = x.mean((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
+#     var = x.var((0, 2, 3), keepdims=True)  # (1, C, 1, 1)
+#     x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+#     return weight.reshape(1, -1, 1, 1) * x_hat + bias.reshape(1, -1, 1, 1)
+# ```
+#
+# </details>
+
+# %%
+images = np.random.default_rng(0).normal(5, 2, size=(4, 3, 2, 5))  # (N, C, H, W)
+out = batch_norm_images(images, weight, bias, 1e-5)  # (N, C, H, W)
+out.mean(axis=(0, 2, 3)), out.std(axis=(0, 2, 3))
+
+# %% [markdown]
+# Again the bias and the size of the weight, now for each channel.
 
 # %% [markdown]
 # ## Is it really what torch does?
@@ -322,10 +404,10 @@ parity.compare(twin, layer, images)
 # another order. (`equal` stands for at most $10^{-12}$.) The gradients are lesson 4's, and the buffers
 # (`running_mean` and its kin) lesson 3's; they are in the table so that nothing is left unwatched.
 #
-# Your function is not in that table. Put it beside torch yourself, with the same weights:
+# The function of above is not in that table. Put it beside torch yourself, with the same weights:
 
 # %%
-mine = batch_norm_images(images, twin.weight, twin.bias)
+mine = batch_norm_images(images, twin.weight, twin.bias, 1e-5)
 theirs = layer(torch.from_numpy(images)).detach().numpy()
 np.allclose(mine, theirs, rtol=0, atol=1e-13)
 
@@ -534,15 +616,26 @@ for name, x_hat in variants.items():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One thing for free: the bias before it
 #
-# A linear layer usually stands before BatchNorm, and it adds a bias of its own to each feature. What
-# does BatchNorm do with a constant that is added to a whole column? **Guess, then run.**
+# A linear layer usually stands before BatchNorm, and it adds a bias of its own to each feature: a
+# constant for a whole column.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "100 is added to a whole column. What does BatchNorm make of the 100?",
+    "nothing is left of it",
+    options=[
+        "it is added to that column of the output",
+        "it is divided by the column's standard deviation, and added",
+        "nothing is left of it",
+    ],
+)
 
 # %% slideshow={"slide_type": "fragment"}
 shifted = x + np.array([100.0, -7.0, 0.3])
 np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Nothing is left of it: the constant moves the mean by as much, and the mean is subtracted. So in front
+# The same outputs as without it: the constant moves the mean by as much, and the mean is subtracted. So in front
 # of BatchNorm a linear or convolutional layer can do without its bias (`bias=False`); the `bias` *after*
 # normalizing does the work. The article's network keeps both, and nothing breaks: it carries 256 + 128
 # numbers that cannot change its output in training mode, and so learn nothing.
@@ -556,7 +649,8 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 # | 02, task 2: BatchNorm for `(N, C, H, W)` | medium | high | 15 |
 # | 02, task 3: do without the bias before BatchNorm | medium | medium | 10 |
 #
-# The checks there tell you not only *that* something is wrong, but what you did.
+# Tasks 1 and 2 are the functions that you wrote above: put them in there, and they count. The checks
+# tell you not only *that* something is wrong, but what you did.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

@@ -36,7 +36,7 @@ import torch
 from torch import nn
 
 from normlab import load_mnist, parity, plots
-from normlab.exercises import self_test
+from normlab.exercises import check, guess, self_test, yours
 from normlab.training import article_net, fit
 
 np.set_printoptions(precision=4, suppress=True)
@@ -59,8 +59,7 @@ print("  ".join(f"{accuracy:.1%}" for accuracy in accuracies))
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # All five are good. Now we leave them in training mode, as someone does who has never heard of
 # `eval()`, and ask for the labels of 2,000 of the test images in batches of 8. Then we shuffle the images and
-# ask again, ten times in all. Each image is the same each time; its seven companions are not. **For
-# what share of the images will the ten answers not all agree?** Write down a percentage.
+# ask again, ten times in all. Each image is the same each time; its seven companions are not.
 
 # %%
 mnist = load_mnist(tensors=True)
@@ -77,6 +76,15 @@ def labels_in_company(network, order):
         answers[rows] = network(images[rows]).argmax(1)
     return answers  # (2000,)
 
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "For what share of the images do the ten answers not all agree?",
+    47,
+    within=10,
+    unit=" %",
+    outputs=2,
+)
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained network differs in its last digits from processor to processor.
@@ -133,8 +141,10 @@ first.mean(axis=0), second.mean(axis=0)
 #
 # $$\text{running} \leftarrow (1 - m)\,\text{running} + m\,\text{batch}, \qquad m = 0.1$$
 #
-# **What is the running mean of the first feature after both batches?** It starts at 0, and the
-# batches have 2 and 12.
+# For the first feature it starts at 0, and the batches have 2 and 12.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("What is the running mean of the first feature after both batches?", 1.38, within=0.005)
 
 # %% slideshow={"slide_type": "fragment"}
 running_mean = np.zeros(2)  # (C,)
@@ -156,13 +166,16 @@ layer.running_mean.numpy()
 # > carried over with the number unchanged forgets nearly everything with each batch. Test which kind
 # > you have in front of you: at momentum 1, does it keep the old, or forget it?
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("At momentum 1: what is the running mean of the first feature after both batches?", 12)
+
 # %% slideshow={"slide_type": "fragment"}
 everything_new = nn.BatchNorm1d(2, momentum=1.0, dtype=torch.float64)
 everything_new(torch.from_numpy(first)), everything_new(torch.from_numpy(second))
 everything_new.running_mean.numpy()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# It remembers the second batch alone: PyTorch's momentum is the share of the new. How long is the
+# That is the mean of one batch, and PyTorch's momentum is the share of the new. How long is the
 # memory with 0.1? After $k$ batches the start still counts for $0.9^k$:
 
 # %% slideshow={"slide_type": "-"}
@@ -184,6 +197,13 @@ average.running_mean.numpy(), (first.mean(0) + second.mean(0)) / 2
 # Lesson 2 divided by N. Do the running variances come from the same number? Compare with the first
 # batch at momentum 1, so that nothing else is in the buffer:
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Which variance will be in the buffer?",
+    "the one that divides by N − 1",
+    options=["the one that divides by N, as in lesson 2", "the one that divides by N − 1"],
+)
+
 # %% slideshow={"slide_type": "-"}
 one_batch = nn.BatchNorm1d(2, momentum=1.0, dtype=torch.float64)
 one_batch(torch.from_numpy(first))
@@ -201,34 +221,83 @@ for divisor, ddof in {"N": 0, "N - 1": 1}.items():
     print(f"divided by {divisor:5}: {batches.var(axis=1, ddof=ddof).mean():.2f} on average")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Dividing by N finds three quarters of it; dividing by N − 1 is right on average. The whole update,
-# then:
+# Dividing by N finds three quarters of it; dividing by N − 1 is right on average.
+#
+# **Your turn.** The whole update, for the mean and for the variance: `x` is a batch `(N, C)`,
+# `running_mean` and `running_var` are `(C,)`. Return both new ones, the mean first.
 
 
-# %% slideshow={"slide_type": "fragment"}
-def update_running(running_mean, running_var, x, momentum=0.1):
-    mean, var = x.mean(axis=0), x.var(axis=0, ddof=1)  # (C,), (C,)
-    running_mean = (1 - momentum) * running_mean + momentum * mean  # (C,)
-    running_var = (1 - momentum) * running_var + momentum * var  # (C,)
-    return running_mean, running_var
+# %% slideshow={"slide_type": "subslide"}
+def update_running_stats(x, running_mean, running_var, momentum):
+    raise NotImplementedError()
 
+
+# %%
+check("update_running_stats", update_running_stats)
+
+# %%
+update_running = yours("update_running_stats", update_running_stats)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def update_running_stats(x, running_mean, running_var, momentum):
+#     mean, var = x.mean(axis=0), x.var(axis=0, ddof=1)  # (C,), (C,)
+#     running_mean = (1 - momentum) * running_mean + momentum * mean  # (C,)
+#     running_var = (1 - momentum) * running_var + momentum * var  # (C,)
+#     return running_mean, running_var
+# ```
+#
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Is that what torch does? Both of our batches, one after the other, from a fresh layer's 0 and 1:
+
+# %% slideshow={"slide_type": "-"}
+layer.reset_running_stats()
+mean, var = np.zeros(2), np.ones(2)  # (C,), (C,)
+for batch in (first, second):
+    layer(torch.from_numpy(batch))
+    mean, var = update_running(batch, mean, var, 0.1)
+np.allclose(mean, layer.running_mean), np.allclose(var, layer.running_var)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# And the forward pass in evaluation mode is lesson 2's, with the running statistics in place of the
-# batch's. `eps` stays under the root, and weight and bias stay at the end:
+# And the forward pass in evaluation mode? Lesson 2's formula stands, with `eps` under the root and with
+# weight and bias at the end. Only the statistics are others:
+#
+# $$y_{nc} = w_c\,\frac{x_{nc} - \text{running mean}_c}{\sqrt{\text{running var}_c + \varepsilon}} + b_c$$
+#
+# **Your turn.** `x` is `(N, C)`, also with N = 1; the statistics, `weight` and `bias` are `(C,)`.
 
 
 # %% slideshow={"slide_type": "-"}
-def batch_norm_eval(x, running_mean, running_var, weight, bias, eps=1e-5):
-    x_hat = (x - running_mean) / np.sqrt(running_var + eps)  # (N, C)
-    return weight * x_hat + bias  # (N, C)
+def batch_norm_eval(x, running_mean, running_var, weight, bias, eps):
+    raise NotImplementedError()
 
+
+# %%
+check("batch_norm_eval", batch_norm_eval)
+
+# %%
+evaluate = yours("batch_norm_eval", batch_norm_eval)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def batch_norm_eval(x, running_mean, running_var, weight, bias, eps):
+#     x_hat = (x - running_mean) / np.sqrt(running_var + eps)  # (N, C)
+#     return weight * x_hat + bias  # (N, C)
+# ```
+#
+# </details>
 
 # %%
 rng = np.random.default_rng(0)
 x = rng.normal(3, 2, size=(5, 4))  # (N, C)
 twin, layer = (half.eval() for half in parity.pair("BatchNorm1d", 4))
-ours = batch_norm_eval(x, twin.running_mean, twin.running_var, twin.weight, twin.bias)
+ours = evaluate(x, twin.running_mean, twin.running_var, twin.weight, twin.bias, 1e-5)
 np.allclose(ours, layer(torch.from_numpy(x)).detach().numpy(), rtol=0, atol=1e-14)
 
 # %% [markdown]
@@ -296,23 +365,25 @@ plots.following(
 
 # %% [markdown]
 # Here is the same unit with both of its statistics, and with the two modes: the square is what training
-# mode uses for the marked batch, the disc what evaluation mode would use after it. **Early on, the two
-# are far apart. At which momentum would they be the same after the very first batch?** If you run the
-# cell, try it.
+# mode uses for the marked batch, the disc what evaluation mode would use after it. Early on, the two
+# are far apart. If you run the cell, there is a control for the momentum.
+
+# %% tags=["guess"]
+guess("At which momentum would the two means be the same after the very first batch?", 1)
 
 # %%
 plots.explore.buffers(values)
 
 # %% [markdown]
-# With momentum 1 the buffers hold the last batch and nothing else, and with `None` the first batch is the
-# average of one batch: in both the means agree. The variances still differ a little, by the N and N − 1
+# Try it: with `None`, too, the first batch is the average of one batch. In both the means agree, since
+# the buffers hold that batch and nothing else. The variances still differ a little, by the N and N − 1
 # of the two jobs.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
 # **1. eval() forgotten.** You have seen the wavering answers. Here is what it does to the accuracy,
-# by the size of the test batches:
+# by the size of the test batches.
 
 
 # %%
@@ -322,6 +393,15 @@ def accuracy(network, batch_size=None):  # in training mode if there is a batch 
     batches = zip(images.split(batch_size or 1000), labels.split(batch_size or 1000), strict=True)
     return sum((network(x).argmax(1) == y).sum().item() for x, y in batches) / len(images)
 
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "All five networks are above 90 % in evaluation mode. What is the smallest test batch at which a network "
+    "left in training mode loses less than 5 points?",
+    "32 images",
+    options=["4 images", "8 images", "32 images", "1000 images"],
+    outputs=2,
+)
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
@@ -362,7 +442,14 @@ spoiled[0].bn1.num_batches_tracked - networks[0].bn1.num_batches_tracked
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **3. Frozen, and drifting.** To reuse a trained network, people freeze it with
-# `requires_grad_(False)`. Does that freeze BatchNorm?
+# `requires_grad_(False)`, and run it in training mode.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Is `bn1.running_mean` after one more batch what it was before?",
+    "no, it has moved",
+    options=["yes, it is frozen", "no, it has moved"],
+)
 
 # %% slideshow={"slide_type": "fragment"}
 frozen = copy.deepcopy(networks[0]).requires_grad_(False).train()
@@ -371,7 +458,7 @@ frozen(1 - images[:64])
 torch.equal(frozen.bn1.running_mean, before)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# It does not: buffers are not written by gradients. What freezes them is `eval()`. And the order
+# Buffers are not written by gradients, so to turn gradients off freezes none of them. What freezes them is `eval()`. And the order
 # counts: a later `train()` of the whole network wakes its layers again.
 
 # %% slideshow={"slide_type": "fragment"}
@@ -384,7 +471,8 @@ frozen.bn1.training
 # `train` method that does.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **4. One NaN.** One broken pixel in one batch:
+# **4. One NaN.** One broken pixel in one batch, and a hundred clean batches after it, all in training
+# mode:
 
 # %% slideshow={"slide_type": "-"}
 poisoned = copy.deepcopy(networks[0]).train()
@@ -394,6 +482,13 @@ with torch.no_grad():
     poisoned(broken)
     for batch in train_images.split(64):  # a hundred clean batches
         clean_output = poisoned(batch)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Is there a NaN in the last clean batch's output? And is there one in evaluation mode, afterwards?",
+    "only in evaluation mode",
+    options=["in both", "only in training mode", "only in evaluation mode", "in neither"],
+)
 
 # %% slideshow={"slide_type": "fragment"}
 bool(clean_output.isnan().any()), bool(poisoned.eval()(images[:64]).isnan().any())
@@ -424,23 +519,55 @@ print("above 90 % again:", accuracy(poisoned) > 0.9)
 #  \qquad s = \frac{w}{\sqrt{\sigma^2+\varepsilon}}$$
 #
 # with one number $s$ for each output. ($w$ and $\beta$ are BatchNorm's `weight` and `bias`.)
+#
+# **Your turn**, in NumPy: `linear_weight` is `(C, D)`, all the others but `eps` are `(C,)`. Return the
+# new weight and the new bias.
 
 
 # %% slideshow={"slide_type": "subslide"}
+def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
+    raise NotImplementedError()
+
+
+# %%
+check("fold_batch_norm", fold_batch_norm)
+
+# %%
+fold = yours("fold_batch_norm", fold_batch_norm)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
+#     scale = weight / np.sqrt(running_var + eps)  # (C,)
+#     folded_weight = scale[:, np.newaxis] * linear_weight  # (C, D)
+#     folded_bias = scale * (linear_bias - running_mean) + bias  # (C,)
+#     return folded_weight, folded_bias
+# ```
+#
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Now the trained network without its two BatchNorm layers, the folded numbers in place of the linear
+# layers' own:
+
+
+# %% slideshow={"slide_type": "-"}
 @torch.no_grad()
-def fold(linear, norm):
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (C,)
-    folded = nn.Linear(linear.in_features, linear.out_features, dtype=linear.weight.dtype)
-    folded.weight.copy_(scale[:, None] * linear.weight)  # (C, D)
-    folded.bias.copy_(scale * (linear.bias - norm.running_mean) + norm.bias)  # (C,)
-    return folded
+def folded(linear, norm):
+    numbers = (linear.weight, linear.bias, norm.running_mean, norm.running_var)
+    numbers = (each.detach().numpy() for each in (*numbers, norm.weight, norm.bias))
+    for target, values in zip((linear.weight, linear.bias), fold(*numbers, norm.eps), strict=True):
+        target.copy_(torch.from_numpy(values))
+    return linear
 
 
 # %% slideshow={"slide_type": "fragment"}
 network = copy.deepcopy(networks[0]).double().eval()
 lean = copy.deepcopy(network)
 for linear, norm in (("fc1", "bn1"), ("fc2", "bn2")):
-    setattr(lean, linear, fold(getattr(lean, linear), getattr(lean, norm)))
+    setattr(lean, linear, folded(getattr(lean, linear), getattr(lean, norm)))
     setattr(lean, norm, nn.Identity())
 torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-11)
 

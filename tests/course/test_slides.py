@@ -57,6 +57,21 @@ def test_a_figure_is_shown_without_its_code_where_that_is_long():
     assert long.metadata.transient.remove_source
 
 
+def test_a_guess_shows_its_question_without_the_call():
+    question = nbformat.v4.new_output("display_data", {"text/html": "<p>How many?</p>"})
+    (shown,) = on_slides(code('guess("How many?", sealed="x")', outputs=[question]))
+    assert shown.metadata.transient.remove_source
+    assert shown.outputs[0].data["text/html"] == "<p>How many?</p>"
+
+
+def test_an_output_that_waits_for_a_guess_is_open_on_the_next_slide():
+    html = "<details><summary>Guess first, then open this output</summary>\n<p>4</p>\n</details>"
+    output = nbformat.v4.new_output("display_data", {"text/html": html})
+    (shown,) = on_slides(code("2 + 2", kind="fragment", outputs=[output]))
+    assert shown.outputs[0].data["text/html"] == "<p>4</p>"
+    assert slides.slide_type(shown) == "subslide"
+
+
 def test_what_is_said_to_the_tests_is_not_on_a_slide():
     cell = code("# Output not compared: it varies.\nprint(x)  # x")
     cell.metadata.tags = ["nbval-ignore-output"]

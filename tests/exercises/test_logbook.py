@@ -10,7 +10,7 @@ import pytest
 
 from normlab import check
 from normlab.exercises import all_exercises, progress
-from normlab.exercises.logbook import progress_file, record
+from normlab.exercises.logbook import progress_file, record, record_self_test
 
 NAME = "batch_norm_forward"
 
@@ -74,6 +74,45 @@ def test_progress_lists_every_exercise_with_its_state(file):
     assert "  done  02  batch_norm_forward               10 / 10" in str(shown)
     assert "<code>batch_norm_forward</code>" in shown._repr_html_()
     assert repr(shown) == str(shown)
+
+
+def test_there_is_one_bar_a_lesson_and_the_exercises_only_where_one_is_begun(file):
+    text = str(progress()).splitlines()
+    assert len([row for row in text if "░" in row]) == 14
+    assert not [row for row in text if row.split()[:1] in (["open"], ["begun"], ["done"])]
+    check(NAME, without_eps)
+    shown = progress()
+    rows = [row.split()[:2] for row in str(shown).splitlines() if "/" in row and "░" not in row]
+    assert rows[:3] == [["begun", "02"], ["open", "02"], ["open", "02"]]
+    html = shown._repr_html_()
+    assert html.count("<details>") == 14
+    assert " open>" not in html
+
+
+@pytest.mark.parametrize(
+    ("answers", "following"),
+    [
+        ({}, "the self-test of lesson 0, in notebooks/00_start_here.ipynb"),
+        ({NAME: without_eps}, f"{NAME}, in exercises/02_batch_norm_forward.ipynb"),
+        ({NAME: right}, "batch_norm_forward_images, in exercises/02_batch_norm_forward.ipynb"),
+    ],
+)
+def test_it_says_what_is_next(file, answers, following):
+    for name, answer in answers.items():
+        check(name, answer)
+    assert progress().next == following
+    assert f"Next: {following}." in str(progress())
+    assert following in progress()._repr_html_()
+
+
+def test_it_is_over_when_all_is_done(file):
+    for each in (*progress().lines, *progress().self_tests):
+        if each.notebook:
+            record(each.name, each.max_points, each.max_points, [])
+        else:
+            record_self_test(each.name, each.max_points, each.max_points)
+    assert progress().next.startswith("nothing is open")
+    assert {lesson.state for lesson in progress().lessons} == {"done"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""Keep back the next output of a notebook until a question is answered.
+
+The output that answers a question is put into a ``<details>``, closed, which every notebook and web
+page can open. It is opened for good, where it stands, as soon as the answer is given.
+"""
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+    from IPython.display import DisplayHandle
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_PRE = "white-space:pre;overflow-x:auto;margin:0;padding:0.3em 0.5em;background:none;color:inherit"
+
+Message = dict[str, Any]
+
+
+class Veil:
+    """What lies over the outputs of the cells after a question.
+
+    Parameters
+    ----------
+    shell
+        The notebook's.
+    outputs
+        How many cells answer the question.
+    summary
+        What is written on the closed output.
+    """
+
+    def __init__(self, shell: "InteractiveShell", outputs: int, summary: str) -> None:
+        self.shell, self.outputs, self.summary = shell, outputs, summary
+        #: The cells whose output is under it, by their source, and what to open.
+        self.cells: dict[str, tuple[DisplayHandle, list[Message]] | None] = {}
+        self.lifted = False
+        self._capture: _Capture | None = None
+        self._source = ""
+        shell.events.register("pre_run_cell", self._before)
+        shell.events.register("post_run_cell", self._after)
+
+    def lift(self) -> None:
+        """Open what lies under it, and cover nothing more."""
+        self.lifted = True
+        self._let_go("pre_run_cell", self._before)
+        if self._capture is None:  # else that cell ends first
+            self._let_go("post_run_cell", self._after)
+        for shown in self.cells.values():
+            if shown:
+                handle, messages = shown
+                handle.update(_Shown(messages))
+        self.cells = {}
+
+    def _let_go(self, event: str, callback: Callable[..., None]) -> None:
+        with contextlib.suppress(ValueError):  # lifted before
+            self.shell.events.unregister(event, callback)
+
+    def _before(self, info: "ExecutionInfo") -> None:
+        if info.raw_cell in self.cells or len(self.cells) < self.outputs:
+            self._source = info.raw_cell
+            self._capture = _Capture(self.shell)
+
+    def _after(self, *_: object) -> None:
+        if self._capture is None:
+            return
+        messages, self._capture = self._capture.end(), None
+        if self.lifted:
+            self._let_go("post_run_cell", self._after)
+        elif messages:
+            self.cells.setdefault(self._source, None)
+        # A widget cannot be put elsewhere.
+        if self.lifted or any(_WIDGET in message["data"] for message in messages):
+            for message in messages:
+                self.shell.display_pub.publish(**message)
+            return
+        if not messages:
+            return
+        from IPython.display import display
+
+        handle = display(_Shown(messages, self.summary), display_id=True)
+        self.cells[self._source] = handle, messages
+
+
+class _Capture:
+    """What a cell shows and prints, kept back; its warnings and errors are not."""
+
+    def __init__(self, shell: "InteractiveShell") -> None:
+        from IPython.core.displayhook import CapturingDisplayHook
+        from IPython.core.displaypub import CapturingDisplayPublisher
+
+        self.shell = shell
+        self.messages: list[Message] = []
+        self.printed = io.StringIO()
+        self.before = shell.display_pub, shell.display_trap.hook, sys.stdout
+        shell.display_pub = CapturingDisplayPublisher()
+        shell.display_pub.outputs = self.messages
+        shell.display_trap.hook = CapturingDisplayHook(shell, self.messages)
+        sys.stdout = self.printed
+
+    def end(self) -> list[Message]:
+        """Let everything through again, and return what was kept back."""
+        self.shell.display_pub, self.shell.display_trap.hook, sys.stdout = self.before
+        printed = self.printed.getvalue()
+        text = [{"data": {"text/plain": printed.rstrip("\n")}, "metadata": {}}] if printed else []
+        return text + [message for message in self.messages if message["data"]]
+
+
+class _Shown:
+    """Outputs that were kept back: open, or closed under a summary."""
+
+    def __init__(self, messages: Iterable[Message], summary: str = "") -> None:
+        self.messages, self.summary = list(messages), summary
+
+    def _repr_html_(self) -> str:
+        html = "\n".join(_html(message["data"]) for message in self.messages)
+        if not self.summary:
+            return html
+        return f"<details><summary>{escape(self.summary)}</summary>\n{html}\n</details>"
+
+    def __repr__(self) -> str:
+        text = "\n".join(message["data"].get("text/plain", "") for message in self.messages)
+        return f"[{self.summary}]\n{text}" if self.summary else text
+
+
+def _html(data: Mapping[str, Any]) -> str:
+    if "text/html" in data:
+        return data["text/html"]
+    if "image/png" in data:
+        return f'<img src="data:image/png;base64,{data["image/png"]}" alt="{escape(repr(data))}">'
+    return f'<pre style="{_PRE}">{escape(data.get("text/plain", ""))}</pre>'
