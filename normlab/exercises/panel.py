@@ -197,7 +197,7 @@ def text_panel(report: Report) -> str:
     for remark in report.head:
         rows += _text_remark(remark, indent=2)
     for line in report.lines:
-        rows += _text_line(line, report.begun)
+        rows += _text_line(line)
     for remark in report.notes:
         rows += _text_remark(remark, indent=2)
     if report.next_step:

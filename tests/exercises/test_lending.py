@@ -49,8 +49,8 @@ def test_of_a_wrong_one_it_says_what_is_wrong_and_what_to_do(capsys):
     np.testing.assert_allclose(lent(X, 2.0, 1.0, 3.0), right(X, 2.0, 1.0, 3.0))
     said = " ".join(capsys.readouterr().out.split())
     assert "Not yet yours (8 of 10 points)" in said
-    assert "You got what comes out when eps is left out." in said
-    assert "Next: mend the eps" in said
+    assert "Your numbers are what comes out when eps is left out." in said
+    assert "Next: fix the eps" in said
 
 
 def test_it_counts_like_a_check_and_the_best_is_kept(file):
