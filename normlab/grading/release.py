@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from normlab import __version__
+from normlab.exercises import finding, own
+from normlab.exercises.loading import TaskError, contents
 
 #: The name of the folder inside a zip.
 FOLDER = "normlab-course"
@@ -29,6 +31,7 @@ _PACKAGE = "normlab"
 _NOT_COPIED = ("__pycache__", "*.pyc", ".*")
 # nbgrader's marks around what is cut out of a source.
 _MARKS = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS")
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _OPEN = "NotImplementedError"
 
 
@@ -36,13 +39,13 @@ class ReleaseError(Exception):
     """The bundle cannot be made; the message says why and what to do."""
 
 
-def release(course: Path, out: Path) -> list[Path]:
-    """Write the bundle.
+def release(course: Path | None, out: Path) -> list[Path]:
+    """Write the bundle; the teacher's own exercises, as `own.files` finds them, are in it.
 
     Parameters
     ----------
     course
-        The checkout: the folder with exercises/ and notebooks/.
+        The checkout: the folder with exercises/ and notebooks/. None for the own exercises alone.
     out
         A folder that is new or empty; or, where the name ends in ".zip", a zip.
 
@@ -56,14 +59,18 @@ def release(course: Path, out: Path) -> list[Path]:
     ReleaseError
         Something is missing, an exercise notebook is filled in, or `out` holds something already.
     """
-    _look_at(course)
+    if course:
+        _look_at(course)
     as_zip = out.suffix.lower() == ".zip"
     if (as_zip and out.exists()) or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise ReleaseError(f"{out} is there already. Remove it, or choose another name.")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
         bundle = Path(scratch) / FOLDER
-        _copy(course, bundle)
+        bundle.mkdir()
+        if course:
+            _copy(course, bundle)
+        _add_own(bundle)
         files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
         if as_zip:
             unfinished = Path(scratch) / "bundle.zip"
@@ -120,8 +127,37 @@ def _trace_of_a_solution(cell: dict, in_exercise: bool) -> str:
     return "holds outputs" if cell.get("outputs") else ""
 
 
+def _add_own(bundle: Path) -> None:
+    """Write the notebook of each own exercise, and its file, which the check reads, beside it.
+
+    Raises
+    ------
+    ReleaseError
+        Something in a file is not as it should be, or the course has an exercise of its name.
+    """
+    import jupytext  # here, since it takes as long to import as all else
+
+    tasks = bundle / "exercises" / "tasks"
+    for file in own.files():
+        try:
+            if not [finding.find_in(file, name) for name in own.names_in(file)]:
+                continue  # a helper, and no exercise
+            notebook = jupytext.reads(own.for_students(file), fmt="py:percent")
+        except TaskError as error:
+            raise ReleaseError(str(error)) from error
+        if file.stem in contents() or (tasks / file.name).exists():
+            raise ReleaseError(
+                f"{file}: there is an exercise {file.stem} already. Rename this one."
+            )
+        notebook.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
+        for number, cell in enumerate(notebook.cells):
+            cell.id = f"cell-{number:02d}"
+        tasks.mkdir(parents=True, exist_ok=True)
+        jupytext.write(notebook, tasks.with_name(f"{file.stem}.ipynb"))
+        shutil.copyfile(file, tasks / file.name)
+
+
 def _copy(course: Path, bundle: Path) -> None:
-    bundle.mkdir()
     for name in _FILES:
         shutil.copyfile(course / name, bundle / name)
     for folder in _NOTEBOOKS:
