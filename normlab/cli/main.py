@@ -12,7 +12,9 @@ from normlab.cli.lab import lab
 from normlab.cli.mnist import mnist
 from normlab.cli.progress import progress
 from normlab.cli.release import release
+from normlab.cli.remarks import remarks
 from normlab.cli.sections import Sections
+from normlab.cli.students import students
 from normlab.cli.tasks import show, try_task
 from normlab.data import DataFileError
 
@@ -22,7 +24,7 @@ _INTERRUPTED = 130
 
 _SECTIONS = {
     "To learn": [lab, progress, mnist, experiment],
-    "To teach": [release, grade, export],
+    "To teach": [release, grade, remarks, students, export],
     "To write exercises": [try_task, show],
     "To type less": [completion],
 }
