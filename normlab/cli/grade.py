@@ -148,13 +148,20 @@ def grade(
             todo = list(handed_in.submissions)
             if gradebook.rule("attempt") not in ("", "last"):
                 todo += handed_in.earlier
+            reasons: Counter[tuple[str, str]] = Counter()
             if not regrade:
+                reasons = Counter(
+                    (one.exercise, why)
+                    for one in todo
+                    if (why := gradebook.why_needed(one, settings.terms)) not in ("", "new")
+                )
                 todo = gradebook.needing(todo, settings.terms)
             counts, failures = _grade(
                 todo, settings, jobs or os.cpu_count() or 1, client, gradebook
             )
             notes = [*failures, *gradebook.remarks(), *handed_in.notes]
             write_reports(gradebook, out, notes)
+            notes = [*_judged_again(reasons), *notes]
             counted = _counted(gradebook)
     for note in notes[:_MOST_NOTES]:
         click.echo(f"Note: {note}", err=True)
@@ -163,6 +170,12 @@ def grade(
     click.echo(_summary(handed_in, len(todo), counts, len(failures)))
     click.echo(counted)
     click.echo(f"Open {out / 'index.html'}")
+
+
+def _judged_again(reasons: Counter[tuple[str, str]]) -> list[str]:
+    return [
+        f"{exercise}: {count} judged again: {why}." for (exercise, why), count in reasons.items()
+    ]
 
 
 def _unprotected() -> "Isolation":

@@ -367,9 +367,10 @@ class Gradebook:
 
     def needing(self, submissions: Collection[Submission], terms: Terms) -> list[Submission]:
         """Return those that have no verdict yet, or one on other work or under other terms."""
-        return [one for one in submissions if not self._is_current(one, terms)]
+        return [one for one in submissions if self.why_needed(one, terms)]
 
-    def _is_current(self, one: Submission, terms: Terms) -> bool:
+    def why_needed(self, one: Submission, terms: Terms) -> str:
+        """Say why a submission has to be graded; "" where its verdict stands."""
         where = "verdicts WHERE student = ? AND exercise = ?"
         if one.is_earlier:
             where = "history WHERE student = ? AND exercise = ? AND digest = ? ORDER BY number DESC"
@@ -379,10 +380,17 @@ class Gradebook:
         ).fetchone()
         text, timeout, *made_of = row or ("", 0.0)
         verdict = _stored(one.exercise, text)
-        if verdict is None or made_of != [one.digest, terms.seed, _made_with(one, terms)]:
-            return False
+        now = [one.digest, terms.seed, _made_with(one, terms)]
+        if not row:
+            return "new"
+        if verdict is None or made_of != now:
+            reasons = ("other work", "another seed", "the grader or the tasks have changed")
+            changed = (
+                why for why, old, new in zip(reasons, made_of, now, strict=True) if old != new
+            )
+            return next(changed, reasons[-1])
         timed_out = any(task.status is Status.TIMEOUT for task in verdict.tasks)
-        return not timed_out or timeout == terms.timeout
+        return "another timeout" if timed_out and timeout != terms.timeout else ""
 
     def record(
         self, submission: Submission, verdict: Verdict, terms: Terms, isolation: str = ""

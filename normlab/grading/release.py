@@ -3,12 +3,14 @@
 What a student can read in it, and what grading does not depend on, `README.md` of the bundle says.
 """
 
+import functools
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from normlab import __version__
@@ -32,6 +34,7 @@ _NOT_COPIED = ("__pycache__", "*.pyc", ".*")
 # nbgrader's marks around what is cut out of a source.
 _MARKS = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS")
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_LINK = re.compile(r"\[([^\[\]]+)\]\(([\w./-]+\.ipynb)(?:#[^)]*)?\)")
 _OPEN = "NotImplementedError"
 
 
@@ -39,7 +42,7 @@ class ReleaseError(Exception):
     """The bundle cannot be made; the message says why and what to do."""
 
 
-def release(course: Path | None, out: Path) -> list[Path]:
+def release(course: Path | None, out: Path, lessons: Collection[str] = ()) -> list[Path]:
     """Write the bundle; the teacher's own exercises, as `own.files` finds them, are in it.
 
     Parameters
@@ -48,6 +51,8 @@ def release(course: Path | None, out: Path) -> list[Path]:
         The checkout: the folder with exercises/ and notebooks/. None for the own exercises alone.
     out
         A folder that is new or empty; or, where the name ends in ".zip", a zip.
+    lessons
+        The numbers of those that are taught, "02"; with none, all of them.
 
     Returns
     -------
@@ -70,6 +75,8 @@ def release(course: Path | None, out: Path) -> list[Path]:
         bundle.mkdir()
         if course:
             _copy(course, bundle)
+            if lessons:
+                _leave_out(bundle, {"00", *lessons})
         _add_own(bundle)
         files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
         if as_zip:
@@ -125,6 +132,42 @@ def _trace_of_a_solution(cell: dict, in_exercise: bool) -> str:
         name = cell["metadata"]["nbgrader"].get("grade_id", "a cell")
         return f"holds an answer to {name}"
     return "holds outputs" if cell.get("outputs") else ""
+
+
+def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
+    """Take out the other lessons, their exercises and the links to them.
+
+    Raises
+    ------
+    ReleaseError
+        There is no lesson of a number.
+    """
+    there = {path.name.partition("_")[0] for path in _notebooks(bundle)}
+    if unknown := sorted(set(lessons) - there):
+        raise ReleaseError(
+            f"There is no lesson {unknown[0]}. There are: {', '.join(sorted(there))}."
+        )
+    for path in list(_notebooks(bundle)):
+        if path.name.partition("_")[0] not in lessons:
+            path.unlink()
+    for path in _notebooks(bundle):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            text = "".join(cell["source"])
+            mended = _LINK.sub(functools.partial(_link, path.parent), text)
+            if cell["cell_type"] == "markdown" and mended != text:
+                cell["source"] = mended.splitlines(keepends=True)
+        text = json.dumps(notebook, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    # What `normlab progress` counts.
+    given_out = bundle / _PACKAGE / "tasks" / "lessons.txt"
+    given_out.parent.mkdir(exist_ok=True)
+    given_out.write_text("\n".join(sorted(lessons)) + "\n")
+
+
+def _link(folder: Path, link: re.Match[str]) -> str:
+    """Return a link as it is, or its words alone where what it leads to is not given out."""
+    return link[0] if (folder / link[2]).exists() else f"{link[1]} (not in this course)"
 
 
 def _add_own(bundle: Path) -> None:

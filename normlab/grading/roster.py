@@ -131,10 +131,8 @@ def _told_apart(names: list[str], numbers: list[str], people: list) -> list[str]
     often = Counter(map(str.casefold, called))
     for at, (name, row) in enumerate(people):
         if often[called[at].casefold()] > 1:
-            other = next(
-                (c.strip() for c in row if c.strip() and c.strip() != name and "@" in c), ""
-            )
-            called[at] = f"{name} ({other})"
+            other = next((cell.strip() for cell in row if "@" in cell), "")
+            called[at] = f"{name} ({other})" if other else name
     if twice := [name for name, count in Counter(called).items() if count > 1]:
         raise RosterError(
             f"The class list has {twice[0]} twice, and nothing that tells them apart."
