@@ -5,6 +5,7 @@ import sys
 import click
 
 from normlab.cli.completion import completion
+from normlab.cli.demo import demo_class
 from normlab.cli.experiment import experiment
 from normlab.cli.export import export
 from normlab.cli.grade import grade
@@ -24,7 +25,7 @@ _INTERRUPTED = 130
 
 _SECTIONS = {
     "To learn": [lab, progress, mnist, experiment],
-    "To teach": [release, grade, remarks, students, export],
+    "To teach": [release, grade, remarks, students, export, demo_class],
     "To write exercises": [try_task, show],
     "To type less": [completion],
 }

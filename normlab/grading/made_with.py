@@ -17,7 +17,7 @@ _BESIDE = {
     "exercises": ("line", "logbook", "panel", "sitting", "trying"),
     "grading": (
         *("__init__", "gradebook", "leftovers", "made_with", "points", "pool", "recognition"),
-        *("release", "remarks", "reports", "roster", "submissions"),
+        *("demo", "release", "remarks", "reports", "roster", "submissions"),
     ),
 }
 _SHARED = ("case.py", "drawing*.py", "scripts/together.py")
