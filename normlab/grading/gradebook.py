@@ -6,6 +6,7 @@ next run goes on from there.
 
 import contextlib
 import itertools
+import json
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
@@ -515,6 +516,17 @@ class Gradebook:
         )
         stored = ((_stored(exercise, text), *rest) for text, *rest in rows)
         return [Entry(student, exercise, verdict, *rest) for verdict, *rest in stored if verdict]
+
+    def identical(self) -> list[tuple[str, list[str]]]:
+        """Return exercises with the students whose files for them are the same to the last byte."""
+        rows = self._db.execute(
+            "SELECT exercise, json_group_array(student) FROM submissions"
+            " JOIN present USING (student) JOIN verdicts USING (student, exercise, digest)"
+            " WHERE EXISTS (SELECT 1 FROM json_each(verdict, '$.tasks') AS task"
+            "  WHERE json_extract(task.value, '$.status') NOT IN ('missing', 'unreadable'))"
+            " GROUP BY exercise, digest HAVING count(*) > 1 ORDER BY exercise"
+        )
+        return [(exercise, sorted(json.loads(students))) for exercise, students in rows]
 
     def remarks(self) -> Iterator[str]:
         """Say what is kept, and is not what the hand-ins or the course hold now."""

@@ -49,6 +49,7 @@ MEANINGS = {
 }
 
 _BINS = 10
+_NOT_TAKEN = "left out"  # in a note on a file
 _LONGEST_NAME = 200  # bytes; the usual file systems take 255
 # Names that Windows keeps for devices.
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -92,7 +93,9 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
         overview=overview,
         pages=pages,
         names=names,
-        notes=notes,
+        notes=[note for note in notes if _NOT_TAKEN not in note],
+        not_taken=[note for note in notes if _NOT_TAKEN in note],
+        identical=gradebook.identical(),
         waiting=gradebook.waiting(),
         meanings=MEANINGS,
         when=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -314,6 +317,16 @@ class Overview:
         failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
         if entry.was_handed_in and failed and not entry.is_judged:
             self._trouble.append((entry, failed))
+
+    @property
+    def nothing(self) -> dict[str, list[str]]:
+        """For each exercise that is set those who handed in nothing, and are not excused."""
+        found: dict[str, list[str]] = {}
+        for student, entries in self.scores.items():
+            for exercise, entry in entries.items():
+                if not entry.was_handed_in and not entry.is_judged:
+                    found.setdefault(exercise, []).append(student)
+        return dict(sorted(found.items()))
 
     @property
     def trouble(self) -> list[tuple[Entry, list[TaskVerdict]]]:

@@ -6,7 +6,9 @@ import zipfile
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 
+from normlab.cli.main import normlab
 from normlab.grading.gradebook import Gradebook
 from normlab.grading.reports import by_student
 from normlab.grading.roster import Roster, RosterError
@@ -256,3 +258,27 @@ def test_results_for_gradescope_are_as_it_reads_them(moodle_class, normlab_comma
     (path, _) = sorted((moodle_class / "gradescope").rglob("results.json"))
     results = json.loads(path.read_text())
     assert {"score", "output", "visibility", "tests"} <= set(results)
+
+
+def test_a_toy_class_holds_what_a_teacher_meets_and_the_overview_says_it_in_order(tmp_path):
+    def run(*words):
+        return CliRunner().invoke(normlab, list(map(str, words)))
+
+    toy = tmp_path / "toy"
+    assert run("demo-class", toy).exit_code == 0
+    (toy / "handed_in" / "Kim Abel_4710_assignsubmission_file_" / "notes.txt").write_text("x")
+    grade = ("grade", toy / "handed_in", "-o", toy / "out", "--class", toy / "worksheet.csv")
+    result = run(*grade, "--jobs", 1, "--no-isolation")
+    assert result.exit_code == 0, result.output
+    page = (toy / "out" / "index.html").read_text()
+    parts = [
+        "To look at yourself",
+        "Files that were not taken",
+        "Finn Abel_4705</bdi>, <bdi>Gita Abel_4706</bdi> are the same to the last byte",
+        "1 handed in nothing: <bdi>Ben Abel_4701",
+        "<h2>Students</h2>",
+    ]
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "notes.txt" in page
+    assert run("demo-class", toy).exit_code == 1
