@@ -2,9 +2,13 @@
 
 import csv
 import json
+import re
+import shlex
 import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -282,3 +286,34 @@ def test_a_toy_class_holds_what_a_teacher_meets_and_the_overview_says_it_in_orde
     assert places == sorted(places)
     assert "notes.txt" in page
     assert run("demo-class", toy).exit_code == 1
+
+
+def test_the_first_hour_of_the_guide_is_true_command_by_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "teaching.md").read_text(encoding="utf-8")
+    hour = page.partition("## The first hour")[2].partition("## Release")[0]
+    commands = [line for line in hour.splitlines() if line.startswith("normlab ")]
+    assert len(commands) == 5
+    for command in commands:
+        words = shlex.split(command)[1:]
+        words += ["--no-isolation", "--jobs", "1"] if words[0] == "grade" else []
+        result = CliRunner().invoke(normlab, words)
+        assert result.exit_code == 0, result.output
+    assert "cut off" in Path("toy/results/feedback/Ema Abel_4704.html").read_text()
+    assert Path("toy/results/moodle-feedback.zip").exists()
+
+
+def test_every_command_of_the_guides_table_is_one(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "teaching.md").read_text(encoding="utf-8")
+    table = page.partition("## What to do when")[2].partition("## With nbgrader")[0]
+    commands = [one for one in re.findall(r"`(normlab [^`]+)`", table) if "..." not in one]
+    assert len(commands) >= 8
+    for command in commands:
+        words = shlex.split(command)[1:]
+        parser = normlab.commands[words[0]]
+        if words[0] == "students":
+            parser, words = parser.commands[words[1]], words[1:]
+        if words[0] == "grade":
+            words[1] = str(tmp_path)
+        words = [str(tmp_path) if word == "results" else word for word in words]
+        parser.make_parser(click.Context(parser)).parse_args(words[1:])
