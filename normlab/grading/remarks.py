@@ -181,7 +181,7 @@ def moment(text: str) -> datetime:
 
 
 def known(name: str, students: Sequence[str]) -> str:
-    """Return the student of a name, with or without the number behind it.
+    """Return the student of a name, with or without the number behind it, or of the number.
 
     Raises
     ------
@@ -190,8 +190,12 @@ def known(name: str, students: Sequence[str]) -> str:
     """
     if name in students:
         return name
+    plain = name.casefold()
     found = [
-        one for one in students if name.casefold() in (one.casefold(), without_id(one).casefold())
+        one
+        for one in students
+        if plain in (one.casefold(), without_id(one).casefold())
+        or (name.isdigit() and one.endswith(f"_{name}"))
     ]
     if len(found) == 1:
         return found[0]
