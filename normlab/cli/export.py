@@ -41,6 +41,11 @@ _FILES = {"gradescope": "gradescope", "csv": "points.csv"}
     help="Only this exercise, 02 or 02_batch_norm_forward, set or not; repeatable.",
 )
 @click.option(
+    "--section",
+    is_flag=True,
+    help="The template holds a part of the class: fill that in, and list whom it does not hold.",
+)
+@click.option(
     "-o",
     "path",
     type=click.Path(path_type=Path),
@@ -52,12 +57,14 @@ def export(
     template: Path | None,
     columns: tuple[str, ...],
     exercises: tuple[str, ...],
+    section: bool,
     path: Path | None,
 ) -> None:
     """Write the grades of OUT, where `normlab grade` put them, for another system.
 
     Where nothing of an exercise could be judged, the cell stays empty: what is missing or failed
-    is listed, and never becomes a silent 0.
+    is listed, and never becomes a silent 0. For Moodle and Canvas the students' pages are written
+    as well, in a zip that the system takes back.
 
     \b
     Examples:
@@ -66,7 +73,9 @@ def export(
       normlab export results --to moodle --template worksheet.csv --exercise 02
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.exports import export as write_export
+    from normlab.grading.exports.give_back import feedback_zip
     from normlab.grading.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.points import settled
     from normlab.grading.submissions import exercise_named
 
     if not (out / FILE_NAME).is_file():
@@ -76,16 +85,20 @@ def export(
         chosen = {exercise_named(name) for name in exercises}
         titles = {exercise_named(name): title for name, title in map(_split, columns)}
         with Gradebook(out / FILE_NAME) as gradebook:
-            kept = list(gradebook.entries())
+            kept = list(settled(gradebook, out))
             waiting, remarks = gradebook.waiting(), list(gradebook.remarks())
         entries = [e for e in kept if (e.exercise in chosen if chosen else e.counts)]
-        done = write_export(entries, system, path, template, titles)
+        done = write_export(entries, system, path, template, titles, section)
+        given_back = []
+        if system in ("canvas", "moodle"):
+            zipped = path.with_name(f"{system}-feedback.zip")
+            given_back = feedback_zip(entries, system, zipped)
     apart = sorted({entry.exercise for entry in kept} - {entry.exercise for entry in entries})
     if apart and not chosen:
         click.echo(f"Not set, and not in it: {', '.join(apart)}.", err=True)
     for remark in remarks:
         click.echo(f"Note: {remark}", err=True)
-    for note in done.notes:
+    for note in (*done.notes, *given_back):
         click.echo(f"Note: {note}", err=True)
     if waiting:
         click.echo(f"Not graded yet, and not in it: {len(waiting)} notebooks.", err=True)

@@ -19,12 +19,16 @@ def faults_in_a_sentence(out: Path) -> Iterator[None]:
     """
     from normlab.grading.exports import ExportError
     from normlab.grading.gradebook import GradebookError
+    from normlab.grading.points import RulesError
     from normlab.grading.pool import GradingError
+    from normlab.grading.remarks import RemarksError
+    from normlab.grading.roster import RosterError
     from normlab.grading.submissions import SubmissionsError
 
+    said = (SubmissionsError, GradebookError, GradingError, ExportError)
     try:
         yield
-    except (SubmissionsError, GradebookError, GradingError, ExportError) as error:
+    except (*said, RemarksError, RosterError, RulesError) as error:
         raise click.ClickException(str(error)) from error
     except BrokenPipeError:
         raise

@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from normlab.cli.faults import faults_in_a_sentence
+from normlab.cli.rules import by_the_class_list, keep_rules, rule_options
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from normlab.grading.gradebook import Gradebook
+    from normlab.grading.isolation import Isolation
     from normlab.grading.pool import Graded, Settings
     from normlab.grading.submissions import HandedIn, Submission
 
@@ -64,6 +66,7 @@ _SECONDS = 180.0  # the timeout; repeated from normlab.grading.Limits so that --
     help="The exercises that are set, 02,03: they alone count, and are remembered. Without it, "
     "those that most have handed in; --set most goes back to that.",
 )
+@rule_options
 @click.option(
     "--forget",
     multiple=True,
@@ -94,6 +97,7 @@ def grade(
     regrade: bool,
     dask: str | None,
     no_isolation: bool,
+    **rules: Any,  # noqa: ANN401 - those of rule_options
 ) -> None:
     """Grade the notebooks that students handed in.
 
@@ -113,7 +117,6 @@ def grade(
       normlab grade submissions -o results --exercise 02 --jobs 8 --timeout 60
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.gradebook import FILE_NAME, Gradebook, only_run
-    from normlab.grading.isolation import no_isolation as unprotected
     from normlab.grading.pool import Settings
     from normlab.grading.reports import forget_page, write_reports
 
@@ -131,22 +134,34 @@ def grade(
                 gradebook.forget(student)
             if chosen is not None:
                 gradebook.set_exercises(chosen)
+            keep_rules(gradebook, **rules)
+            handed_in = by_the_class_list(gradebook, handed_in)
             gradebook.note(
                 handed_in.students,
                 handed_in.submissions,
                 str(submissions.resolve()),
                 whole=not (only or exercises),
             )
-            isolation = unprotected() if no_isolation else None
+            _check_remarks(gradebook, out)
+            isolation = _unprotected() if no_isolation else None
             settings = Settings(gradebook.choose_seed(seed), timeout, isolation)
-            todo = handed_in.submissions
+            todo = list(handed_in.submissions)
+            if gradebook.rule("attempt") not in ("", "last"):
+                todo += handed_in.earlier
+            reasons: Counter[tuple[str, str]] = Counter()
             if not regrade:
+                reasons = Counter(
+                    (one.exercise, why)
+                    for one in todo
+                    if (why := gradebook.why_needed(one, settings.terms)) not in ("", "new")
+                )
                 todo = gradebook.needing(todo, settings.terms)
             counts, failures = _grade(
                 todo, settings, jobs or os.cpu_count() or 1, client, gradebook
             )
             notes = [*failures, *gradebook.remarks(), *handed_in.notes]
             write_reports(gradebook, out, notes)
+            notes = [*_judged_again(reasons), *notes]
             counted = _counted(gradebook)
     for note in notes[:_MOST_NOTES]:
         click.echo(f"Note: {note}", err=True)
@@ -155,6 +170,26 @@ def grade(
     click.echo(_summary(handed_in, len(todo), counts, len(failures)))
     click.echo(counted)
     click.echo(f"Open {out / 'index.html'}")
+
+
+def _judged_again(reasons: Counter[tuple[str, str]]) -> list[str]:
+    return [
+        f"{exercise}: {count} judged again: {why}." for (exercise, why), count in reasons.items()
+    ]
+
+
+def _unprotected() -> "Isolation":
+    from normlab.grading.isolation import no_isolation
+
+    return no_isolation()
+
+
+def _check_remarks(gradebook: "Gradebook", out: Path) -> None:
+    """Stop before anything is graded where a remark is wrong."""
+    from normlab.grading.points import Rules
+    from normlab.grading.remarks import read
+
+    read(out, gradebook.everyone(), Rules.kept_in(gradebook).most)
 
 
 def _named(names: str) -> list[str]:
@@ -262,7 +297,7 @@ def _results(
 
 
 def _summary(handed_in: "HandedIn", todo: int, counts: Counter[str], failures: int) -> str:
-    unchanged = len(handed_in.submissions) - todo
+    unchanged = max(0, len(handed_in.submissions) - todo)
     lines = [
         f"{len(handed_in.students)} students, {len(handed_in.submissions)} notebooks: "
         f"{todo - failures} graded now, {unchanged} unchanged."

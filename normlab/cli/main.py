@@ -7,6 +7,7 @@ import sys
 import click
 
 from normlab.cli.completion import completion
+from normlab.cli.demo import demo_class
 from normlab.cli.experiment import experiment
 from normlab.cli.export import export
 from normlab.cli.grade import grade
@@ -14,7 +15,9 @@ from normlab.cli.lab import lab
 from normlab.cli.mnist import mnist
 from normlab.cli.progress import progress
 from normlab.cli.release import release
+from normlab.cli.remarks import remarks
 from normlab.cli.sections import Sections
+from normlab.cli.students import students
 from normlab.cli.tasks import show, try_task
 from normlab.cli.update import update
 from normlab.data import DataFileError
@@ -25,7 +28,7 @@ _INTERRUPTED = 130
 
 _SECTIONS = {
     "To learn": [lab, progress, update, mnist, experiment],
-    "To teach": [release, grade, export],
+    "To teach": [release, grade, remarks, students, export, demo_class],
     "To write exercises": [try_task, show],
     "To type less": [completion],
 }

@@ -23,6 +23,10 @@ FOLDERS = "NORMLAB_TASKS"
 _AT_HAND = ("tasks", "exercises/tasks")
 _MARKS = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n", re.MULTILINE)
 _BEGIN = "### BEGIN SOLUTION"
+_SOLUTION = re.compile(
+    r"^([ \t]*)### BEGIN SOLUTION[ \t]*\n.*?^[ \t]*### END SOLUTION[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 class Cell(NamedTuple):
@@ -79,6 +83,25 @@ def written_by_a_teacher(file: Path, name: str) -> Written:
             name, file.stem, program, words, partial(_the, module), texts, file, file, before
         )
     raise TaskError(f"no solution of {name} stands between the marks in it.", file)
+
+
+def for_students(file: Path) -> str:
+    """Return a file's percent notebook without the teacher's cells and the solutions.
+
+    Raises
+    ------
+    TaskError
+        A solution has a beginning and no end.
+    """
+    kept = ""
+    for cell in _cells(file.read_text(encoding="utf-8")):
+        if cell.is_teachers:
+            continue
+        text = _SOLUTION.sub(r"\1raise NotImplementedError()", cell.text)
+        if re.search("(BEGIN|END) SOLUTION|BEGIN HIDDEN TESTS", text):
+            raise TaskError("a mark in this cell has no other end.", file, cell.line + 1)
+        kept += cell.head + text
+    return kept
 
 
 def _the(module: ModuleType) -> ModuleType:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from normlab.exercises.finding import all_exercises
+from normlab.exercises.loading import TASKS
 from normlab.exercises.logbook import EXERCISES, GUESSES, SELF_TESTS, kept_in, progress_file
 from normlab.exercises.panel import GREEN, GREY
 from normlab.exercises.self_tests import all_self_tests
@@ -196,15 +197,23 @@ def progress() -> Progress:
         tuple(
             _line(kept[EXERCISES], each.lesson, name, each.title, each.max_points, each.notebook)
             for name, each in all_exercises().items()
+            if _is_given_out(each.lesson)
         ),
         tuple(
             _line(kept[SELF_TESTS], *_number_and_words(lesson), len(questions))
             for lesson, questions in all_self_tests().items()
+            if _is_given_out(_number_and_words(lesson)[0])
         ),
         (sum(each["best"] for each in guesses), sum(each["max_points"] for each in guesses)),
         file,
         note,
     )
+
+
+def _is_given_out(lesson: str) -> bool:
+    """Whether a lesson is in this bundle: `normlab release --lessons` leaves the others out."""
+    given_out = TASKS / "lessons.txt"
+    return not lesson or not given_out.exists() or lesson in given_out.read_text().split()
 
 
 def _number_and_words(lesson: str) -> tuple[str, str, str]:

@@ -6,10 +6,11 @@ next run goes on from there.
 
 import contextlib
 import itertools
+import json
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +63,26 @@ _STEPS = (
         "ALTER TABLE submissions ADD COLUMN gone INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE submissions ADD COLUMN file TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # Every verdict that was ever given: rows are added, and none is changed.
+        """CREATE TABLE history (
+            number INTEGER PRIMARY KEY, student TEXT NOT NULL, exercise TEXT NOT NULL,
+            digest TEXT NOT NULL, modified TEXT NOT NULL, file TEXT NOT NULL,
+            seed INTEGER NOT NULL, version TEXT NOT NULL, timeout REAL NOT NULL,
+            isolation TEXT NOT NULL, graded_at TEXT NOT NULL, verdict TEXT NOT NULL
+        )""",
+        "CREATE INDEX history_of ON history (student, exercise)",
+        """INSERT INTO history SELECT NULL, student, exercise, verdicts.digest,
+            coalesce(modified, ''), coalesce(file, ''), seed, version, timeout, isolation,
+            graded_at, verdict
+            FROM verdicts LEFT JOIN submissions USING (student, exercise)""",
+        # What the teacher says once: due dates, the rule for late work, course.toml, the class.
+        "CREATE TABLE rules (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        # Who left: the work is kept, and nobody is shown it.
+        "CREATE TABLE removed (student TEXT PRIMARY KEY)",
+        """CREATE VIEW present AS SELECT student FROM students
+            WHERE NOT gone AND student NOT IN (SELECT student FROM removed)""",
+    ),
 )
 
 
@@ -106,6 +127,14 @@ class Entry:
         What was graded, with the folders in which it was found.
     counts
         Whether the exercise is set. Another is shown apart, and belongs to no sum.
+    days_late, factor
+        How many days have begun since it was due, and what of the points that leaves.
+    by_hand
+        Points that the teacher gave for the whole; nothing else counts then.
+    excused
+        It belongs to no sum.
+    remarks
+        What the student is told of these.
     """
 
     student: str
@@ -115,6 +144,21 @@ class Entry:
     modified: str = ""
     file: str = ""
     counts: bool = True
+    days_late: int = 0
+    factor: float = 1.0
+    by_hand: float | None = None
+    excused: bool = False
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The points in the end."""
+        return self.verdict.score * self.factor if self.by_hand is None else self.by_hand
+
+    @property
+    def max_score(self) -> float:
+        """What could be reached; nothing where it is excused."""
+        return 0.0 if self.excused else self.verdict.max_score
 
     @property
     def was_handed_in(self) -> bool:
@@ -123,12 +167,18 @@ class Entry:
 
     @property
     def is_judged(self) -> bool:
-        """Whether every task of it was judged."""
-        return all(task.status is Status.GRADED for task in self.verdict.tasks)
+        """Whether every task of it was judged, or a person has spoken."""
+        return (
+            self.excused
+            or self.by_hand is not None
+            or all(task.status is Status.GRADED for task in self.verdict.tasks)
+        )
 
     @property
     def has_score(self) -> bool:
         """Whether anything of it was judged: a 0 without that is no judgement."""
+        if self.excused or self.by_hand is not None:
+            return not self.excused
         return any(task.status is Status.GRADED or task.score for task in self.verdict.tasks)
 
 
@@ -262,7 +312,7 @@ class Gradebook:
             There is none of this name.
         """
         with self._transaction():
-            for table in ("submissions", "verdicts", "students"):
+            for table in ("submissions", "verdicts", "history", "removed", "students"):
                 found = self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
             if not found.rowcount:
                 raise GradebookError(f"There is no student {student!r} in {self.path}.")
@@ -273,27 +323,80 @@ class Gradebook:
             self._db.execute("DELETE FROM exercises")
             self._db.executemany("INSERT INTO exercises VALUES (?)", ((one,) for one in exercises))
 
+    def rule(self, name: str) -> str:
+        """Return what is kept under a name; "" where there is nothing."""
+        row = self._db.execute("SELECT value FROM rules WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else ""
+
+    def keep_rule(self, name: str, value: str) -> None:
+        """Keep a text under a name, in place of the one before."""
+        self._db.execute("INSERT OR REPLACE INTO rules VALUES (?, ?)", (name, value))
+
+    def remove(self, student: str, is_gone: bool = True) -> None:
+        """Take out a student who left, and keep the work; or take the student back.
+
+        Raises
+        ------
+        GradebookError
+            There is none of this name.
+        """
+        if student not in self.everyone():
+            raise GradebookError(f"There is no student {student!r} in {self.path}.")
+        with self._transaction():
+            self._db.execute("DELETE FROM removed WHERE student = ?", (student,))
+            if is_gone:
+                self._db.execute("INSERT INTO removed VALUES (?)", (student,))
+
+    def add_class(self, students: Iterable[str]) -> None:
+        """Note who is in the class, whether or not anything was handed in."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO students VALUES (?, '', 0)"
+                " ON CONFLICT (student) DO UPDATE SET gone = 0",
+                ((student,) for student in students),
+            )
+
+    def rename(self, student: str, name: str) -> None:
+        """Give a student the name of the class list; who has work under that keeps it."""
+        with self._transaction():
+            for table in ("submissions", "verdicts", "students"):
+                self._db.execute(
+                    f"UPDATE OR IGNORE {table} SET student = ? WHERE student = ?", (name, student)
+                )
+                self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
+            self._db.execute("UPDATE history SET student = ? WHERE student = ?", (name, student))
+
     def needing(self, submissions: Collection[Submission], terms: Terms) -> list[Submission]:
         """Return those that have no verdict yet, or one on other work or under other terms."""
-        return [one for one in submissions if not self._is_current(one, terms)]
+        return [one for one in submissions if self.why_needed(one, terms)]
 
-    def _is_current(self, one: Submission, terms: Terms) -> bool:
+    def why_needed(self, one: Submission, terms: Terms) -> str:
+        """Say why a submission has to be graded; "" where its verdict stands."""
+        where = "verdicts WHERE student = ? AND exercise = ?"
+        if one.is_earlier:
+            where = "history WHERE student = ? AND exercise = ? AND digest = ? ORDER BY number DESC"
         row = self._db.execute(
-            "SELECT verdict, timeout, digest, seed, version FROM verdicts"
-            " WHERE student = ? AND exercise = ?",
-            (one.student, one.exercise),
+            f"SELECT verdict, timeout, digest, seed, version FROM {where}",
+            (one.student, one.exercise, *[one.digest] * one.is_earlier),
         ).fetchone()
         text, timeout, *made_of = row or ("", 0.0)
         verdict = _stored(one.exercise, text)
-        if verdict is None or made_of != [one.digest, terms.seed, _made_with(one, terms)]:
-            return False
+        now = [one.digest, terms.seed, _made_with(one, terms)]
+        if not row:
+            return "new"
+        if verdict is None or made_of != now:
+            reasons = ("other work", "another seed", "the grader or the tasks have changed")
+            changed = (
+                why for why, old, new in zip(reasons, made_of, now, strict=True) if old != new
+            )
+            return next(changed, reasons[-1])
         timed_out = any(task.status is Status.TIMEOUT for task in verdict.tasks)
-        return not timed_out or timeout == terms.timeout
+        return "another timeout" if timed_out and timeout != terms.timeout else ""
 
     def record(
         self, submission: Submission, verdict: Verdict, terms: Terms, isolation: str = ""
     ) -> None:
-        """Write a verdict in one transaction, in place of the one before.
+        """Write a verdict in one transaction, in place of the one before, and into the history.
 
         Parameters
         ----------
@@ -310,24 +413,34 @@ class Gradebook:
         version = _made_with(submission, terms)
         made_of = (submission.digest, terms.seed, version, terms.timeout, isolation, when)
         text = verdict.to_json().encode(errors="replace").decode()  # halves of surrogate pairs
+        whose = submission.student, submission.exercise
+        digest, *terms_and_times = made_of
         with self._transaction():
+            if not submission.is_earlier:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*whose, *made_of, text),
+                )
             self._db.execute(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (submission.student, submission.exercise, *made_of, text),
+                "INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*whose, digest, submission.modified, submission.file, *terms_and_times, text),
             )
 
     # ---- after grading
 
     def students(self) -> list[str]:
         """Return everyone who was seen and whose files are not gone, in order."""
-        rows = self._db.execute("SELECT student FROM students WHERE NOT gone ORDER BY 1")
-        return [student for (student,) in rows]
+        return [name for (name,) in self._db.execute("SELECT student FROM present ORDER BY 1")]
+
+    def everyone(self) -> list[str]:
+        """Return everyone who was ever seen, in order."""
+        return [name for (name,) in self._db.execute("SELECT student FROM students ORDER BY 1")]
 
     def handed_in(self) -> dict[str, int]:
         """Return for each exercise how many handed it in, in the order of the course."""
         rows = self._db.execute(
-            "SELECT exercise, count(*) FROM submissions JOIN students USING (student)"
-            " WHERE NOT students.gone GROUP BY exercise ORDER BY 1"
+            "SELECT exercise, count(*) FROM submissions JOIN present USING (student)"
+            " GROUP BY exercise ORDER BY 1"
         )
         return {exercise: count for exercise, count in rows if _is_in_the_course(exercise)}
 
@@ -342,8 +455,7 @@ class Gradebook:
             return [exercise for exercise in kept if _is_in_the_course(exercise)]
         counts = self.handed_in()
         (everyone,) = self._db.execute(
-            "SELECT count(DISTINCT student) FROM submissions JOIN students USING (student)"
-            " WHERE NOT students.gone"
+            "SELECT count(DISTINCT student) FROM submissions JOIN present USING (student)"
         ).fetchone()
         enough = min(everyone // 2 + 1, max(counts.values(), default=0))
         return [exercise for exercise, count in counts.items() if count >= enough]
@@ -355,9 +467,9 @@ class Gradebook:
     def waiting(self) -> list[tuple[str, str]]:
         """Return the student and the exercise of what was handed in and is not graded yet."""
         return self._db.execute(
-            "SELECT student, exercise FROM submissions JOIN students USING (student)"
-            " LEFT JOIN verdicts USING (student, exercise) WHERE NOT students.gone"
-            " AND (verdict IS NULL OR verdicts.digest <> submissions.digest) ORDER BY 1, 2"
+            "SELECT student, exercise FROM submissions JOIN present USING (student)"
+            " LEFT JOIN verdicts USING (student, exercise)"
+            " WHERE (verdict IS NULL OR verdicts.digest <> submissions.digest) ORDER BY 1, 2"
         ).fetchall()
 
     def entries(self) -> Iterator[Entry]:
@@ -369,31 +481,65 @@ class Gradebook:
         exercises = self.exercises()
         for student in self.students():
             rows = self._db.execute(
-                "SELECT exercise, coalesce(verdict, ''), isolation, modified, file FROM submissions"
-                " LEFT JOIN verdicts USING (student, exercise) WHERE student = ?",
-                (student,),
+                "SELECT exercise FROM submissions WHERE student = ?", (student,)
             )
-            found = {exercise: row for exercise, *row in rows}
+            found = {exercise for (exercise,) in rows}
             for exercise in sorted({*exercises, *found}):
                 counts = exercise in exercises
                 if exercise not in found:
                     missing = refused(exercise, Status.MISSING)
                     yield Entry(student, exercise, missing, counts=counts)
-                    continue
-                text, *circumstances = found[exercise]
-                if verdict := _stored(exercise, text):
-                    yield Entry(student, exercise, verdict, *circumstances, counts)
+                elif entry := self.entry(student, exercise):
+                    yield replace(entry, counts=counts)
+
+    def entry(self, student: str, exercise: str) -> Entry | None:
+        """Return the verdict on what a student handed in last; None where there is none yet."""
+        row = self._db.execute(
+            "SELECT coalesce(verdict, ''), isolation, modified, file FROM submissions"
+            " LEFT JOIN verdicts USING (student, exercise) WHERE student = ? AND exercise = ?",
+            (student, exercise),
+        ).fetchone()
+        text, *circumstances = row or ("",)
+        verdict = _stored(exercise, text)
+        return Entry(student, exercise, verdict, *circumstances) if verdict else None
+
+    def earlier(self, student: str, exercise: str) -> list[Entry]:
+        """Return the verdicts on what a student handed in before the last, the oldest first."""
+        rows = self._db.execute(
+            "SELECT verdict, isolation, modified, file FROM history WHERE number IN"
+            " (SELECT max(number) FROM history WHERE student = ?1 AND exercise = ?2"
+            "  AND digest NOT IN (SELECT digest FROM verdicts WHERE student = ?1 AND exercise = ?2"
+            "   UNION SELECT digest FROM submissions WHERE student = ?1 AND exercise = ?2"
+            "   UNION SELECT '') GROUP BY digest)"
+            " AND modified <> '' ORDER BY modified, number",
+            (student, exercise),
+        )
+        stored = ((_stored(exercise, text), *rest) for text, *rest in rows)
+        return [Entry(student, exercise, verdict, *rest) for verdict, *rest in stored if verdict]
+
+    def identical(self) -> list[tuple[str, list[str]]]:
+        """Return exercises with the students whose files for them are the same to the last byte."""
+        rows = self._db.execute(
+            "SELECT exercise, json_group_array(student) FROM submissions"
+            " JOIN present USING (student) JOIN verdicts USING (student, exercise, digest)"
+            " WHERE EXISTS (SELECT 1 FROM json_each(verdict, '$.tasks') AS task"
+            "  WHERE json_extract(task.value, '$.status') NOT IN ('missing', 'unreadable'))"
+            " GROUP BY exercise, digest HAVING count(*) > 1 ORDER BY exercise"
+        )
+        return [(exercise, sorted(json.loads(students))) for exercise, students in rows]
 
     def remarks(self) -> Iterator[str]:
         """Say what is kept, and is not what the hand-ins or the course hold now."""
-        for (student,) in self._db.execute("SELECT student FROM students WHERE gone ORDER BY 1"):
+        for (student,) in self._db.execute(
+            "SELECT student FROM students WHERE gone AND student NOT IN removed ORDER BY 1"
+        ):
             yield (
                 f"{student}: the files are gone since an earlier run, so this student is counted "
                 "and exported no longer. `normlab grade --forget` removes the name."
             )
         for student, exercise in self._db.execute(
-            "SELECT student, exercise FROM submissions JOIN students USING (student)"
-            " WHERE submissions.gone AND NOT students.gone ORDER BY 1, 2"
+            "SELECT student, exercise FROM submissions JOIN present USING (student)"
+            " WHERE submissions.gone ORDER BY 1, 2"
         ):
             yield f"{student}, {exercise}: graded before; the file is gone, the points are kept."
         verdicts = self._db.execute("SELECT exercise, verdict FROM verdicts")

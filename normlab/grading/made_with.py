@@ -16,8 +16,8 @@ _PACKAGE = Path(normlab.__file__).parent
 _BESIDE = {
     "exercises": ("line", "logbook", "panel", "sitting", "trying"),
     "grading": (
-        *("__init__", "gradebook", "leftovers", "made_with", "pool", "recognition"),
-        *("release", "reports", "submissions"),
+        *("__init__", "gradebook", "leftovers", "made_with", "points", "pool", "recognition"),
+        *("demo", "release", "remarks", "reports", "roster", "submissions"),
     ),
 }
 _SHARED = ("case.py", "drawing*.py", "scripts/together.py")

@@ -3,15 +3,19 @@
 What a student can read in it, and what grading does not depend on, `README.md` of the bundle says.
 """
 
+import functools
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from normlab import __version__
+from normlab.exercises import finding, own
+from normlab.exercises.loading import TaskError, contents
 
 #: The name of the folder inside a zip.
 FOLDER = "normlab-course"
@@ -29,6 +33,8 @@ _PACKAGE = "normlab"
 _NOT_COPIED = ("__pycache__", "*.pyc", ".*")
 # nbgrader's marks around what is cut out of a source.
 _MARKS = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS")
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_LINK = re.compile(r"\[([^\[\]]+)\]\(([\w./-]+\.ipynb)(?:#[^)]*)?\)")
 _OPEN = "NotImplementedError"
 
 
@@ -36,15 +42,17 @@ class ReleaseError(Exception):
     """The bundle cannot be made; the message says why and what to do."""
 
 
-def release(course: Path, out: Path) -> list[Path]:
-    """Write the bundle.
+def release(course: Path | None, out: Path, lessons: Collection[str] = ()) -> list[Path]:
+    """Write the bundle; the teacher's own exercises, as `own.files` finds them, are in it.
 
     Parameters
     ----------
     course
-        The checkout: the folder with exercises/ and notebooks/.
+        The checkout: the folder with exercises/ and notebooks/. None for the own exercises alone.
     out
         A folder that is new or empty; or, where the name ends in ".zip", a zip.
+    lessons
+        The numbers of those that are taught, "02"; with none, all of them.
 
     Returns
     -------
@@ -56,14 +64,20 @@ def release(course: Path, out: Path) -> list[Path]:
     ReleaseError
         Something is missing, an exercise notebook is filled in, or `out` holds something already.
     """
-    _look_at(course)
+    if course:
+        _look_at(course)
     as_zip = out.suffix.lower() == ".zip"
     if (as_zip and out.exists()) or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise ReleaseError(f"{out} is there already. Remove it, or choose another name.")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
         bundle = Path(scratch) / FOLDER
-        _copy(course, bundle)
+        bundle.mkdir()
+        if course:
+            _copy(course, bundle)
+            if lessons:
+                _leave_out(bundle, {"00", *lessons})
+        _add_own(bundle)
         files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
         if as_zip:
             unfinished = Path(scratch) / "bundle.zip"
@@ -120,8 +134,73 @@ def _trace_of_a_solution(cell: dict, in_exercise: bool) -> str:
     return "holds outputs" if cell.get("outputs") else ""
 
 
+def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
+    """Take out the other lessons, their exercises and the links to them.
+
+    Raises
+    ------
+    ReleaseError
+        There is no lesson of a number.
+    """
+    there = {path.name.partition("_")[0] for path in _notebooks(bundle)}
+    if unknown := sorted(set(lessons) - there):
+        raise ReleaseError(
+            f"There is no lesson {unknown[0]}. There are: {', '.join(sorted(there))}."
+        )
+    for path in list(_notebooks(bundle)):
+        if path.name.partition("_")[0] not in lessons:
+            path.unlink()
+    for path in _notebooks(bundle):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            text = "".join(cell["source"])
+            mended = _LINK.sub(functools.partial(_link, path.parent), text)
+            if cell["cell_type"] == "markdown" and mended != text:
+                cell["source"] = mended.splitlines(keepends=True)
+        text = json.dumps(notebook, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    # What `normlab progress` counts.
+    given_out = bundle / _PACKAGE / "tasks" / "lessons.txt"
+    given_out.parent.mkdir(exist_ok=True)
+    given_out.write_text("\n".join(sorted(lessons)) + "\n")
+
+
+def _link(folder: Path, link: re.Match[str]) -> str:
+    """Return a link as it is, or its words alone where what it leads to is not given out."""
+    return link[0] if (folder / link[2]).exists() else f"{link[1]} (not in this course)"
+
+
+def _add_own(bundle: Path) -> None:
+    """Write the notebook of each own exercise, and its file, which the check reads, beside it.
+
+    Raises
+    ------
+    ReleaseError
+        Something in a file is not as it should be, or the course has an exercise of its name.
+    """
+    import jupytext  # here, since it takes as long to import as all else
+
+    tasks = bundle / "exercises" / "tasks"
+    for file in own.files():
+        try:
+            if not [finding.find_in(file, name) for name in own.names_in(file)]:
+                continue  # a helper, and no exercise
+            notebook = jupytext.reads(own.for_students(file), fmt="py:percent")
+        except TaskError as error:
+            raise ReleaseError(str(error)) from error
+        if file.stem in contents() or (tasks / file.name).exists():
+            raise ReleaseError(
+                f"{file}: there is an exercise {file.stem} already. Rename this one."
+            )
+        notebook.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
+        for number, cell in enumerate(notebook.cells):
+            cell.id = f"cell-{number:02d}"
+        tasks.mkdir(parents=True, exist_ok=True)
+        jupytext.write(notebook, tasks.with_name(f"{file.stem}.ipynb"))
+        shutil.copyfile(file, tasks / file.name)
+
+
 def _copy(course: Path, bundle: Path) -> None:
-    bundle.mkdir()
     for name in _FILES:
         shutil.copyfile(course / name, bundle / name)
     for folder in _NOTEBOOKS:

@@ -26,11 +26,16 @@ from normlab import __version__
 from normlab.exercises import find
 from normlab.exercises.exercise import Mistake
 from normlab.grading.gradebook import Entry, Gradebook
+from normlab.grading.points import settled
 from normlab.grading.submissions import short_name
 from normlab.grading.verdict import Status, TaskVerdict
 
 #: The columns of grades.csv.
-COLUMNS = ("student", "exercise", "task", "score", "max_score", "status", "mistake")
+COLUMNS = (
+    *("student", "exercise", "task", "score", "max_score", "status", "mistake"),
+    # Of the exercise, the same in each of its rows: what it earns in the end, and the time.
+    *("exercise_score", "exercise_max", "handed_in", "days_late"),
+)
 
 #: What a status means, for the one whose work it is about.
 MEANINGS = {
@@ -44,6 +49,7 @@ MEANINGS = {
 }
 
 _BINS = 10
+_NOT_TAKEN = "left out"  # in a note on a file
 _LONGEST_NAME = 200  # bytes; the usual file systems take 255
 # Names that Windows keeps for devices.
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -73,27 +79,35 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
     (out / "feedback").mkdir(parents=True, exist_ok=True)
     overview = Overview()
     rows = [COLUMNS]
-    for student, entries in by_student(gradebook.entries()):
+    for student, entries in by_student(settled(gradebook, out)):
         for entry in entries:
             overview.add(entry)
             if entry.counts:
                 rows += grade_rows(entry)
-        entries.sort(key=lambda entry: not entry.counts)
-        page = _render("feedback.html", name=names[student], entries=entries, meanings=MEANINGS)
-        write_whole(out / "feedback" / f"{pages[student]}.html", page)
+        write_whole(
+            out / "feedback" / f"{pages[student]}.html", feedback_page(names[student], entries)
+        )
     write_whole(out / "grades.csv", as_csv(rows))
     index = _render(
         "index.html",
         overview=overview,
         pages=pages,
         names=names,
-        notes=notes,
+        notes=[note for note in notes if _NOT_TAKEN not in note],
+        not_taken=[note for note in notes if _NOT_TAKEN in note],
+        identical=gradebook.identical(),
         waiting=gradebook.waiting(),
         meanings=MEANINGS,
         when=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         version=__version__,
     )
     write_whole(out / "index.html", index)
+
+
+def feedback_page(name: str, entries: Iterable[Entry]) -> str:
+    """Return a student's page."""
+    entries = sorted(entries, key=lambda entry: not entry.counts)
+    return _render("feedback.html", name=name, entries=entries, meanings=MEANINGS)
 
 
 def forget_page(gradebook: Gradebook, out: Path, student: str) -> None:
@@ -119,6 +133,10 @@ def grade_rows(entry: Entry) -> list[tuple[str, ...]]:
             points(task.max_score),
             task.status.value,
             task.mistake,
+            points(entry.score) if entry.has_score else "",
+            points(entry.max_score),
+            entry.modified,
+            str(entry.days_late),
         )
         for task in entry.verdict.tasks
     ]
@@ -297,8 +315,18 @@ class Overview:
             if task.status is Status.GRADED and not task.mistake and task.score < task.max_score:
                 self._unexplained[entry.exercise, task.task] += 1
         failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
-        if entry.was_handed_in and failed:
+        if entry.was_handed_in and failed and not entry.is_judged:
             self._trouble.append((entry, failed))
+
+    @property
+    def nothing(self) -> dict[str, list[str]]:
+        """For each exercise that is set those who handed in nothing, and are not excused."""
+        found: dict[str, list[str]] = {}
+        for student, entries in self.scores.items():
+            for exercise, entry in entries.items():
+                if not entry.was_handed_in and not entry.is_judged:
+                    found.setdefault(exercise, []).append(student)
+        return dict(sorted(found.items()))
 
     @property
     def trouble(self) -> list[tuple[Entry, list[TaskVerdict]]]:
@@ -324,13 +352,12 @@ class Overview:
     def max_total(self) -> float:
         """What one student can reach."""
         return max(
-            sum(entry.verdict.max_score for entry in entries.values())
-            for entries in self.scores.values()
+            sum(entry.max_score for entry in entries.values()) for entries in self.scores.values()
         )
 
     def total(self, student: str) -> float:
         """Return a student's points."""
-        return sum(entry.verdict.score for entry in self.scores[student].values())
+        return sum(entry.score for entry in self.scores[student].values())
 
     def all_judged(self, student: str) -> bool:
         """Whether nothing of a student's is missing or failed."""
@@ -344,9 +371,9 @@ class Overview:
     def histogram(self) -> list[Bar]:
         """Count the students by their share of all points, in ten steps."""
         bins: list[list[bool]] = [[] for _ in range(_BINS)]
-        most = self.max_total
         for student in self.scores:
-            share = self.total(student) / most
+            most = sum(entry.max_score for entry in self.scores[student].values())
+            share = self.total(student) / most if most else 0.0
             bins[min(int(_BINS * share + 1e-9), _BINS - 1)].append(self.all_judged(student))
         step = 100 // _BINS
         return [

@@ -13,7 +13,7 @@ import stat
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +77,8 @@ class Submission:
         Why its content cannot be had, for the teacher and the student; "" where it can.
     file
         Its name, with the folders in which it was found.
+    is_earlier
+        Whether the student has another one that is graded in its place.
     """
 
     student: str
@@ -87,6 +89,7 @@ class Submission:
     modified: str = ""
     problem: str = ""
     file: str = ""
+    is_earlier: bool = False
 
     def read(self) -> bytes:
         """Return the content, or as much of it as `MOST_BYTES` and one byte.
@@ -113,11 +116,14 @@ class HandedIn:
         One for each student and exercise, in order.
     notes
         What was chosen and what was left out, in words.
+    earlier
+        Other files of theirs for the same exercises, with other content.
     """
 
     students: tuple[str, ...]
     submissions: tuple[Submission, ...]
     notes: tuple[str, ...] = ()
+    earlier: tuple[Submission, ...] = ()
 
     def of_students(self, names: Iterable[str]) -> "HandedIn":
         """Return the part of some students.
@@ -139,6 +145,7 @@ class HandedIn:
             tuple(one for one in self.students if one in chosen),
             tuple(one for one in self.submissions if one.student in chosen),
             self.notes,
+            tuple(one for one in self.earlier if one.student in chosen),
         )
 
     def of_exercises(self, names: Iterable[str]) -> "HandedIn":
@@ -151,7 +158,19 @@ class HandedIn:
         """
         chosen = {exercise_named(name) for name in names}
         kept = tuple(one for one in self.submissions if one.exercise in chosen)
-        return replace(self, submissions=kept)
+        earlier = tuple(one for one in self.earlier if one.exercise in chosen)
+        return replace(self, submissions=kept, earlier=earlier)
+
+    def renamed(self, names: Mapping[str, str]) -> "HandedIn":
+        """Return the same with other names for some students."""
+        called = functools.partial(_called, names)
+        students = sorted({names.get(one, one) for one in self.students})
+        submissions = tuple(map(called, self.submissions))
+        return HandedIn(tuple(students), submissions, self.notes, tuple(map(called, self.earlier)))
+
+
+def _called(names: Mapping[str, str], one: Submission) -> Submission:
+    return replace(one, student=names.get(one.student, one.student))
 
 
 def find_submissions(where: Path) -> HandedIn:
@@ -214,6 +233,11 @@ def short_name(exercise: str) -> str:
     """Return the number that an exercise's name begins with, or the name where there is none."""
     number, _, _ = exercise.partition("_")
     return number if number.isdigit() else exercise
+
+
+def is_marked_late(file: str) -> bool:
+    """Whether Canvas wrote LATE into a file's name."""
+    return re.search(r"_LATE_\d+_\d+_", file, re.IGNORECASE) is not None
 
 
 def without_id(student: str) -> str:
@@ -316,9 +340,10 @@ def _too_large(size: int) -> str:
 
 
 def _time_of(member: zipfile.ZipInfo) -> float:
+    """Return a member's time; a zip says no zone, so it is taken for this machine's."""
     try:
-        return datetime(*member.date_time, tzinfo=UTC).timestamp()
-    except ValueError:
+        return datetime(*member.date_time).timestamp()
+    except (ValueError, OverflowError, OSError):
         return 0.0
 
 
@@ -416,17 +441,31 @@ def _assign(files: list[_File], folders: list[str]) -> HandedIn:
             found.setdefault((student, exercise), []).append(one)
             if exercise != one.named:
                 guesses.append(f"{file.shown}: taken for {exercise}, by the tasks that it defines.")
-    kept = []
+    kept, earlier = [], []
     for _, several in sorted(found.items()):
         chosen, others = _choose(several)
         kept.append(chosen)
         notes += others
+        earlier += _earlier(chosen, several)
     for student, some in left_out.items():
         notes += some[:_LISTED]
         if len(some) > _LISTED:
             rest = f"{len(some) - _LISTED:,} more files were left out"
             notes.append(f"{student}: {rest}." if student else f"{rest}, with no student's name.")
-    return HandedIn(tuple(sorted(students)), tuple(kept), (*notes, *guesses))
+    return HandedIn(tuple(sorted(students)), tuple(kept), (*notes, *guesses), tuple(earlier))
+
+
+def _earlier(chosen: Submission, several: list[_Candidate]) -> list[Submission]:
+    """Return what else a student tried: files with solved tasks in them, each content once."""
+    tried = {
+        one.submission.digest: replace(one.submission, is_earlier=True)
+        for one in several
+        if not one.contents.is_lesson
+        and not one.submission.problem
+        and one.contents.held(chosen.exercise) & one.contents.solved
+    }
+    tried.pop(chosen.digest, None)
+    return list(tried.values())
 
 
 def _choose(several: list[_Candidate]) -> tuple[Submission, list[str]]:

@@ -28,7 +28,7 @@ def examples(help_text):
 def test_the_first_page_names_every_command_once_with_a_whole_sentence():
     page = ask("--help")
     listed = re.findall(
-        r"^  ([a-z]+) {2,}(\S.*(?:\n {14}\S.*)*)", page.partition("To learn")[2], re.M
+        r"^  ([a-z-]+) {2,}(\S.*(?:\n {14}\S.*)*)", page.partition("To learn")[2], re.M
     )
     assert sorted(name for name, _ in listed) == sorted(normlab.commands)
     for name, sentence in listed:

@@ -213,3 +213,38 @@ def test_the_command(course, tmp_path, monkeypatch):
     again = CliRunner().invoke(normlab, ["release", str(tmp_path / "out.zip")])
     assert again.exit_code == 1
     assert "is there already" in again.output
+
+
+# ---- only what is taught
+
+
+def test_only_the_lessons_that_are_taught_with_no_link_to_the_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    out = tmp_path / "week-1"
+    result = CliRunner().invoke(normlab, ["release", str(out), "--lessons", "2,03,05"])
+    assert result.exit_code == 0, result.output
+    assert "3 exercises, 4 lessons and the package" in result.output
+    for path in [*out.glob("notebooks/*.ipynb"), *out.glob("exercises/*.ipynb")]:
+        assert path.name[:2] in ("00", "02", "03", "05")
+        for cell in json.loads(path.read_text())["cells"]:
+            for link in re.findall(r"\]\(([\w./-]+\.ipynb)", "".join(cell["source"])):
+                assert (path.parent / link).exists(), (path, link)
+    code = "from normlab.exercises import progress; print(progress().max_points)"
+    counted = subprocess.run(
+        [sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=True
+    )
+    here = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert 0 < int(counted.stdout) < int(here.stdout)
+
+
+def test_the_lessons_may_stand_in_the_teachers_file_and_have_to_be_there(tmp_path, monkeypatch):
+    def run(text):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "course.toml").write_text(text)
+        return CliRunner().invoke(normlab, ["release", str(tmp_path / "out")])
+
+    assert "There is no lesson 77" in run('lessons = ["77"]').output
+    assert "course.toml" in run("lessons = [").output
+    assert "1 exercises, 2 lessons" in run('lessons = ["06"]').output

@@ -98,7 +98,14 @@ def test_grades_have_a_row_for_every_task_of_everyone(report):
     with (out / "grades.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
-    assert [tuple(row.values()) for row in rows] == [
+    in_the_end = [tuple(row.values())[7:] for row in rows[::3]]
+    assert in_the_end == [
+        ("20.5", "30", work_of("ann").modified, "0"),
+        ("20", "30", work_of("bob").modified, "0"),
+        ("", "30", "", "0"),
+        ("", "30", work_of("dora").modified, "0"),
+    ]
+    assert [tuple(row.values())[:7] for row in rows] == [
         ("ann", EXERCISE, TASKS[0], "10", "10", "graded", ""),
         ("ann", EXERCISE, TASKS[1], "7.5", "10", "graded", ""),
         ("ann", EXERCISE, TASKS[2], "3", "10", "graded", mistake_of(TASKS[2])),

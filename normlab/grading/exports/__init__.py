@@ -50,6 +50,7 @@ def export(
     path: Path,
     template: Path | None = None,
     columns: Mapping[str, str] | None = None,
+    is_section: bool = False,
 ) -> Export:
     """Write grades in the format of another system.
 
@@ -66,6 +67,8 @@ def export(
         it is. Moodle takes nothing else.
     columns
         For an exercise the title of its column in the template, where it is not to be recognised.
+    is_section
+        Whether the template may hold fewer students than have grades; the others are noted.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def export(
     if template and template.resolve() == path.resolve():
         raise ExportError("The template would be overwritten: give another file with -o.")
     if to in ("canvas", "moodle"):
-        notes = FORMATS[to](entries, path, template, columns or {})
+        notes = FORMATS[to](entries, path, template, columns or {}, is_section)
     else:
         notes = FORMATS[to](entries, path)
     return Export(path, tuple(notes), tuple(open_questions(entries)))

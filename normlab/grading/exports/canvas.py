@@ -15,11 +15,15 @@ _POINTS = "points possible"
 
 
 def write(
-    entries: list[Entry], path: Path, template: Path | None, columns: Mapping[str, str]
+    entries: list[Entry],
+    path: Path,
+    template: Path | None,
+    columns: Mapping[str, str],
+    is_section: bool = False,
 ) -> list[str]:
     """Write Canvas's gradebook CSV: anew, or an export of it filled in."""
     if template:
-        return _fill_in(entries, path, template, columns)
+        return _fill_in(entries, path, template, columns, is_section)
     exercises = most(entries)
     blank = [""] * (len(_COLUMNS) - 1)
     rows = [[*_COLUMNS, *exercises]]
@@ -43,7 +47,11 @@ def _identity(student: str) -> list[str]:
 
 
 def _fill_in(
-    entries: list[Entry], path: Path, template: Path, columns: Mapping[str, str]
+    entries: list[Entry],
+    path: Path,
+    template: Path,
+    columns: Mapping[str, str],
+    is_section: bool,
 ) -> list[str]:
     sheet, notes = Sheet.read(template), []
     first_cells = [plain(row[0]) for row in sheet.rows]
@@ -61,8 +69,10 @@ def _fill_in(
     names = (*_COLUMNS[1:4], _COLUMNS[0])
     identity = [at for name in names if (at := sheet.column(name)) is not None]
     who = [[row[at] for at in identity] for row in people]
-    rows_of = match(dict.fromkeys(entry.student for entry in entries), who)
-    for entry in entries:
+    rows_of = match(
+        dict.fromkeys(entry.student for entry in entries), who, notes if is_section else None
+    )
+    for entry in (one for one in entries if one.student in rows_of):
         if score := cell(entry, scales[entry.exercise]):
             people[rows_of[entry.student]][places[entry.exercise]] = score
     sheet.write(path)

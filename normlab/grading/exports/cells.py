@@ -9,6 +9,8 @@ from normlab.grading.verdict import Status
 
 def state(entry: Entry) -> str:
     """Name the statuses other than "graded", with their tasks unless it is all of them."""
+    if entry.excused:
+        return "excused"
     tasks = entry.verdict.tasks
     by_status: dict[Status, list[str]] = {}
     for task in tasks:
@@ -27,10 +29,10 @@ def most(entries: Iterable[Entry]) -> dict[str, float]:
 
 def cell(entry: Entry | None, scale: float = 1.0) -> str:
     """Return the points of an exercise, and nothing where it was not judged."""
-    return points(scale * entry.verdict.score) if entry and entry.has_score else ""
+    return points(scale * entry.score) if entry and entry.has_score else ""
 
 
 def total(entries: Iterable[Entry], scale: float = 1.0) -> str:
     """Return the sum of the points of what was judged, and nothing where nothing was."""
     judged = [entry for entry in entries if entry.has_score]
-    return points(scale * sum(entry.verdict.score for entry in judged)) if judged else ""
+    return points(scale * sum(entry.score for entry in judged)) if judged else ""

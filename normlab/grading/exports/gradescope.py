@@ -32,9 +32,13 @@ def _results(entry: Entry) -> dict[str, object]:
             _test(f"{task.task}: {one.name}", one.points, one.max_points, one.message)
             for one in task.aspects
         ]
-    remarks = [entry.verdict.message, "" if entry.is_judged else f"Not judged: {state(entry)}."]
+    remarks = [
+        entry.verdict.message,
+        *entry.remarks,
+        "" if entry.is_judged else f"Not judged: {state(entry)}.",
+    ]
     return {
-        "score": entry.verdict.score,
+        "score": entry.score,
         "output": "\n".join(remark for remark in remarks if remark),
         "visibility": "visible",
         "tests": tests,

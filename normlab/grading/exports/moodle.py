@@ -13,7 +13,11 @@ _COMMENT = "feedback"  # in its title in many languages; in Moodle's worksheet i
 
 
 def write(
-    entries: list[Entry], path: Path, template: Path | None, columns: Mapping[str, str]
+    entries: list[Entry],
+    path: Path,
+    template: Path | None,
+    columns: Mapping[str, str],
+    is_section: bool = False,
 ) -> list[str]:
     """Fill in a worksheet, in whatever language: the places of its columns are always the same."""
     if template is None:
@@ -29,19 +33,26 @@ def write(
     people = sheet.rows[1:]
     # Before the grade stands who it is: Moodle's own number, the name, and more.
     who = [[*row[:1], *row[2:grade], *row[1:2]] for row in people]
-    rows_of = match(dict.fromkeys(entry.student for entry in entries), who)
-    factor = scale(_maximum(sheet, grade), sum(ours.values()), " + ".join(ours), notes)
+    rows_of = match(
+        dict.fromkeys(entry.student for entry in entries), who, notes if is_section else None
+    )
+    theirs = _maximum(sheet, grade)
+    scale(theirs, sum(ours.values()), " + ".join(ours), notes)
     comment = len(sheet.header) - 1 if _COMMENT in sheet.header[-1].casefold() else None
     if comment is None and not all(entry.is_judged for entry in entries):
         notes.append(
             "No column for comments was found, so what is not judged is listed here alone."
         )
-    for student, own in by_student(entries):
+    for student, own in by_student(e for e in entries if e.student in rows_of):
         row = people[rows_of[student]]
-        if points := total(own, factor):
+        # What is excused takes nothing away.
+        most_of_own = sum(ours.values()) - sum(ours[e.exercise] for e in own if e.excused)
+        if points := total(own, theirs / most_of_own if most_of_own else 1.0):
             row[grade] = points
         if comment is not None and not row[comment].strip():
-            row[comment] = "; ".join(f"{e.exercise}: {state(e)}" for e in own if not e.is_judged)
+            row[comment] = "; ".join(
+                f"{e.exercise}: {state(e)}" for e in own if e.excused or not e.is_judged
+            )
     sheet.write(path)
     return notes
 

@@ -26,9 +26,11 @@ def write(entries: list[Entry], path: Path) -> list[str]:
     rows = [_COLUMNS]
     for entry in entries:
         score = cell(entry)
+        raw = points(entry.verdict.score) if score and entry.by_hand is None else score
+        lost = points(entry.verdict.score - entry.score) if raw != score else "0"
         when = entry.modified.replace("T", " ").removesuffix("+00:00")
         student = without_formula(entry.student)
         most = points(entry.verdict.max_score)
-        rows.append((entry.exercise, "", when, student, "", "", "", score, "0", score, most))
+        rows.append((entry.exercise, "", when, student, "", "", "", raw, lost, score, most))
     write_whole(path, as_csv(rows))
     return []

@@ -67,7 +67,9 @@ class Sheet:
         write_whole(path, self.mark + as_csv(self.rows, self.delimiter))
 
 
-def match(students: Iterable[str], rows: list[list[str]]) -> dict[str, int]:
+def match(
+    students: Iterable[str], rows: list[list[str]], notes: list[str] | None = None
+) -> dict[str, int]:
     """Find each student's row.
 
     The number that Moodle or Canvas gave decides where it is there. Else it is the one cell that
@@ -81,6 +83,8 @@ def match(students: Iterable[str], rows: list[list[str]]) -> dict[str, int]:
     rows
         Of the people: the number, as it is or behind a word ("Participant 17"), then logins and the
         like, and in the end the name.
+    notes
+        Takes a line about those in no row, where the file holds a section of the class.
 
     Raises
     ------
@@ -95,11 +99,13 @@ def match(students: Iterable[str], rows: list[list[str]]) -> dict[str, int]:
             lost.append(student)
         else:
             found[student] = row
-    if lost:
+    if lost and found and notes is not None:
+        notes.append(f"{len(lost)} students are not in this sheet: {', '.join(lost)}.")
+    elif lost:
         raise ExportError(
             f"{len(lost)} of the students with grades cannot be told in the template: "
             f"{', '.join(lost)}. Nothing was written. Is it this course's file, and not of one "
-            "section alone?"
+            "section alone? (--section fills that in.)"
         )
     return found
 

@@ -18,8 +18,8 @@ def write(entries: list[Entry], path: Path) -> list[str]:
                 without_formula(student),
                 *(cell(by_exercise.get(exercise)) for exercise in exercises),
                 total(own),
-                points(sum(entry.verdict.max_score for entry in own)),
-                "; ".join(f"{e.exercise}: {state(e)}" for e in own if not e.is_judged),
+                points(sum(entry.max_score for entry in own)),
+                "; ".join(f"{e.exercise}: {state(e)}" for e in own if e.excused or not e.is_judged),
             ]
         )
     write_whole(path, as_csv(rows))

@@ -1,0 +1,57 @@
+"""``normlab remarks``: a line of the teacher's, and whether the file of them is right."""
+
+from pathlib import Path
+
+import click
+
+from normlab.cli.faults import faults_in_a_sentence
+
+
+@click.command()
+@click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("student", required=False)
+@click.argument("exercise", required=False)
+@click.argument("remark", required=False, default="")
+@click.option("--why", default="", help="A sentence for the student.")
+def remarks(out: Path, student: str | None, exercise: str | None, remark: str, why: str) -> None:
+    """Add a remark to OUT/remarks.csv and check the file; without STUDENT, only check it.
+
+    REMARK is points (7.5), "excused", "late -10 %" (whatever the rule takes), "until
+    2026-12-03T23:59" (an extension), "with STUDENT" (one notebook of a group), or "" for an answer
+    that changes no points. EXERCISE is 02, 02_batch_norm_forward, or a task.
+
+    \b
+    Examples:
+      normlab remarks results
+      normlab remarks results "Ann Lee" 02 excused --why "ill, with a note"
+      normlab remarks results "Bob Ray" batch_norm_forward 7 --why "right, but for its name"
+      normlab remarks results "Jan Ek" 02 "with Ida Ek"
+    """  # noqa: D301 - \b is how click is told not to rewrap
+    from normlab.grading.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.points import Rules
+    from normlab.grading.remarks import COLUMNS, line, parse, read
+    from normlab.grading.remarks import FILE_NAME as REMARKS
+    from normlab.grading.reports import write_whole
+
+    if not (out / FILE_NAME).is_file():
+        raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")
+    if student and not exercise:
+        raise click.UsageError("STUDENT needs an EXERCISE behind it.")
+    path = out / REMARKS
+    with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
+        most, everyone = Rules.kept_in(gradebook).most, gradebook.everyone()
+        before = path.read_text(encoding="utf-8-sig") if path.exists() else line(COLUMNS)
+        kept = read(out, everyone, most)
+        if student:
+            one = parse((student, exercise, remark, why), everyone, most)
+            added = line((one.student, exercise, remark, why))
+            write_whole(path, before if before.endswith("\n") else f"{before}\n")
+            try:
+                write_whole(path, path.read_text(encoding="utf-8") + added)
+                kept = read(out, everyone, most)
+            except Exception:
+                write_whole(path, before)
+                raise
+    for one in kept:
+        click.echo(f"{one.row}: {one.student}, {one.exercise}: {one}")
+    click.echo(f"{len(kept)} remarks in {path}. `normlab grade` shows them, `export` counts them.")

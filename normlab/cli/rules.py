@@ -1,0 +1,97 @@
+"""What a teacher says once, in ``normlab grade``, and what is remembered of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from normlab.grading.gradebook import Gradebook
+    from normlab.grading.submissions import HandedIn
+
+_COURSE = Path("course.toml")
+_OPTIONS = (
+    click.option(
+        "--due",
+        multiple=True,
+        metavar="EXERCISE=TIME",
+        help="When an exercise is due, 02=2026-12-01T23:59+01:00 (or =none); remembered; "
+        "repeatable. Without a zone it is this machine's.",
+    ),
+    click.option(
+        "--late",
+        metavar="RULE",
+        help='What being late costs: "10% a day, 3 days", after which nothing is left; or "none", '
+        "where it is shown and costs nothing. Remembered.",
+    ),
+    click.option(
+        "--attempt",
+        # The names of normlab.grading.points.ATTEMPTS.
+        type=click.Choice(("last", "best", "in-time")),
+        help="Which of several hand-ins counts: the last, the best, or the last in time. "
+        "Remembered; all stay in the gradebook.",
+    ),
+    click.option(
+        "--class",
+        "class_list",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The class list, a CSV of yours or your system's. Remembered.",
+    ),
+)
+
+
+def rule_options(command: Callable) -> Callable:
+    """Give a command the options of this module."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def keep_rules(
+    gradebook: "Gradebook",
+    due: tuple[str, ...],
+    late: str | None,
+    attempt: str | None,
+    class_list: Path | None,
+) -> None:
+    """Write down what was said, once all of it is understood; course.toml is taken along."""
+    from normlab.grading.points import course_rules, due_dates, late_rule
+    from normlab.grading.roster import Roster
+
+    said = {"late": late, "attempt": attempt}
+    if due:
+        said["due"] = due_dates(due, gradebook.rule("due"))
+    if class_list:
+        said["class"] = class_list.read_text(encoding="utf-8-sig")
+        Roster(said["class"])
+    if _COURSE.is_file():
+        said["course"] = _COURSE.read_text(encoding="utf-8")
+        course_rules(said["course"])
+    late_rule(late or "")
+    for name, text in said.items():
+        if text is not None:
+            gradebook.keep_rule(name, text)
+
+
+def by_the_class_list(gradebook: "Gradebook", handed_in: "HandedIn") -> "HandedIn":
+    """Call everyone as the class list does, in the gradebook, too; say who is not on it."""
+    from dataclasses import replace
+
+    from normlab.grading.roster import Roster
+
+    text = gradebook.rule("class")
+    if not text:
+        return handed_in
+    roster = Roster(text)
+    for student, name in roster.names_for(gradebook.everyone()).items():
+        if student != name:
+            gradebook.rename(student, name)
+    handed_in = handed_in.renamed(roster.names_for(handed_in.students))
+    strangers = [
+        f"{student}: not told on the class list (`normlab students remove` takes a name out)."
+        for student in handed_in.students
+        if student not in roster.students
+    ]
+    gradebook.add_class(one for one in roster.students)
+    return replace(handed_in, notes=(*strangers, *handed_in.notes))
