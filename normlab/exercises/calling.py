@@ -10,9 +10,7 @@ import functools
 import inspect
 import io
 import linecache
-import signal
 import sysconfig
-import threading
 import time
 import types
 import warnings
@@ -23,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.system import alarm
 from normlab.tasks.case import Case, Outputs
 
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
@@ -261,31 +260,15 @@ class TimeIsUp(BaseException):
 def stop_after(seconds: float) -> Iterator[None]:
     """Raise `TimeIsUp` inside the block after so many seconds.
 
-    It needs ``SIGALRM`` and the main thread: on Windows and in other threads there is no limit,
-    and the learner interrupts the kernel. A single call into compiled code ends first.
+    On Windows and in other threads than the main one there is no limit, and the learner interrupts
+    the kernel. A single call into compiled code ends first.
     """
-    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+
+    def ring() -> None:
+        raise TimeIsUp
+
+    with alarm(ring, seconds, _RING_AGAIN):
         yield
-        return
-
-    inside = True
-
-    def ring(_signal: int, _frame: types.FrameType | None) -> None:
-        if inside:
-            raise TimeIsUp
-
-    previous = signal.signal(signal.SIGALRM, ring)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _RING_AGAIN)
-    start = time.monotonic()
-    try:
-        yield
-    finally:
-        inside = False  # the alarm may ring on the way out
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-        if remaining:  # somebody else's alarm was set
-            passed = time.monotonic() - start
-            signal.setitimer(signal.ITIMER_REAL, max(remaining - passed, 0.001), interval)
 
 
 # ---- what it prints and warns
