@@ -24,15 +24,25 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-LINUX = sys.platform.startswith("linux")
-WINDOWS = sys.platform == "win32"
-#: How `multiprocessing` begins a process.
-START_METHOD = "fork" if LINUX else "spawn"
+
+def on_linux() -> bool:
+    """Whether this is Linux."""
+    return sys.platform.startswith("linux")
+
+
+def on_windows() -> bool:
+    """Whether this is Windows."""
+    return sys.platform == "win32"
+
+
+def start_method() -> str:
+    """Return how `multiprocessing` begins a process."""
+    return "fork" if on_linux() else "spawn"
 
 
 def what_isolation_lacks() -> str:
     """Say why no submission can be isolated here; "" on Linux, where it has to be tried."""
-    return "" if LINUX else f"Submissions cannot be isolated on {sys.platform}"
+    return "" if on_linux() else f"Submissions cannot be isolated on {sys.platform}"
 
 
 @contextlib.contextmanager
@@ -67,7 +77,7 @@ def alarm(ring: Callable[[], None], seconds: float, again: float) -> Iterator[No
 
 def limit_memory(most: int) -> None:
     """Let this process have so many bytes; only Linux holds to it."""
-    if LINUX:
+    if on_linux():
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -102,7 +112,6 @@ def is_alive(process: int) -> bool:
 
 def has_a_screen() -> bool:
     """Whether a window can open; Windows and macOS are taken to have a screen."""
-    windows_open_here = WINDOWS or sys.platform == "darwin"
-    return windows_open_here or any(
+    return sys.platform in ("win32", "darwin") or any(
         os.environ.get(variable) for variable in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     )

@@ -146,23 +146,6 @@ def test_each_command_has_its_help(system, tmp_path):
     assert {"lab", "grade", "release", "update", "experiment"} <= set(said.split())
 
 
-@on_each
-def test_grading_refuses_in_a_sentence_and_says_what_to_do(system, tmp_path):
-    said = run(
-        system,
-        """
-        from normlab.grading.isolation import NoIsolation, best_isolation
-        try:
-            best_isolation()
-        except NoIsolation as refused:
-            print(refused)
-        """,
-        tmp_path,
-    )
-    assert said.startswith("Submissions cannot be isolated on")
-    assert "--no-isolation" in said
-
-
 # ---- the door
 
 

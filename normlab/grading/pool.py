@@ -182,7 +182,7 @@ class Pool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        context = multiprocessing.get_context(system.START_METHOD)
+        context = multiprocessing.get_context(system.start_method())
         alive, self._our_end = context.Pipe(duplex=False)
         ends = alive, self._our_end
         self.executor: Executor = ProcessPoolExecutor(size, context, _begin_process, ends)
