@@ -13,7 +13,7 @@ _CELL = "padding: 0.3em 0.9em 0.3em 0; text-align: left; vertical-align: top"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Ruling:
     """A claim, what was found, and what was seen that says so."""
 
     claim: Claim
@@ -33,7 +33,7 @@ class Ledger:
         The findings so far, by the claim's id.
     """
 
-    def __init__(self, findings: Iterable[Finding] = ()) -> None:
+    def __init__(self, findings: Iterable[Ruling] = ()) -> None:
         self.findings = {finding.claim.id: finding for finding in findings}
 
     def judge(self, name: str, saw: str, *, holds: bool, core: bool = False) -> None:
@@ -83,7 +83,7 @@ class Ledger:
                 f"{name}: found {verdict!r}, and claims.toml says {claims[name].verdict!r}. "
                 "Believe the measurement, and mend the list."
             )
-        self.findings[name] = Finding(claims[name], verdict, " ".join(saw.split()))
+        self.findings[name] = Ruling(claims[name], verdict, " ".join(saw.split()))
         print(self.findings[name])
 
     def missing(self) -> list[str]:
@@ -111,7 +111,7 @@ class Ledger:
             if verdict in ("", finding.verdict) and text.casefold() in _words(finding)
         )
 
-    def _in_order(self) -> list[Finding]:
+    def _in_order(self) -> list[Ruling]:
         return [self.findings[name] for name in load_claims() if name in self.findings]
 
     def __str__(self) -> str:
@@ -127,13 +127,13 @@ class Ledger:
         return f'<div class="normlab-claims">{table}</div><script>{_FILTER}</script>'
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: Ruling) -> str:
     sources = load_sources()
     cited = [sources[key] for key in finding.claim.sources]
     return " ".join([finding.claim.says, finding.saw, *finding.claim.sources, *cited]).casefold()
 
 
-def _as_text(finding: Finding) -> str:
+def _as_text(finding: Ruling) -> str:
     claim = finding.claim
     lines = [f"{claim.id} {finding.verdict.upper()}: {claim.says}", f"    {finding.saw}"]
     if claim.lessons:
@@ -148,7 +148,7 @@ def _place(place: str) -> str:
     return f"lesson {lesson[:2]}, “{heading}”"
 
 
-def _as_row(finding: Finding) -> str:
+def _as_row(finding: Ruling) -> str:
     claim = finding.claim
     links = "<br>".join(_link(place) for place in claim.lessons)
     sources = ", ".join(claim.sources)

@@ -4,9 +4,9 @@ import driver
 
 ROWS = f"{driver.NOTEBOOK} .normlab-claims tbody tr"
 SOURCE = """\
-from normlab.claims import Finding, Ledger, load_claims
+from normlab.claims import Ruling, Ledger, load_claims
 
-Ledger(Finding(claim, claim.verdict, "seen here") for claim in load_claims().values())"""
+Ledger(Ruling(claim, claim.verdict, "seen here") for claim in load_claims().values())"""
 
 
 def test_the_filter_leaves_the_rows_that_fit(run_cell):
