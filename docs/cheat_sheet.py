@@ -110,7 +110,8 @@ ADVICE = {
         r"$y=\gamma_c\frac{x}{\sqrt{\mathrm{mean}_c(x^2)+\epsilon}}$",
         {"nn.RMSNorm(C)": ["(N, C)", "(N, L, C)"]},
         "as LayerNorm, without mean and bias",
-        "a shift common to all features disturbs; float16: squares overflow from 256 on",
+        "a shift common to all features disturbs; own code in float16: squares overflow from 256 "
+        "on",
     ),
     "Dynamic Tanh": Advice(
         r"$y=\gamma_c\tanh(\alpha x)+\beta_c$",
@@ -128,7 +129,7 @@ ADVICE = {
         r"$W=\frac{V}{\sigma},\quad \sigma\approx u^\top V v$",
         {"spectral_norm(Conv1d(C, C, 1))": ["(N, C, L)"]},
         "a layer must not stretch distances",
-        "the bound must be exact at once: σ is an estimate",
+        "the bound must be exact: σ is an estimate; a convolution can stretch by more",
     ),
 }
 
@@ -149,7 +150,7 @@ NOTES = {
         "1 A sample's size or contrast is part of the answer: none",
         "2 Contrast only disturbs: InstanceNorm",
         "3 Sequences, padding: LayerNorm, RMSNorm",
-        "4 Under about 8 samples a device: Group-, Layer-, SyncBatchNorm",
+        "4 Under about 8 numbers a mean: Group-, Layer-, SyncBatchNorm",
         "5 Batches not drawn at random: GroupNorm, LayerNorm",
         "6 Images or tables in batches of 16 and more: BatchNorm",
     ],

@@ -24,6 +24,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+_CONTEXTS = contextlib.contextmanager.__code__.co_filename
+
 
 def on_linux() -> bool:
     """Whether this is Linux."""
@@ -55,10 +57,13 @@ def alarm(ring: Callable[[], None], seconds: float, again: float) -> Iterator[No
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    inside = True
+    inside, own = True, sys._getframe().f_code
 
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        if inside:
+    def note(_signal: int, frame: FrameType | None) -> None:
+        # On the way in or out it must not ring, or the alarm would never be taken back.
+        code = frame.f_code if frame else None
+        on_the_way = code and (code is own or code.co_filename == _CONTEXTS)
+        if inside and not on_the_way:
             ring()
 
     previous = signal.signal(signal.SIGALRM, note)

@@ -1,27 +1,94 @@
 """A ledger of findings: each claim with its verdict, and what was seen."""
 
 import html
+import inspect
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from normlab.claims.claim import VERDICTS, Claim, load_claims, load_sources
+from normlab.claims.evidence import CHECKS
 
 _IN_FRAGMENT = "!$&'()*+,/:;=?@"  # RFC 3986, section 3.5
-_CELL = "padding: 0.3em 0.9em 0.3em 0; text-align: left; vertical-align: top"
+_CELL = "padding: 0.3em 0.9em 0.3em 0; text-align: left; vertical-align: top; white-space: normal"
+# A mark beside each word, so that nobody needs the colour; and the colour, dark on light.
+_MARKS = {"right": "✓", "imprecise": "≈", "wrong": "✗", "contested": "⇄", "untestable": "?"}
+_COLOURS = {
+    "right": ("#cdeadb", "#00432f"),
+    "imprecise": ("#fbe8b8", "#4d3a00"),
+    "wrong": ("#f6cfc0", "#6b2200"),
+    "contested": ("#cfe3f5", "#00345c"),
+    "untestable": ("#e2e2e2", "#333333"),
+}
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """A claim, what was found, and what was seen that says so."""
+    """A claim, what was found, and what was seen that says so.
+
+    Attributes
+    ----------
+    claim, verdict, saw
+        The claim, one of `VERDICTS`, and a sentence.
+    code
+        The function that found it; empty where a cell of lesson 11 did.
+    """
 
     claim: Claim
     verdict: str
     saw: str
+    code: str = ""
 
     def __str__(self) -> str:
-        return f"{self.claim.id:4}{self.verdict:11}{self.saw}"
+        first = f"{self.claim.id:4}{self.verdict:11}"
+        return textwrap.fill(self.saw, 96, initial_indent=first, subsequent_indent=" " * len(first))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        badge = _badge(self.verdict, f"{self.claim.id} {self.verdict}")
+        return (
+            '<p style="margin: 0.2em 0; white-space: normal; max-width: 60em">'
+            f"{badge} {html.escape(self.saw)}</p>"
+        )
+
+
+@dataclass(frozen=True)
+class Map:
+    """All findings as tiles, by verdict; each leads to its row of the table."""
+
+    findings: tuple[Ruling, ...]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{verdict:11}{len(names):3}  " + " ".join(names)
+            for verdict, names in self._by_verdict().items()
+        ]
+        return "\n".join(
+            textwrap.fill(line, 96, subsequent_indent=" " * 16) for line in lines if line
+        )
+
+    __repr__ = __str__
+
+    def _by_verdict(self) -> dict[str, list[str]]:
+        return {
+            verdict: [f.claim.id for f in self.findings if f.verdict == verdict]
+            for verdict in VERDICTS
+        }
+
+    def _repr_html_(self) -> str:
+        says = {finding.claim.id: finding.claim.says for finding in self.findings}
+        rows = []
+        for verdict, names in self._by_verdict().items():
+            tiles = " ".join(_tile(name, verdict, says[name]) for name in names)
+            head = f"{_MARKS[verdict]} {verdict}, {len(names)}"
+            rows.append(
+                f'<tr><th scope="row" style="{_CELL}; white-space: nowrap">{head}</th>'
+                f'<td style="{_CELL}">{tiles}</td></tr>'
+            )
+        return f'<table class="normlab-claims-map"><tbody>{"".join(rows)}</tbody></table>'
 
 
 class Ledger:
@@ -36,7 +103,7 @@ class Ledger:
     def __init__(self, findings: Iterable[Ruling] = ()) -> None:
         self.findings = {finding.claim.id: finding for finding in findings}
 
-    def judge(self, name: str, saw: str, *, holds: bool, core: bool = False) -> None:
+    def judge(self, name: str, saw: str, *, holds: bool, core: bool = False) -> Ruling:
         """Give a verdict on what was measured: right, imprecise or wrong.
 
         Parameters
@@ -58,9 +125,9 @@ class Ledger:
             If the course has another verdict in its list: then look again.
         """
         verdict = "right" if holds else "imprecise" if core else "wrong"
-        self._add(name, verdict, saw)
+        return self._add(name, verdict, saw)
 
-    def argue(self, name: str, verdict: str, saw: str) -> None:
+    def argue(self, name: str, verdict: str, saw: str) -> Ruling:
         """Give a verdict that no single measurement can give: contested, or untestable.
 
         Raises
@@ -72,19 +139,40 @@ class Ledger:
         """
         if verdict not in ("contested", "untestable"):
             raise ValueError(f"{name}: {verdict!r} is to be measured, with judge().")
-        self._add(name, verdict, saw)
+        return self._add(name, verdict, saw)
 
-    def _add(self, name: str, verdict: str, saw: str) -> None:
+    def look_up(self, *names: str) -> "Ledger":
+        """Run the package's experiments on these claims, or on all that are missing.
+
+        Returns
+        -------
+        Ledger
+            The findings that were added.
+
+        Raises
+        ------
+        LookupError
+            If the package has no experiment on such a claim.
+        """
+        added = []
+        for name in names or self.missing():
+            if name not in CHECKS:
+                raise LookupError(f"{name} has no experiment here: see its cell in lesson 11.")
+            seen = CHECKS[name]()
+            added.append(self._add(name, seen.verdict, seen.says, inspect.getsource(CHECKS[name])))
+        return Ledger(added)
+
+    def _add(self, name: str, verdict: str, saw: str, code: str = "") -> Ruling:
         claims = load_claims()
         if name not in claims:
             raise LookupError(f"No claim is called {name!r}: A1 to A33, and B1 to B56.")
         if verdict != claims[name].verdict:
             raise ValueError(
                 f"{name}: found {verdict!r}, and claims.toml says {claims[name].verdict!r}. "
-                "Believe the measurement, and mend the list."
+                "Believe the measurement, and correct the list."
             )
-        self.findings[name] = Ruling(claims[name], verdict, " ".join(saw.split()))
-        print(self.findings[name])
+        self.findings[name] = Ruling(claims[name], verdict, " ".join(saw.split()), code)
+        return self.findings[name]
 
     def missing(self) -> list[str]:
         """Return the ids of the claims without a finding."""
@@ -94,6 +182,10 @@ class Ledger:
         """Return how many findings there are of each verdict."""
         found = Counter(finding.verdict for finding in self.findings.values())
         return {verdict: found[verdict] for verdict in VERDICTS}
+
+    def map(self) -> Map:
+        """Return all findings as tiles, by verdict."""
+        return Map(tuple(self._in_order()))
 
     def only(self, verdict: str = "", text: str = "") -> "Ledger":
         """Return a ledger of fewer findings.
@@ -127,6 +219,24 @@ class Ledger:
         return f'<div class="normlab-claims">{table}</div><script>{_FILTER}</script>'
 
 
+def _badge(verdict: str, words: str) -> str:
+    back, ink = _COLOURS[verdict]
+    style = f"background: {back}; color: {ink}; padding: 0.1em 0.5em; border-radius: 0.3em"
+    return (
+        f'<span style="{style}; white-space: nowrap"><span aria-hidden="true">{_MARKS[verdict]} '
+        f"</span>{html.escape(words)}</span>"
+    )
+
+
+def _tile(name: str, verdict: str, says: str) -> str:
+    back, ink = _COLOURS[verdict]
+    style = (
+        f"display: inline-block; background: {back}; color: {ink}; min-width: 3em; margin: 0.1em; "
+        "padding: 0.1em 0.3em; border-radius: 0.3em; text-align: center; text-decoration: none"
+    )
+    return f'<a href="#claim-{name}" title="{html.escape(says)}" style="{style}">{name}</a>'
+
+
 def _words(finding: Ruling) -> str:
     sources = load_sources()
     cited = [sources[key] for key in finding.claim.sources]
@@ -151,12 +261,20 @@ def _place(place: str) -> str:
 def _as_row(finding: Ruling) -> str:
     claim = finding.claim
     links = "<br>".join(_link(place) for place in claim.lessons)
-    sources = ", ".join(claim.sources)
-    texts = (claim.says, finding.verdict, finding.saw)
-    cells = [html.escape(text) for text in texts] + [links, html.escape(sources)]
+    saw = html.escape(finding.saw) + _how(finding)
+    cells = [html.escape(claim.says), _badge(finding.verdict, finding.verdict), saw, links]
+    cells.append(html.escape(", ".join(claim.sources)))
     body = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
     first = f'<th scope="row" style="{_CELL}">{claim.id}</th>'
-    return f'<tr data-verdict="{finding.verdict}">{first}{body}</tr>'
+    return f'<tr id="claim-{claim.id}" data-verdict="{finding.verdict}">{first}{body}</tr>'
+
+
+def _how(finding: Ruling) -> str:
+    """Fold the code that found it behind a line; of a cell in the lesson, say that it is above."""
+    if not finding.code:
+        return " (its cell is above)"
+    code = f'<pre style="white-space: pre-wrap">{html.escape(finding.code)}</pre>'
+    return f"<details><summary>what was run</summary>{code}</details>"
 
 
 def _link(place: str) -> str:

@@ -13,7 +13,7 @@ def release(out: Path) -> None:
     """Make the students' bundle in OUT: lessons, exercises and the package, no solutions.
 
     OUT is a new folder, or a zip where its name ends in .zip. A student unpacks it, runs
-    `pip install .` in it, and then `normlab lab`.
+    `pip install ".[lab]"` in it, and then `normlab lab`.
 
     \b
     Examples:

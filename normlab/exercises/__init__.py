@@ -14,14 +14,17 @@ another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from normlab.exercises.calling import borrowed, call_all, objection
+from normlab.exercises.calling import borrowed, call_all, kept_between_calls, objection
 from normlab.exercises.cases import draw_cases
 from normlab.exercises.diagnosis import Variants, diagnose
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import all_exercises, find, tasks_of
 from normlab.exercises.judgement import judge
+from normlab.exercises.line import find_line
+from normlab.exercises.links import links_in
 from normlab.exercises.loading import TaskError
 from normlab.exercises.logbook import progress, record
 from normlab.exercises.panel import Remark, Report
@@ -106,6 +109,7 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
             f"{exercise.forbidden[0]} outside the function, as much as you like.",
         )
     cases = draw_cases(exercise, seed)
+    before = kept_between_calls(answer)
     function = exercise.as_function(answer)
     seconds = exercise.seconds or _SECONDS
     outcomes = call_all(
@@ -113,15 +117,28 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     )
     results = judge(exercise, cases, outcomes)
     diagnosis = diagnose(exercise, cases, outcomes, results)
-    return report_on(exercise, outcomes, results, diagnosis, _then(exercise))
+    following = _following(exercise)
+    report = report_on(exercise, outcomes, results, diagnosis, _then(exercise, following))
+    report = replace(report, links=links_in(report.next_step, exercise, following))
+    after = kept_between_calls(answer)
+    kept = [place for place in after if after[place] != before.get(place)]
+    if kept and not report.passed:
+        said = f"Your function keeps something from one call to the next: {' and '.join(kept)}."
+        return replace(report, notes=(Remark(said), *report.notes))
+    if report.unexplained is None:
+        return report
+    return replace(report, search=partial(find_line, exercise, answer, cases, outcomes))
 
 
-def _then(exercise: Exercise) -> str:
-    """Name the next exercise of the notebook."""
+def _following(exercise: Exercise) -> str:
+    """Name the next exercise of the notebook, or nothing where this is the last."""
     names = [other.name for other in tasks_of(exercise.notebook)]
-    following = names[names.index(exercise.name) + 1 :]
+    return next(iter(names[names.index(exercise.name) + 1 :]), "")
+
+
+def _then(exercise: Exercise, following: str) -> str:
     if following:
-        return f"the next task is {following[0]}."
+        return f"the next task is {following}."
     if not exercise.lesson:
         return "this was the last task."
     return f"this was the last task of lesson {int(exercise.lesson)}; go on to the next lesson."

@@ -15,6 +15,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -256,9 +257,8 @@ class TimeIsUp(BaseException):
     """The call took too long. Not an Exception: a bare ``except Exception`` must not catch it."""
 
 
-@contextlib.contextmanager
-def stop_after(seconds: float) -> Iterator[None]:
-    """Raise `TimeIsUp` inside the block after so many seconds.
+def stop_after(seconds: float) -> AbstractContextManager[None]:
+    """Raise `TimeIsUp` in a block that takes longer than so many seconds.
 
     On Windows and in other threads than the main one there is no limit, and the learner interrupts
     the kernel. A single call into compiled code ends first.
@@ -267,8 +267,7 @@ def stop_after(seconds: float) -> Iterator[None]:
     def ring() -> None:
         raise TimeIsUp
 
-    with alarm(ring, seconds, _RING_AGAIN):
-        yield
+    return alarm(ring, seconds, _RING_AGAIN)
 
 
 # ---- what it prints and warns
@@ -470,6 +469,35 @@ def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noq
     except Exception:
         return ()  # an object that resists being looked at
     return tuple(name for name in forbidden if name in found)
+
+
+def kept_between_calls(answer: Any) -> dict[str, str]:  # noqa: ANN401
+    """Name the places where a function can keep something from call to call, with what is there.
+
+    They are defaults that can change, its own attributes, and global names that it reads.
+    """
+    try:
+        return _kept(_underlying_function(answer))
+    except Exception:
+        return {}  # an object that resists being looked at
+
+
+def _kept(function: types.FunctionType | None) -> dict[str, str]:
+    if function is None:
+        return {}
+    defaults = zip(  # the last parameters have them
+        reversed(_named(function.__code__)), reversed(function.__defaults__ or ()), strict=False
+    )
+    places = {f"the default of `{name}`": value for name, value in defaults}
+    places |= {f"`{function.__name__}.{name}`": value for name, value in vars(function).items()}
+    read = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    places |= {f"the global name `{name}`": value for name, value in read.items()}
+    plain = (list, dict, set, np.ndarray, int, float, type(None))
+    return {place: repr(value) for place, value in places.items() if isinstance(value, plain)}
+
+
+def _named(code: types.CodeType) -> tuple[str, ...]:
+    return code.co_varnames[: code.co_argcount]
 
 
 def _methods_of(answer: type) -> Iterator[Any]:

@@ -1,15 +1,19 @@
 """Find the known mistakes that give exactly what the learner's function returned."""
 
+import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from normlab.exercises.calling import Outcome
+from normlab.exercises.described import other_forms, what_came_back, where_right
 from normlab.exercises.exercise import Exercise, Mistake
-from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs
+from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs, judge
+from normlab.exercises.steps import is_in_the_step
 from normlab.tasks.case import Case, Outputs
 
 #: Mistakes that a function makes together.
@@ -30,11 +34,17 @@ class Diagnosis:
     by_aspect
         Where no mistake explains everything: the single mistakes that explain all cases of one
         aspect, by the aspect's key.
+    described
+        What is to be said of the whole answer, besides.
+    only_form
+        That is all: but for its form the answer is right.
     """
 
     explanations: tuple[Together, ...] = ()
     hidden: tuple[Mistake, ...] = ()
     by_aspect: dict[str, tuple[Mistake, ...]] = field(default_factory=dict)
+    described: str = ""
+    only_form: bool = False
 
 
 def diagnose(
@@ -66,12 +76,16 @@ def diagnose(
     failing = [r for r in results if not r.passed and not r.aspect.leaves_input_alone]
     if not failing:
         return Diagnosis()
+    variants = variants or Variants(exercise, cases)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # wrong formulas divide by zero
-        return _diagnose(failing, _Suspects(variants or Variants(exercise, cases), outcomes))
+        suspects = _Suspects(variants, outcomes)
+        whole = _explained(suspects) or _in_another_form(variants, outcomes)
+        return whole or _by_aspect(results, suspects)
 
 
-def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnosis:
+def _explained(suspects: "_Suspects") -> Diagnosis | None:
+    """Name what explains the whole answer."""
     exercise, cases = suspects.exercise, suspects.cases
     singles = [(mistake,) for mistake in exercise.spellings]
     # Exact agreement first. Only an answer in float32 needs the wider tolerance.
@@ -82,22 +96,104 @@ def _diagnose(failing: Sequence[AspectResult], suspects: "_Suspects") -> Diagnos
                 found = _by_name(exercise, found)
                 hidden = suspects.hidden_by(found[0]) if len(found) == 1 else ()
                 return Diagnosis(found, hidden)
+    return None
+
+
+def _in_another_form(variants: "Variants", outcomes: Sequence[Outcome]) -> Diagnosis | None:
+    """Ask the same of the answer in the form that it should have, where it has another."""
+    exercise, cases = variants.exercise, variants.cases
+    for form in other_forms(cases, outcomes, variants.right):
+        results = judge(exercise, cases, form.outcomes, variants.right)
+        if all(one.passed for one in results if not one.aspect.leaves_input_alone):
+            return Diagnosis(described=f"Your numbers are right. {form.said}", only_form=True)
+        found = _explained(_Suspects(variants, form.outcomes))
+        if found:
+            return replace(found, described=form.said)
+    return None
+
+
+def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagnosis:
+    """Name what explains single aspects: mistakes that cost them."""
+    exercise = suspects.exercise
+    failing = [r for r in results if not r.passed and not r.aspect.leaves_input_alone]
+    costs = {result.aspect.key: result for result in failing}
+
+    def at_home(mistakes: Sequence[Mistake]) -> list[Mistake]:
+        """Keep those that explain their own aspect; elsewhere a mistake may look like another.
+
+        One that shows as noise would fit any wrong number: it needs the other cases.
+        """
+        clear = [one for one in mistakes if one.aspect in costs and not one.rounding]
+        return [one for one in clear if suspects.explain_aspect(one, costs[one.aspect])]
+
+    clear, others = at_home(exercise.spellings), at_home(with_other_numbers(exercise))
     by_aspect = {}
     for result in failing:
-        asked = [case_result.case for case_result in result.case_results]
-        # A mistake that shows as noise would fit any wrong number: it needs the other cases.
-        clear = [one for one in singles if not one[0].rounding]
-        found = [one for one in clear if suspects.explain(one, asked, 1e-9)]
+        found = [one for one in clear if suspects.explain_aspect(one, result)]
+        if not found:
+            found = [one for one in others if suspects.explain_aspect(one, result)][:1]
+            for one in found:
+                beside = [other for other in exercise.spellings if one.combines_with(other)]
+                sets = [(one,), *((one, other) for other in beside)]
+                whole = [some for some in sets if suspects.explain(some, suspects.cases, 1e-9)]
+                if whole:
+                    return Diagnosis(_by_name(exercise, whole[:1]))
         if found:
-            by_aspect[result.aspect.key] = tuple(one for (one,) in _by_name(exercise, found))
-    return Diagnosis(by_aspect=by_aspect)
+            named = _by_name(exercise, [(one,) for one in found])
+            by_aspect[result.aspect.key] = tuple(one for (one,) in named)
+    for together in product(*by_aspect.values()):
+        together = tuple({mistake.key: mistake for mistake in together}.values())
+        if len(together) > 1 and suspects.explain(together, suspects.cases, 1e-9):
+            return Diagnosis((together,), suspects.hidden_by(together))
+    for result in failing:
+        if result.aspect.key not in by_aspect:
+            found = [one for one in exercise.mistakes if suspects.explain_step(one, result)]
+            if len(found) == 1:
+                by_aspect[result.aspect.key] = tuple(found)
+    outcomes = [suspects.outcomes[case.name] for case in suspects.cases]
+    described = what_came_back(suspects.cases, outcomes, suspects.right) or where_right(results)
+    return Diagnosis(by_aspect=by_aspect, described=described)
 
 
 def _by_name(exercise: Exercise, found: Sequence[Together]) -> tuple[Together, ...]:
     """Return what was found, each mistake once, in whatever spelling it was found."""
     named = {mistake.key: mistake for mistake in exercise.mistakes}
-    keys = dict.fromkeys(tuple(mistake.key for mistake in together) for together in found)
-    return tuple(tuple(named[key] for key in together) for together in keys)
+    by_keys = {tuple(mistake.key for mistake in together): together for together in found}
+    return tuple(tuple(named.get(one.key, one) for one in some) for some in by_keys.values())
+
+
+#: Numbers that people write in the place of an argument; beside those that a catalogue knows.
+_WRITTEN = ("1e-3", "1e-4", "1e-6", "1e-7", "1e-8", "1e-9", "1e-10", "1e-12")
+_KNOWN = "1e-5"
+
+
+def with_other_numbers(exercise: Exercise) -> list[Mistake]:
+    """Return the mistakes that write 1e-5 in the place of an argument, with other numbers.
+
+    So do those that put the argument in another place.
+    """
+    return [
+        one
+        for mistake in exercise.mistakes
+        for number in (_KNOWN, *_WRITTEN)
+        for one in _with_number(mistake, number)
+    ]
+
+
+def _with_number(mistake: Mistake, number: str) -> Iterator[Mistake]:
+    fixed = any(_KNOWN in edit.new for edit in mistake.edits)
+    if fixed and number != _KNOWN:
+        edits = frozenset(e._replace(new=e.new.replace(_KNOWN, number)) for e in mistake.edits)
+        words = {w: getattr(mistake, w).replace(_KNOWN, number) for w in ("key", "what")}
+        symptom = f"right for an eps of {number}, off with every other."
+        yield replace(mistake, edits=edits, spellings=(), symptom=symptom, **words)
+    if mistake.aspect != "eps" or fixed:
+        return
+    edits = frozenset(e._replace(new=re.sub(r"\beps\b", number, e.new)) for e in mistake.edits)
+    if edits != mistake.edits:
+        what = f"{mistake.what.rstrip('.')}, and is always {number}, whatever the caller asks for."
+        key = f"{mistake.key}, always {number}"
+        yield replace(mistake, key=key, what=what, edits=edits, spellings=())
 
 
 class Variants:
@@ -116,27 +212,34 @@ class Variants:
         self.cases = tuple(cases)
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
         self._computed: dict[tuple[Any, ...], Outputs | None] = {}
+        self._errors: dict[tuple[Any, ...], str] = {}
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
         """Return what a function with these mistakes returns, or None where it raises."""
-        key = (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+        key = self._key(mistakes, case)
         if key not in self._computed:
             try:
                 self._computed[key] = self.exercise.variant(mistakes, case.arguments)
-            except Exception:
+            except Exception as error:
                 self._computed[key] = None
+                self._errors[key] = type(error).__name__
         return self._computed[key]
+
+    def error(self, mistakes: Together, case: Case) -> str:
+        """Return what a function with these mistakes raises, by name."""
+        return self._errors[self._key(mistakes, case)]
+
+    def _key(self, mistakes: Together, case: Case) -> tuple[Any, ...]:
+        return (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
 
 
 class _Suspects:
     """The sets of mistakes, and one answer to hold against them."""
 
     def __init__(self, variants: Variants, outcomes: Sequence[Outcome]) -> None:
-        self.exercise, self.right, self.returns = (
-            variants.exercise,
-            variants.right,
-            variants.returns,
-        )
+        self.exercise, self.right = variants.exercise, variants.right
+        self.returns, self.error = variants.returns, variants.error
+        self._by_name = {case.name: case for case in variants.cases}
         pairs = zip(variants.cases, outcomes, strict=True)
         self.outcomes = {case.name: outcome for case, outcome in pairs}
         # A wrong suspicion is dropped at the first case that it does not fit: soonest among those
@@ -147,13 +250,20 @@ class _Suspects:
         returned = self.outcomes[case.name].returned
         return returned is not None and same(returned, self.right[case.name], case.tolerance)
 
-    def explain(self, mistakes: Together, cases: Sequence[Case], tolerance: float) -> bool:
+    def explain(
+        self,
+        mistakes: Together,
+        cases: Sequence[Case],
+        tolerance: float,
+        outputs: tuple[str, ...] = (),
+    ) -> bool:
         """Whether the learner's function does in these cases what the mistakes would do.
 
-        It must show somewhere: a value that came back, and that is not the right one.
+        It must show somewhere: a value that came back, and that is not the right one; or, beside
+        values that came back, the same error. Only some outputs are compared, if that is said.
         """
         rounds = any(mistake.rounding for mistake in mistakes)
-        shows = False
+        shows = raises = ran = False
         for case in cases:
             outcome, right = self.outcomes[case.name], self.right[case.name]
             if outcome.trouble not in ("", "raised"):
@@ -162,13 +272,41 @@ class _Suspects:
             if (wrong is None) != (outcome.returned is None):
                 return False
             if wrong is None:
+                raises = raises or f"raised {self.error(mistakes, case)}" in outcome.message
                 continue
+            ran = True
             allowed = max(tolerance, case.tolerance)
             noise = rounds and case.rounding  # nobody else's noise is the same
+            if outputs:
+                wrong = {name: wrong[name] for name in outputs}
             if not (noise or same(outcome.returned, wrong, allowed)):
                 return False
-            shows = shows or not same(wrong, right, allowed)
-        return shows
+            shows = shows or not same(right, wrong, allowed)
+        return shows or (raises and ran)
+
+    def explain_aspect(self, mistake: Mistake, result: AspectResult) -> bool:
+        """Whether a mistake explains what counts in an aspect, and costs it."""
+        outputs = result.aspect.outputs or self.exercise.returns
+        asked = [case_result.case for case_result in result.case_results]
+        return self.explain((mistake,), asked, 1e-9, outputs)
+
+    def explain_step(self, mistake: Mistake, result: AspectResult) -> bool:
+        """Whether a mistake explains an aspect, given the learner's own answers before it."""
+        own = {name: one.returned for name, one in self.outcomes.items() if one.returned}
+        for one in result.case_results:
+            case = one.case
+            wrong = self.returns((mistake,), case)
+            if mistake.aspect != result.aspect.key or wrong is None or case.derive is None:
+                return False
+            before = self.returns((mistake,), self._by_name[case.based_on])
+            right = self.right[case.based_on]
+            if before is None or not same(before, right, case.tolerance):
+                return False
+            if not {case.name, case.based_on} <= own.keys():
+                return False
+            if not is_in_the_step(case, own, self.right, wrong):
+                return False
+        return True
 
     def hidden_by(self, named: Together) -> tuple[Mistake, ...]:
         """Find the mistakes that would change nothing beside the named ones."""

@@ -29,7 +29,8 @@ class Aspect:
     title
         What the learner reads.
     points
-        All of them, or none: where every case of the aspect is right, or not.
+        All of them, or none: where every case of the aspect is right, or not. An aspect of 0 points
+        is told and not graded: only the learner's own program could say whether it holds.
     outputs
         The outputs that count here; none named means all.
     leaves_input_alone
@@ -52,13 +53,13 @@ class Mistake:
     key
         A short name, for tables and tests.
     what
-        Completes "You got what comes out when ...".
+        Completes "Your numbers are what comes out when ...".
     symptom
         How the mistake looks to someone who cannot see the code.
     hint
         A question or a small experiment; it does not give the code away.
     next
-        Completes "Next: mend ...".
+        Completes "Next: fix ...".
     aspect
         The aspect that it belongs to.
     edits
@@ -78,6 +79,8 @@ class Mistake:
         What has to stand as it is for the mistake to be seen: nothing that changes it goes with it.
     apart
         The keys of mistakes that do not go with it though they change something else.
+    alone
+        It is never looked for beside another.
     """
 
     key: str
@@ -94,9 +97,12 @@ class Mistake:
     spellings: tuple[Edits, ...] = ()
     keeps: Edits = NO_EDITS
     apart: frozenset[str] = frozenset()
+    alone: bool = False
 
     def combines_with(self, other: "Mistake") -> bool:
         """Whether one function can make both mistakes: they change no letter in common."""
+        if self.alone or other.alone:
+            return False
         if self.other or other.other or other.key in self.apart or self.key in other.apart:
             return False
         return not (
@@ -147,6 +153,8 @@ class Exercise:
         long, and its digits are not judged.
     seconds
         How long all calls together may take, where the usual time would not do.
+    can
+        Completes "You can now ...", for whoever has all points.
     digest
         Of all that is written in the task's files.
     places
@@ -168,6 +176,7 @@ class Exercise:
     use: Use | None = field(default=None, repr=False)
     known: Mapping[str, float] = field(default_factory=dict, repr=False)
     seconds: float | None = None
+    can: str = field(default="", repr=False)
     digest: str = field(default="", repr=False)
     places: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -203,8 +212,16 @@ class Exercise:
 
     @cached_property
     def pairs(self) -> list[tuple[Mistake, Mistake]]:
-        """Every two mistakes that one function can make together."""
-        return [pair for pair in combinations(self.mistakes, 2) if pair[0].combines_with(pair[1])]
+        """Every two mistakes that one function can make together, and that meet in some output.
+
+        Of two that do not, each is found by itself.
+        """
+        outputs = {aspect.key: set(aspect.outputs or self.returns) for aspect in self.aspects}
+        return [
+            (one, other)
+            for one, other in combinations(self.mistakes, 2)
+            if one.combines_with(other) and outputs[one.aspect] & outputs[other.aspect]
+        ]
 
     @cached_property
     def spellings(self) -> list[Mistake]:

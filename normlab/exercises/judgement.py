@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from normlab.exercises.calling import Outcome
 from normlab.exercises.exercise import Aspect, Exercise
+from normlab.exercises.work import Work, is_noise
 from normlab.tasks.case import Case, Outputs
 
 #: A function that computes in float32 is right to about 7 digits. Rounding x moves it by 6e-8 of
@@ -35,6 +36,8 @@ class CaseResult:
         Where the first difference is: the output's name, and the index in it.
     single
         Right, but only to the seven digits of float32.
+    spoiled
+        Right beside the learner's own answer to an earlier case, where that has a slip.
     """
 
     case: Case
@@ -45,6 +48,7 @@ class CaseResult:
     output: str = ""
     index: tuple[int, ...] = ()
     single: bool = False
+    spoiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,9 @@ class AspectResult:
 
     @property
     def passed(self) -> bool:
-        """Whether it has all its points."""
-        return self.points == self.aspect.points
+        """Whether it has all its points, and nothing was found where there are none to have."""
+        told = not self.aspect.points and any(one.problem for one in self.case_results)
+        return self.points == self.aspect.points and not told
 
     @property
     def failures(self) -> list[CaseResult]:
@@ -94,75 +99,116 @@ def judge(
     """
     by_name = {case.name: outcome for case, outcome in zip(cases, outcomes, strict=True)}
     references = right or {case.name: exercise.reference(**case.arguments) for case in cases}
-    expectations = {case.name: _expect(case, references, by_name) for case in cases}
+    work = Work(cases, outcomes, references)
+    named = {case.name: case for case in cases}
+    expectations = {
+        case.name: (references[case.name], *_derived(case, named, references, by_name, work))
+        for case in cases
+    }
     results = []
     for aspect in exercise.aspects:
         if aspect.leaves_input_alone:
-            case_results = [_judge_input(case, by_name[case.name]) for case in cases]
-            earned = not any(v.problem for v in case_results) and _did_some_work(cases, outcomes)
-        else:
-            asked = [case for case in cases if aspect.key in case.aspects]
-            case_results = [
-                _judge_values(aspect, case, by_name[case.name], *expectations[case.name])
-                for case in asked
-            ]
-            earned = not any(v.problem for v in case_results)
+            continue
+        asked = [case for case in cases if aspect.key in case.aspects]
+        case_results = [
+            _judge_values(aspect, case, by_name[case.name], *expectations[case.name])
+            for case in asked
+        ]
+        earned = not any(v.problem for v in case_results)
         results.append(AspectResult(aspect, tuple(case_results), aspect.points if earned else 0))
+    worked = all(result.passed for result in results) or not work.is_none()
+    for place, aspect in enumerate(exercise.aspects):
+        if aspect.leaves_input_alone:
+            case_results = [_judge_input(case, by_name[case.name]) for case in cases]
+            earned = worked and not any(v.problem for v in case_results)
+            earned = earned and _did_some_work(cases, outcomes)
+            points = aspect.points if earned else 0
+            results.insert(place, AspectResult(aspect, tuple(case_results), points))
     return results
 
 
-def _expect(
-    case: Case, references: Mapping[str, Outputs], outcomes: Mapping[str, Outcome]
-) -> tuple[Outputs, frozenset[str]]:
-    """Find what a case expects, and what of it was derived from the learner's own answer."""
-    reference = references[case.name]
+def _derived(
+    case: Case,
+    cases: Mapping[str, Case],
+    references: Mapping[str, Outputs],
+    outcomes: Mapping[str, Outcome],
+    work: Work,
+) -> tuple[Outputs, bool]:
+    """Find what of a case's expectations follows from the learner's own answer to another.
+
+    And whether that answer has a slip.
+    """
     if case.derive is None:
-        return reference, frozenset()
-    own = outcomes[case.based_on].returned
-    if own is None or not _is_usable(own, references[case.based_on]):
-        return reference, frozenset()
+        return {}, False
+    own, right = outcomes[case.based_on].returned, references[case.based_on]
+    if own is None or not _is_usable(own, right):
+        return {}, False
     with np.errstate(all="ignore"):
         derived = case.derive(own, case.arguments)
     if not all(np.isfinite(value).all() for value in derived.values()):
-        return reference, frozenset()
-    return {**reference, **derived}, frozenset(derived)
+        return {}, False
+    tolerance = cases[case.based_on].tolerance
+    slipped = {name for name in right if differs(own[name], right[name], tolerance).any()}
+    told = {
+        name: value
+        for name, value in derived.items()
+        if name not in slipped or not work.is_idle(name)
+    }
+    return told, bool(slipped)
 
 
 def _is_usable(own: Outputs, reference: Outputs) -> bool:
-    """Whether something can be derived: finite, of the right shape, and not the same all over.
-
-    A single number, such as a counter, is the same all over and says nothing.
-    """
+    """Whether something can be derived: finite, of the right shape, and not the same all over."""
     return all(
         own[name].shape == right.shape
         and np.isfinite(own[name]).all()
-        and (right.size == 1 or np.ptp(own[name]) > 0)
+        and not is_noise(own[name], right)
         for name, right in reference.items()
     )
 
 
 def _judge_values(
-    aspect: Aspect, case: Case, outcome: Outcome, expected: Outputs, derived: frozenset[str]
+    aspect: Aspect,
+    case: Case,
+    outcome: Outcome,
+    reference: Outputs,
+    derived: Outputs,
+    slipped: bool,
 ) -> CaseResult:
-    if aspect.outputs:
-        expected = {name: expected[name] for name in aspect.outputs}
-    own = not derived.isdisjoint(expected)
+    """Judge a case by what follows from the learner's own answers, and by what is right.
+
+    What is right is never called wrong, whatever it should be beside an earlier slip.
+    """
+    names = aspect.outputs or tuple(reference)
+    right = {name: reference[name] for name in names}
+    if derived.keys().isdisjoint(names):
+        return _compare(case, outcome, right)
+    result = _compare(case, outcome, {name: derived.get(name, right[name]) for name in names})
+    if outcome.returned is None or not (slipped or result.problem):
+        return replace(result, own=True)
+    truly = _compare(case, outcome, right)
+    if result.problem and not truly.problem:
+        return truly
+    return replace(result, own=True, spoiled=bool(truly.problem))
+
+
+def _compare(case: Case, outcome: Outcome, expected: Outputs) -> CaseResult:
     if outcome.returned is None:
-        return CaseResult(case, outcome, expected, own, problem=outcome.trouble)
+        return CaseResult(case, outcome, expected, problem=outcome.trouble)
     single = False
     for name, right in expected.items():
         got = outcome.returned[name]
         if got.shape != right.shape:
-            return CaseResult(case, outcome, expected, own, "shape", name)
+            return CaseResult(case, outcome, expected, problem="shape", output=name)
         if not differs(got, right, case.tolerance).any():
             continue
         wrong = differs(got, right, max(case.tolerance, SINGLE_PRECISION))
         if wrong.any():
             index = tuple(int(i) for i in np.argwhere(wrong)[0])
             problem = "values" if np.isfinite(got[index]) else "not finite"
-            return CaseResult(case, outcome, expected, own, problem, name, index)
+            return CaseResult(case, outcome, expected, False, problem, name, index)
         single = True
-    return CaseResult(case, outcome, expected, own, single=single)
+    return CaseResult(case, outcome, expected, single=single)
 
 
 def differs(got: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndarray:

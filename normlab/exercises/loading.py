@@ -136,6 +136,7 @@ def exercise_of(written: Written) -> Exercise:
         use=use,
         known=told.get("known", {}),
         seconds=told.get("seconds"),
+        can=told.get("can", ""),
         digest=words.digest(),
         places=words.places(),
     )
@@ -229,6 +230,7 @@ class _Words:
             spellings=tuple(edit(one, times) for one in spellings),
             keeps=edit({text: text for text in said.get("keeps", ())}),
             apart=frozenset(said.get("apart", ())),
+            alone=said.get("alone", False),
             rounding=said.get("rounding", False),
             section=said.get("section", ""),
             **{word: said[word] for word in _SAID},
@@ -252,6 +254,7 @@ class _Words:
         sections: Mapping[str, str],
         without: tuple[str, ...] = (),
         costs: str = "",
+        alone: tuple[str, ...] = (),
         **fill: str,
     ) -> dict[str, dict[str, Any]]:
         file = TASKS / "families" / f"{name}.toml"
@@ -265,6 +268,7 @@ class _Words:
                 **{word: said[word].format(**fill) for word in _SAID},
                 "section": sections.get(said["section"], said["section"]),
                 **({"aspect": costs} if costs else {}),
+                **({"alone": True} if key in alone else {}),
             }
             for key, said in family.items()
             if key not in without

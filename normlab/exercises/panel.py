@@ -5,14 +5,20 @@ and no scripts. All text takes the colours of the page around it, dark or light;
 are on the marks alone, which differ in shape and in word as well.
 """
 
+import functools
 import re
 import textwrap
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import zip_longest
 
+from normlab.audience import nobody_is_there
+
 _WIDTH = 79
 GREEN, RED, _GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
+_DIM = "#888888"
+_RULE = f"1px solid {_GREY}"
 
 
 @dataclass(frozen=True)
@@ -20,12 +26,19 @@ class Remark:
     """A paragraph: a label such as "Hint", and text; or, with `code`, lines set as they are.
 
     `beside` is a second block of lines, to be set to the right of the first where there is room.
+    What is `inside` comes below the text; a notebook folds it away.
     """
 
     text: str
     label: str = ""
     code: bool = False
     beside: str = ""
+    inside: tuple["Remark", ...] = ()
+
+    @property
+    def fits_beside(self) -> bool:
+        """Whether there is room, in plain text, for `beside` to the right."""
+        return _width(self.text) + 4 + _width(self.beside) <= _WIDTH - 10
 
 
 @dataclass(frozen=True)
@@ -37,11 +50,20 @@ class Line:
     max_points: int
     remarks: tuple[Remark, ...] = ()
     follows: str = ""
+    begun: bool = True
+    told: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether all its points are there."""
-        return self.points == self.max_points
+        """Whether all its points are there, and nothing is told where there are none to have."""
+        return self.points == self.max_points and not self.told
+
+    @property
+    def mark(self) -> tuple[str, str, str]:
+        """A sign, a word and a colour."""
+        if not self.begun:
+            return "○", "open", _DIM
+        return ("✓", "pass", GREEN) if self.passed else ("✗", "FAIL", RED)
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,15 @@ class Report:
         What to try next.
     mistakes
         The keys of the named mistakes.
+    achieved
+        Completes "You can now ...", for an answer with all points.
+    links
+        Where some words of `next_step` lead to.
+    unexplained
+        The number of the first line of which no known mistake gives the numbers.
+    search
+        Looks for the place in the learner's own source, and says what it found. That takes up to
+        a second, so it is called when the report is shown, and once.
     """
 
     name: str
@@ -70,6 +101,10 @@ class Report:
     notes: tuple[Remark, ...] = ()
     next_step: str = ""
     mistakes: tuple[str, ...] = field(default=())
+    achieved: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+    unexplained: int | None = None
+    search: Callable[[], tuple[Remark, ...]] | None = field(default=None, compare=False)
 
     @property
     def points(self) -> int:
@@ -83,21 +118,70 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether all points are there."""
-        return bool(self.lines) and self.points == self.max_points
+        """Whether all points are there, and nothing is told where there are none to have."""
+        return bool(self.lines) and all(line.passed for line in self.lines)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to judge."""
+        return not self.lines or any(line.begun for line in self.lines)
+
+    @property
+    def score(self) -> str:
+        """The points, in words."""
+        if not self.lines:
+            return ""
+        if not self.begun:
+            return f"not begun: 0 of {self.max_points} points"
+        return f"{self.points} of {self.max_points} points"
+
+    @property
+    def praise(self) -> str:
+        """What the learner now can do, or "" where something is still to be done."""
+        return f"All points. You can now {self.achieved}" if self.passed and self.achieved else ""
+
+    @functools.cached_property
+    def whole(self) -> "Report":
+        """The report with what the search found, if there is one."""
+        if self.search is None:
+            return self
+        return self._with(self.search())
+
+    def _with(self, found: tuple[Remark, ...]) -> "Report":
+        """Return the report with remarks put before all others about the first unexplained line."""
+        lines = list(self.lines)
+        line = lines[self.unexplained]
+        lines[self.unexplained] = replace(line, remarks=(*found, *line.remarks))
+        return replace(self, lines=tuple(lines), search=None)
 
     def __str__(self) -> str:
-        return text_panel(self)
+        return text_panel(self.whole)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html_panel(self)
+        return html_panel(self.whole)
+
+    def _ipython_display_(self) -> None:
+        """Show the panel at once, and the place when it is found.
+
+        Where there is nothing to look for, or nobody waits, IPython goes on as it always does.
+        """
+        from IPython import get_ipython
+        from IPython.display import display
+
+        if self.search is None or nobody_is_there() or not hasattr(get_ipython(), "kernel"):
+            raise NotImplementedError
+        looking = Remark("Looking for the place in your own lines ...")
+        shown = display(self._with((looking,)), display_id=True)
+        shown.update(self.whole)
 
 
 def text_panel(report: Report) -> str:
     """Write a report as lines of text, at most 79 characters wide where words allow."""
     rows = [_text_header(report)]
+    if report.praise:
+        rows += textwrap.wrap(report.praise, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     for remark in report.head:
         rows += _text_remark(remark, indent=2)
     for line in report.lines:
@@ -110,16 +194,14 @@ def text_panel(report: Report) -> str:
 
 
 def _text_header(report: Report) -> str:
-    if not report.lines:
-        return report.name
-    score = f"{report.points} of {report.max_points} points"
-    return f"{report.name:{_WIDTH - len(score)}}{score}"
+    score = report.score
+    return f"{report.name:{_WIDTH - len(score)}}{score}" if score else report.name
 
 
 def _text_line(line: Line) -> list[str]:
-    mark = "pass" if line.passed else "FAIL"
     follows = f"     {line.follows}" if line.follows else ""
-    rows = [f"  {mark}  {line.title:47}{line.points} / {line.max_points}{follows}"]
+    title = f"  {line.mark[1]}  {line.title:45}"
+    rows = [f"{title}  {line.points} / {line.max_points}{follows}"]
     for remark in line.remarks:
         rows += _text_remark(remark, indent=8)
     return rows
@@ -128,64 +210,86 @@ def _text_line(line: Line) -> list[str]:
 def _text_remark(remark: Remark, indent: int) -> list[str]:
     margin = " " * indent
     if remark.code:
-        text = _beside(remark.text, remark.beside) if remark.beside else remark.text
+        text = _beside(remark) if remark.beside else remark.text
         return [f"{margin}  {row}".rstrip() for row in text.split("\n")]
     text = f"{remark.label}: {remark.text}" if remark.label else remark.text
-    return textwrap.wrap(text, _WIDTH, initial_indent=margin, subsequent_indent=margin)
+    rows = textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_on_hyphens=False,  # a word that is searched for stays in one piece
+    )
+    return rows + [row for inner in remark.inside for row in _text_remark(inner, indent)]
 
 
-def _beside(left: str, right: str) -> str:
+def _beside(remark: Remark) -> str:
     """Set two blocks of lines side by side, or below each other where they are too wide."""
-    lefts, rights = left.split("\n"), right.split("\n")
-    width = max(map(len, lefts)) + 4
-    if width + max(map(len, rights)) > _WIDTH - 10:
-        return f"{left}\n{right}"
-    rows = (f"{a:{width}}{b}".rstrip() for a, b in zip_longest(lefts, rights, fillvalue=""))
-    return "\n".join(rows)
+    if not remark.fits_beside:
+        return f"{remark.text}\n{remark.beside}"
+    blocks = remark.text.split("\n"), remark.beside.split("\n")
+    width = _width(remark.text) + 4
+    return "\n".join(f"{a:{width}}{b}".rstrip() for a, b in zip_longest(*blocks, fillvalue=""))
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.split("\n")))
+
+
+# ---- as HTML: a heading, a list of aspects, and a score that a screen reader announces
 
 
 def html_panel(report: Report) -> str:
     """Write a report as a panel of HTML that fits a narrow column."""
+    lines = "\n".join(_html_line(line) for line in report.lines)
     parts = [
-        f'<div style="max-width:46em;border:1px solid {_GREY};border-radius:6px;'
+        f'<div style="max-width:46em;border:{_RULE};border-radius:6px;'
         'padding:0.5em 0.9em;line-height:1.45">',
         _html_header(report),
         *(_html_remark(remark) for remark in report.head),
-        *(_html_line(line) for line in report.lines),
+        f'<ul role="list" style="list-style:none;margin:0;padding:0">\n{lines}\n</ul>'
+        if lines
+        else "",
         *(_html_remark(remark) for remark in report.notes),
     ]
     if report.next_step:
         parts.append(
-            f'<div style="border-top:1px solid {_GREY};margin-top:0.4em;padding-top:0.3em">'
-            f"<b>Next:</b> {escape(report.next_step)}</div>"
+            f'<div style="border-top:{_RULE};margin-top:0.4em;padding-top:0.3em">'
+            f"<b>Next:</b> {_linked(report.next_step, report.links)}</div>"
         )
-    return "\n".join([*parts, "</div>"])
+    return "\n".join([*(part for part in parts if part), "</div>"])
 
 
 def _html_header(report: Report) -> str:
-    score = f"{report.points} of {report.max_points} points" if report.lines else ""
+    """Write name and score. A panel is put in all at once, so a screen reader has to be alerted.
+
+    `status` would be quieter, but is announced only where it was there before its words.
+    """
+    praise = f'<div><b style="color:{GREEN}">✓</b> <b>{marked_up(report.praise)}</b></div>\n'
     return (
-        '<div style="display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:2em;'
-        f'border-bottom:1px solid {_GREY};margin-bottom:0.3em">'
-        f"<b>{escape(report.name)}</b> <b>{score}</b></div>"
+        f'<div role="alert" style="border-bottom:{_RULE};margin-bottom:0.3em">\n'
+        '<div role="heading" aria-level="4" style="display:flex;flex-wrap:wrap;'
+        'justify-content:space-between;column-gap:2em">'
+        f"<b>{escape(report.name)}</b> <b>{report.score}</b></div>\n"
+        f"{praise if report.praise else ''}</div>"
     )
 
 
 def _html_line(line: Line) -> str:
-    mark, word, colour = ("✓", "pass", GREEN) if line.passed else ("✗", "FAIL", RED)
+    mark, word, colour = line.mark
     follows = f" <i>({escape(line.follows)})</i>" if line.follows else ""
     head = (
         '<div style="display:flex;gap:0.7em">'
         f'<span style="white-space:nowrap;min-width:3.6em"><b style="color:{colour}">{mark}</b> '
-        f"{word}</span>"
-        f'<span style="flex:1">{escape(line.title)}{follows}</span>'
+        f"{word}</span> "
+        f'<span style="flex:1">{escape(line.title)}{follows}</span> '
         f'<span style="white-space:nowrap">{line.points} / {line.max_points}</span></div>'
     )
     if not line.remarks:
-        return head
+        return f"<li>{head}</li>"
     inside = "".join(_html_remark(remark) for remark in line.remarks)
     margin = f"margin:0.2em 0 0.5em 0.4em;border-left:3px solid {colour};padding-left:0.9em"
-    return f'{head}\n<div style="{margin}">{inside}</div>'
+    return f'<li>{head}\n<div style="{margin}">{inside}</div></li>'
 
 
 def _html_remark(remark: Remark) -> str:
@@ -193,7 +297,19 @@ def _html_remark(remark: Remark) -> str:
         blocks = "".join(_html_code(text) for text in (remark.text, remark.beside) if text)
         return f'<div style="display:flex;flex-wrap:wrap;column-gap:2em">{blocks}</div>'
     label = f"<b>{escape(remark.label)}:</b> " if remark.label else ""
-    return f"<div>{label}{marked_up(remark.text)}</div>"
+    text = f"{label}{marked_up(remark.text)}"
+    if not remark.inside:
+        return f"<div>{text}</div>"
+    inside = "".join(_html_remark(inner) for inner in remark.inside)
+    return f"<details><summary>{text}</summary>{inside}</details>"
+
+
+def _linked(text: str, links: Mapping[str, str]) -> str:
+    html = marked_up(text)
+    for words, target in links.items():
+        link = f'<a href="{escape(target)}">{marked_up(words)}</a>'
+        html = html.replace(marked_up(words), link, 1)
+    return html
 
 
 def marked_up(text: str) -> str:

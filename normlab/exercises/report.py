@@ -5,14 +5,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from normlab.exercises.arrays import cut, expected_and_got, given, two_numbers
 from normlab.exercises.calling import Outcome
+from normlab.exercises.described import describe_pattern, describe_shapes
 from normlab.exercises.diagnosis import Diagnosis
+from normlab.exercises.errors import in_words
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
 from normlab.exercises.panel import Line, Remark, Report
 from normlab.tasks.case import Arguments
 
-_MOST_NUMBERS = 40  # an array with more is shown by its corners
+_MOST_ROWS = 12  # of text, for all the arrays of a case together
 
 
 def refusal(name: str, exercise: Exercise | None, message: str, next_step: str) -> Report:
@@ -51,13 +54,7 @@ def report_on(
         What to do next once everything is right.
     """
     if all(outcome.trouble == "not written" for outcome in outcomes):
-        return refusal(
-            exercise.name,
-            exercise,
-            "Not begun yet: the function still raises NotImplementedError. "
-            "Your code goes in its place.",
-            exercise.first_step,
-        )
+        return _not_begun(exercise)
     lines = _lines(results, diagnosis)
     return Report(
         exercise.name,
@@ -65,7 +62,15 @@ def report_on(
         notes=(*_about_nodes(exercise, results), *_notes(exercise, outcomes, results)),
         next_step=_next_step(exercise, results, diagnosis, then),
         mistakes=tuple(m.key for together in diagnosis.explanations for m in together),
+        achieved=exercise.can,
+        unexplained=_first_unexplained(results, diagnosis),
     )
+
+
+def _not_begun(exercise: Exercise) -> Report:
+    lines = tuple(Line(one.title, 0, one.points, begun=False) for one in exercise.aspects)
+    said = "Not begun yet: the function still raises NotImplementedError. Your code goes there."
+    return Report(exercise.name, lines, (Remark(said),), next_step=exercise.first_step)
 
 
 # ---- aspect by aspect
@@ -80,21 +85,47 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         follows = ""
         key = result.aspect.key
         if result.passed:
-            pass
+            spoiled = any(one.spoiled for one in result.case_results)
+            if spoiled and any(not one.passed for one in lines):
+                follows = "given the mistake above"
         elif result.aspect.leaves_input_alone:
             remarks = _about_the_input(result)
         elif key in places:
             remarks = places[key]
+        elif diagnosis.only_form:
+            follows = "follows from the same"
         elif diagnosis.explanations:
             follows = "follows from the same mistake"
         elif key in diagnosis.by_aspect:
-            remarks = _name(diagnosis.by_aspect[key][0], "In these cases you got")
+            mistake = diagnosis.by_aspect[key][0]
+            follows = "the same mistake" if mistake.key in said else ""
+            remarks = () if follows else _name(mistake, "In these cases your numbers are")
+            said.add(mistake.key)
         else:
             remarks, follows = _unexplained(result.failures[0], said)
-        lines.append(
-            Line(result.aspect.title, result.points, result.aspect.points, remarks, follows)
-        )
+        if diagnosis.described and not result.passed and "described" not in said:
+            said.add("described")
+            remarks = (Remark(diagnosis.described), *remarks)
+            follows = ""
+        told = not result.aspect.points and not result.passed
+        follows = follows or ("told, and not graded" if told else "")
+        most = result.aspect.points
+        lines.append(Line(result.aspect.title, result.points, most, remarks, follows, told=told))
     return tuple(lines)
+
+
+def _first_unexplained(results: Sequence[AspectResult], diagnosis: Diagnosis) -> int | None:
+    if diagnosis.explanations:
+        return None
+    known = diagnosis.by_aspect
+    return next(
+        (
+            number
+            for number, result in enumerate(results)
+            if not (result.passed or result.aspect.leaves_input_alone or result.aspect.key in known)
+        ),
+        None,
+    )
 
 
 def _where_named(
@@ -108,17 +139,17 @@ def _where_named(
     for together in diagnosis.explanations:
         for mistake in together:
             key = mistake.aspect if mistake.aspect in failing else failing[0]
-            places[key] = places.get(key, ()) + _name(mistake, "You got")
+            places[key] = places.get(key, ()) + _name(mistake, "Your numbers are")
         if diagnosis.hidden:
             last = next(reversed(places))
             places[last] += (_may_hide(diagnosis.hidden),)
     return places
 
 
-def _name(mistake: Mistake, you_got: str) -> tuple[Remark, ...]:
+def _name(mistake: Mistake, these_are: str) -> tuple[Remark, ...]:
     return (
-        Remark(f"{you_got} what comes out when {mistake.what}"),
-        Remark(mistake.symptom, "From outside"),
+        Remark(f"{these_are} what comes out when {mistake.what}"),
+        Remark(mistake.symptom, "Symptom"),
         Remark(mistake.hint, "Hint"),
     )
 
@@ -169,35 +200,40 @@ def _unexplained(case_result: CaseResult, said: set[str]) -> tuple[tuple[Remark,
     first, *more = outcome.message.split("\n")
     return (
         Remark(f"On {case_result.case.name}:"),
-        Remark(first),
+        Remark(in_words(first)),
         *(Remark(line, code=True) for line in more),
     ), ""
 
 
 def _difference_in_short(case_result: CaseResult) -> tuple[Remark, ...]:
-    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}"),)
+    own = f" (By your own answer to: {case_result.case.based_on}.)" if case_result.own else ""
+    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}{own}"),)
 
 
 def _difference(case_result: CaseResult) -> tuple[Remark, ...]:
-    """Show input, expected and got, and what can be said about the difference."""
-    name = case_result.output
+    """Say what can be said about the difference, and below it show expected, got and input."""
+    name, case = case_result.output, case_result.case
     expected, got = case_result.expected[name], case_result.outcome.returned[name]
-    right = _labelled(f"expected {name}", expected, below=True)
-    wrong = _labelled(f"got {name}", got, below=True)
-    given = "\n".join(_labelled(key, value) for key, value in case_result.case.arguments.items())
-    remarks = [
-        Remark(
-            f"No known mistake gives these numbers. The smallest case: {case_result.case.name}."
-        ),
-        Remark(given, code=True),
-        Remark(right, code=True, beside=wrong),
-        Remark(_first_difference(case_result)),
-    ]
+    pattern = describe_pattern(got, expected, case.arguments)
+    remarks = [Remark(pattern)] if pattern else []
+    remarks.append(
+        Remark(f"No known mistake gives these numbers. {_first_difference(case_result)}")
+    )
     if case_result.own:
-        basis = f"What is expected follows from your own answer to: {case_result.case.based_on}."
+        basis = f"What is expected follows from your own answer to: {case.based_on}."
         remarks.append(Remark(basis))
-    pattern = describe_pattern(got, expected, case_result.case.arguments)
-    return (*remarks, Remark(pattern)) if pattern else tuple(remarks)
+    arrays = _arrays(*expected_and_got(name, expected, got), case.arguments)
+    return (*remarks, Remark(f"The smallest case: {case.name}.", inside=arrays))
+
+
+def _arrays(expected: str, got: str, arguments: Arguments) -> tuple[Remark, ...]:
+    """Show expected, got and input in twelve rows of text."""
+    beside = Remark(expected, code=True, beside=got).fits_beside
+    most = 8 if beside else 4
+    expected, got = cut((expected, got), most)
+    rows = [text.count("\n") + 1 for text in (expected, got)]
+    left = _MOST_ROWS - (max(rows) if beside else sum(rows))
+    return Remark(expected, code=True, beside=got), Remark(given(arguments, left), code=True)
 
 
 def _first_difference(case_result: CaseResult) -> str:
@@ -205,69 +241,10 @@ def _first_difference(case_result: CaseResult) -> str:
     expected, got = case_result.expected[name], case_result.outcome.returned[name]
     if case_result.problem == "shape":
         return describe_shapes(name, got.shape, expected.shape)
-    right, wrong = float(expected[case_result.index]), float(got[case_result.index])
-    where = f"{name}[{', '.join(map(str, case_result.index))}]"
-    return f"The first difference is {where}: expected {right:.6g}, got {wrong:.6g}."
-
-
-def _labelled(name: str, value: object, below: bool = False) -> str:
-    """Write "name = value", an array below its name where it needs more than a line."""
-    if not isinstance(value, np.ndarray):
-        return f"{name} = {value}"
-    text = np.array2string(
-        value.astype(np.float64),
-        max_line_width=60,
-        precision=4,
-        threshold=_MOST_NUMBERS,
-        edgeitems=2,
-        suppress_small=False,
-        floatmode="maxprec",
-        sign="-",
-        formatter=None,
-    )
-    return f"{name} =\n{text}" if below or "\n" in text else f"{name} = {text}"
-
-
-def describe_shapes(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> str:
-    """Say in which axis two shapes differ."""
-    said = f"{name} should have the shape {expected}; yours is {got}"
-    if len(got) > 1 and got != expected and sorted(got) == sorted(expected):
-        return f"{said}: the axes are in another order."
-    if len(got) == len(expected):
-        axis = next(axis for axis, size in enumerate(got) if size != expected[axis])
-        return f"{said}: axis {axis} has {got[axis]} where {expected[axis]} is asked."
-    return f"{said}: {len(got)} axes where {len(expected)} are asked."
-
-
-def describe_pattern(got: np.ndarray, expected: np.ndarray, arguments: Arguments) -> str:
-    """Say what the wrong numbers have in common, where they have something."""
-    for name, value in arguments.items():
-        if np.array_equal(got, value):
-            return f"What came back is {name}, as it was given."
-    if got.dtype.kind in "iu":
-        return f"Your numbers are whole ({got.dtype}): what came after the point is cut off."
-    if got.shape != expected.shape or not np.isfinite(got).all():
-        return ""
-    if got.ndim == 2 and got.shape[0] == got.shape[1] and not differs(got.T, expected, 1e-6).any():
-        return "Your numbers are the expected ones, with rows and columns exchanged."
-    factor = _common(got, expected, np.divide)
-    if factor is not None:
-        return f"Your numbers are the expected ones times {factor:.6g}, everywhere."
-    shift = _common(got, expected, np.subtract)
-    if shift is not None:
-        return f"Your numbers are the expected ones plus {shift:.6g}, everywhere."
-    return ""
-
-
-def _common(got: np.ndarray, expected: np.ndarray, relation: np.ufunc) -> float | None:
-    """Return the quotient or difference that all entries share, if they do."""
-    some = expected != 0 if relation is np.divide else np.ones(expected.shape, bool)
-    if some.sum() < 2 or (got[~some] != 0).any():
-        return None
-    related = relation(got[some].astype(np.float64), expected[some])
-    if np.ptp(related) > 1e-6 * np.abs(related).max():
-        return None
-    return float(related[0])
+    index = case_result.index
+    right, wrong = two_numbers(float(expected[index]), float(got[index]))
+    where = f"{name}[{', '.join(map(str, index))}]"
+    return f"The first difference is {where}: expected {right}, got {wrong}."
 
 
 # ---- the nodes of a graph
@@ -309,8 +286,7 @@ def _first_wrong_node(
 ) -> tuple[Remark, ...]:
     fine = f" Right before it: {', '.join(before)}." if before else ""
     where = f"the first that differs is {name}, on {case_result.case.name}.{fine}"
-    got = _labelled(f"got {name}", case_result.outcome.nodes[name], below=True)
-    expected = _labelled(f"expected {name}", right, below=True)
+    expected, got = expected_and_got(name, right, case_result.outcome.nodes[name])
     return Remark(where, "Your nodes"), Remark(expected, code=True, beside=got)
 
 
@@ -347,7 +323,7 @@ def _notes(
 
 
 _WHAT_TO_DO = {
-    "raised": "mend what raises the error",
+    "raised": "fix what raises the error",
     "not written": "write the part that still raises NotImplementedError",
     "time": "find the loop that never ends",
     "not called": "make it faster: when the time was up, not every case had been tried",
@@ -370,7 +346,7 @@ def _next_step(
     named += [found[0] for found in diagnosis.by_aspect.values()]
     if named:
         parts = " and ".join(dict.fromkeys(mistake.next for mistake in named))
-        return f"mend {parts}, {again}{_read_again(exercise, named[0])}"
+        return f"fix {parts}, {again}{_read_again(exercise, named[0])}"
     problem = next((result.failures[0].problem for result in failing if result.failures), "values")
     if problem == "modified":
         return f"work on a copy, or on new arrays, {again}"

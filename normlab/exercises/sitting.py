@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from normlab.audience import nobody_is_there
 from normlab.exercises.logbook import record_self_test
 from normlab.exercises.panel import GREEN, RED, marked_up
 from normlab.exercises.self_tests import Answer, Question, all_self_tests
@@ -100,8 +101,6 @@ class Sitting:
     __repr__ = __str__
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        from normlab.plots.explorer import nobody_is_there  # a check need not wait for figures
-
         fallback = {"text/plain": str(self), "text/html": _as_html(self.questions)}
         if nobody_is_there():
             return fallback

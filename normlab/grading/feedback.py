@@ -62,4 +62,5 @@ def paragraphs(remarks: Iterable[Remark]) -> str:
             written.append("\n".join(f"    {line}".rstrip() for line in lines))
         else:
             written.append(f"{label}{remark.text}")
+        written += [paragraphs(remark.inside)] if remark.inside else []
     return "\n\n".join(written)

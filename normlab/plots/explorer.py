@@ -5,12 +5,12 @@ web page, GitHub) the picture is still there, with its alt text, and a line says
 controls.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from normlab.audience import nobody_is_there
 from normlab.plots.picture import Picture
 
 if TYPE_CHECKING:
@@ -120,11 +120,6 @@ class Explorer:
         # Two outputs, so that a saved notebook keeps the picture after its widgets are gone.
         shown = display(self.picture(), display_id=True)
         display(_ControlPanel(self, shown.update))
-
-
-def nobody_is_there() -> bool:
-    """Tell whether a notebook is executed for its outputs: nobody can move or choose anything."""
-    return os.environ.get("TQDM_DISABLE", "0") not in {"", "0"}
 
 
 class _ControlPanel:

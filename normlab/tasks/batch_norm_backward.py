@@ -6,7 +6,12 @@ import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Outputs
 from normlab.tasks.drawing import shape_name
-from normlab.tasks.drawing_backward import any_numbers, on_all_roads, pixels_as_rows
+from normlab.tasks.drawing_backward import (
+    any_numbers,
+    first_channel_alone,
+    on_all_roads,
+    pixels_as_rows,
+)
 
 
 def batch_norm_backward(dy, x, mean, var, x_hat, weight, eps):
@@ -30,6 +35,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     cache = any_numbers(rng, shape)
     yield from on_all_roads(rng, 3, 2)
     yield from on_all_roads(rng, 5, 3)
+    yield from first_channel_alone(rng, ("mean",))
     rows = f"the pixels of {shape_name(shape)} as rows"
     yield Case(rows, (), pixels_as_rows(cache))
     name = f"images {shape_name(shape)}"

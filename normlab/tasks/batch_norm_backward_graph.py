@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from normlab.tasks.case import Case
-from normlab.tasks.drawing_backward import on_all_roads
+from normlab.tasks.drawing_backward import first_channel_alone, on_all_roads
 
 
 def batch_norm_backward_graph(dy, x, mean, var, x_hat, weight, eps):
@@ -25,3 +25,4 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw gradients that travel on one road each, and then on all."""
     yield from on_all_roads(rng, 3, 2)
     yield from on_all_roads(rng, 5, 3)
+    yield from first_channel_alone(rng, ("mean",))

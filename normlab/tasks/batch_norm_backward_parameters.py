@@ -6,7 +6,7 @@ import numpy as np
 
 from normlab.tasks.case import Case
 from normlab.tasks.drawing import shape_name
-from normlab.tasks.drawing_backward import any_numbers, pixels_as_rows
+from normlab.tasks.drawing_backward import any_numbers, first_channel_alone, pixels_as_rows
 
 
 def batch_norm_backward_parameters(dy, x, mean, var, x_hat, weight, eps):
@@ -24,6 +24,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     """
     for shape in ((3, 2), (4, 4), (5, 3)):
         yield Case(shape_name(shape), ("dweight", "dbias"), any_numbers(rng, shape))
+    yield from first_channel_alone(rng, ("dweight", "dbias"))
     for shape in ((2, 3, 2, 3), (3, 2, 1, 4)):
         cache = any_numbers(rng, shape)
         rows = f"the pixels of {shape_name(shape)} as rows"

@@ -9,6 +9,7 @@ from normlab.tasks.drawing import (
     NO_EPS,
     batch_values,
     distinct_values,
+    no_eps_at_all,
     scales,
     shape_name,
     shifts,
@@ -51,6 +52,9 @@ def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Ca
         f"{name}, {what}" for what in ("weight 1, bias 0", f"eps {eps:g}", "weight and bias")
     )
     yield Case(bare, ("statistics",), plain)
+    small = {key: plain[key] / 100 for key in ("x", "running_mean")}
+    small["running_var"] = plain["running_var"] / 1e4
+    yield from no_eps_at_all(bare, {**plain, **small})
     yield Case(large, ("eps",), {**plain, "eps": eps}, based_on=bare, derive=with_eps)
     yield Case(whole, ("affine",), affine, based_on=large, derive=with_affine)
     yield Case(

@@ -21,8 +21,8 @@ def channel_statistics(images):
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw sets of images.
 
-    White paper shows the scale and nothing else; what is expected elsewhere is on the learner's
-    own scale.
+    White paper shows the scale and nothing else, and so does grey paper, where the brightest pixel
+    is no 255; what is expected elsewhere is on the learner's own scale.
     """
     size = tuple(int(n) for n in rng.integers(2, 9, 3))
     paper = np.full((size[0], 1, *size[1:]), 255, np.uint8)
@@ -35,6 +35,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         return Case(name, aspects, {"images": images}, based_on=white.name, derive=_on_own_scale)
 
     yield white
+    grey = np.full((1, 1, 2, 2), 51, np.uint8)
+    yield Case(f"{shape_name(grey.shape)}, all 51", ("scale",), {"images": grey})
     yield case("", ("mean", "std"), _bytes(rng, (2, 2, 1, 2)))
     yield case("", ("mean", "std"), _bytes(rng, (3, 3, 2, 3)))
     yield case(", every size different", ("mean", "std"), _bytes(rng, (5, 3, 4, 2)))

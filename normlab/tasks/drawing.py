@@ -77,6 +77,14 @@ def same(own: Outputs, _arguments: Arguments) -> Outputs:
     return dict(own)
 
 
+def no_eps_at_all(name: str, arguments: Arguments) -> Iterator[Case]:
+    """Ask for eps 0, and for one too small to be seen: with values that hardly vary."""
+    name = f"{name}, all values divided by 100"
+    yield Case(name, (), {**arguments, "eps": 1e-16})
+    given = {**arguments, "eps": 0.0}
+    yield Case(f"{name}, eps exactly 0", ("eps",), given, based_on=name, derive=same)
+
+
 def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's answer with weight 1 and bias 0 to that with others."""
     y = own["y"]

@@ -157,6 +157,21 @@ def any_numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
     return with_cache(dy, x, scales(rng, shape[1]), eps, (0, *range(2, len(shape))))
 
 
+def first_channel_alone(rng: np.random.Generator, aspects: tuple[str, ...]) -> Iterator[Case]:
+    """Draw two channels, and the first of them alone: what comes of it is the same."""
+    drawn = any_numbers(rng, (3, 2))
+    x = 5 * drawn["x"]  # every variance is larger than eps
+    cache = with_cache(drawn["dy"], x, drawn["weight"], drawn["eps"], 0)
+    one = {name: value[..., :1] if np.ndim(value) else value for name, value in cache.items()}
+    yield Case("(3, 2), once more", (), cache)
+
+    def first(own: Outputs, _arguments: Arguments) -> Outputs:
+        return {name: value[..., :1] for name, value in own.items()}
+
+    name = "(3, 1), the first of these channels"
+    yield Case(name, aspects, one, based_on="(3, 2), once more", derive=first)
+
+
 def pixels_as_rows(cache: Arguments) -> Arguments:
     """Lay every (N, C, H, W) out as (N·H·W, C)."""
     return {name: _rows(value) if np.ndim(value) == 4 else value for name, value in cache.items()}

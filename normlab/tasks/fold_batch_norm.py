@@ -20,6 +20,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw two layers; one has as many inputs as outputs, where a wrong axis raises no error."""
     yield from _four_folds(rng, 2, 2)
     yield from _four_folds(rng, 3, 4)
+    yield from _one_output(rng, 3)
 
 
 def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator[Case]:
@@ -44,6 +45,28 @@ def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator
     yield Case(f"{one}, {eps}", ("eps",), large, based_on=one, derive=_scale_with_eps)
     yield Case(gain, ("gain",), whole, based_on=f"{one}, {eps}", derive=_scale_with_weight)
     yield Case(f"{gain}: the bias", ("bias",), whole, based_on=gain, derive=_same_scale)
+
+
+def _one_output(rng: np.random.Generator, inputs: int) -> Iterator[Case]:
+    """Draw a layer with two outputs, and the first of them alone."""
+    two = {
+        "linear_weight": scales(rng, 2 * inputs).reshape(2, inputs),
+        "linear_bias": shifts(rng, 2),
+        "running_mean": shifts(rng, 2),
+        "running_var": variances(rng, 2),
+        "weight": scales(rng, 2),
+        "bias": shifts(rng, 2),
+    }
+    one = {key: value[:1] for key, value in two.items()}
+    name = f"linear_weight {shape_name((2, inputs))}, with all"
+    yield Case(name, (), {**two, "eps": 0.5})
+    alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
+    given = {**one, "eps": 0.5}
+    yield Case(alone, ("gain", "bias"), given, based_on=name, derive=_first_output)
+
+
+def _first_output(own: Outputs, _arguments: Arguments) -> Outputs:
+    return {key: value[:1] for key, value in own.items()}
 
 
 def _scale_with_eps(own: Outputs, arguments: Arguments) -> Outputs:

@@ -13,6 +13,7 @@ from normlab.tasks.case import Arguments, Case, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    no_eps_at_all,
     offset_values,
     plain,
     scales,
@@ -47,7 +48,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     weight, bias = scales(rng, 8), shifts(rng, 8)
     pixels = offset_values(rng, (3, 6, 1, 1), apart=10)
 
-    images = first[2]
+    images = first[-2]
     sequences = {**images.arguments, "x": images.arguments["x"][:, :, 0]}
     name = "(1, 6, 6), 2 groups"
     yield Case(name, ("ranks",), sequences, based_on=images.name, derive=_like_own)
@@ -55,6 +56,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(name, (), plain(pixels, NO_EPS, num_groups=2))
     vectors = plain(pixels[:, :, 0, 0], NO_EPS, num_groups=2)
     yield Case("(3, 6), 2 groups", ("ranks",), vectors, based_on=name, derive=_like_own)
+    two_each = plain(distinct_values(rng, (3, 2, 1, 1)), NO_EPS, num_groups=1)
+    yield Case("(3, 2, 1, 1), 1 group of two values", ("statistics",), two_each)
     name = "(2, 8, 3, 5), 4 groups"
     yield Case(name, (), plain(odd, NO_EPS, num_groups=4))
     learned = {**plain(odd, NO_EPS, num_groups=4), "weight": weight, "bias": bias}
@@ -73,6 +76,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     learned = {**fresh, "weight": weight, "bias": bias}
     of_group = partial(with_eps, axes=(1, 2, 3))
     yield Case(bare, ("statistics",), plain(single, NO_EPS, num_groups=1))
+    yield from no_eps_at_all(bare, plain(single / 100, 0.0, num_groups=1))
     with_it = plain(single, eps, num_groups=1)
     yield Case(large, ("eps",), with_it, based_on=bare, derive=of_group)
     yield Case(several, ("groups",), fresh, based_on=large, derive=_like_own)

@@ -10,6 +10,7 @@ from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
     faint,
+    no_eps_at_all,
     offset_values,
     plain,
     same,
@@ -65,6 +66,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case
     learned = {**unlearned, "weight": weight, "bias": bias}
     other_light = plain(x * contrast + brightness, NO_EPS)
     yield Case(bare, ("statistics",), plain(x, NO_EPS))
+    yield from no_eps_at_all(bare, plain(x / 100, 0.0))
     yield Case(light, ("light",), other_light, based_on=bare, derive=same)
     yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=of_maps)
     none, both = f"{name}, no weight and no bias", f"{name}, weight and bias"

@@ -34,6 +34,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from _on_all_roads(rng, 3, 5)
     yield from _as_matrix(rng, (2, 3, 4), 1)
     yield from _as_matrix(rng, (2, 3, 4), 2)
+    yield from _as_matrix(rng, (2, 2, 3, 4), 2)
+    yield from _as_matrix(rng, (5,), 1)
 
 
 def _on_all_roads(rng: np.random.Generator, samples: int, features: int) -> Iterator[Case]:

@@ -9,6 +9,7 @@ from normlab.tasks.case import Case, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    no_eps_at_all,
     plain,
     scales,
     shape_name,
@@ -40,6 +41,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from _as_matrix(rng, (2, 3, 4), 2)
     yield from _as_matrix(rng, (2, 3, 4), 1)
     yield from _as_matrix(rng, (2, 3, 2, 2), 3)
+    yield from _as_matrix(rng, (2, 2, 3, 4), 2)
+    yield from _as_matrix(rng, (5,), 1)
 
 
 def _in_steps(rng: np.random.Generator, size: int) -> Iterator[Case]:
@@ -51,9 +54,17 @@ def _in_steps(rng: np.random.Generator, size: int) -> Iterator[Case]:
     bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
     of_samples = partial(with_eps, axes=(1,))
     yield Case(bare, ("statistics",), plain(x, NO_EPS))
+    yield from no_eps_at_all(bare, plain(x / 100, 0.0))
     yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=of_samples)
+    fewer = f"{name}, the first {size - 1} samples"
+    some = plain(x[: size - 1], eps)
+    yield Case(fewer, ("statistics",), some, based_on=large, derive=_without_the_last)
     both = f"{name}, weight and bias"
     yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)
+
+
+def _without_the_last(own: Outputs, _arguments: object) -> Outputs:
+    return {"y": own["y"][:-1]}
 
 
 def _faint(rng: np.random.Generator, size: int) -> Case:
@@ -69,7 +80,7 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> I
     """Draw an x of some shape, normalized over its `last` axes, and the same as a matrix."""
     x, normalized_shape = distinct_values(rng, shape), shape[-last:]
     size = int(np.prod(normalized_shape))
-    weight, bias = (draw(rng, x[0].size)[:size] for draw in (scales, shifts))
+    weight, bias = (draw(rng, max(x[0].size, size))[:size] for draw in (scales, shifts))
     eps = float(rng.integers(5, 20)) / 10
     name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
     matrix = f"{name}, laid out as a matrix"

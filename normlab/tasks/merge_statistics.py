@@ -20,11 +20,26 @@ def merge_statistics(counts, means, variances):
     return mean, var
 
 
+def plus_for_times(counts, means, variances):
+    used = counts > 0
+    (n, *counts), (mean, *means), (var, *variances) = counts[used], means[used], variances[used]
+    for more, its_mean, its_var in zip(counts, means, variances, strict=True):
+        total, delta = n + more, its_mean - mean
+        var = (n * var + more * its_var + delta**2 * n * more / total) / total
+        mean = mean + delta + more / total
+        n = total
+    return mean, var
+
+
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw workers that never have equally many values; the last are far from zero."""
     yield from _in_steps(rng, workers=2, channels=3)
     yield from _in_steps(rng, workers=4, channels=2)
     yield from _far_from_zero(rng)
+    means, variances = _statistics(rng, 3, 2)
+    variances[0] = 0.0
+    single = _given(np.array([1, 5, 3]), means, variances)
+    yield Case("3 workers, 2 channels, one with a single value", ("mean",), single)
 
 
 def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Iterator[Case]:
@@ -40,6 +55,9 @@ def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Iterator
     yield Case(name, ("mean", "between"), given, based_on=bare, derive=_with_means)
     more = f"{name}, and one worker without values"
     yield Case(more, ("idle",), idle, based_on=name, derive=same)
+    two = {key: np.insert(idle[key], 0, nothing[key], axis=0) for key in idle}
+    more = f"{name}, and two without values, one of them the first"
+    yield Case(more, ("idle",), two, based_on=name, derive=same)
 
 
 def _given(counts: np.ndarray, means: np.ndarray, variances: np.ndarray) -> dict[str, np.ndarray]:

@@ -32,6 +32,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         ("batches of 3, one row left over", 3, "train", "values"),
         ("network in evaluation mode", 4, "eval", "modes"),
         ("one layer in evaluation mode", 4, "part", "parts"),
+        ("the BatchNorm of one layer in evaluation mode", 4, "inner", "parts"),
     ):
         arguments = {"x": x, "batch_size": batch_size, "given": given, "seed": seed}
         yield Case(f"(7, 3), {name}", tuple(aspects.split()), arguments)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, same, scales, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, no_eps_at_all, same, scales, shape_name
 
 
 def rms_norm_forward(x, weight, eps):
@@ -43,6 +43,12 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case
     given = {**first, "x": x.reshape(sequences)}
     name = f"{shape_name(sequences)}, weight 1"
     yield Case(name, ("sequences",), given, based_on=bare, derive=_reshaped)
+    given = {**first, "x": x.reshape(2, 1, *sequences[1:])}
+    name = f"{shape_name(given['x'].shape)}, weight 1"
+    yield Case(name, ("sequences",), given, based_on=bare, derive=_reshaped)
+    name, given = f"{bare}, row 0 alone", {**first, "x": x[0]}
+    yield Case(name, ("sequences",), given, based_on=bare, derive=_row_0)
+    yield from no_eps_at_all(bare, {**first, "x": x / 100})
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
@@ -54,6 +60,10 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
 
 def _with_weight(own: Outputs, arguments: Arguments) -> Outputs:
     return {"y": own["y"] * arguments["weight"]}
+
+
+def _row_0(own: Outputs, _arguments: Arguments) -> Outputs:
+    return {"y": own["y"][0]}
 
 
 def _reshaped(own: Outputs, arguments: Arguments) -> Outputs:

@@ -111,7 +111,7 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember while you learn
 #
-# The answer is as old as the layer: during training keep a running average of the statistics of the
+# The 2015 paper averages over several batches when training is over, and names a running average in passing. That is what all libraries do today: during training keep a running average of the statistics of the
 # batches, and use that one afterwards. PyTorch keeps it in *buffers*: arrays that belong to the
 # layer, are saved with it, but are not learned by gradients.
 
@@ -340,8 +340,8 @@ print("above 90 % in eval mode:                   ", min(forgotten[None]) > 0.9)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **2. no_grad taken for eval.** They are two switches. `no_grad` says "no gradients"; `eval` says
-# "do not look at the batch, and do not remember it". Ten forward passes over inverted digits, white
-# on black made black on white, under `no_grad` and without `eval()`. No optimizer is anywhere near:
+# "do not look at the batch, and do not remember it". Ten forward passes over inverted digits, black
+# on white made white on black, under `no_grad` and without `eval()`. No optimizer is anywhere near:
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Train the article's network, with BatchNorm and without
 #
-# *Lesson 5 · 70 minutes · medium · the MNIST example that this course grew from*
+# *Lesson 5 · 80 minutes · medium · the MNIST example that this course grew from*
 #
 # When you have finished you can
 #
@@ -271,7 +271,7 @@ for size in (8, 1000):
     print(f"test batches of {size:4}: {accuracy_without_eval(network, size):.1%}")
 
 # %% [markdown]
-# With batches of 1000 you would not notice. Nor is it over when the test is over: in training mode
+# With batches of 1000 you would not notice. And the harm outlasts the test: in training mode
 # every forward pass also moves the running statistics, `no_grad` or not. Our "test" has rewritten
 # 1250 + 10 times what the network remembers of the training data:
 
@@ -491,7 +491,7 @@ for name, (lrs, values) in epoch_rates.items():
 # forgives a wrong one.
 #
 # At the article's 0.01 the gap is 13 points. Had we stopped there, we would have measured the learning
-# rate as much as the layer.
+# rate as much as the layer. (And perhaps PyTorch's first weights: [lesson 12](12_why_it_works.ipynb) takes that suspect away, in a deeper network.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Look inside the layers
@@ -499,7 +499,7 @@ for name, (lrs, values) in epoch_rates.items():
 # Why is 0.01 too small for one network and not for the other? Let us look inside both *before the first
 # step*. **Take a guess: how much larger or smaller are BatchNorm's gradients?** A forward hook is a
 # function that a layer calls with what it gives out. We want the spread (standard deviation) of what goes
-# into the two ReLUs and of the logits, and the norm of each weight's gradient, for 1000 images.
+# into the two ReLUs and of the logits (the ten numbers that go into the softmax), and the norm of each weight's gradient, for 1000 images.
 
 
 # %%
@@ -729,9 +729,9 @@ except ValueError as error:
 #
 # | | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [Exercise 05, task 1](../exercises/05_mnist_with_batch_norm.ipynb): build the article's network | easy | high | 10 |
-# | Exercise 05, task 2: mend a loop that forgets `eval()` | easy | high | 10 |
-# | Exercise 05, task 3: reach a stated accuracy in one epoch | medium | high | 15 |
+# | [Exercise 05, task 1](../exercises/05_mnist_with_batch_norm.ipynb): build the article's network | easy | high | 15 |
+# | Exercise 05, task 2: mend a loop that forgets `eval()` | medium | high | 15 |
+# | Exercise 05, task 3: reach a stated accuracy in one epoch | medium | medium | 15 |
 # | Experiment: put `"layer"`, `"group"` or `"rms"` in BatchNorm's place. Which comes nearest to it at lr 0.01? | easy | high | 10 |
 # | Experiment: the sweep of the learning rate for another norm. Is it as wide as BatchNorm's? | medium | high | 15 |
 # | Experiment: no biases before BatchNorm. Does the accuracy change beyond the spread of the seeds? | medium | medium | 15 |
@@ -788,7 +788,7 @@ self_test("05_mnist_with_batch_norm")
 # ## Recap
 #
 # - The printed code needs its quotes, its indentation, two names and a `flatten`, and error messages ask
-#   for each. That nothing measures, and so nothing calls `eval()`, no message tells.
+#   for each. That it never measures, and never calls `eval()`, raises no error.
 # - The loop: `train()` before training, `eval()` before measuring. Without `eval()` a test depends on the
 #   size of its batches, and every forward pass moves the running statistics.
 # - Same weights, same batches, five seeds: a difference is more than chance when it is several times its

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Take the light out of an image: InstanceNorm
 #
-# *Lesson 7 · 45 minutes · gentle · one image, one channel, one mean*
+# *Lesson 7 · 70 minutes · gentle · one image, one channel, one mean*
 #
 # When you have finished you can
 #

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Drop the mean, and meet the relatives
 #
-# *Lesson 9 · 70 minutes · medium · RMSNorm and five others, and all norms of the course in one table*
+# *Lesson 9 · 90 minutes · medium · RMSNorm and five others, and all norms of the course in one table*
 #
 # When you have finished you can
 #
@@ -42,7 +42,8 @@ from normlab.exercises import self_test
 from normlab.parity import facts
 from normlab.plots.gallery import gallery
 from normlab.plots.stretch import stretch
-from normlab.training import article_net, fit
+from normlab.training import article_net, fit, recorded
+from normlab.training.experiments.fused_norms import operations
 from normlab.training.two_processes import run_workers
 
 np.set_printoptions(precision=4, suppress=True)
@@ -390,7 +391,7 @@ length.ravel(), g[:, None] * v / length
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The rows of $v$ had the lengths 5 and 3, those of $w$ have 10 and 6. In a convolution everything that belongs to one output is one vector,
-# all its input channels and all their pixels. So the norm is over every axis but the first, however many there are:
+# all its input channels and all their pixels. So the norm is over every axis but the first, however many there are (in a `ConvTranspose`, whose kernel has the inputs first, over every axis but the second: `dim=1`):
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -462,7 +463,7 @@ stretch(
 # GANs, whose answers must not jump.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A full singular value decomposition in every step would be dear. So σ is *estimated*: start anywhere, multiply by $W$ and by its transpose in turn, and
+# A full singular value decomposition in every step would be expensive. So σ is *estimated*: start anywhere, multiply by $W$ and by its transpose in turn, and
 # keep the length at 1. The direction that is stretched most wins.
 
 # %% slideshow={"slide_type": "-"}
@@ -520,6 +521,38 @@ print(f"stretched by at most {before:.1f} before, {largest_stretch(held.eval()):
 
 # %% [markdown]
 # Far below 1: the bound multiplies the worst case of three layers, and no pair of digits is the worst case of all three.
+#
+# **And a convolution?** The discriminators of GANs are made of them. torch (and the paper) lay the kernel `(out, in, height, width)` out as a matrix `(out, in·height·width)` and divide by *that* matrix's
+# σ. But a convolution applies its kernel at many places that overlap, and one input number counts in several outputs. **Is the bound still 1?** Start from any image, and follow the convolution and its
+# transpose, as above:
+
+
+# %%
+def stretch_of(conv, rounds=100, size=32):
+    x = torch.randn(1, conv.in_channels, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        weight = conv.weight  # (out, in, 3, 3)
+        for _ in range(rounds):
+            y = nn.functional.conv2d(x / x.norm(), weight, padding=1)
+            x = nn.functional.conv_transpose2d(y, weight, padding=1)
+    return y.norm().item()
+
+
+# %%
+torch.manual_seed(0)
+kernels = {"16 to 16 channels, at random": nn.Conv2d(16, 16, 3, padding=1, bias=False)}
+kernels["all ones"] = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+nn.init.ones_(kernels["all ones"].weight)
+for name, conv in kernels.items():
+    parametrizations.spectral_norm(conv, n_power_iterations=50)
+    conv.weight  # one access in training mode: fifty more rounds
+    conv.eval()
+    flat = torch.linalg.matrix_norm(conv.weight.detach().flatten(1), 2)
+    print(f"{name:29} flattened {flat:.4f}, as a convolution {stretch_of(conv):.2f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# No. The flattened matrix stretches by 1, the convolution by more: up to three times for a kernel of 3 x 3 (up to the root of the nine places where an input number counts). So spectral norm bounds a convolution
+# only up to such a factor; it is exact for linear layers and kernels of 1 x 1.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## SyncBatchNorm: one batch on several workers
@@ -542,7 +575,7 @@ for zeros, tens in [(3, 3), (3, 9)]:
 # $$\mu = \sum_k \frac{n_k}{n} \, \mu_k, \qquad
 # \sigma^2 = \sum_k \frac{n_k}{n} \left( \sigma_k^2 + (\mu_k - \mu)^2 \right), \qquad n = \sum_k n_k$$
 #
-# In words: within the workers, plus between the workers, each weighed by its share of the values. A worker that has run out of data, with $n_k = 0$, has NaN for mean and variance. Its share is 0, but
+# In words: within the workers, plus between the workers, each weighted by its share of the values. A worker that has run out of data, with $n_k = 0$, has NaN for mean and variance. Its share is 0, but
 # 0 times NaN is NaN: it must be left out.
 
 
@@ -694,7 +727,7 @@ facts.FactTable(seconds=seconds)
 # - *averages over* names the axes in which one output depends on other inputs. Only the first two rows have N in them: for all others a sample's answer is its own.
 # - *does not see*: RMSNorm is the only norm of data here that is blind to scale and not to shift.
 # - *remembers*: two keep running statistics, and one its two vectors. These are what `eval()` is about.
-# - The times are of this machine and this release. RMSNorm leaves work out; whether that makes it faster here, read off the table. Zhang and Sennrich report savings on theirs.
+# - The times are of this machine and this release. RMSNorm leaves work out. Is it faster here? Read off the table before you go on.
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: these are timings.
@@ -711,6 +744,41 @@ gallery(observed)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # From a slice through all samples, over bricks and rows, to a single cell. The two norms of weights are missing; they colour no data. If you can redraw this picture with the book closed, you know what this course set
 # out to teach: **one operation on a choice of axes.**
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The layer that computes less, and takes longer
+#
+# RMSNorm subtracts no mean and has no bias; large language models use it in LayerNorm's place. And here it is the slower one. **What could be the reason?** Look at what torch carries out, on the way there and on
+# the way back:
+
+# %% slideshow={"slide_type": "-"}
+for layer in (nn.LayerNorm(8), nn.RMSNorm(8)):
+    there, back = operations(layer, torch.randn(4, 8, requires_grad=True))
+    print(f"{type(layer).__name__}\n  there: {' '.join(there)}\n  back:  {' '.join(back)}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# (On a GPU torch may choose other operations.) On the CPU LayerNorm is *one* operation each way, written in C++: it reads a row once or twice and writes it once. Such an operation is called **fused**. RMSNorm is a string of small ones, and each
+# reads a whole array from memory and writes another. What costs time is not the arithmetic, it is the walking to and fro. `torch.compile` can fuse such a string. It needs a C++ compiler and, the first time, up to some
+# minutes; so this was recorded, 2,048 rows of 768 features, on one thread, the quickest of a hundred:
+
+# %%
+fused = recorded("fused_norms")
+for dtype in fused.different("dtype"):
+    for how in fused.different("how"):
+        ms = {
+            layer: [
+                fused.values(column, dtype=dtype, how=how, layer=layer).item()
+                for column in ("forward_ms", "both_ms")
+            ]
+            for layer in ("LayerNorm", "RMSNorm")
+        }
+        cells = [f"{layer} {there:5.2f} and {both:5.2f} ms" for layer, (there, both) in ms.items()]
+        print(f"{dtype:8} {how:8}  " + "   ".join(cells))
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# (Forward, and forward and backward.) As it comes ("eager"), RMSNorm takes several times as long. Compiled, it is the quicker of the two in all four columns: it does leave work out, and then it shows. (In float32 LayerNorm as it comes is still the quickest of the four.) Zhang and Sennrich's paper (2019) reports
+# savings, on their machines and with their code. So "RMSNorm is faster than LayerNorm" and "it is slower" are both sentences about a *kernel*, and not about a norm. Try it with `torch.compile(nn.RMSNorm(768))`, or
+# `normlab experiment fused_norms`.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
@@ -770,10 +838,10 @@ self_test("09_rms_norm_and_relatives")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
-# - RMSNorm divides each row by the root of the mean of its squares: blind to scale, not to shift; one road back fewer; no bias. Where a row's mean is near 0 it is LayerNorm.
+# - RMSNorm divides each row by the root of the mean of its squares: blind to scale, not to shift; one way back fewer for the gradient; no bias. Where a row's mean is near 0 it is LayerNorm.
 # - `eps=None` means float64's or float32's smallest step, and float16 and bfloat16 take float32's. Squares of float16 overflow at 256: compute in float32.
-# - Local response norm divides by neighbouring channels, and PyTorch's $\alpha$ is divided by the size. Weight norm gives each output's weights a length; spectral norm divides by an *estimate* of how far a matrix can stretch, which bounds how far apart outputs can be.
-# - Variances merge as within plus between, weighed by counts. With that, two processes computed BatchNorm of one big batch.
+# - Local response norm divides by neighbouring channels, and PyTorch's $\alpha$ is divided by the size. Weight norm gives each output's weights a length; spectral norm divides by an *estimate* of how far a matrix can stretch, which bounds how far apart outputs can be, for linear layers; a convolution only up to a factor.
+# - Variances merge as within plus between, weighted by counts. With that, two processes computed BatchNorm of one big batch.
 # - One table and one picture hold all norms: what is averaged, what is learned, what is remembered.
 
 # %% [markdown]

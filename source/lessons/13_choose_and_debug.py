@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Choose a norm, and find the bug
 #
-# *Lesson 13 · 60 minutes · medium · the field guide: take what you need*
+# *Lesson 13 · 100 minutes · medium · the field guide: take what you need*
 #
 # When you have finished you can
 #
@@ -145,7 +145,7 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # | 1 | Is a sample's overall size or contrast part of the answer? | none there, or scale the data once with training statistics ([lesson 1](01_normalize_data.ipynb)) | a norm over one sample removes it ("When not to normalize", below) |
 # | 2 | Does contrast, or style, only disturb? | InstanceNorm, for images | it takes each image's own contrast out of each channel ([lesson 7](07_instance_norm.ipynb)) |
 # | 3 | Sequences, padding, a transformer, a recurrent network? | LayerNorm or RMSNorm | statistics of one token: no other sample, no padding, nothing to remember ([lesson 6](06_layer_norm.ipynb), [lesson 9](09_rms_norm_and_relatives.ipynb)) |
-# | 4 | Fewer than about eight samples in a batch *on one device*? | GroupNorm for images, LayerNorm for vectors; or SyncBatchNorm, if the devices together have enough | a mean of two numbers is noise ("Two samples are no statistic", below; [lesson 8](08_group_norm.ipynb)) |
+# | 4 | Few *different numbers behind each mean*, on one device? Count samples times positions: fewer than about eight | GroupNorm for images, LayerNorm for vectors; or SyncBatchNorm, if the devices together have enough | a mean of two numbers is noise ("Two samples are no statistic", below); two images of our CNN bring 98 and more ([lesson 8](08_group_norm.ipynb)) |
 # | 5 | Are batches not drawn at random: sorted, one user at a time, a stream? | the same | BatchNorm subtracts what a batch has in common, and that may be the answer ("Sorted batches", below) |
 # | 6 | None of these, and images or tables in batches of 16 and more? | BatchNorm | it learns in the fewest steps here ([lesson 5](05_mnist_with_batch_norm.ipynb), [lesson 10](10_compare_the_norms.ipynb)), and after training it costs nothing: it folds into the layer before it ([lesson 3](03_batch_norm_train_and_eval.ipynb)) |
 
@@ -153,6 +153,9 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # Two more, when the network exists already. *Fine-tuning with small batches?* Keep its BatchNorm layers in
 # evaluation mode ("Frozen, and still moving"). *Only inference?* Then BatchNorm is a constant scale and
 # shift, while LayerNorm, RMSNorm, GroupNorm and InstanceNorm go on computing a mean or a spread for every sample.
+#
+# Why rule 4 counts numbers and not samples: in our CNN no difference from GroupNorm was seen at batches of 2, 4 and 8, where a mean has 98 numbers and more. (`normlab.doctor` counts them, with an example.) In deep
+# networks on hard images BatchNorm does fall behind at such batches (Wu and He, 2018), so measure.
 #
 # How large a batch must be, and how much any norm helps, depends on network, learning rate and data: the
 # limits above are those of this course's experiments (MNIST, small networks), not laws.
@@ -351,8 +354,8 @@ print("after restoring: bn1 trains:", part_frozen.bn1.training)
 #
 # - **Symptom:** training mode says 95 %, evaluation mode much less, and `eval()` is in its place.
 # - **Cause:** one of three. The average has not caught up (young network, small `momentum`). The average is of
-#   something else (other data, other augmentation, dropout right before the norm). Or evaluation is right, and
-#   training mode profits from its company: the batch says something about the answer.
+#   something else (other data, other augmentation, dropout right before the norm). Or the evaluation mode
+#   is right, and the training mode sees more than it should: the other samples of the batch say something about the answer.
 # - **Test:** measure the statistics again on training data, *without training*, and look whether evaluation
 #   recovers. PyTorch has a function for it, `torch.optim.swa_utils.update_bn`: it resets the buffers and takes a plain average.
 

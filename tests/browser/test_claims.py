@@ -8,6 +8,14 @@ from normlab.claims import Ruling, Ledger, load_claims
 
 Ledger(Ruling(claim, claim.verdict, "seen here") for claim in load_claims().values())"""
 
+MAP_AND_TABLE = (
+    SOURCE.replace("Ledger(Ruling", "ledger = Ledger(Ruling")
+    + """
+from IPython.display import display
+
+display(ledger.map(), ledger)"""
+)
+
 
 def test_the_filter_leaves_the_rows_that_fit(run_cell):
     lab = run_cell(SOURCE, "notebooks/table.ipynb", shows=ROWS)
@@ -47,3 +55,17 @@ def test_a_link_leads_to_the_lesson_and_from_then_on_to_its_section(run_cell):
 
 def visible(lab):
     return sum(row.is_visible() for row in lab.page.locator(ROWS).all())
+
+
+def test_a_tile_of_the_map_leads_to_its_row(run_cell):
+    lab = run_cell(MAP_AND_TABLE, "notebooks/map.ipynb", shows=ROWS)
+    tiles = lab.page.locator(f"{driver.NOTEBOOK} .normlab-claims-map a")
+    assert tiles.count() == 89
+    row = lab.page.locator(f"{ROWS}[id$='claim-B56']")
+    tiles.get_by_text("B56", exact=True).click()
+    lab.page.wait_for_function(
+        "it => it.getBoundingClientRect().top >= 0 && it.getBoundingClientRect().top < 800",
+        arg=row.first.element_handle(),
+        timeout=30_000,
+    )
+    assert lab.errors() == []

@@ -32,17 +32,18 @@ def test_a_mistake_fails_and_is_named_alone(exercise, mistake, answer_with, exam
         own = next(result for result in results if result.aspect.key == mistake.aspect)
         assert own.points == 0
         text = " ".join(str(report).split())
-        assert f"You got what comes out when {mistake.what}" in text
-        assert f"From outside: {mistake.symptom}" in text
+        assert f"Your numbers are what comes out when {mistake.what}" in text
+        assert f"Symptom: {mistake.symptom}" in text
         assert f"Hint: {mistake.hint}" in text
-        assert text.count("You got what comes out") == 1
-        assert f"Next: mend {mistake.next}, then run the check again." in text
+        assert text.count("Your numbers are what comes out") == 1
+        assert f"Next: fix {mistake.next}, then run the check again." in text
         for line in report.lines:
             follows = line.follows == "follows from the same mistake"
             assert line.passed or follows or line.remarks
         points.add(tuple(result.points for result in results))
     assert len(points) == 1
-    assert 0 < sum(points.pop()) < exercise.max_points
+    told = not next(one for one in exercise.aspects if one.key == mistake.aspect).points
+    assert 0 < sum(points.pop()) < exercise.max_points + told
 
 
 def test_what_hides_behind_a_pair_is_said(answer_with, examine):
@@ -161,8 +162,9 @@ def test_where_nothing_explains_all_an_aspect_may_be_explained(examine):
     assert diagnosis.explanations == ()
     assert diagnosis.by_aspect == {"values": of("forgetting")}
     text = " ".join(str(report).split())
-    assert "In these cases you got what comes out when forgetting is done." in text
-    assert "No known mistake gives these numbers. The smallest case: big." in text
+    assert "In these cases your numbers are what comes out when forgetting is done." in text
+    assert "No known mistake gives these numbers. The first difference is y[0]:" in text
+    assert "The smallest case: big." in text
 
 
 def test_nothing_is_named_where_everything_raises(examine):

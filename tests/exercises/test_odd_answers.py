@@ -209,7 +209,7 @@ def test_a_tensor_is_no_array():
     ("value", "message"),
     [
         (0.0, "y should have the shape (3, 2); yours is (): 0 axes where 2 are asked."),
-        (np.zeros(2), "yours is (2,): 1 axes where 2 are asked."),
+        (np.zeros(2), "yours is (2,): 1 axis where 2 are asked."),
         (np.zeros((2, 3)), "yours is (2, 3): the axes are in another order."),
         (np.zeros((3, 5)), "yours is (3, 5): axis 1 has 5 where 2 is asked."),
         (np.zeros((7, 2)), "yours is (7, 2): axis 0 has 7 where 3 is asked."),
@@ -316,7 +316,7 @@ def test_errors_are_shown_with_their_line(error, message):
     assert message in said(report)
     assert "at the line raise error" in said(report)
     assert said(report).count("the same again") == 3
-    assert "Next: mend what raises the error" in said(report)
+    assert "Next: fix what raises the error" in said(report)
     assert report.points == 0
     assert len(str(report)) < 2500
 
@@ -654,3 +654,28 @@ def test_checking_does_not_import_torch():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "0 of 10 points" in done.stdout
+
+
+@alarm
+def test_an_alarm_never_outlives_its_block():
+    """It rings on until the block is left, and must not ring while it is taken back."""
+    end, stopped = time.monotonic() + 2, 0
+    while time.monotonic() < end:
+        try:
+            with stop_after(1e-4 * (1 + stopped % 17)):
+                for _ in range(stopped % 200):
+                    sum(range(100))
+        except TimeIsUp:
+            pass
+        stopped += 1
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@alarm
+def test_an_answer_may_have_the_alarms_own_name():
+    def alarm():
+        while True:
+            pass
+
+    with pytest.raises(TimeIsUp), stop_after(0.1):
+        alarm()

@@ -16,4 +16,6 @@ def test_two_mistakes_together_are_told_apart_from_all_others(exercise, answer_w
         assert diagnosis.explanations == (pair,)
         assert not all(result.passed for result in results)
         text = " ".join(str(report).split())
-        assert all(f"You got what comes out when {mistake.what}" in text for mistake in pair)
+        assert all(
+            f"Your numbers are what comes out when {mistake.what}" in text for mistake in pair
+        )

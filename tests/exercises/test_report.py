@@ -1,5 +1,6 @@
 """What a check shows, as text and as HTML, and that a grader in another process can use it."""
 
+import json
 import pickle
 import re
 import subprocess
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from normlab import check
-from normlab.exercises import call_all, diagnose, draw_cases, find, judge, report_on
-from normlab.exercises.panel import html_panel, text_panel
+from normlab.exercises import all_exercises, call_all, diagnose, draw_cases, find, judge, report_on
+from normlab.exercises.arrays import two_numbers
+from normlab.exercises.panel import RED, html_panel, text_panel
 from normlab.exercises.report import Line, Remark, Report, describe_shapes
 
 NAME = "batch_norm_forward"
@@ -42,17 +44,17 @@ def test_a_named_mistake_reads_like_this():
         """\
 batch_norm_forward                                               7 of 10 points
   FAIL  mean and variance of each channel              0 / 3
-        You got what comes out when the variance divides by n - 1 in place of
-        n.
-        From outside: every channel comes out a little too small; the smaller
-        the batch, the more.
+        Your numbers are what comes out when the variance divides by n - 1 in
+        place of n.
+        Symptom: every channel comes out a little too small; the smaller the
+        batch, the more.
         Hint: how many values does your divisor count? NumPy's and torch's
         `var` do not agree on it.
-  pass  eps, and a batch that hardly varies            2 / 2
-  pass  weight and bias                                3 / 3
+  pass  eps, and a batch that hardly varies            2 / 2     given the mistake above
+  pass  weight and bias                                3 / 3     given the mistake above
   pass  numbers far from zero, in float32              1 / 1
   pass  leaves its input alone                         1 / 1
-Next: mend the variance, then run the check again. Lesson 2, "In a formula"."""
+Next: fix the variance, then run the check again. Lesson 2, "In a formula"."""
     )
 
 
@@ -60,15 +62,16 @@ def test_what_follows_from_a_mistake_says_so():
     text = str(check(NAME, per_sample))
     assert re.search(r"FAIL  eps, .* 0 / 2     follows from the same mistake\n", text)
     assert text.count("follows from the same mistake") == 2
-    assert text.count("You got what comes out") == 1
+    assert text.count("Your numbers are what comes out") == 1
 
 
 def test_an_unnamed_failure_shows_the_smallest_case_side_by_side():
     text = str(check(NAME, with_median))
-    assert "No known mistake gives these numbers. The smallest case: (3, 2), weight\n" in text
+    useful = "No known mistake gives these numbers. The first difference is y[0, 0]: "
+    assert f"{useful}expected 1.29777, got 1.45999." in " ".join(text.split())
+    assert "\n        The smallest case: (3, 2), weight 1, bias 0.\n          expected y =" in text
     assert "          weight = [1. 1.]\n          bias = [0. 0.]\n          eps = 1e-12\n" in text
     assert re.search(r"\n +expected y = +got y =\n +\[\[ 1.2978  0\. +\] +\[\[ 1\.46", text)
-    assert "The first difference is y[0, 0]: expected 1.29777, got 1.45999." in text
     # What is said once is not said again at the same length.
     assert text.count("No known mistake") == 1
     assert "On (4, 3), hardly any variation, eps 0.01: The first difference is y[0," in text
@@ -77,7 +80,7 @@ def test_an_unnamed_failure_shows_the_smallest_case_side_by_side():
 def test_a_case_that_follows_from_the_learners_own_answer_says_so():
     text = " ".join(str(check(NAME, weight_squared)).split())
     assert "What is expected follows from your own answer to: (3, 2), eps 20.88." in text
-    own = text[text.index("expected y") : text.index("The first")]
+    own = text[text.index("expected y") : text.index("weight = [")]
     assert "weight = [-1.5 3. ]" in text
     assert "-5.7" in own
 
@@ -96,7 +99,10 @@ def test_a_difference_in_the_fifth_digit_can_be_seen():
 def test_lines_are_at_most_79_wide_where_words_allow():
     for answer in (unbiased, per_sample, weight_squared, with_median):
         rows = str(check(NAME, answer)).split("\n")
-        assert max(len(row) for row in rows if "follows from" not in row) <= 79
+        assert (
+            max(len(row) for row in rows if not re.search("follows from|given the mistake", row))
+            <= 79
+        )
 
 
 def test_the_same_seed_gives_the_same_report():
@@ -113,7 +119,7 @@ def test_the_same_seed_gives_the_same_report():
     [
         ((4, 3), (3, 4), "the axes are in another order."),
         ((3, 4), (3, 5), "axis 1 has 4 where 5 is asked."),
-        ((3,), (3, 5), "1 axes where 2 are asked."),
+        ((3,), (3, 5), "1 axis where 2 are asked."),
         ((2, 4, 5, 3), (2, 3, 4, 5), "the axes are in another order."),
     ],
 )
@@ -130,12 +136,15 @@ class Outline(HTMLParser):
     def __init__(self):
         super().__init__()
         self.open, self.tags, self.styles, self.text = [], set(), [], ""
+        self.roles, self.links = [], []
 
     def handle_starttag(self, tag, attributes):
         self.open.append(tag)
         self.tags.add(tag)
-        assert set(dict(attributes)) <= {"style"}
-        self.styles += [value for _, value in attributes]
+        assert set(dict(attributes)) <= {"style", "role", "aria-level", "href"}
+        self.links += [value for name, value in attributes if name == "href"]
+        self.roles += [value for name, value in attributes if name == "role"]
+        self.styles += [value for name, value in attributes if name == "style"]
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -157,15 +166,18 @@ PROPERTIES = {
     *("background", "border", "border-bottom", "border-left", "border-radius", "border-top"),
     *("color", "column-gap", "display", "flex", "flex-wrap", "font-size", "gap", "line-height"),
     *("justify-content", "margin", "margin-bottom", "margin-top", "max-width", "min-width"),
-    *("overflow-x", "padding", "padding-left", "padding-top", "white-space"),
+    *("list-style", "overflow-x", "padding", "padding-left", "padding-top", "white-space"),
 }
+
+
+TAGS = {"div", "span", "b", "i", "pre", "code", "ul", "li", "details", "summary", "a"}
 
 
 @pytest.mark.parametrize("answer", [unbiased, per_sample, weight_squared, with_median, "text"])
 def test_the_panel_is_sound_html_that_survives_cleaning(answer):
     report = check(NAME, answer)
     panel = outline(report._repr_html_())
-    assert panel.tags <= {"div", "span", "b", "i", "pre", "code"}
+    assert panel.tags <= TAGS
     for style in panel.styles:
         assert {part.partition(":")[0].strip() for part in style.split(";")} <= PROPERTIES
 
@@ -190,13 +202,131 @@ def test_colour_is_not_the_only_sign():
     assert len(colours) == 5
 
 
+def test_a_screen_reader_finds_a_heading_a_list_and_what_is_announced():
+    html = check(NAME, per_sample)._repr_html_()
+    panel = outline(html)
+    assert panel.roles == ["alert", "heading", "list"]
+    assert html.count("<li>") == 5
+    # What stands side by side on the screen does not run together when it is read out.
+    assert "✗ FAIL mean and variance of each channel 0 / 3" in panel.text
+    assert "batch_norm_forward 4 of 10 points" in panel.text
+
+
+def test_arrays_are_folded_away_and_take_at_most_twelve_rows():
+    def one_for_all(x, num_groups, weight, bias, eps):
+        return x - x.mean() + np.median(x)
+
+    for name, answer in ((NAME, with_median), ("group_norm_forward", one_for_all)):
+        report = check(name, answer)
+        html, text = report._repr_html_(), str(report)
+        assert html.count("<details>") == 1
+        assert "<pre" not in re.sub("<details>.*?</details>", "", html, flags=re.DOTALL)
+        rows = text.split("The smallest case")[1].split("\n  FAIL")[0].split("\n  pass")[0]
+        assert 4 <= rows.count("\n") <= 12, rows
+        assert len(text.split("\n")) < 40
+
+
+def test_the_sentence_comes_before_the_numbers():
+    text = str(check(NAME, lambda *args: 2 * right(*args)))
+    order = ["the expected ones times 2", "No known mistake", "The smallest case", "expected y ="]
+    assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
+
+
+def right(x, weight, bias, eps):
+    return weight * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + bias
+
+
+def test_numbers_that_differ_are_shown_with_as_many_digits_as_it_takes():
+    text = str(check("channel_statistics", rounded))
+    expected, got = re.search(r"expected mean =.*\n +(\[.*?\]) +(\[.*?\])", text).groups()
+    assert expected != got
+    assert two_numbers(1.0000000001, 1.0) == ("1.0000000001", "1")
+
+
+def rounded(images):
+    x = images / 255
+    return x.mean((0, 2, 3)).round(4), x.std((0, 2, 3)).round(4)
+
+
+def test_the_words_of_a_mistake_are_said_once():
+    def answer(dy, x, mean, var, x_hat, weight, eps):  # the bracket holds another mean
+        axes = tuple(range(x.ndim - weight.ndim, x.ndim))
+        lead = tuple(range(x.ndim - weight.ndim))
+        g = dy * weight
+        inner = (g * (x - mean)).mean(axes, keepdims=True)
+        dx = (g - g.mean(axes, keepdims=True) - x_hat * inner) / np.sqrt(var + eps)
+        return dx, (dy * x_hat).sum(lead), dy.sum(lead)
+
+    lines = [row for row in str(check("layer_norm_backward", answer)).split("\n") if "Hint" in row]
+    assert len(lines) == len(set(lines))
+
+
+def test_what_is_not_begun_does_not_fail():
+    def untouched(x, weight, bias, eps):
+        raise NotImplementedError
+
+    report = check(NAME, untouched)
+    text, html = str(report), report._repr_html_()
+    assert "not begun: 0 of 10 points" in text.split("\n")[0]
+    assert "FAIL" not in text
+    assert "FAIL" not in html
+    assert html.count("○</b> open") == 5
+    assert RED not in html
+
+
+def test_ten_of_ten_is_a_moment(tmp_path, monkeypatch):
+    report = check(NAME, right)
+    assert "All points. You can now compute the layer" in " ".join(str(report).split())
+    assert "All points. You can now" not in str(check(NAME, unbiased))
+    assert all(exercise.can.endswith(".") for exercise in all_exercises().values())
+
+
+def test_what_comes_next_is_a_link_where_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "0")  # somebody is there
+    notebooks, exercises = tmp_path / "notebooks", tmp_path / "exercises"
+    notebooks.mkdir()
+    exercises.mkdir()
+    monkeypatch.chdir(exercises)
+    assert "<a " not in check(NAME, unbiased)._repr_html_()
+    for stem in ("02_batch_norm_forward", "03_batch_norm_train_and_eval"):
+        (notebooks / f"{stem}.ipynb").write_text("{}")
+    lesson = "../notebooks/02_batch_norm_forward.ipynb#In-a-formula"
+    assert outline(check(NAME, unbiased)._repr_html_()).links == [lesson]
+    assert "<a " not in check(NAME, right)._repr_html_()
+    cells = [
+        {"cell_type": "markdown", "source": ["## Task 2: a batch of images\n", "Go on."]},
+        {"cell_type": "code", "source": 'check("batch_norm_forward_images", f)'},
+    ]
+    own = exercises / "02_batch_norm_forward.ipynb"
+    own.write_text(json.dumps({"cells": cells}))
+    following = outline(check(NAME, right)._repr_html_())
+    assert following.links == ["#Task-2%3A-a-batch-of-images"]
+    own.write_text("not JSON")
+    assert "<a " not in check(NAME, right)._repr_html_()
+
+    def last(x, linear_weight, linear_bias, weight, bias, eps):
+        z = x @ linear_weight.T
+        y = weight * (z - z.mean(0)) / np.sqrt(z.var(0) + eps) + bias
+        return y, z.mean(0) + linear_bias, z.var(0)
+
+    end = outline(check("linear_then_batch_norm", last)._repr_html_())
+    assert end.links == ["../notebooks/03_batch_norm_train_and_eval.ipynb"]
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # what is shown elsewhere has no links to here
+    assert "<a " not in check(NAME, unbiased)._repr_html_()
+
+
+def test_a_long_title_does_not_run_into_its_points():
+    title = "one mean and variance for each channel of each image, and then some"
+    assert f"{title}  1 / 2" in text_panel(Report("mine", (Line(title, 1, 2),)))
+
+
 def test_what_a_learner_wrote_cannot_become_html():
     def answer(x, weight, bias, eps):
         print("<script>alert(1)</script>")
         raise ValueError("<img src=x onerror=alert(2)>")
 
     panel = outline(check(NAME, answer)._repr_html_())
-    assert panel.tags <= {"div", "span", "b", "i", "pre", "code"}
+    assert panel.tags <= TAGS
     assert "<script>alert(1)</script>" in panel.text
     assert "<img src=x onerror=alert(2)>" in panel.text
 

@@ -12,8 +12,9 @@ SEEDS = range(5)
 # One rate for every batch size and norm. In a trial with one or two seeds, other rates up to four
 # times larger and smaller, and the last 2,000 training images as judges, it was best or within two
 # points of it for each of the three norms at 8, 32 and 128. At 2 the MLP with BatchNorm did better
-# with an eighth of it (78 % instead of 69 % at half of it), far behind LayerNorm's 93 %. Without a
-# norm both networks would like a larger one at large batches.
+# with an eighth of it (78 % instead of 69 % at half of it), far behind LayerNorm's 93 %; on the
+# test images and with three seeds 69 % instead of 64 % at the rate itself, GroupNorm 86 to 90 % at
+# every rate. Without a norm both networks would like a larger one at large batches.
 LEARNING_RATE = 0.05
 
 

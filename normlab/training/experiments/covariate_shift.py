@@ -11,13 +11,14 @@ from normlab.data import load_mnist, shuffled_batches
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import as_inputs, evaluate
 
-NETS = ("none", "batch", "noisy batch")
-LEARNING_RATES = (0.1, 0.3)
+NETS = ("none", "none, He", "batch", "noisy batch")
+LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
 SEEDS = range(8)
 HIDDEN, WIDTH = 5, 100
 STEPS, MEASURE_EVERY = 400, 40
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)  # how far along the gradient the loss is looked at, in steps
 WATCHED = 4  # the hidden layer whose input is watched
+HELD_OUT = 5000  # the last training images: never trained on, the learning rate is chosen by them
 
 
 class Jitter(nn.Module):
@@ -53,8 +54,9 @@ def deep_net(net: str, seed: int) -> nn.Sequential:
     Parameters
     ----------
     net
-        ``"none"``, ``"batch"`` (BatchNorm before each ReLU) or ``"noisy batch"`` (a `Jitter`
-        between the two).
+        ``"none"``, ``"none, He"`` (weights drawn by He's rule instead of PyTorch's default, which
+        makes every ReLU layer's output smaller than the last), ``"batch"`` (BatchNorm before each
+        ReLU) or ``"noisy batch"`` (a `Jitter` between the two).
     seed
         Where the weights come from.
     """
@@ -62,9 +64,13 @@ def deep_net(net: str, seed: int) -> nn.Sequential:
         torch.manual_seed(seed)
         linears = [nn.Linear(784 if i == 0 else WIDTH, WIDTH) for i in range(HIDDEN)]
         last = nn.Linear(WIDTH, 10)
+        if net == "none, He":
+            for linear in linears:
+                nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+                nn.init.zeros_(linear.bias)
     layers: list[nn.Module] = [nn.Flatten()]
     for linear in linears:
-        norm = nn.Identity() if net == "none" else nn.BatchNorm1d(WIDTH)
+        norm = nn.BatchNorm1d(WIDTH) if "batch" in net else nn.Identity()
         jitter = Jitter(WIDTH) if net == "noisy batch" else nn.Identity()
         layers.append(nn.Sequential(linear, norm, jitter, nn.ReLU()))
     return nn.Sequential(*layers, last)
@@ -74,14 +80,15 @@ def measure(net: str, lr: float, seed: int) -> Iterator[Row]:
     """Train 400 steps; every 40 steps look at the accuracy, the drift and the loss's shape."""
     mnist = load_mnist(tensors=True)
     test_set = standardized(mnist.test_images), mnist.test_labels
-    probe = standardized(mnist.train_images[-500:])  # (500, 28, 28)
+    held_out = standardized(mnist.train_images[-HELD_OUT:]), mnist.train_labels[-HELD_OUT:]
+    probe = held_out[0][:500]  # (500, 28, 28)
     network = deep_net(net, seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=lr)
     before = None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
-        batches = shuffled_batches(60_000, 64, generator)
+        batches = shuffled_batches(60_000 - HELD_OUT, 64, generator)
         for step, rows in zip(range(1, STEPS + 1), batches, strict=False):
             batch = standardized(mnist.train_images[rows]), mnist.train_labels[rows]
             for module in network.modules():
@@ -102,6 +109,7 @@ def measure(net: str, lr: float, seed: int) -> Iterator[Row]:
                 yield {
                     "step": step,
                     "test_accuracy": accuracy,
+                    "held_out_accuracy": evaluate(network, *held_out)[1],
                     "train_loss": loss.item(),
                     "drift": moved,
                     **shape,
@@ -200,6 +208,7 @@ EXPERIMENT = Experiment(
     repeatable={"net": "batch", "lr": 0.1, "seed": 0},
     tolerances={
         "test_accuracy": 0.015,
+        "held_out_accuracy": 0.015,
         "train_loss": 0.25,
         "drift": 0.002,
         "loss_range": 0.2,

@@ -1,0 +1,75 @@
+"""Find a known mistake in one step of an answer whose earlier steps have a slip that nobody knows.
+
+Where a case follows from another, ``derive`` makes the step on the learner's own numbers. A mistake
+in that step is often the right step with other arguments: with weight 1, without a bias, with both
+exchanged. Such arguments give, of the right numbers, what the mistake gives; and then, of the
+learner's own numbers, what the learner's function gives.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from normlab.exercises.judgement import differs
+from normlab.tasks.case import Arguments, Case, Outputs
+
+_CLOSE = 1e-9
+
+
+def is_in_the_step(
+    case: Case,
+    own: Mapping[str, Outputs],
+    right: Mapping[str, Outputs],
+    wrong: Outputs,
+) -> bool:
+    """Whether the learner's step to a case is the one that a mistake makes.
+
+    Parameters
+    ----------
+    case
+        One that is derived from another.
+    own, right
+        The learner's outputs and the right ones in this case and in that which it is based on, by
+        the names of the cases.
+    wrong
+        What the mistake gives in this case.
+    """
+    base = case.based_on
+    for arguments in _otherwise(case.arguments):
+        with np.errstate(all="ignore"):
+            try:
+                as_wrong = case.derive(right[base], arguments)
+                as_own = case.derive(own[base], arguments)
+            except Exception:  # arguments that no caller would give
+                continue
+        if as_wrong and _agree(as_wrong, wrong) and _agree(as_own, own[case.name]):
+            return not _agree(as_wrong, right[case.name])
+    return False
+
+
+def _agree(some: Outputs, others: Outputs) -> bool:
+    return all(
+        value.shape == others[name].shape
+        and np.isfinite(value).all()
+        and not differs(others[name], value, _CLOSE).any()
+        for name, value in some.items()
+    )
+
+
+def _otherwise(arguments: Arguments) -> Iterator[dict[str, Any]]:
+    """Yield arguments as a mistake in the step would take them."""
+    numbers = {
+        name: np.asarray(value, np.float64)
+        for name, value in arguments.items()
+        if isinstance(value, float | np.ndarray) and np.size(value)
+    }
+    for name, value in numbers.items():
+        for other in (np.ones_like(value), np.zeros_like(value), -value, value**2, 1 - value):
+            yield {**arguments, name: other}
+    for one, other in combinations(numbers, 2):
+        if numbers[one].shape == numbers[other].shape:
+            yield {**arguments, one: numbers[other], other: numbers[one]}
+            yield {**arguments, one: np.ones_like(numbers[one]), other: np.zeros_like(numbers[one])}
+            yield {**arguments, other: numbers[one] * numbers[other]}

@@ -1,0 +1,103 @@
+"""What is said in two places is the same in both, and what is counted is counted."""
+
+import re
+from pathlib import Path
+
+import jupytext
+import pytest
+
+from normlab.exercises.self_tests import all_self_tests
+
+ROOT = Path(__file__).parents[2]
+LESSONS = sorted((ROOT / "source" / "lessons").glob("*.py"))
+EXERCISES = sorted((ROOT / "source" / "exercises").glob("*.py"))
+HEADINGS = re.compile(r"^# ##+ (.+)$", re.MULTILINE)
+
+
+def read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def stated_minutes(lesson):
+    return int(re.search(r"^# \*(?:Lesson \d+ · )?(\d+) minutes · ", read(lesson), re.MULTILINE)[1])
+
+
+def counted_minutes(lesson):
+    """Words at 150 a minute, lines of code at 5, a minute for each question in bold."""
+    words = lines = questions = 0
+    for cell in jupytext.read(lesson).cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"<[^>]+>|\]\([^)]*\)|```.*?```", " ", cell.source, flags=re.DOTALL)
+            if not text.startswith("## Go further"):
+                words += len(re.findall(r"[\w'’-]+", re.sub(r"\$[^$]*\$", " x ", text)))
+                questions += len(re.findall(r"\*\*[^*]*\?\*\*", text))
+        else:
+            code = re.sub(r'alt="""[\s\S]*?"""', "", cell.source).splitlines()
+            lines += sum(1 for line in code if line.strip() and not line.strip().startswith("#"))
+    return words / 150 + lines / 5 + questions
+
+
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+
+
+@each_lesson
+def test_the_minutes_are_counted(lesson):
+    """The self-test and the exercises come on top, and say their own."""
+    assert stated_minutes(lesson) == pytest.approx(counted_minutes(lesson), rel=0.2)
+
+
+@each_lesson
+def test_the_minutes_are_the_same_wherever_they_are_said(lesson):
+    number = lesson.stem[:2]
+    rows = [
+        re.search(rf"^(?:# )?\| \[{number} .*?\| (\d+) \|", read(ROOT / place), re.MULTILINE)
+        for place in ("README.md", "source/lessons/00_start_here.py")
+    ]
+    heading = re.search(
+        rf"^### {number} .*\((\d+) minutes\)$", read(ROOT / "docs" / "teaching.md"), re.MULTILINE
+    )
+    said = {int(found[1]) for found in (*rows, heading) if found}
+    assert said == {stated_minutes(lesson)}
+
+
+def tasks_of(text, pattern):
+    return {found[1]: found.groups()[1:] for found in re.finditer(pattern, text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda path: path.stem)
+def test_difficulty_importance_and_minutes_agree(exercise):
+    text = read(exercise)
+    (lesson,) = (path for path in LESSONS if path.stem[:2] == exercise.stem[:2])
+    rating = r"\| (\w+) \| (\w+) \| (\d+) \|"
+    in_table = tasks_of(text, rf"^# \| (\d) \| .*? {rating} \d+ \|$")
+    in_lesson = tasks_of(read(lesson), rf"^# \| (?:.*task )?(\d)\b[^|]* {rating}")
+    in_heads = tasks_of(text, r"^# ## Task (\d).*\n#\n# \*(\w+) · importance (\w+) · (\d+) minutes")
+    assert in_table
+    assert in_lesson == in_table
+    assert {k: (level.lower(), *rest) for k, (level, *rest) in in_heads.items()} == in_table
+    total = int(re.search(r"about (\d+) minutes", text)[1])
+    assert total == sum(int(minutes) for *_, minutes in in_table.values())
+
+
+@each_lesson
+def test_black_is_ink_wherever_a_colour_is_named(lesson):
+    """The figures draw what is 255 in black, on white: ink on paper."""
+    text = re.sub(r"\n# ?|\s+", " ", read(lesson))
+    assert not re.search(r"\b(black is 0|white is (1|255)|white on black made black)\b", text)
+
+
+@each_lesson
+def test_a_named_part_of_a_lesson_exists(lesson):
+    """As in: see "Sorted batches", below."""
+    text = re.sub(r"\n# ?", " ", read(lesson))
+    for heading in re.findall(r'\("([A-Z][^"]+)", (?:above|below)', text):
+        assert any(found.startswith(heading) for found in HEADINGS.findall(read(lesson))), heading
+
+
+@pytest.mark.parametrize("name", sorted(all_self_tests()))
+def test_a_part_that_a_self_test_names_exists(name):
+    path = ROOT / "normlab" / "exercises" / "self_tests" / "lessons" / f"{name}.toml"
+    headings = HEADINGS.findall(read(ROOT / "source" / "lessons" / f"{name}.py"))
+    named = re.findall(r"(?:See \\\"|\(“|See “)([^\\”]+)(?:\\\"|”)", read(path))
+    for heading in named:
+        assert any(found.startswith(heading) for found in headings), heading
