@@ -189,3 +189,31 @@ def test_the_public_names_are_there():
     assert set(normlab.__all__) == set(dir(normlab))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = normlab.nothing
+
+
+def test_no_two_classes_of_the_package_have_one_name():
+    """Nobody has to ask which one is meant; a task's models are named for learners."""
+    rooms = [path for path in MODULES if "tasks" not in path.relative_to(ROOT).parts]
+    classes = [
+        node.name
+        for path in rooms
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    ]
+    # Line: a line of the report, and a line of the logbook.
+    assert {name for name in classes if classes.count(name) > 1} <= {"Line"}
+
+
+def lines_of(function):
+    """Count a function's lines, without its docstring and what decorates it."""
+    documented = ast.get_docstring(function, clean=False) is not None
+    docstring = function.body[0].end_lineno - function.body[0].lineno + 1 if documented else 0
+    return function.end_lineno - function.lineno + 1 - docstring
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_file_and_its_functions_can_be_read_in_one_sitting(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 700
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert [each.name for each in functions if lines_of(each) > 60] == []

@@ -2,7 +2,7 @@
 
 ``doctor``
     Looks at any ``torch.nn.Module`` and reports; ``normlab.doctor`` is this function.
-``Report``, ``Finding``, ``Condition``
+``Examination``, ``Finding``, ``Condition``
     What it returns: findings, each a condition of one layer.
 ``CONDITIONS``
     Every condition that it knows, with the lesson's section that shows it.
@@ -12,6 +12,6 @@ It knows PyTorch alone, and nothing of the rest of the package.
 
 from normlab.checkup.conditions import CONDITIONS, Condition
 from normlab.checkup.examine import doctor
-from normlab.checkup.report import Finding, Report
+from normlab.checkup.report import Examination, Finding
 
-__all__ = ["CONDITIONS", "Condition", "Finding", "Report", "doctor"]
+__all__ = ["CONDITIONS", "Condition", "Examination", "Finding", "doctor"]

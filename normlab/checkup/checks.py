@@ -10,7 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from normlab.checkup import conditions as known
 from normlab.checkup import unseen
-from normlab.checkup.norms import Known, Norm
+from normlab.checkup.norms import Known, NormLayer
 from normlab.checkup.patient import Call, Patient
 from normlab.checkup.report import Finding
 from normlab.checkup.starts import drawn_at_random
@@ -120,7 +120,7 @@ def first_day(patient: Patient) -> Iterator[Finding]:
         yield Finding(known.UNMEASURED if learned else known.NO_BATCH_YET, name, what)
 
 
-def _unmeasured(norm: Norm) -> bool:
+def _unmeasured(norm: NormLayer) -> bool:
     mean, var = norm.running_mean, norm.running_var
     if mean is None or var is None:
         return False
@@ -230,7 +230,7 @@ def neighbours(patient: Patient) -> Iterator[Finding]:
             yield Finding(known.DROPOUT_BEFORE, name, f"{how}, with p={layer.p}")
 
 
-def _before(patient: Patient, name: str, norm: Norm) -> tuple[str | None, bool, bool]:
+def _before(patient: Patient, name: str, norm: NormLayer) -> tuple[str | None, bool, bool]:
     """Return the layer before a norm, whether it surely runs there, and whether channels agree."""
     calls = patient.calls.get(name)
     if calls:
@@ -360,7 +360,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _calls(patient: Patient) -> Iterator[tuple[str, Norm, Call]]:
+def _calls(patient: Patient) -> Iterator[tuple[str, NormLayer, Call]]:
     for name, calls in patient.calls.items():
         for call in calls:
             yield name, patient.norms[name], call

@@ -5,7 +5,7 @@ from torch import nn
 
 from normlab.checkup.checks import find_all
 from normlab.checkup.patient import Example, admit
-from normlab.checkup.report import Report
+from normlab.checkup.report import Examination
 
 
 def doctor(
@@ -13,7 +13,7 @@ def doctor(
     example: Example | None = None,
     *,
     optimizer: torch.optim.Optimizer | None = None,
-) -> Report:
+) -> Examination:
     """Say what is suspicious about the norm layers of a model.
 
     Parameters
@@ -31,7 +31,7 @@ def doctor(
 
     Returns
     -------
-    Report
+    Examination
         The findings; shows itself in a notebook, and as text. ``report.healthy`` is True where
         nothing was found beside notes, False where something was, and None where there is a
         place that could not be looked at: so ``assert doctor(model).healthy`` stops there, too.
@@ -65,4 +65,4 @@ def doctor(
             "model itself, not its class, its name or its output."
         )
     patient = admit(model, example, optimizer)
-    return Report(patient.looked_at, find_all(patient))
+    return Examination(patient.looked_at, find_all(patient))

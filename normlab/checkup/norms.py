@@ -15,7 +15,7 @@ EPS = ("eps", "epsilon", "variance_epsilon", "norm_eps")
 
 
 @dataclass(frozen=True)
-class Norm:
+class NormLayer:
     """A norm layer.
 
     Attributes
@@ -98,7 +98,7 @@ class Norm:
                 yield f"the remembered {name}", value
 
 
-def known(module: nn.Module) -> Norm | None:
+def known(module: nn.Module) -> NormLayer | None:
     """Describe one of torch's own norms; None if it is none, or holds no numbers yet."""
     if not isinstance(module, Known) or without_numbers(module):
         return None
@@ -109,7 +109,7 @@ def known(module: nn.Module) -> Norm | None:
         over = "group"
     else:
         over = "instance" if isinstance(module, _InstanceNorm) else "batch"
-    return Norm(
+    return NormLayer(
         module,
         over,
         module.weight,

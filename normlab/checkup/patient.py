@@ -14,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.dropout import _DropoutNd
 
 from normlab.checkup import unseen
-from normlab.checkup.norms import Known, Norm, known, without_numbers
+from normlab.checkup.norms import Known, NormLayer, known, without_numbers
 from normlab.checkup.probe import recognize, vectors_alone
 
 Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
@@ -74,7 +74,7 @@ class Patient:
     """
 
     model: nn.Module
-    norms: Mapping[str, Norm]
+    norms: Mapping[str, NormLayer]
     unknown: Mapping[str, nn.Module]
     unbuilt: Mapping[str, str]
     by_hand: Mapping[str, set[str]]
@@ -120,7 +120,7 @@ def admit(
 
 def _norms(
     model: nn.Module, unbuilt: Mapping[str, str]
-) -> tuple[dict[str, Norm], dict[str, nn.Module]]:
+) -> tuple[dict[str, NormLayer], dict[str, nn.Module]]:
     """Find the norm layers, and those that seem to be some, in the order of registration."""
     norms = {
         name: norm for name, module in model.named_modules() if (norm := known(module)) is not None
@@ -164,7 +164,7 @@ def _headline(model: nn.Module, number: int) -> str:
     return f"{type(model).__name__}: {count}, in {mode} mode."
 
 
-def _recognized(norms: Mapping[str, Norm]) -> list[str]:
+def _recognized(norms: Mapping[str, NormLayer]) -> list[str]:
     """Say which layers of other classes than torch's own were taken for norms, and for which."""
     own = sorted((norm for norm in norms.values() if norm.like), key=lambda norm: norm.like)
     kinds = [

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from normlab.checkup.norms import EPS, Norm
+from normlab.checkup.norms import EPS, NormLayer
 
 _SAMPLES = 8  # of a batch that is fed
 _LARGE = 100.0  # the size of what is fed, beside which no eps counts
@@ -51,7 +51,7 @@ class _Way:
         return (parts / parts.square().mean(self.axes, keepdim=True).sqrt()).reshape(x.shape)
 
 
-def recognize(module: nn.Module, *, frozen: bool = False) -> Norm | None:
+def recognize(module: nn.Module, *, frozen: bool = False) -> NormLayer | None:
     """Describe a layer that normalizes, whatever its class; None if it does not, or not so.
 
     Parameters
@@ -172,7 +172,9 @@ def _fit(way: _Way, batches: Iterable[Tensor], outputs: list[Tensor]) -> tuple |
     return (weight, bias) if off < misfit * y.std(0).max() else None
 
 
-def _norm(module: nn.Module, real: nn.Module, way: _Way, batches: tuple[Tensor, Tensor]) -> Norm:
+def _norm(
+    module: nn.Module, real: nn.Module, way: _Way, batches: tuple[Tensor, Tensor]
+) -> NormLayer:
     """Describe the layer: measure what its own parameters come to, and what it remembers."""
     x = batches[0]
     remembered = _memory(module, copy.deepcopy(real), way, x)
@@ -180,7 +182,7 @@ def _norm(module: nn.Module, real: nn.Module, way: _Way, batches: tuple[Tensor, 
     fitted = _fit(way, batches, outputs) or (torch.zeros_like(x[0]), outputs[0][0])
     weight, bias = (_along_parameters(way, values) for values in fitted)
     size = x.shape[-1] if way.over == "last" else x.shape[1]
-    return Norm(
+    return NormLayer(
         module,
         way.over,
         weight,

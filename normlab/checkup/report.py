@@ -36,7 +36,7 @@ class Finding:
     what: str
 
 
-class Report:
+class Examination:
     """The doctor's findings.
 
     Attributes

@@ -9,6 +9,6 @@
 """
 
 from normlab.claims.claim import VERDICTS, Claim, load_claims, load_sources
-from normlab.claims.ledger import Finding, Ledger
+from normlab.claims.ledger import Ledger, Ruling
 
-__all__ = ["VERDICTS", "Claim", "Finding", "Ledger", "load_claims", "load_sources"]
+__all__ = ["VERDICTS", "Claim", "Ledger", "Ruling", "load_claims", "load_sources"]

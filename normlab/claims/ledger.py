@@ -25,7 +25,7 @@ _COLOURS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Ruling:
     """A claim, what was found, and what was seen that says so.
 
     Attributes
@@ -59,7 +59,7 @@ class Finding:
 class Map:
     """All findings as tiles, by verdict; each leads to its row of the table."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Ruling, ...]
 
     def __str__(self) -> str:
         lines = [
@@ -100,10 +100,10 @@ class Ledger:
         The findings so far, by the claim's id.
     """
 
-    def __init__(self, findings: Iterable[Finding] = ()) -> None:
+    def __init__(self, findings: Iterable[Ruling] = ()) -> None:
         self.findings = {finding.claim.id: finding for finding in findings}
 
-    def judge(self, name: str, saw: str, *, holds: bool, core: bool = False) -> Finding:
+    def judge(self, name: str, saw: str, *, holds: bool, core: bool = False) -> Ruling:
         """Give a verdict on what was measured: right, imprecise or wrong.
 
         Parameters
@@ -127,7 +127,7 @@ class Ledger:
         verdict = "right" if holds else "imprecise" if core else "wrong"
         return self._add(name, verdict, saw)
 
-    def argue(self, name: str, verdict: str, saw: str) -> Finding:
+    def argue(self, name: str, verdict: str, saw: str) -> Ruling:
         """Give a verdict that no single measurement can give: contested, or untestable.
 
         Raises
@@ -162,7 +162,7 @@ class Ledger:
             added.append(self._add(name, seen.verdict, seen.says, inspect.getsource(CHECKS[name])))
         return Ledger(added)
 
-    def _add(self, name: str, verdict: str, saw: str, code: str = "") -> Finding:
+    def _add(self, name: str, verdict: str, saw: str, code: str = "") -> Ruling:
         claims = load_claims()
         if name not in claims:
             raise LookupError(f"No claim is called {name!r}: A1 to A33, and B1 to B56.")
@@ -171,7 +171,7 @@ class Ledger:
                 f"{name}: found {verdict!r}, and claims.toml says {claims[name].verdict!r}. "
                 "Believe the measurement, and correct the list."
             )
-        self.findings[name] = Finding(claims[name], verdict, " ".join(saw.split()), code)
+        self.findings[name] = Ruling(claims[name], verdict, " ".join(saw.split()), code)
         return self.findings[name]
 
     def missing(self) -> list[str]:
@@ -203,7 +203,7 @@ class Ledger:
             if verdict in ("", finding.verdict) and text.casefold() in _words(finding)
         )
 
-    def _in_order(self) -> list[Finding]:
+    def _in_order(self) -> list[Ruling]:
         return [self.findings[name] for name in load_claims() if name in self.findings]
 
     def __str__(self) -> str:
@@ -237,13 +237,13 @@ def _tile(name: str, verdict: str, says: str) -> str:
     return f'<a href="#claim-{name}" title="{html.escape(says)}" style="{style}">{name}</a>'
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: Ruling) -> str:
     sources = load_sources()
     cited = [sources[key] for key in finding.claim.sources]
     return " ".join([finding.claim.says, finding.saw, *finding.claim.sources, *cited]).casefold()
 
 
-def _as_text(finding: Finding) -> str:
+def _as_text(finding: Ruling) -> str:
     claim = finding.claim
     lines = [f"{claim.id} {finding.verdict.upper()}: {claim.says}", f"    {finding.saw}"]
     if claim.lessons:
@@ -258,7 +258,7 @@ def _place(place: str) -> str:
     return f"lesson {lesson[:2]}, “{heading}”"
 
 
-def _as_row(finding: Finding) -> str:
+def _as_row(finding: Ruling) -> str:
     claim = finding.claim
     links = "<br>".join(_link(place) for place in claim.lessons)
     saw = html.escape(finding.saw) + _how(finding)
@@ -269,7 +269,7 @@ def _as_row(finding: Finding) -> str:
     return f'<tr id="claim-{claim.id}" data-verdict="{finding.verdict}">{first}{body}</tr>'
 
 
-def _how(finding: Finding) -> str:
+def _how(finding: Ruling) -> str:
     """Fold the code that found it behind a line; of a cell in the lesson, say that it is above."""
     if not finding.code:
         return " (its cell is above)"

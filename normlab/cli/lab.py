@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 import click
 
 from normlab.cli.keeping import bring_all
+from normlab.system import has_a_screen
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -214,9 +215,7 @@ def put_in_front(variable: str, folder: Path) -> None:
 
 def has_a_window() -> bool:
     """Say whether a browser can open here. A text browser in a terminal cannot show JupyterLab."""
-    if sys.platform not in ("win32", "darwin") and not any(
-        os.environ.get(variable) for variable in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    ):
+    if not has_a_screen():
         return False
     try:
         webbrowser.get()

@@ -10,25 +10,24 @@ import functools
 import inspect
 import io
 import linecache
-import signal
 import sysconfig
-import threading
 import time
 import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from normlab.system import alarm
 from normlab.tasks.case import Case, Outputs
 
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
 # its loop catches the first, and is outside its `try` at one of the next.
 _RING_AGAIN = 0.01  # seconds
-_CONTEXTS = contextlib.contextmanager.__code__.co_filename
 _KEPT_CHARACTERS = 300
 _KEPT_WARNINGS = 3
 _THIS_PACKAGE = str(Path(__file__).parent)
@@ -258,38 +257,17 @@ class TimeIsUp(BaseException):
     """The call took too long. Not an Exception: a bare ``except Exception`` must not catch it."""
 
 
-@contextlib.contextmanager
-def stop_after(seconds: float) -> Iterator[None]:
-    """Raise `TimeIsUp` inside the block after so many seconds.
+def stop_after(seconds: float) -> AbstractContextManager[None]:
+    """Raise `TimeIsUp` in a block that takes longer than so many seconds.
 
-    It needs ``SIGALRM`` and the main thread: on Windows and in other threads there is no limit,
-    and the learner interrupts the kernel. A single call into compiled code ends first.
+    On Windows and in other threads than the main one there is no limit, and the learner interrupts
+    the kernel. A single call into compiled code ends first.
     """
-    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    inside = True
+    def ring() -> None:
+        raise TimeIsUp
 
-    def ring(_signal: int, frame: types.FrameType | None) -> None:
-        # On the way in or out it must not ring, or the alarm would never be taken back.
-        code = frame.f_code if frame else None
-        on_the_way = code and (code.co_name == "stop_after" or code.co_filename == _CONTEXTS)
-        if inside and not on_the_way:
-            raise TimeIsUp
-
-    previous = signal.signal(signal.SIGALRM, ring)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _RING_AGAIN)
-    start = time.monotonic()
-    try:
-        yield
-    finally:
-        inside = False  # the alarm may ring on the way out
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-        if remaining:  # somebody else's alarm was set
-            passed = time.monotonic() - start
-            signal.setitimer(signal.ITIMER_REAL, max(remaining - passed, 0.001), interval)
+    return alarm(ring, seconds, _RING_AGAIN)
 
 
 # ---- what it prints and warns

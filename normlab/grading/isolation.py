@@ -29,6 +29,7 @@ from normlab.grading.processes import (
 )
 from normlab.grading.view import View, make_view
 from normlab.grading.wire import WireError
+from normlab.system import what_isolation_lacks
 
 _PROBE_SECONDS = 20.0
 _WHAT_TO_DO = (
@@ -137,10 +138,10 @@ class Site:
         """
         if self.isolation.name == "none":
             return
-        if not sys.platform.startswith("linux"):
+        if lacking := what_isolation_lacks():
             raise NoIsolation(
-                f"Submissions cannot be isolated on {sys.platform}: grade them on Linux, or allow "
-                "them to run unprotected with --no-isolation."
+                f"{lacking}: grade them on Linux, or allow them to run unprotected with "
+                "--no-isolation."
             )
         self.starts += 1
         self.warm = Warm(self.view, self.limits)

@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from normlab import system
+
 _NAME = re.compile(r"normlab-(?:view|inbox|scratch)-(\d+)-\w+")
 
 
@@ -33,12 +35,12 @@ def remove_leftovers() -> None:
 
     What cannot be looked at or deleted stays, and stops nobody.
     """
-    if not hasattr(os, "getuid"):
+    if not system.knows_processes():
         return
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             named = _NAME.fullmatch(entry.name)
-            if named and _is_ours(entry) and not _is_alive(int(named[1])):
+            if named and _is_ours(entry) and not system.is_alive(int(named[1])):
                 delete(Path(entry.path))
 
 
@@ -59,14 +61,4 @@ def _is_ours(entry: os.DirEntry) -> bool:
         found = entry.stat(follow_symlinks=False)
     except OSError:  # somebody was quicker
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # it is another user's, or no number of a process
-        return True
-    return True
+    return stat.S_ISDIR(found.st_mode) and system.is_ours(found)

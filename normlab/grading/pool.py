@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from normlab import system
 from normlab.grading import made_with
 from normlab.grading.gradebook import Terms, refused
 from normlab.grading.grader import Grader
@@ -164,11 +164,7 @@ def _begin_process(alive: Connection, other_end: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it
     threading.Thread(target=lambda: (alive.poll(None), _leave()), daemon=True).start()
     Finalize(None, _close_grader, exitpriority=1)
-    if sys.platform == "linux":
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (GRADER_MEMORY, hard))
+    system.limit_memory(GRADER_MEMORY)
 
 
 def _leave() -> None:
@@ -186,7 +182,7 @@ class Pool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+        context = multiprocessing.get_context(system.start_method())
         alive, self._our_end = context.Pipe(duplex=False)
         ends = alive, self._our_end
         self.executor: Executor = ProcessPoolExecutor(size, context, _begin_process, ends)

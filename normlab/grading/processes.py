@@ -18,6 +18,7 @@ from normlab.grading import wire
 from normlab.grading.leftovers import make_folder
 from normlab.grading.limits import Limits
 from normlab.grading.view import View, boot
+from normlab.system import on_windows
 
 #: The most bytes that one answer may have.
 LARGEST_ANSWER = 8 * 2**20
@@ -253,7 +254,7 @@ def begin_unprotected(view: View) -> Talk:
     """
     scratch, secret = str(make_folder("scratch")), secrets.token_bytes(16)
     options = [*(["torch"] if view.torch else []), *view.search]
-    environment = {**os.environ, **ENVIRONMENT} if sys.platform == "win32" else ENVIRONMENT
+    environment = {**os.environ, **ENVIRONMENT} if on_windows() else ENVIRONMENT
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         process = subprocess.Popen(

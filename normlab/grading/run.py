@@ -1,6 +1,5 @@
 """Run one submission: its processes, its cells, and the calls of its functions."""
 
-import signal
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from normlab.grading.processes import Asked, CannotStart, Gone, Late, Talk, Used
 from normlab.grading.reading import MOST_CELLS
 from normlab.grading.verdict import Status, TaskVerdict
 from normlab.grading.wire import WireError
+from normlab.system import signal_number
 
 _GRACE = 0.5  # seconds that a process may take longer than it was told, before it is ended
 _MOST_STARTS = 8
@@ -120,7 +120,7 @@ class Run:
                 self._give_up(Status.TIMEOUT, "The time for the whole notebook was up.")
         elif isinstance(failure, WireError):
             self._blame(Status.FORBIDDEN, f"it put itself in the place of the answers: {failure}.")
-        elif used.status in (_number("SIGKILL"), _number("SIGXCPU")):
+        elif used.status in (signal_number("SIGKILL"), signal_number("SIGXCPU")):
             # It cannot have sent this signal: the kernel has, or somebody on this machine.
             at = self.doing if isinstance(self.doing, int) else self.doing.drawn.exercise.name
             if used.seconds >= self.limits.seconds:
@@ -292,8 +292,3 @@ def _whole(answer: dict[str, Any], key: str, most: int) -> int:
 def _list(answer: dict[str, Any], key: str) -> list[Any]:
     value = answer.get(key)
     return value if isinstance(value, list) else []
-
-
-def _number(name: str) -> int:
-    """Return the number of a signal, or 0 where the platform has none of that name."""
-    return int(getattr(signal, name, 0))

@@ -31,6 +31,7 @@ _HARNESS = (
     "grading/sandbox/stand_ins.py",
     "grading/sandbox/used_names.py",
     "grading/sandbox/warm.py",
+    "system.py",
     "tasks/case.py",
 )
 _ALWAYS = ("numpy", "pyseccomp")
@@ -70,7 +71,7 @@ def make_view(torch: bool) -> View:
     for name in _HARNESS:
         _copy(_PACKAGE / name, folder / "harness" / "normlab" / name)
     for inside in ("", "exercises", "grading", "grading/sandbox", "tasks"):
-        (folder / "harness" / "normlab" / inside / "__init__.py").write_text("")
+        (folder / "harness" / "normlab" / inside / "__init__.py").touch()
     stand_in = _PACKAGE / "grading" / "sandbox" / "learners_normlab.py"
     _copy(stand_in, folder / "learner" / "normlab" / "__init__.py")
     (folder / "site").mkdir()

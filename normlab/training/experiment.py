@@ -233,7 +233,7 @@ def _record(experiment: Experiment, path: Path, jobs: int | None, progress: bool
     part = path.with_name(path.name + ".part")
     finished = _unfinished_work(experiment, part)
     missing = [settings for settings in experiment.settings if _key(settings) not in finished]
-    with part.open("a") as file:
+    with part.open("a", encoding="utf-8") as file:
 
         def keep(run: dict[str, Any]) -> None:
             file.write(json.dumps(run) + "\n")
@@ -249,7 +249,7 @@ def _record(experiment: Experiment, path: Path, jobs: int | None, progress: bool
 
 def load_recording(path: str | Path) -> Recording:
     """Read a file that `record` wrote."""
-    with Path(path).open(newline="") as file:
+    with Path(path).open(newline="", encoding="utf-8") as file:
         lines = file.readlines()
     comments = [line[2:].strip() for line in lines if line.startswith("# ")]
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
@@ -334,7 +334,7 @@ def _unfinished_work(experiment: Experiment, part: Path) -> dict[str, dict[str, 
     """Return the runs that an earlier call finished; begin a new file if there are none."""
     # A changed experiment or another version begins anew: old and new rows do not belong together.
     first = json.dumps({"versions": _versions(), "code": _fingerprint(experiment)})
-    lines = part.read_text(errors="replace").splitlines() if part.exists() else []
+    lines = part.read_text(encoding="utf-8", errors="replace").splitlines() if part.exists() else []
     finished = {}
     if lines and lines[0] == first:
         for line in lines[1:]:

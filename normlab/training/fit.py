@@ -158,8 +158,7 @@ def fit(
     # As bytes, images need a quarter of the memory, and picking a batch is faster.
     images = _as_tensor(dataset.train_images).to(device)  # (N, H, W)
     labels = _labels(dataset, "train").to(device)  # (N,)
-    test_inputs = as_inputs(dataset.test_images, device)
-    test_labels = _labels(dataset, "test").to(device)
+    test_set = as_inputs(dataset.test_images, device), _labels(dataset, "test").to(device)
 
     _check_lr(lr)
     check_counts(threads=threads)
@@ -180,7 +179,7 @@ def fit(
     ):
         torch.manual_seed(seed)
         batches = _endless_batches(len(images), batch_size, seed, drop_last, device)
-        meter = _Meter(model, (test_inputs, test_labels), steps_per_epoch)
+        meter = _Meter(model, test_set, steps_per_epoch)
         try:
             for step, batch in zip(range(1, total + 1), batches, strict=False):
                 inputs = as_inputs(images.index_select(0, batch))  # (batch_size, H, W)

@@ -4,12 +4,12 @@ import driver
 
 ROWS = f"{driver.NOTEBOOK} .normlab-claims tbody tr"
 SOURCE = """\
-from normlab.claims import Finding, Ledger, load_claims
+from normlab.claims import Ruling, Ledger, load_claims
 
-Ledger(Finding(claim, claim.verdict, "seen here") for claim in load_claims().values())"""
+Ledger(Ruling(claim, claim.verdict, "seen here") for claim in load_claims().values())"""
 
 MAP_AND_TABLE = (
-    SOURCE.replace("Ledger(Finding", "ledger = Ledger(Finding")
+    SOURCE.replace("Ledger(Ruling", "ledger = Ledger(Ruling")
     + """
 from IPython.display import display
 

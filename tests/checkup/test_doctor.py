@@ -11,7 +11,7 @@ from snapshots import equal, snapshot
 from torch import nn
 
 import normlab
-from normlab.checkup import CONDITIONS, Finding, Report, checks, doctor
+from normlab.checkup import CONDITIONS, Examination, Finding, checks, doctor
 from normlab.checkup import conditions as known
 
 LESSONS = Path(__file__).parents[2] / "source" / "lessons"
@@ -165,7 +165,7 @@ def test_the_text_is_no_wider_than_a_terminal():
 
 def test_names_in_a_report_are_escaped():
     found = Finding(known.HIDDEN, "<b>", "a & b")
-    assert "&lt;b&gt;: a &amp; b" in Report(["<i>"], [found])._repr_html_()
+    assert "&lt;b&gt;: a &amp; b" in Examination(["<i>"], [found])._repr_html_()
 
 
 @pytest.mark.parametrize("thing", [nn.BatchNorm1d, "model", torch.ones(2)])

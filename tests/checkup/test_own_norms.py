@@ -8,7 +8,7 @@ from architectures import NETWORKS, bottlenecks, conv, efficient_net, generator,
 from own_norms import BatchNormOfABook, LayerNormByHand, OwnBatchNorm, OwnRMSNorm
 from torch import nn
 
-from normlab.checkup import Finding, Report, doctor
+from normlab.checkup import Examination, Finding, doctor
 from normlab.checkup import conditions as known
 
 ROWS = torch.randn(8, 12)
@@ -242,7 +242,7 @@ def test_a_reference_back_to_the_model_hides_nothing():
 )
 def test_healthy_is_true_false_or_none(condition, healthy):
     note = Finding(known.DECAYED, "a", "seen")
-    report = Report(["looked"], [note, Finding(condition, "b", "seen")])
+    report = Examination(["looked"], [note, Finding(condition, "b", "seen")])
     assert report.healthy is healthy
     assert ("not all was seen" in str(report)) == (healthy is None)
-    assert Report([], []).healthy is True
+    assert Examination([], []).healthy is True

@@ -669,3 +669,13 @@ def test_an_alarm_never_outlives_its_block():
             pass
         stopped += 1
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+@alarm
+def test_an_answer_may_have_the_alarms_own_name():
+    def alarm():
+        while True:
+            pass
+
+    with pytest.raises(TimeIsUp), stop_after(0.1):
+        alarm()
