@@ -42,8 +42,8 @@ def release(out: Path, lessons: str | None) -> None:
     except ReleaseError as error:
         raise click.ClickException(str(error)) from error
     notebooks = [path.parts[0] for path in files if path.suffix == ".ipynb"]
-    exercises, lessons = notebooks.count("exercises"), notebooks.count("notebooks")
-    what = f"{exercises} exercises, {lessons} lessons and the package"
+    exercises, given = notebooks.count("exercises"), notebooks.count("notebooks")
+    what = f"{exercises} exercises, {given} lessons and the package"
     click.echo(f"{f'Your own exercises ({exercises})' if alone else what} are in {out}")
 
 

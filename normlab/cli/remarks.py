@@ -42,7 +42,7 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
         most, everyone = Rules.kept_in(gradebook).most, gradebook.everyone()
         before = path.read_text(encoding="utf-8-sig") if path.exists() else line(COLUMNS)
         kept = read(out, everyone, most)
-        if student:
+        if student and exercise:
             one = parse((student, exercise, remark, why), everyone, most)
             added = line((one.student, exercise, remark, why))
             write_whole(path, before if before.endswith("\n") else f"{before}\n")

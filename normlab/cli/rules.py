@@ -59,19 +59,19 @@ def keep_rules(
     from normlab.grading.points import course_rules, due_dates, late_rule
     from normlab.grading.roster import Roster
 
-    said = {"late": late, "attempt": attempt}
+    said: dict[str, str | None] = {"late": late, "attempt": attempt}
     if due:
         said["due"] = due_dates(due, gradebook.rule("due"))
     if class_list:
-        said["class"] = class_list.read_text(encoding="utf-8-sig")
-        Roster(said["class"])
+        Roster(listed := class_list.read_text(encoding="utf-8-sig"))
+        said["class"] = listed
     if _COURSE.is_file():
-        said["course"] = _COURSE.read_text(encoding="utf-8")
-        course_rules(said["course"])
+        course_rules(text := _COURSE.read_text(encoding="utf-8"))
+        said["course"] = text
     late_rule(late or "")
-    for name, text in said.items():
-        if text is not None:
-            gradebook.keep_rule(name, text)
+    for name, rule in said.items():
+        if rule is not None:
+            gradebook.keep_rule(name, rule)
 
 
 def by_the_class_list(gradebook: "Gradebook", handed_in: "HandedIn") -> "HandedIn":
