@@ -75,7 +75,7 @@ def read(before, weights, buffers, sizes, modes, images, seed):
         float(accuracy >= GOAL),
         float(learned and len(sizes) > 0 and sizes.max() == _BATCH and full >= len(sizes) - 1),
         _passes(sizes.sum(), images) if learned else 0.0,
-        float((modes == 1).all() and (remembers or len(modes) == 0)),
+        float(learned and (modes == 1).all() and remembers),
         float(moved),
     )
 

@@ -842,7 +842,8 @@ ledger.look_up("A11", "B27", "B35")
 # And all the rest. If one of them found another verdict than the course's list, it would stop here:
 
 # %%
-print(len(ledger.look_up().findings), "more claims looked up")
+ledger.look_up()
+print(len(ledger.findings), "claims have a verdict")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The map

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import jupytext
 import matplotlib.pyplot
+import nbformat
 import numpy
 import torch
 from IPython.core.displayhook import CapturingDisplayHook
@@ -29,7 +29,7 @@ import normlab.exercises
 import normlab.plots
 
 STEPS = 40  # an epoch
-LESSONS = Path(__file__).parents[2] / "source" / "lessons"
+LESSONS = Path(__file__).parents[2] / "notebooks"
 IMPORTED = (matplotlib.pyplot, numpy, torch, normlab.exercises, normlab.plots, CapturingDisplayHook)
 
 
@@ -47,7 +47,7 @@ def run_cell(shell: InteractiveShell, source: str) -> dict[str, Any]:
 
 def run_lesson(source: Path, out: Path) -> None:
     """Run the cells of one lesson, each twice."""
-    os.chdir(LESSONS.parents[1] / "notebooks")
+    os.chdir(LESSONS)
     shell = InteractiveShell.instance()
     cells = [
         {
@@ -55,8 +55,8 @@ def run_lesson(source: Path, out: Path) -> None:
             "tags": cell.metadata.get("tags", []),
             "runs": [run_cell(shell, cell.source) for _ in range(2)],
         }
-        for cell in jupytext.read(source).cells
-        if cell.cell_type == "code"
+        for cell in nbformat.read(source, as_version=4).cells
+        if cell.cell_type == "code" and "remove-cell" not in cell.metadata.get("tags", [])
     ]
     (out / f"{source.stem}.json").write_text(json.dumps(cells))
     sys.stdout.flush()
@@ -76,7 +76,7 @@ def main() -> None:
     shorten_trainings()
     out, stems = Path(sys.argv[1]), sys.argv[2:]
     fork = multiprocessing.get_context("fork")
-    for source in sorted(LESSONS.glob("*.py")):
+    for source in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
         if not stems or source.stem in stems:
             lesson = fork.Process(target=run_lesson, args=(source, out))
             lesson.start()

@@ -26,6 +26,7 @@ MAY_DIFFER = {
     "# Output not compared: these are timings.": CLOCK,
     "values = np.sort(rng.normal(size=1000))": FRESH,
     "bad = torch.randn(8, 2)": FRESH,
+    "sequence = torch.tensor(rng.normal(size=(2, 5, 3)))": FRESH,
 }
 # A piece of a cell's source, and why its verdict may differ from the one in the notebook.
 MAY_JUDGE_OTHERWISE = {
@@ -35,6 +36,8 @@ MAY_JUDGE_OTHERWISE = {
     "each above 85 % again": SHORT,
     "behind = accuracies(live": SHORT,
     "within three points of each other": SHORT,
+    "detached behind BatchNorm in each pair": SHORT,
+    'ledger.look_up("A11", "B27", "B35")': "as a page it shows its code, which as text it does not",
 }
 
 VERDICT = re.compile(r"\b(True|False|equal|DIFFERS|SHAPE|MISSING|TYPE)\b")

@@ -1171,7 +1171,7 @@ def test_what_is_expected_is_not_in_the_frames_of_a_script(grade_torch):
 
 
 def test_a_trained_network_is_tested_by_the_grader(grade_torch):
-    """Whoever says that all was done as asked, and has no network to show, has not the goal."""
+    """Whoever says that all was done as asked, and has no network to show, has no points."""
     claims = """
         def deed():
             def claim(message):
@@ -1186,7 +1186,7 @@ def test_a_trained_network_is_tested_by_the_grader(grade_torch):
             network(inputs[:64])
         """
     task = grade_torch(MNIST, FORGE, claims).tasks[2]
-    assert [aspect.points for aspect in task.aspects] == [0, 2, 1, 1, 0]
+    assert [aspect.points for aspect in task.aspects] == [0, 0, 0, 0, 0]
     unmoved = claims.replace("network(inputs[:64])", "pass")
     task = grade_torch(MNIST, FORGE, unmoved).tasks[2]
-    assert [aspect.points for aspect in task.aspects] == [0, 2, 1, 0, 0]
+    assert [aspect.points for aspect in task.aspects] == [0, 0, 0, 0, 0]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from normlab import __version__
 from normlab.cli.main import normlab
 from normlab.grading.release import FOLDER, ReleaseError, release
 
@@ -129,7 +130,7 @@ def test_a_student_can_work_in_it(bundle, tmp_path):
 
 def test_the_readme_says_what_can_be_read(bundle):
     text = (bundle / "README.md").read_text()
-    assert "normlab 0.1.0" in text
+    assert f"normlab {__version__}" in text
     assert "normlab/tasks" in text
     for path in re.findall(r"`(normlab/[\w/]+|exercises/|notebooks/)`", text):
         assert (bundle / path).exists(), path
