@@ -11,7 +11,7 @@ from normlab.exercises.described import describe_pattern, describe_shapes
 from normlab.exercises.diagnosis import Diagnosis
 from normlab.exercises.errors import in_words
 from normlab.exercises.exercise import Exercise, Mistake
-from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
+from normlab.exercises.judgement import AspectResult, CaseResult, first_wrong_node
 from normlab.exercises.panel import Line, Remark, Report
 from normlab.tasks.case import Arguments
 
@@ -258,27 +258,17 @@ def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[R
         return ()
     known, compared = (), ()
     for case_result in sorted(told, key=lambda case_result: case_result.case.size):
-        right, got = exercise.right_nodes(case_result.case.arguments), case_result.outcome.nodes
+        right, got = exercise.node_values(case_result.case.arguments), case_result.outcome.nodes
         known, compared = tuple(right), tuple(name for name in right if name in got)
-        largest = max(np.abs(value).max() for value in right.values())
-        for name in compared:
-            if _is_another(got[name], right[name], 1e-9 * largest):
-                before = compared[: compared.index(name)]
-                return _first_wrong_node(case_result, name, right[name], before)
+        name = first_wrong_node(got, right)
+        if name:
+            before = compared[: compared.index(name)]
+            return _first_wrong_node(case_result, name, right[name], before)
     if compared:
         said = f"{', '.join(compared)}: all right, also where the answer is wrong."
         return (Remark(f"{said} The slip comes after them.", "Your nodes"),)
     said = f"nothing in your dict is a node of this task. Their names are {', '.join(known)}."
     return (Remark(said, "Your nodes"),)
-
-
-def _is_another(got: np.ndarray, right: np.ndarray, rounding: float) -> bool:
-    """Whether a node is wrong. Axes of size 1 do not matter, nor does what a 0 is rounded to."""
-    got, right = got.squeeze(), right.squeeze()
-    if got.shape != right.shape:
-        return True
-    near = np.abs(got - right) <= rounding
-    return bool((differs(got, right, SINGLE_PRECISION) & ~near).any())
 
 
 def _first_wrong_node(
