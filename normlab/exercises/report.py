@@ -97,10 +97,7 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         elif diagnosis.explanations:
             follows = "follows from the same mistake"
         elif key in diagnosis.by_aspect:
-            mistake = diagnosis.by_aspect[key][0]
-            follows = "the same mistake" if mistake.key in said else ""
-            remarks = () if follows else _name(mistake, "In these cases your numbers are")
-            said.add(mistake.key)
+            remarks, follows = _named_in_part(diagnosis.by_aspect[key], said)
         else:
             remarks, follows = _unexplained(result.failures[0], said)
         if diagnosis.described and not result.passed and "described" not in said:
@@ -152,6 +149,19 @@ def _name(mistake: Mistake, these_are: str) -> tuple[Remark, ...]:
         Remark(mistake.symptom, "Symptom"),
         Remark(mistake.hint, "Hint"),
     )
+
+
+def _named_in_part(
+    found: Sequence[Mistake], said: set[str]
+) -> tuple[tuple[Remark, ...], str]:
+    """Name what explains one aspect; where more than one does, all of them."""
+    keys = {mistake.key for mistake in found}
+    if keys & said:
+        return (), "the same mistake"
+    said |= keys
+    if len(found) > 1:
+        return _cannot_tell([(mistake,) for mistake in found]), ""
+    return _name(found[0], "In these cases your numbers are"), ""
 
 
 def _cannot_tell(explanations: Sequence[tuple[Mistake, ...]]) -> tuple[Remark, ...]:

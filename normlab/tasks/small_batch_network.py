@@ -24,7 +24,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     keys = ("alone", "modes", "one", "scale", "tells", "own")
     for features, hidden, classes in ((3, 8, 2), (5, 16, 4)):
         arguments = {
-            "x": 1000 * rows_below_one(rng, 2, features),
+            "x": 5 * rows_below_one(rng, 2, features),
             "hidden": hidden,
             "classes": classes,
             "seed": seed_of_numbers(rng),
