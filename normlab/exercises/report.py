@@ -151,9 +151,7 @@ def _name(mistake: Mistake, these_are: str) -> tuple[Remark, ...]:
     )
 
 
-def _named_in_part(
-    found: Sequence[Mistake], said: set[str]
-) -> tuple[tuple[Remark, ...], str]:
+def _named_in_part(found: Sequence[Mistake], said: set[str]) -> tuple[tuple[Remark, ...], str]:
     """Name what explains one aspect; where more than one does, all of them."""
     keys = {mistake.key for mistake in found}
     if keys & said:
