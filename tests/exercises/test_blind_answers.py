@@ -11,6 +11,7 @@ import torch
 from blind_answers import ANSWERS
 from real_mistakes import ANSWERS as REAL
 from test_line import located
+from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from normlab import check
@@ -170,3 +171,76 @@ def test_the_mistakes_of_real_code_are_named_or_described(task, answer):
     assert not report.passed
     assert bool(report.mistakes) == (answer.__name__ not in REAL_SAID)
     assert REAL_SAID.get(answer.__name__, "") in " ".join(str(report).split())
+
+
+# ---- what is not said
+
+
+def twice_the_slope_of_the_square(told):
+    """Return an answer whose dx is that of another mistake, which its own nodes rule out."""
+
+    def answer(dy, x, mean, var, x_hat, weight, eps):
+        n, d, dx_hat = len(x), x - mean, dy * weight
+        r = 1 / np.sqrt(var + eps)
+        dr = (dx_hat * d).sum(0, keepdims=True)
+        dv = -0.5 * dr * r**3
+        dd = dx_hat * r + 4 * dv * d / n
+        dx = dd - dd.mean(0)
+        return (dx, {"dr": dr, "dv": dv, "dd": dd}) if told else dx
+
+    return answer
+
+
+def test_a_name_that_the_learners_own_nodes_contradict_is_not_said():
+    name = "batch_norm_backward_graph"
+    assert check(name, twice_the_slope_of_the_square(told=False)).mistakes == ("half missing",)
+    report = check(name, twice_the_slope_of_the_square(told=True))
+    assert report.mistakes == ()
+    text = " ".join(str(report).split())
+    assert "the first that differs is dd" in text
+    assert "without its 1/2" not in text
+
+
+def test_of_several_mistakes_that_explain_an_aspect_none_is_said_alone():
+    def nothing_in_a_window_of_one(x, size, alpha, beta, k):
+        return x / k**beta if size == 1 else x / np.median(x) ** beta
+
+    report = check("local_response_norm", nothing_in_a_window_of_one)
+    text = " ".join(str(report).split())
+    assert "More than one mistake gives exactly your numbers" in text
+    assert "Either: the window holds the neighbours, and not the value itself." in text
+
+
+def test_a_zero_by_chance_is_no_loop_that_ended_too_early():
+    given = next(one for one in ANSWERS if one.key == "backward-parameters-last-image")
+    assert "return` inside it" not in str(check(given.task, defined(given)))
+
+
+def test_what_came_back_right_is_not_mentioned():
+    class Remembers(nn.Module):
+        def __init__(self, features, classes):
+            super().__init__()
+            self.linear, self.norm = nn.Linear(features, classes), nn.BatchNorm1d(features, eps=9)
+
+        def forward(self, x):
+            return self.linear(self.norm(x) + 0.1 * self.norm.running_mean)
+
+    assert "What came back as linear_weight" not in str(check("SensorNet", Remembers))
+
+
+def test_any_usual_eps_takes_the_scale_away():
+    def with_eps(eps):
+        def small_batch_network(features, hidden, classes):
+            return nn.Sequential(
+                nn.Linear(features, hidden),
+                nn.GroupNorm(2, hidden, eps=eps),
+                nn.ReLU(),
+                nn.Linear(hidden, classes),
+            )
+
+        return small_batch_network
+
+    for seed in (0, 1, 2015):
+        assert check("small_batch_network", with_eps(1e-3), seed=seed).passed
+        assert check("small_batch_network", with_eps(1e-12), seed=seed).passed
+        assert check("small_batch_network", with_eps(1.0), seed=seed).mistakes == ("eps of 1",)
