@@ -126,15 +126,16 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
             f"write each step with {tool}, then run the check again. Compare with "
             f"{exercise.forbidden[0]} outside the function, as much as you like.",
         )
-    cases = draw_cases(exercise, seed)
+    variants = _drawn(exercise, seed)
+    cases = variants.cases
     before = kept_between_calls(answer)
     function = exercise.as_function(answer)
     seconds = exercise.seconds or _SECONDS
     outcomes = call_all(
         function, cases, exercise.returns, seconds, exercise.forbidden, bool(exercise.nodes)
     )
-    results = judge(exercise, cases, outcomes)
-    diagnosis = diagnose(exercise, cases, outcomes, results)
+    results = judge(exercise, cases, outcomes, variants.right)
+    diagnosis = diagnose(exercise, cases, outcomes, results, variants)
     following = _following(exercise)
     report = report_on(exercise, outcomes, results, diagnosis, _then(exercise, following))
     report = replace(report, links=links_in(report.next_step, exercise, following))
@@ -146,6 +147,19 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     if report.unexplained is None:
         return report
     return replace(report, search=partial(find_line, exercise, answer, cases, outcomes))
+
+
+#: A learner checks the same task again and again: what the last one was held against.
+_LAST: dict[int, Variants] = {}
+
+
+def _drawn(exercise: Exercise, seed: int) -> Variants:
+    """Return the cases, with what is right in them and what the known mistakes give."""
+    last = _LAST.get(seed)
+    if last is None or last.exercise is not exercise:
+        _LAST.clear()
+        _LAST[seed] = last = Variants(exercise, draw_cases(exercise, seed))
+    return last
 
 
 def _following(exercise: Exercise) -> str:

@@ -12,7 +12,13 @@ import numpy as np
 from normlab.exercises.calling import Outcome
 from normlab.exercises.described import other_forms, what_came_back, where_right
 from normlab.exercises.exercise import Exercise, Mistake
-from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, differs, judge
+from normlab.exercises.judgement import (
+    SINGLE_PRECISION,
+    AspectResult,
+    differs,
+    first_wrong_node,
+    judge,
+)
 from normlab.exercises.steps import is_in_the_step
 from normlab.tasks.case import Case, Outputs
 
@@ -282,7 +288,20 @@ class _Suspects:
             if not (noise or same(outcome.returned, wrong, allowed)):
                 return False
             shows = shows or not same(right, wrong, allowed)
-        return shows or (raises and ran)
+        return (shows or (raises and ran)) and not self._contradict(mistakes, cases)
+
+    def _contradict(self, mistakes: Together, cases: Sequence[Case]) -> bool:
+        """Whether the learner's own nodes go wrong at another place than the mistakes' do."""
+        if not self.exercise.nodes or any(mistake.other for mistake in mistakes):
+            return False
+        for case in cases:
+            if own := self.outcomes[case.name].nodes:
+                right = self.exercise.node_values(case.arguments)
+                wrong = self.exercise.node_values(case.arguments, mistakes)
+                wrong = {name: value for name, value in wrong.items() if name in own}
+                if first_wrong_node(own, right) != first_wrong_node(wrong, right):
+                    return True
+        return False
 
     def explain_aspect(self, mistake: Mistake, result: AspectResult) -> bool:
         """Whether a mistake explains what counts in an aspect, and costs it."""

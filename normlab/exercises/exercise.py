@@ -262,9 +262,10 @@ class Exercise:
                 return getattr(self.model.define(), mistake.other)
         return self.model.program(NO_EDITS.union(*(mistake.edits for mistake in mistakes)))
 
-    def right_nodes(self, arguments: Arguments) -> Outputs:
-        """Compute the right value of each node inside the computation."""
-        return self.model.values(self.nodes, *arguments.values())
+    def node_values(self, arguments: Arguments, mistakes: tuple[Mistake, ...] = ()) -> Outputs:
+        """Compute each node inside the computation: what is right, or what mistakes make of it."""
+        edits = NO_EDITS.union(*(mistake.edits for mistake in mistakes))
+        return self.model.values(self.nodes, *arguments.values(), edits=edits)
 
 
 def _float64(value: Any) -> Any:  # noqa: ANN401 - an argument of any kind

@@ -230,6 +230,22 @@ def differs(got: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndarr
     return ~near
 
 
+def first_wrong_node(own: Outputs, right: Outputs) -> str:
+    """Name the first of a learner's nodes that is wrong, in the order of the walk; or none: ""."""
+    largest = max(np.abs(value).max() for value in right.values())
+    some = (name for name in right if name in own)
+    return next((name for name in some if _is_another(own[name], right[name], largest)), "")
+
+
+def _is_another(got: np.ndarray, right: np.ndarray, largest: float) -> bool:
+    """Whether a node is wrong. Axes of size 1 do not matter, nor does what a 0 is rounded to."""
+    got, right = got.squeeze(), right.squeeze()
+    if got.shape != right.shape:
+        return True
+    near = np.abs(got - right) <= 1e-9 * largest
+    return bool((differs(got, right, SINGLE_PRECISION) & ~near).any())
+
+
 def _judge_input(case: Case, outcome: Outcome) -> CaseResult:
     return CaseResult(case, outcome, {}, problem="modified" if outcome.modified else "")
 

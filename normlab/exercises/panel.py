@@ -213,7 +213,11 @@ def _text_header(report: Report) -> str:
 def _text_line(line: Line) -> list[str]:
     follows = f"     {line.follows}" if line.follows else ""
     title = f"  {line.mark[1]}  {line.title:45}"
-    rows = [f"{title}  {line.points} / {line.max_points}{follows}"]
+    rows = [f"{title}  {line.points} / {line.max_points}"]
+    if line.passed and len(rows[0] + follows) > _WIDTH:
+        rows.append(f"        {line.follows}")
+    else:
+        rows[0] += follows
     for remark in line.remarks:
         rows += _text_remark(remark, indent=8)
     return rows

@@ -11,7 +11,7 @@ from normlab.exercises.described import describe_pattern, describe_shapes
 from normlab.exercises.diagnosis import Diagnosis
 from normlab.exercises.errors import in_words
 from normlab.exercises.exercise import Exercise, Mistake
-from normlab.exercises.judgement import SINGLE_PRECISION, AspectResult, CaseResult, differs
+from normlab.exercises.judgement import AspectResult, CaseResult, first_wrong_node
 from normlab.exercises.panel import Line, Remark, Report
 from normlab.tasks.case import Arguments
 
@@ -97,10 +97,7 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
         elif diagnosis.explanations:
             follows = "follows from the same mistake"
         elif key in diagnosis.by_aspect:
-            mistake = diagnosis.by_aspect[key][0]
-            follows = "the same mistake" if mistake.key in said else ""
-            remarks = () if follows else _name(mistake, "In these cases your numbers are")
-            said.add(mistake.key)
+            remarks, follows = _named_in_part(diagnosis.by_aspect[key], said)
         else:
             remarks, follows = _unexplained(result.failures[0], said)
         if diagnosis.described and not result.passed and "described" not in said:
@@ -152,6 +149,17 @@ def _name(mistake: Mistake, these_are: str) -> tuple[Remark, ...]:
         Remark(mistake.symptom, "Symptom"),
         Remark(mistake.hint, "Hint"),
     )
+
+
+def _named_in_part(found: Sequence[Mistake], said: set[str]) -> tuple[tuple[Remark, ...], str]:
+    """Name what explains one aspect; where more than one does, all of them."""
+    keys = {mistake.key for mistake in found}
+    if keys & said:
+        return (), "the same mistake"
+    said |= keys
+    if len(found) > 1:
+        return _cannot_tell([(mistake,) for mistake in found]), ""
+    return _name(found[0], "In these cases your numbers are"), ""
 
 
 def _cannot_tell(explanations: Sequence[tuple[Mistake, ...]]) -> tuple[Remark, ...]:
@@ -258,27 +266,17 @@ def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[R
         return ()
     known, compared = (), ()
     for case_result in sorted(told, key=lambda case_result: case_result.case.size):
-        right, got = exercise.right_nodes(case_result.case.arguments), case_result.outcome.nodes
+        right, got = exercise.node_values(case_result.case.arguments), case_result.outcome.nodes
         known, compared = tuple(right), tuple(name for name in right if name in got)
-        largest = max(np.abs(value).max() for value in right.values())
-        for name in compared:
-            if _is_another(got[name], right[name], 1e-9 * largest):
-                before = compared[: compared.index(name)]
-                return _first_wrong_node(case_result, name, right[name], before)
+        name = first_wrong_node(got, right)
+        if name:
+            before = compared[: compared.index(name)]
+            return _first_wrong_node(case_result, name, right[name], before)
     if compared:
         said = f"{', '.join(compared)}: all right, also where the answer is wrong."
         return (Remark(f"{said} The slip comes after them.", "Your nodes"),)
     said = f"nothing in your dict is a node of this task. Their names are {', '.join(known)}."
     return (Remark(said, "Your nodes"),)
-
-
-def _is_another(got: np.ndarray, right: np.ndarray, rounding: float) -> bool:
-    """Whether a node is wrong. Axes of size 1 do not matter, nor does what a 0 is rounded to."""
-    got, right = got.squeeze(), right.squeeze()
-    if got.shape != right.shape:
-        return True
-    near = np.abs(got - right) <= rounding
-    return bool((differs(got, right, SINGLE_PRECISION) & ~near).any())
 
 
 def _first_wrong_node(

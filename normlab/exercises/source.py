@@ -95,12 +95,17 @@ class Model:
     def _ways(self) -> Ways:
         return Ways(self.text, self.foreseen)
 
-    def values(self, names: Iterable[str], *arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    def values(
+        self,
+        names: Iterable[str],
+        *arguments: Any,  # noqa: ANN401
+        edits: Iterable[Edit] = NO_EDITS,
+    ) -> dict[str, Any]:
         """Call the function, and return what it gave to some of its names on the way.
 
         It has one ``return``, in its last line.
         """
-        head, _, _ = self.text.rpartition("return ")
+        head, _, _ = self.changed(edits).rpartition("return ")
         returned = self._defined(f"{head}return locals()")(*arguments)
         return {name: returned[name] for name in names}
 

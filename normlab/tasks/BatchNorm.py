@@ -114,6 +114,7 @@ def _fresh_layers(rng: np.random.Generator) -> Iterator[Case]:
     """
     x = distinct_values(rng, (1, 4, 3)) * 1e-3
     bare = {"weight": None, "bias": None, "eps": None, "momentum": None}
+    ones = {"weight": np.ones(3), "bias": np.zeros(3)}
     given = {**bare, "eps": 1e-5, "momentum": 0.1}
     named = "a fresh layer, eps 1e-5, momentum 0.1: train batch"
     yield Case("a fresh layer, not called", ("start",), {"script": "", "x": x, **bare})
@@ -123,5 +124,16 @@ def _fresh_layers(rng: np.random.Generator) -> Iterator[Case]:
         ("start",),
         {"script": "batch", "x": x, **bare},
         based_on=named,
+        derive=lambda own, _: own,
+    )
+    # A layer whose parameters and buffers are one array moves both.
+    twice = {"script": "train batch batch", "x": np.concatenate([x, 3 - x]), **given}
+    name = "weight 1, bias 0: train batch batch"
+    yield Case(name, (), {**twice, **ones})
+    yield Case(
+        "a fresh layer: batch batch",
+        ("start",),
+        {**twice, "script": "batch batch"},
+        based_on=name,
         derive=lambda own, _: own,
     )

@@ -47,7 +47,11 @@ def seen(*_: Any) -> dict[str, Any]:
 
 
 def read(linear_sizes, norm_sizes, trained, tested, running, answer_to_images, *_):
-    """Say whether images get the answer of vectors, and not all of them the same one: 1 or 0."""
+    """Say whether images get the answer of vectors, and not all of them the same one.
+
+    1 for yes, 0 for another answer, and -1 where images raise an error.
+    """
     same = answer_to_images.shape == tested.shape and np.allclose(answer_to_images, tested)
     tells_apart = (tested != tested[:1]).any()
-    return linear_sizes, norm_sizes, trained, tested, running, float(same and tells_apart)
+    takes_images = float(same and tells_apart) if answer_to_images.size else -1.0
+    return linear_sizes, norm_sizes, trained, tested, running, takes_images

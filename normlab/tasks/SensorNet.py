@@ -33,7 +33,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
             "bias": rows_below_one(rng, classes),
         }
         name = f"{batches} batches {shape_name((samples, features))}"
-        yield Case(name, ("train", "eval", "alone", "linear"), arguments)
+        yield Case(name, ("train", "eval", "alone", "linear", "saved"), arguments)
 
 
 def seen(x: np.ndarray, test: np.ndarray, weight: np.ndarray, *_: Any) -> dict[str, Any]:
@@ -44,9 +44,15 @@ def seen(x: np.ndarray, test: np.ndarray, weight: np.ndarray, *_: Any) -> dict[s
         "tested": (len(test), classes),
         "alone": [(1, classes), (0,)],
         "linear_weight": weight.shape,
+        "from_state_dict": [(len(test), classes), (0,)],
     }
 
 
-def read(trained, tested, alone, linear_weight, *_):
-    """Say whether the first row alone gets the answer that it gets among others: 1 or 0."""
-    return trained, tested, float(alone.size > 0 and alike(alone, tested[:1])), linear_weight
+def read(trained, tested, alone, linear_weight, loaded, *_):
+    """Answer two questions: 1 for yes, 0 for no.
+
+    Does the first row alone get the answer that it gets among others? And does a new network with
+    the same state_dict give the same answers?
+    """
+    row_alone = float(alone.size > 0 and alike(alone, tested[:1]))
+    return trained, tested, row_alone, linear_weight, float(alike(loaded, tested))

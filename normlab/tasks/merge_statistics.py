@@ -31,6 +31,18 @@ def plus_for_times(counts, means, variances):
     return mean, var
 
 
+def total_too_early(counts, means, variances):
+    n, mean, squares = 0, np.zeros(means.shape[1]), np.zeros(means.shape[1])
+    for more, its_mean, its_var in zip(counts, means, variances, strict=True):
+        if more == 0:
+            continue
+        n = n + more
+        delta = its_mean - mean
+        mean = mean + delta * more / n
+        squares = squares + more * its_var + delta**2 * n * more / n
+    return mean, squares / n
+
+
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw workers that never have equally many values; the last are far from zero."""
     yield from _in_steps(rng, workers=2, channels=3)

@@ -66,7 +66,7 @@ def _with_padding(
 ) -> Iterator[Case]:
     """Draw tiny sequences of one length, and then others with anything in the padding."""
     length = min(lengths)
-    tiny = distinct_values(rng, shape) * 1e-6
+    tiny = distinct_values(rng, shape) * 1e-4
     for part in (tiny[:, :length], tiny[:, length:]):
         part -= part.mean((1, 2), keepdims=True)
     bias = shifts(rng, shape[2])

@@ -49,10 +49,11 @@ def seen(_images: int, seed: int) -> dict[str, Any]:
         "buffers": joined(network.buffers()).shape,
         "batch_sizes": (None,),
         "step_modes": (None,),
+        "different_images": (),
     }
 
 
-def read(before, weights, buffers, sizes, modes, images, seed):
+def read(before, weights, buffers, sizes, modes, different, images, seed):
     """Test the trained network, and answer the questions: 1 for yes, 0 for no.
 
     Is the goal reached? Were there batches of 64? How many passes over the images? Was every step
@@ -74,14 +75,17 @@ def read(before, weights, buffers, sizes, modes, images, seed):
     return (
         float(accuracy >= GOAL),
         float(learned and len(sizes) > 0 and sizes.max() == _BATCH and full >= len(sizes) - 1),
-        _passes(sizes.sum(), images) if learned else 0.0,
+        _passes(sizes.sum(), different, images) if learned else 0.0,
         float(learned and (modes == 1).all() and remembers),
         float(moved),
     )
 
 
-def _passes(rows: float, images: int) -> float:
-    """Return 1 for one pass over the images, 0 for less and 2 for more; a last batch may miss."""
+def _passes(rows: float, different: float, images: int) -> float:
+    """Return 1 for one pass over the images, 0 for less and 2 for more; a last batch may miss.
+
+    Who draws as many with replacement misses a third of them.
+    """
     if rows > images:
         return 2.0
-    return float(rows > images - _BATCH)
+    return float(different > images - _BATCH)

@@ -412,7 +412,6 @@ class BatchNorm:
             mu, var = self.running_mean, self.running_var
         return (x - mu) / np.sqrt(var + self.eps) * self.weight + self.bias
 """,
-        passes=True,
     ),
     Answer(
         key="layer-refuses-one-channel",
@@ -762,7 +761,6 @@ def train_one_epoch(network, inputs, labels):
         loss.backward()
         opt.step()
 """,
-        passes=True,
     ),
     Answer(
         key="layer-norm-one-axis",
@@ -1253,7 +1251,6 @@ def small_batch_network(features, hidden, classes):
         nn.Linear(hidden, classes),
     )
 """,
-        passes=True,
     ),
     Answer(
         key="sensor-biased-running-var",
@@ -1305,7 +1302,6 @@ class SensorNet(torch.nn.Module):
             mu, var = self.running_mean, self.running_var
         return self.linear((x - mu) / (var + 1e-5).sqrt())
 """,
-        passes=True,
     ),
     Answer(
         key="split-one-row-lost",

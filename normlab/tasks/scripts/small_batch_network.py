@@ -19,8 +19,9 @@ def use(answer: Callable, x: np.ndarray, hidden: int, classes: int, seed: int) -
     tuple
         The answers to the batch, (2, C); to its first sample beside another neighbour, (C,); to
         the batch in evaluation mode, (2, C); to the first sample alone, (1, C), or nothing; to the
-        batch when the first layer's output is 100 times as large, (2, C), and when all parameters
-        are others, (2, C). And how many parameters belong to no linear layer.
+        batch when the first layer's output is 100 times as large, (2, C), and 200 times smaller,
+        (2, C), and when all parameters are others, (2, C). And how many parameters belong to no
+        linear layer.
     """
     torch.manual_seed(seed)
     network = answer(x.shape[1], hidden, classes)
@@ -34,7 +35,8 @@ def use(answer: Callable, x: np.ndarray, hidden: int, classes: int, seed: int) -
         plain(_ask(network, one, beyond)[0]),
         plain(_ask(network.eval(), one, two)),
         _asked_alone(network.train(), one),
-        plain(_ask(_enlarged(network), one, two)),
+        plain(_ask(_enlarged(network, 100), one, two)),
+        plain(_ask(_enlarged(network, 1 / 200), one, two)),
         plain(_ask(_with_other_parameters(network, seed), one, two)),
         _own_parameters(network),
     )
@@ -53,12 +55,12 @@ def _asked_alone(network: nn.Module, row: Tensor) -> np.ndarray:
         return np.empty(0)
 
 
-def _enlarged(network: nn.Module) -> nn.Module:
+def _enlarged(network: nn.Module, times: float) -> nn.Module:
     enlarged = copy.deepcopy(network)
     first = next((m for m in enlarged.modules() if isinstance(m, nn.Linear)), None)
     with torch.no_grad():
         for parameter in first.parameters() if first else ():
-            parameter.mul_(100)
+            parameter.mul_(times)
     return enlarged
 
 

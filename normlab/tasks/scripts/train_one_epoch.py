@@ -31,7 +31,8 @@ def use(answer: Callable, images: int, seed: int) -> tuple:
     -------
     tuple
         The weights before, the weights and the buffers, laid behind each other; for each step of
-        training the size of its batch, and 1 for training mode or 0.
+        training the size of its batch, and 1 for training mode or 0; and how many different images
+        there were.
     """
     mnist = load_mnist(tensors=True)
     inputs = mnist.train_images[:images].flatten(1) / 255  # (images, 784)
@@ -39,11 +40,13 @@ def use(answer: Callable, images: int, seed: int) -> tuple:
     before = joined(network.parameters())
     sizes: list[float] = []
     modes: list[float] = []
+    images_seen: set[int] = set()
 
     def note(_network: nn.Module, given: tuple[Tensor]) -> None:
         if torch.is_grad_enabled():
             sizes.append(len(given[0]))
             modes.append(float(network.training))
+            images_seen.update(hash(row.tobytes()) for row in given[0].detach().numpy())
 
     hook = network.register_forward_pre_hook(note)
     threads = torch.get_num_threads()
@@ -56,4 +59,4 @@ def use(answer: Callable, images: int, seed: int) -> tuple:
     finally:
         torch.set_num_threads(threads)
     weights, buffers = joined(network.parameters()), joined(network.buffers())
-    return before, weights, buffers, np.array(sizes), np.array(modes)
+    return before, weights, buffers, np.array(sizes), np.array(modes), len(images_seen)
