@@ -10,6 +10,9 @@ from click.testing import CliRunner
 from normlab.cli.main import normlab
 from normlab.grading import pool
 
+# Attacks, for the grader alone: nbval would run them in the kernel of the tests.
+collect_ignore = ["cases"]
+
 STAND_IN = Path(__file__).parent / "stand_in.py"
 
 
