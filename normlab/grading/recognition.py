@@ -20,6 +20,7 @@ _PARAMETERS = re.compile(r"\(([^()]*)\)")
 _BETWEEN_CELLS = "\n\0\n"
 _QUOTED = re.compile(r'("""|\'\'\')[^\0]*?\1')
 _CHECK = re.compile(r"\bcheck\(\s*[\"'](\w+)")
+_YOURS = re.compile(r"\byours\(\s*[\"'](\w+)")
 _GRADE_ID = re.compile(r'"grade_id"\s*:\s*"(\w+?)(?:-points)?"')
 _SELF_TEST = re.compile(r"^self_test\(", re.MULTILINE)
 _STUB = "NotImplementedError"
@@ -58,14 +59,15 @@ def look_at(content: bytes) -> Contents:
     bodies = [(name, rest) for name, rest in _DEFINITION.findall(code) if name in _all_names()]
     ids = {*_GRADE_ID.findall(text)} & _all_names()
     checks = {*_CHECK.findall(code)} & _all_names()
+    lent = set(_YOURS.findall(code))
     return Contents(
         defined=assigned.union(name for name, _ in bodies),
         solved=assigned.union(name for name, rest in bodies if _STUB not in rest),
         alike={name for name, rest in bodies if _parameters(rest) == _parameters_of(name)},
         ids=ids,
         checks=checks,
-        # The first lesson checks one function as an example.
-        is_lesson=bool(_SELF_TEST.search(code)) and not ids and len(checks) < 2,
+        # The first lesson checks one function as an example; others go on with those they check.
+        is_lesson=bool(_SELF_TEST.search(code)) and not ids and len(checks - lent) < 2,
         is_whole=is_whole,
     )
 
