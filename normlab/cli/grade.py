@@ -120,10 +120,7 @@ def grade(
     from normlab.grading.pool import Settings
     from normlab.grading.reports import forget_page, write_reports
 
-    if out.resolve().is_relative_to(submissions.resolve()):
-        raise click.ClickException(
-            f"The results would lie among the submissions, in {submissions}. Choose another folder."
-        )
+    _keep_apart(submissions, out)
     with faults_in_a_sentence(out):
         handed_in = _handed_in(submissions, only, exercises)
         chosen = None if set_exercises is None else _named(set_exercises)
@@ -148,34 +145,47 @@ def grade(
             todo = list(handed_in.submissions)
             if gradebook.rule("attempt") not in ("", "last"):
                 todo += handed_in.earlier
-            reasons: Counter[tuple[str, str]] = Counter()
+            again: list[str] = []
             if not regrade:
-                reasons = Counter(
-                    (one.exercise, why)
-                    for one in todo
-                    if (why := gradebook.why_needed(one, settings.terms)) not in ("", "new")
-                )
+                again = _judged_again(gradebook, todo, settings.terms)
                 todo = gradebook.needing(todo, settings.terms)
             counts, failures = _grade(
                 todo, settings, jobs or os.cpu_count() or 1, client, gradebook
             )
             notes = [*failures, *gradebook.remarks(), *handed_in.notes]
             write_reports(gradebook, out, notes)
-            notes = [*_judged_again(reasons), *notes]
+            notes = [*again, *notes]
             counted = _counted(gradebook)
-    for note in notes[:_MOST_NOTES]:
-        click.echo(f"Note: {note}", err=True)
-    if len(notes) > _MOST_NOTES:
-        click.echo(f"And {len(notes) - _MOST_NOTES} more notes: they are in index.html.", err=True)
+    _tell(notes)
     click.echo(_summary(handed_in, len(todo), counts, len(failures)))
     click.echo(counted)
     click.echo(f"Open {out / 'index.html'}")
 
 
-def _judged_again(reasons: Counter[tuple[str, str]]) -> list[str]:
+def _judged_again(gradebook: "Gradebook", todo: list[Any], terms: Any) -> list[str]:  # noqa: ANN401
+    """Say which verdicts are made anew, and why; of those that are new nothing."""
+    reasons = Counter(
+        (one.exercise, why)
+        for one in todo
+        if (why := gradebook.why_needed(one, terms)) not in ("", "new")
+    )
     return [
         f"{exercise}: {count} judged again: {why}." for (exercise, why), count in reasons.items()
     ]
+
+
+def _keep_apart(submissions: Path, out: Path) -> None:
+    if out.resolve().is_relative_to(submissions.resolve()):
+        raise click.ClickException(
+            f"The results would lie among the submissions, in {submissions}. Choose another folder."
+        )
+
+
+def _tell(notes: list[str]) -> None:
+    for note in notes[:_MOST_NOTES]:
+        click.echo(f"Note: {note}", err=True)
+    if len(notes) > _MOST_NOTES:
+        click.echo(f"And {len(notes) - _MOST_NOTES} more notes: they are in index.html.", err=True)
 
 
 def _unprotected() -> "Isolation":

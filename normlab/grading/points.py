@@ -12,7 +12,7 @@ from pathlib import Path
 from normlab.exercises import tasks_of
 from normlab.grading import remarks
 from normlab.grading.gradebook import Entry, Gradebook
-from normlab.grading.remarks import Remark
+from normlab.grading.remarks import TeachersRemark
 from normlab.grading.submissions import SubmissionsError, exercise_named, is_marked_late
 from normlab.grading.verdict import Status, TaskVerdict
 
@@ -172,7 +172,7 @@ def settled(gradebook: Gradebook, out: Path) -> Iterator[Entry]:
 
 
 def settle(
-    entry: Entry, earlier: Sequence[Entry], rules: Rules, said: Sequence[Remark] = ()
+    entry: Entry, earlier: Sequence[Entry], rules: Rules, said: Sequence[TeachersRemark] = ()
 ) -> Entry:
     """Return an entry with the attempt that counts, and what it earns.
 
@@ -207,7 +207,7 @@ def settle(
     )
 
 
-def _with_points(entry: Entry, rules: Rules, said: Sequence[Remark]) -> Entry:
+def _with_points(entry: Entry, rules: Rules, said: Sequence[TeachersRemark]) -> Entry:
     """Give the tasks the points of the course, and those by hand."""
     by_hand = {one.task: one for one in said if one.task and one.points is not None}
     tasks = []
@@ -230,7 +230,7 @@ def _scaled(task: TaskVerdict, by: float) -> TaskVerdict:
     return replace(task, score=min(task.score * by, most), max_score=most, aspects=aspects)
 
 
-def _with_time(entry: Entry, rules: Rules, said: Sequence[Remark]) -> Entry:
+def _with_time(entry: Entry, rules: Rules, said: Sequence[TeachersRemark]) -> Entry:
     """Take off what being late costs."""
     days = days_late(entry, rules, said)
     off = next((one.percent_off for one in said if one.percent_off is not None), None)
@@ -238,7 +238,7 @@ def _with_time(entry: Entry, rules: Rules, said: Sequence[Remark]) -> Entry:
     return replace(entry, days_late=days, factor=factor)
 
 
-def days_late(entry: Entry, rules: Rules, said: Sequence[Remark] = ()) -> int:
+def days_late(entry: Entry, rules: Rules, said: Sequence[TeachersRemark] = ()) -> int:
     """Return how many days have begun since it was due; one where the system marked it as late."""
     until = next((one.until for one in said if one.until), None)
     due = until or rules.due.get(entry.exercise)
@@ -254,7 +254,7 @@ def when(modified: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _about_time(entry: Entry, rules: Rules, said: Sequence[Remark]) -> Iterator[str]:
+def _about_time(entry: Entry, rules: Rules, said: Sequence[TeachersRemark]) -> Iterator[str]:
     if not entry.was_handed_in:
         return
     if is_marked_late(entry.file):

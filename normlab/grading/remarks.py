@@ -31,7 +31,7 @@ class RemarksError(Exception):
 
 
 @dataclass(frozen=True)
-class Remark:
+class TeachersRemark:
     """One row.
 
     Parameters
@@ -77,7 +77,9 @@ class Remark:
         return f"{self.task + ': ' if self.task else ''}{what}{': ' + self.why if self.why else ''}"
 
 
-def read(out: Path, students: Iterable[str], most: Callable[[str, str], float]) -> list[Remark]:
+def read(
+    out: Path, students: Iterable[str], most: Callable[[str, str], float]
+) -> list[TeachersRemark]:
     """Read the remarks of a folder of results; none where there is no file.
 
     Parameters
@@ -121,7 +123,7 @@ def read(out: Path, students: Iterable[str], most: Callable[[str, str], float]) 
 
 def parse(
     row: Sequence[str], students: Sequence[str], most: Callable[[str, str], float], number: int = 0
-) -> Remark:
+) -> TeachersRemark:
     """Return what a row says.
 
     Raises
@@ -141,7 +143,7 @@ def parse(
         raise RemarksError(f"{said} points are more than the {top:g} that can be had.")
     if not value and not why:
         raise RemarksError(f"it says nothing. The third cell holds {_KINDS}.")
-    return Remark(student, exercise, task, why, **value, row=number)
+    return TeachersRemark(student, exercise, task, why, **value, row=number)
 
 
 def _value(said: str, students: Sequence[str]) -> Mapping[str, object]:
@@ -215,7 +217,7 @@ def _exercise_and_task(name: str) -> tuple[str, str]:
         raise RemarksError(f"there is no exercise and no task {name!r}.") from None
 
 
-def _twice(remarks: Iterable[Remark]) -> list[str]:
+def _twice(remarks: Iterable[TeachersRemark]) -> list[str]:
     """Say which rows contradict an earlier one."""
     seen: dict[tuple, int] = {}
     wrong = []

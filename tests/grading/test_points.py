@@ -19,7 +19,7 @@ from normlab.grading.points import (
     settle,
     settled,
 )
-from normlab.grading.remarks import Remark, RemarksError, most_in_the_course, read
+from normlab.grading.remarks import RemarksError, TeachersRemark, most_in_the_course, read
 from normlab.grading.submissions import Submission, SubmissionsError, is_marked_late
 from normlab.grading.verdict import AspectVerdict, TaskVerdict, Verdict
 
@@ -41,7 +41,7 @@ def entry(*scores, late=timedelta(0), file="02.ipynb", status=Status.GRADED):
 
 
 def remark(**what):
-    return Remark("ann", FORWARD, what.pop("task", ""), what.pop("why", "so it is"), **what)
+    return TeachersRemark("ann", FORWARD, what.pop("task", ""), what.pop("why", "so it is"), **what)
 
 
 # ---- time
