@@ -127,7 +127,9 @@ def test_every_neighbour_has_their_points(graded):
 def test_no_attack_gains_anything(graded):
     """The answers are right, so that they may have their points, or lose them."""
     (_, rows), _ = graded
-    assert {row["status"] for row in rows} <= {"graded", "memory", "forbidden", "timeout"}
+    # Whoever has no parent in sight lowers the limits of their own process, and may end it.
+    allowed = {"graded", "memory", "forbidden", "timeout", "failed"}
+    assert {row["status"] for row in rows} <= allowed
 
 
 def test_a_second_run_changes_nothing(graded):
