@@ -456,8 +456,8 @@ ours = backward(d_out, images, mean, var, normalized, twin.weight, eps)
 np.allclose(ours, image.grad, rtol=0, atol=1e-13)
 
 # %% [markdown]
-# A common slip is to keep dividing by the batch size, where N becomes the *number of values that share a mean*.
-# Some awkward cases are left, and other layers have them too. Here the package's twin is beside torch:
+# A common slip is to keep dividing by the batch size: for images, N becomes the *number of values that share a mean*.
+# And some awkward cases are left. Here is the package's twin beside torch:
 
 
 # %%
@@ -802,7 +802,7 @@ self_test("04_batch_norm_backward")
 # ## Recap
 #
 # - An input reaches the output along three roads: directly, through the mean, through the variance.
-# - Backward node by node: what touched many samples gathers a sum. Comparing every intermediate
+# - Backward box by box: what touched many samples gathers a sum. Comparing every intermediate
 #   gradient tells *where* a mistake is.
 # - $dx = r\,(g - m(g) - \hat x\,m(g\hat x))$: at right angles to the ones and (up to `eps`) to
 #   $\hat x$, since shift and scale change nothing.
