@@ -407,7 +407,8 @@ print("the weight has the shape       ", weight.shape)
 
 # %% [markdown]
 # A sum that leaves the weight's own shape runs over all axes that weight does *not* have. So each axis belongs to
-# one of two sets: the last ones, which share a mean, and the others, which share a weight.
+# one of two sets: the last ones, which share a mean, and the others, which share a weight. The last ones are best
+# counted from the end; the others are the first `x.ndim - weight.ndim`.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Your turn.** The backward pass for both sets of axes, whatever the shape of `weight`. You are given what a right forward pass has computed: `x` and `x_hat`, and `mean` and `var`, which keep
@@ -531,7 +532,7 @@ for name, (m, v) in ways.items():
 # (Cooijmans and others, 2017): then the tanh begins where it is not flat.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Batches of 4 digits, all 28 rows, 330 steps, two seeds, live. Which of the four learns most, which least?
+# First batches of 4 digits, all 28 rows, 330 steps, with two seeds, live.
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess(
@@ -651,7 +652,7 @@ plots.dots(
 # it. At each row it averages the 64 units of one sequence, and these are always there.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# And is it better than nothing? Seed by seed, LayerNorm minus no norm, each at its own rate.
+# And the third: is LayerNorm better than nothing? Seed by seed, LayerNorm minus no norm, each at its own rate.
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess("In how many of the four settings is LayerNorm ahead with all five seeds?", 2)
