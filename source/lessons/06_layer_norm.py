@@ -534,6 +534,11 @@ for name, (m, v) in ways.items():
 # %% [markdown] slideshow={"slide_type": "-"}
 # First batches of 4 digits, all 28 rows, 330 steps, with two seeds, live.
 
+# %% tags=["nbval-ignore-output"]
+# Output not compared: a progress bar is drawn while it runs.
+small_batches = find_experiment("rnn_norms").only(batch_size=4, lengths="fixed", lr=0.01)
+live = run_live(small_batches.only(seed=[0, 1]), jobs=1)
+
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess(
     "Of 100 test digits, how many will the network with torch's BatchNorm read correctly?",
@@ -543,8 +548,6 @@ guess(
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
-small_batches = find_experiment("rnn_norms").only(batch_size=4, lengths="fixed", lr=0.01)
-live = run_live(small_batches.only(seed=[0, 1]), jobs=1)
 for norm in live.different("norm"):
     print(f"{norm:18}", live.values("test_accuracy", norm=norm).round(2))
 
