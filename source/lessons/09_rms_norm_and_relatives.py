@@ -391,7 +391,7 @@ for size in (3, 4):
 # gives $3 / (3 + 2 \cdot 9) = 1/7$.
 
 # %%
-nn.LocalResponseNorm(1, alpha=2, beta=1, k=3)(torch.full((1, 1, 1), 3.0)).item() * 7
+nn.LocalResponseNorm(1, alpha=2, beta=1, k=3)(torch.full((1, 1, 1), 3.0)), 1 / 7
 
 # %% [markdown]
 # To see who suppresses whom, put a single 1 into channel 3 of six, and tenths elsewhere.
