@@ -724,10 +724,10 @@ print(noise.how["question"], "-", noise.how["duration"])
 
 # %% tags=["guess"]
 guess(
-    "No norm has a test loss of 0.55, and BatchNorm in random groups of 10 one of 0.45. And BatchNorm on all 500 together, without any "
-    "noise?",
-    0.4,
-    within=0.03,
+    "No norm has a test loss of 0.55, BatchNorm in random groups of 10 one of 0.45. Where will BatchNorm on all 500 "
+    "together be, without any noise?",
+    "below both",
+    options=["above both", "between the two", "below both"],
 )
 
 # %% slideshow={"slide_type": "subslide"}
