@@ -117,8 +117,8 @@ plots.block({"RMSNorm, tokens": plots.averaged_cells(block, axes=(1,))})
 # ## A row that is nearly zero
 #
 # For a row of zeros the root mean square is 0, and something must keep us from dividing by it. LayerNorm adds `eps=1e-5` to the variance; RMSNorm
-# adds its own to the mean square. A row of size 0.001, and a row of zeros (padding, say), in four lines: before; with `eps` as in the formula; with `eps` outside
-# the root; without it.
+# adds its own to the mean square. Here are five rows, of ±1, ±0.01, ±0.001, ±0.0001 and 0 (padding, say). Their root mean squares, in four lines: before; after, with `eps` as in the
+# formula; with `eps` outside the root; without it.
 
 # %% slideshow={"slide_type": "-"}
 faint = np.array([[1.0], [1e-2], [1e-3], [1e-4], [0]]) * np.array([1, -1, 1, -1])  # (5, 4)
@@ -126,7 +126,7 @@ size = np.sqrt((faint**2).mean(axis=-1))  # (5,)
 with np.errstate(invalid="ignore"):
     missing = size / size
 right, outside = size / np.sqrt(size**2 + 1e-5), size / (size + 1e-5)
-np.stack([size, right, outside, missing])  # before; after, in three ways
+np.stack([size, right, outside, missing])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # With `eps` outside the root the faint rows are blown up, without it the zeros become 0/0. Now, RMSNorm's default in torch is `eps=None`. Is that 0? You can
@@ -147,8 +147,8 @@ guess(
 
 # %% slideshow={"slide_type": "-"}
 for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-    small = torch.full((1, 4), 1e-3, dtype=dtype)
-    v, y = small.double(), nn.RMSNorm(4, dtype=dtype)(small).detach().double()
+    row = torch.full((1, 4), 1e-3, dtype=dtype)
+    v, y = row.double(), nn.RMSNorm(4, dtype=dtype)(row).detach().double()
     used, own = (v**2 / y**2 - v**2).mean().item(), torch.finfo(dtype).eps
     print(f"{dtype!s:15} y {y[0, 0]:.4f}   eps used {used:.1e}   the type's own {own:.1e}")
 
