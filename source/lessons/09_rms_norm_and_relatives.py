@@ -178,8 +178,8 @@ print("largest float16:", np.finfo(np.float16).max, "  squares:", half_squares)
 half / np.sqrt(half_squares.mean(axis=-1, keepdims=True))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# All of it is lost: divided by infinity. torch turns the numbers into float32 first, and so should your own code (`x.astype`) when
-# `x.dtype` is `np.float16`:
+# All of it is lost: divided by infinity. torch turns the numbers into float32 first, and so should your own code when
+# `x.dtype` is `np.float16` (`x.astype` gives back a new array):
 
 # %% slideshow={"slide_type": "fragment"}
 nn.RMSNorm(4, dtype=torch.float16)(torch.tensor(half)).detach()

@@ -187,7 +187,7 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # | norm weights shrink for no reason | Weight decay on weight and bias |
 # | float16: zeros or a standstill | Half precision |
 # | suspiciously good in the laboratory, worse outside | Whose mean is it? |
-# | a carried-over layer behaves differently; idle parameters | Three numbers to read twice |
+# | a layer carried over from Keras behaves differently; parameters that do nothing | Three numbers to read twice |
 # | `eval()` or `to(device)` seem to have no effect on a layer | Hidden in a list |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
