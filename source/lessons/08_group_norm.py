@@ -405,7 +405,13 @@ torch.allclose(at_each_position, one_group)
 guess("What is dx at the place of the 12, where `x_hat` is 1?", 4)
 
 # %% slideshow={"slide_type": "fragment"}
-0.5 * (12 - 3 - 1 * 1)
+plus_minus = torch.tensor([[[[2.0, 2, 2]], [[-2, -2, -2]]]], requires_grad=True)  # variance 4
+y = nn.functional.group_norm(plus_minus, 1, weight=torch.tensor([1.0, 2]), eps=0)
+(y * torch.tensor([[[[12.0, 0, 0]], [[0, 3, 0]]]])).sum().backward()
+print(f"{plus_minus.grad[0, 0, 0, 0]:.1f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# That is torch's answer, for numbers with this $\hat x$ and this $r$. By the line above it is $\tfrac12 (12 - 3 - 1 \cdot 1)$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Your turn.** `dy` and `x_hat` are `(N, C, H, W)`, `inv_std` is $r$, one for each group of each sample, `(N, G)`, and
@@ -440,7 +446,7 @@ backward = yours("group_norm_backward", group_norm_backward)
 # </details>
 
 # %% [markdown]
-# The six numbers from above, all of dx now:
+# All of dx, for the numbers from above:
 
 # %%
 dx, dweight, dbias = backward(
