@@ -1,0 +1,90 @@
+"""Lesson 2: BatchNorm of a batch in which samples count for more, for less, or not at all."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    offset_values,
+    scales,
+    shape_name,
+    shifts,
+    with_affine,
+    with_eps,
+)
+
+
+def weighted_batch_norm(x, sample_weight, weight, bias, eps):
+    w = sample_weight[:, np.newaxis]  # (N, 1)
+    n = w.sum()
+    mean = (w * x).sum(axis=0) / w.sum()  # (C,)
+    var = (w * (x - mean) ** 2).sum(axis=0) / n  # (C,)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C)
+    y = weight * x_hat + bias  # (N, C)
+    return y
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw batches, one of them square: there weights along the wrong axis raise no error."""
+    for shape in ((4, 2), (4, 4), (6, 3)):
+        yield from _one_step_at_a_time(rng, shape)
+
+
+def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+    """Draw one x without eps, with a sample that does not count, with eps, and with all.
+
+    Each is derived from one before, so a slip costs the aspect that it belongs to.
+    """
+    samples, channels = shape
+    plain = {
+        "x": offset_values(rng, shape, apart=10),
+        "sample_weight": rng.choice(np.arange(1, 10), samples, replace=False) / 2,
+        "weight": np.ones(channels),
+        "bias": np.zeros(channels),
+        "eps": NO_EPS,
+    }
+    large = {**plain, "eps": float(rng.integers(5, 20)) * round(float(plain["x"].var()), 1) / 10}
+    whole = {**large, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
+    place = int(rng.integers(samples))
+    stranger = offset_values(rng, (1, channels), apart=20)[0] + 0.5
+    beside = {
+        **plain,
+        "x": np.insert(plain["x"], place, stranger, axis=0),
+        "sample_weight": np.insert(plain["sample_weight"], place, 0.0),
+    }
+    bare = f"{shape_name(shape)}, weight 1, bias 0"
+    eps = f"{shape_name(shape)}, eps {large['eps']:g}"
+    yield Case(bare, ("statistics",), plain)
+    yield Case(
+        f"{bare}, and sample {place} of weight 0",
+        ("absent",),
+        beside,
+        based_on=bare,
+        derive=lambda own, arguments: _as_for_the_others(own, arguments, plain["x"]),
+    )
+    yield Case(eps, ("eps",), large, based_on=bare, derive=_if_weighted(with_eps))
+    name = f"{shape_name(shape)}, weight and bias"
+    yield Case(name, ("affine",), whole, based_on=eps, derive=_if_weighted(with_affine))
+    # No aspect asks for it: it tells weights that are ignored from weights that are counted as 1.
+    both = {key: beside[key] for key in ("x", "sample_weight")}
+    yield Case(f"{name}, and sample {place} of weight 0", (), {**whole, **both})
+
+
+def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -> Outputs:
+    """Do to all samples what the learner did to those that count: each channel a factor, a shift."""
+    y = own["y"]
+    columns = np.arange(others.shape[1])
+    least, most = others.argmin(0), others.argmax(0)
+    factor = (y[most, columns] - y[least, columns]) / np.ptp(others, axis=0)
+    return {"y": y[least, columns] + factor * (arguments["x"] - others.min(0))}
+
+
+def _if_weighted(derive):  # noqa: ANN001, ANN202
+    """Expect what is right where the samples' weights were ignored: there every mean is 0."""
+
+    def step(own: Outputs, arguments: Arguments) -> Outputs:
+        return {} if np.allclose(own["y"].mean(0), 0) else derive(own, arguments)
+
+    return step
