@@ -69,4 +69,3 @@ def _apart(dy: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     for one in (ones, along):  # orthogonal to each other
         straight -= (straight * one).sum(0) / (one**2).sum(0) * one
     return straight, 3 * level, along
-
