@@ -23,7 +23,7 @@ def norms_that_remember(state, tiny):
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Draw the numbers of four models: the article's, one for images, one with twins, a lone norm."""
+    """Draw the numbers of four models; the last is nothing but a norm."""
     for kind, name in enumerate(("dense", "images", "twins", "a norm alone")):
         aspects = ("places", "channels", "batches", "still") if kind < 3 else ("alone",)
         yield Case(name, aspects, {"kind": kind, "seed": seed_of_numbers(rng), "tiny": 1e-4})

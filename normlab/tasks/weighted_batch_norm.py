@@ -1,6 +1,6 @@
 """Lesson 2: BatchNorm of a batch in which samples count for more, for less, or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from normlab.tasks.drawing import (
     with_affine,
     with_eps,
 )
+
+#: From the learner's answer in one case to what follows from it in another.
+Step = Callable[[Outputs, Arguments], Outputs]
 
 
 def weighted_batch_norm(x, sample_weight, weight, bias, eps):
@@ -73,7 +76,7 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Ite
 
 
 def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -> Outputs:
-    """Do to all samples what the learner did to those that count: each channel a factor, a shift."""
+    """Do to all samples what the learner did to those that count: multiply and shift."""
     y = own["y"]
     columns = np.arange(others.shape[1])
     least, most = others.argmin(0), others.argmax(0)
@@ -81,7 +84,7 @@ def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -
     return {"y": y[least, columns] + factor * (arguments["x"] - others.min(0))}
 
 
-def _if_weighted(derive):  # noqa: ANN001, ANN202
+def _if_weighted(derive: Step) -> Step:
     """Expect what is right where the samples' weights were ignored: there every mean is 0."""
 
     def step(own: Outputs, arguments: Arguments) -> Outputs:

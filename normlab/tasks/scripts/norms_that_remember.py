@@ -11,7 +11,7 @@ from normlab.tasks.scripts.together import undisturbed
 
 
 def model(kind: int) -> nn.Module:
-    """Make one of four models, in which not every norm remembers, and not only norms have biases."""
+    """Make one of four models, in which not every norm remembers."""
     return (_dense, _images, _twins, lambda: nn.BatchNorm1d(4))[kind]()
 
 
