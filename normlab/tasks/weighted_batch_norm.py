@@ -77,17 +77,27 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Ite
 
 def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -> Outputs:
     """Do to all samples what the learner did to those that count: multiply and shift."""
-    y = own["y"]
-    columns = np.arange(others.shape[1])
-    least, most = others.argmin(0), others.argmax(0)
-    factor = (y[most, columns] - y[least, columns]) / np.ptp(others, axis=0)
-    return {"y": y[least, columns] + factor * (arguments["x"] - others.min(0))}
+    factor, shift = _of_each_channel(own["y"], others)
+    return {"y": factor * arguments["x"] + shift}
+
+
+def _of_each_channel(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read off what each channel of x, (N, C), was multiplied and shifted by: (C,) and (C,)."""
+    columns, least, most = np.arange(x.shape[1]), x.argmin(0), x.argmax(0)
+    factor = (y[most, columns] - y[least, columns]) / np.ptp(x, axis=0)
+    return factor, y[least, columns] - factor * x.min(0)
 
 
 def _if_weighted(derive: Step) -> Step:
-    """Expect what is right where the samples' weights were ignored: there every mean is 0."""
+    """Follow the learner where each channel was shifted, and not as if no sample had a weight.
+
+    Without the weights every mean would be 0.
+    """
 
     def step(own: Outputs, arguments: Arguments) -> Outputs:
-        return {} if np.allclose(own["y"].mean(0), 0) else derive(own, arguments)
+        y, x = own["y"], arguments["x"]
+        factor, shift = _of_each_channel(y, x)
+        followed = np.allclose(factor * x + shift, y) and not np.allclose(y.mean(0), 0)
+        return derive(own, arguments) if followed else {}
 
     return step
