@@ -25,7 +25,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         x, dy = offset_values(rng, shape, apart=10), distinct_values(rng, shape)
         ones, weight = np.ones(shape[1]), scales(rng, shape[1])
         name = shape_name(shape)
-        balanced = {"dy": dy - dy.mean(0), "x": x, "weight": ones}
+        adds_up_to_0 = np.concatenate([dy[:-1], -dy[:-1].sum(0, keepdims=True)])
+        balanced = {"dy": adds_up_to_0, "x": x, "weight": ones}
         plain = {"dy": dy, "x": x, "weight": ones}
         whole = {"dy": dy, "x": x, "weight": weight}
         yield Case(f"{name}, dy of mean 0", ("straight",), balanced)

@@ -19,7 +19,7 @@
 # |---|---|---|---|---|---|
 # | 1 | `BatchNorm`: a class with both modes | medium | high | 20 | 10 |
 # | 2 | `average_so_far`: every batch counts the same | easy | medium | 10 | 10 |
-# | 3 | `fold_into_next_convolution`: a norm that stands before | medium | high | 20 | 10 |
+# | 3 | `fold_into_next_conv`: a norm that stands before | medium | high | 20 | 10 |
 # | 4 | `batch_renorm`: training sees what evaluation will do | medium | medium | 20 | 10 |
 #
 # **What you need:** [lesson 3](../notebooks/03_batch_norm_train_and_eval.ipynb), in which you have written what BatchNorm remembers
@@ -282,10 +282,8 @@ report.points
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "fold_into_next_convolution", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def fold_into_next_convolution(
-    conv_weight, conv_bias, running_mean, running_var, weight, bias, eps
-):
+# %% nbgrader={"grade": false, "grade_id": "fold_into_next_conv", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def fold_into_next_conv(conv_weight, conv_bias, running_mean, running_var, weight, bias, eps):
     """Make one convolution of BatchNorm and the convolution behind it. Returns K', b'."""
     ### BEGIN SOLUTION
     scale = weight / np.sqrt(running_var + eps)  # (C,)
@@ -297,7 +295,7 @@ def fold_into_next_convolution(
 
 
 # %%
-folded_weight, folded_bias = fold_into_next_convolution(
+folded_weight, folded_bias = fold_into_next_conv(
     conv_weight=np.array([[[[1.0, 3]], [[2, -1]]]]),  # (O=1, C=2, H=1, W=2)
     conv_bias=np.array([70.0]),
     running_mean=np.array([7.0, 5]),
@@ -309,12 +307,12 @@ folded_weight, folded_bias = fold_into_next_convolution(
 print(*folded_weight[0, :, 0], "bias", folded_bias)
 
 # %%
-check("fold_into_next_convolution", fold_into_next_convolution)
+check("fold_into_next_conv", fold_into_next_conv)
 
-# %% nbgrader={"grade": true, "grade_id": "fold_into_next_convolution-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("fold_into_next_convolution", fold_into_next_convolution)
+# %% nbgrader={"grade": true, "grade_id": "fold_into_next_conv-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("fold_into_next_conv", fold_into_next_conv)
 ### BEGIN HIDDEN TESTS
-report = check("fold_into_next_convolution", fold_into_next_convolution, seed=150203)
+report = check("fold_into_next_conv", fold_into_next_conv, seed=150203)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points

@@ -8,9 +8,7 @@ from normlab.tasks.case import Arguments, Case, Outputs
 from normlab.tasks.drawing import NO_EPS, scales, shape_name, shifts, variances
 
 
-def fold_into_next_convolution(
-    conv_weight, conv_bias, running_mean, running_var, weight, bias, eps
-):
+def fold_into_next_conv(conv_weight, conv_bias, running_mean, running_var, weight, bias, eps):
     mean, var = running_mean, running_var  # (C,), (C,)
     scale = weight / np.sqrt(var + eps)  # (C,)
     shift = bias - scale * mean  # (C,), what becomes of x = 0
@@ -72,7 +70,7 @@ def _with_weight(own: Outputs, arguments: Arguments) -> Outputs:
 
 def _same_scale(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's folded weight to the bias with the same scales; a right one is right."""
-    _, right = fold_into_next_convolution(**arguments)
+    _, right = fold_into_next_conv(**arguments)
     scale = _scales_of(own, arguments)
     if np.allclose(own["folded_bias"], right) or np.ptp(scale, axis=(0, 2, 3)).max() > 1e-6:
         return {}
