@@ -171,7 +171,7 @@ report.points
 # | `x` | `(N, C)` | the batch, N at least 2 |
 # | `running_mean`, `running_var` | `(C,)` | the average over the batches so far |
 # | `num_batches_tracked` | a whole number | how many these were; 0 before the first |
-# | returns `running_mean, running_var, num_batches_tracked` | `(C,)`, `(C,)`, a number | with this batch, in this order |
+# | returns `running_mean, running_var` | `(C,)`, `(C,)` | with this batch, two *new* arrays, in this order |
 #
 # As always, the variance that is remembered divides by N − 1.
 #
@@ -183,7 +183,7 @@ report.points
 # The batch has the means 8 and 2, and both variances are 2. Three batches had the average 4 in the first channel; with the fourth it is
 # $(3 \cdot 4 + 8) / 4 = 5$. In the same way
 #
-# $$\text{running mean} = (5, 8), \quad \text{running var} = (5, 2), \quad \text{num batches tracked} = 4$$
+# $$\text{running mean} = (5, 8), \quad \text{running var} = (5, 2)$$
 #
 # <details><summary>Hint 1: the share</summary>
 #
@@ -200,23 +200,23 @@ report.points
 
 # %% nbgrader={"grade": false, "grade_id": "average_so_far", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def average_so_far(x, running_mean, running_var, num_batches_tracked):
-    """Take batch x (N, C) into the average over all batches. Returns both (C,), and the count."""
+    """Take batch x (N, C) into the average over all batches. Returns both, (C,)."""
     ### BEGIN SOLUTION
     count = num_batches_tracked + 1
     running_mean = running_mean + (x.mean(axis=0) - running_mean) / count  # (C,)
     running_var = running_var + (x.var(axis=0, ddof=1) - running_var) / count  # (C,)
-    return running_mean, running_var, count
+    return running_mean, running_var
     ### END SOLUTION
 
 
 # %%
-running_mean, running_var, count = average_so_far(
+running_mean, running_var = average_so_far(
     x=np.array([[7.0, 1], [9, 3]]),  # (N=2, C=2)
     running_mean=np.array([4.0, 10]),
     running_var=np.array([6.0, 2]),
     num_batches_tracked=3,
 )
-print("running_mean", running_mean, "running_var", running_var, "after", count, "batches")
+print("running_mean", running_mean, "running_var", running_var)
 
 # %%
 check("average_so_far", average_so_far)
