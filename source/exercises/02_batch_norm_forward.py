@@ -18,8 +18,8 @@
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
 # | 1 | `batch_norm_forward`, for `(N, C)` | easy | high | 10 | 10 |
-# | 2 | `weighted_batch_norm`, where samples count for more or for less | medium | high | 15 | 10 |
-# | 3 | `linear_then_batch_norm`, and the bias it can do without | medium | medium | 10 | 10 |
+# | 2 | `linear_then_batch_norm`, and the bias it can do without | medium | medium | 10 | 10 |
+# | 3 | `weighted_batch_norm`, where samples count for more or for less | medium | high | 15 | 10 |
 # | 4 | `whiten_two`, and what two channels share is gone | hard | medium | 25 | 10 |
 #
 # **What you need:** [lesson 2](../notebooks/02_batch_norm_forward.ipynb), and nothing after it. We
@@ -113,82 +113,7 @@ assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 2: samples that count for more, or for less
-#
-# *Medium · importance high · 15 minutes · 10 points*
-#
-# Not every row of a batch is worth the same. Some rows only fill the batch up, and nobody should listen to them; others stand for many
-# that were left out. So each sample has a weight: in the mean and in the variance of a channel it counts as much as its weight says.
-#
-# $$\text{mean} = \frac{\sum_i s_i x_i}{\sum_i s_i}, \qquad
-# \text{var} = \frac{\sum_i s_i (x_i - \text{mean})^2}{\sum_i s_i}$$
-#
-# In words: a sample of weight 3 counts like three equal samples, one of weight 0 not at all. Normalizing, scaling and shifting are done as
-# always, and for *every* row: one of weight 0 has no say in the mean and the variance, but is normalized by them like all others.
-#
-# | | shape | |
-# |---|---|---|
-# | `x` | `(N, C)` | the batch, one sample a row |
-# | `sample_weight` | `(N,)` | $s$, how much each sample counts: 0 or more, and not all of them 0 |
-# | `weight`, `bias`, `eps` | `(C,)`, `(C,)`, a number | BatchNorm's own, as always |
-# | returns `y` | `(N, C)` | |
-#
-# An example with N = 3 and C = 2. The last sample does not count:
-#
-# $$x = \begin{pmatrix} 2 & 7 \\ 10 & 7 \\ 8 & 3 \end{pmatrix}, \quad s = (3, 1, 0), \quad
-# \text{weight} = (10, 2), \quad \text{bias} = (0, 3), \quad \varepsilon = 4$$
-#
-# The first channel is 2, 2, 2 and 10: its mean is 4, its variance $(3 \cdot 4 + 36) / 4 = 12$, and with $\varepsilon$ you divide by 4. The
-# second is 7 four times: you divide by 2.
-#
-# $$y = \begin{pmatrix} -5 & 3 \\ 15 & 3 \\ 10 & -1 \end{pmatrix}$$
-#
-# <details><summary>Hint 1: the shapes</summary>
-#
-# To multiply row $i$ of `x` by the weight of row $i$, which shape do the weights need? `sample_weight[:, np.newaxis]` is `(N, 1)`.
-#
-# </details>
-#
-# <details><summary>Hint 2: how to see a mistake</summary>
-#
-# Double all the weights: nothing should change. Set one to 0 and change that row of `x`: the other rows should not move.
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "weighted_batch_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def weighted_batch_norm(x, sample_weight, weight, bias, eps):
-    """Normalize x (N, C) by statistics in which sample i counts sample_weight[i]. Returns (N, C)."""
-    ### BEGIN SOLUTION
-    share = (sample_weight / sample_weight.sum())[:, np.newaxis]  # (N, 1), adds up to 1
-    mean = (share * x).sum(axis=0)  # (C,)
-    var = (share * (x - mean) ** 2).sum(axis=0)  # (C,)
-    return weight * (x - mean) / np.sqrt(var + eps) + bias  # (N, C)
-    ### END SOLUTION
-
-
-# %%
-weighted_batch_norm(
-    x=np.array([[2.0, 7], [10, 7], [8, 3]]),  # (N=3, C=2)
-    sample_weight=np.array([3.0, 1, 0]),
-    weight=np.array([10.0, 2]),
-    bias=np.array([0.0, 3]),
-    eps=4,
-)
-
-# %%
-check("weighted_batch_norm", weighted_batch_norm)
-
-# %% nbgrader={"grade": true, "grade_id": "weighted_batch_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("weighted_batch_norm", weighted_batch_norm)
-### BEGIN HIDDEN TESTS
-report = check("weighted_batch_norm", weighted_batch_norm, seed=150203)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 3: the bias that BatchNorm takes away
+# ## Task 2: the bias that BatchNorm takes away
 #
 # *Medium · importance medium · 10 minutes · 10 points*
 #
@@ -273,6 +198,81 @@ check("linear_then_batch_norm", linear_then_batch_norm)
 report = check("linear_then_batch_norm", linear_then_batch_norm)
 ### BEGIN HIDDEN TESTS
 report = check("linear_then_batch_norm", linear_then_batch_norm, seed=150203)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 3: samples that count for more, or for less
+#
+# *Medium · importance high · 15 minutes · 10 points*
+#
+# Not every row of a batch is worth the same. Some rows only fill the batch up, and nobody should listen to them; others stand for many
+# that were left out. So each sample has a weight: in the mean and in the variance of a channel it counts as much as its weight says.
+#
+# $$\text{mean} = \frac{\sum_i s_i x_i}{\sum_i s_i}, \qquad
+# \text{var} = \frac{\sum_i s_i (x_i - \text{mean})^2}{\sum_i s_i}$$
+#
+# In words: a sample of weight 3 counts like three equal samples, one of weight 0 not at all. Normalizing, scaling and shifting are done as
+# always, and for *every* row: one of weight 0 has no say in the mean and the variance, but is normalized by them like all others.
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `(N, C)` | the batch, one sample a row |
+# | `sample_weight` | `(N,)` | $s$, how much each sample counts: 0 or more, and not all of them 0 |
+# | `weight`, `bias`, `eps` | `(C,)`, `(C,)`, a number | BatchNorm's own, as always |
+# | returns `y` | `(N, C)` | |
+#
+# An example with N = 3 and C = 2. The last sample does not count:
+#
+# $$x = \begin{pmatrix} 2 & 7 \\ 10 & 7 \\ 8 & 3 \end{pmatrix}, \quad s = (3, 1, 0), \quad
+# \text{weight} = (10, 2), \quad \text{bias} = (0, 3), \quad \varepsilon = 4$$
+#
+# The first channel is 2, 2, 2 and 10: its mean is 4, its variance $(3 \cdot 4 + 36) / 4 = 12$, and with $\varepsilon$ you divide by 4. The
+# second is 7 four times: you divide by 2.
+#
+# $$y = \begin{pmatrix} -5 & 3 \\ 15 & 3 \\ 10 & -1 \end{pmatrix}$$
+#
+# <details><summary>Hint 1: the shapes</summary>
+#
+# To multiply row $i$ of `x` by the weight of row $i$, which shape do the weights need? `sample_weight[:, np.newaxis]` is `(N, 1)`.
+#
+# </details>
+#
+# <details><summary>Hint 2: how to see a mistake</summary>
+#
+# Double all the weights: nothing should change. Set one to 0 and change that row of `x`: the other rows should not move.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "weighted_batch_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def weighted_batch_norm(x, sample_weight, weight, bias, eps):
+    """Normalize x (N, C) by statistics in which sample i counts sample_weight[i]. Returns (N, C)."""
+    ### BEGIN SOLUTION
+    share = (sample_weight / sample_weight.sum())[:, np.newaxis]  # (N, 1), adds up to 1
+    mean = (share * x).sum(axis=0)  # (C,)
+    var = (share * (x - mean) ** 2).sum(axis=0)  # (C,)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias  # (N, C)
+    ### END SOLUTION
+
+
+# %%
+weighted_batch_norm(
+    x=np.array([[2.0, 7], [10, 7], [8, 3]]),  # (N=3, C=2)
+    sample_weight=np.array([3.0, 1, 0]),
+    weight=np.array([10.0, 2]),
+    bias=np.array([0.0, 3]),
+    eps=4,
+)
+
+# %%
+check("weighted_batch_norm", weighted_batch_norm)
+
+# %% nbgrader={"grade": true, "grade_id": "weighted_batch_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("weighted_batch_norm", weighted_batch_norm)
+### BEGIN HIDDEN TESTS
+report = check("weighted_batch_norm", weighted_batch_norm, seed=150203)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points

@@ -191,7 +191,7 @@ report.points
 #
 # *Hard · importance medium · 30 minutes · 10 points*
 #
-# The layer of exercise 02, task 2: each sample has a weight $s_i$, and counts by its share $p_i = s_i / \sum_j s_j$ in the mean and in the variance of a channel. The shares
+# The layer of exercise 02, task 3: each sample has a weight $s_i$, and counts by its share $p_i = s_i / \sum_j s_j$ in the mean and in the variance of a channel. The shares
 # add up to 1.
 #
 # $$\text{mean} = \sum_i p_i x_i, \quad

@@ -94,7 +94,7 @@ def test_there_is_one_bar_a_lesson_and_the_exercises_only_where_one_is_begun(fil
     [
         ({}, "the self-test of lesson 0, in notebooks/00_start_here.ipynb"),
         ({NAME: without_eps}, f"{NAME}, in exercises/02_batch_norm_forward.ipynb"),
-        ({NAME: right}, "weighted_batch_norm, in exercises/02_batch_norm_forward.ipynb"),
+        ({NAME: right}, "linear_then_batch_norm, in exercises/02_batch_norm_forward.ipynb"),
     ],
 )
 def test_it_says_what_is_next(file, answers, following):

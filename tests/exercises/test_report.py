@@ -293,13 +293,13 @@ def test_what_comes_next_is_a_link_where_it_is_there(tmp_path, monkeypatch):
     assert outline(check(NAME, unbiased)._repr_html_()).links == [lesson]
     assert "<a " not in check(NAME, right)._repr_html_()
     cells = [
-        {"cell_type": "markdown", "source": ["## Task 2: some count for more\n", "Go on."]},
-        {"cell_type": "code", "source": 'check("weighted_batch_norm", f)'},
+        {"cell_type": "markdown", "source": ["## Task 2: the bias of it\n", "Go on."]},
+        {"cell_type": "code", "source": 'check("linear_then_batch_norm", f)'},
     ]
     own = exercises / "02_batch_norm_forward.ipynb"
     own.write_text(json.dumps({"cells": cells}))
     following = outline(check(NAME, right)._repr_html_())
-    assert following.links == ["#Task-2%3A-some-count-for-more"]
+    assert following.links == ["#Task-2%3A-the-bias-of-it"]
     own.write_text("not JSON")
     assert "<a " not in check(NAME, right)._repr_html_()
 

@@ -307,7 +307,7 @@ def test_full_points(name, answer):
 
 
 def test_what_comes_next_is_said():
-    assert "Next: the next task is weighted_batch_norm." in str(
+    assert "Next: the next task is linear_then_batch_norm." in str(
         check("batch_norm_forward", with_var)
     )
     assert "the last task of lesson 2" in str(check("whiten_two", whitened_by_svd))
