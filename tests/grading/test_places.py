@@ -231,7 +231,7 @@ def test_what_does_not_change_is_called_once(grade):
     cells = [counts, *[CHECKS[0]] * 3]
     first = grade(*cells).tasks[0].feedback
     assert "calls 1\n" in first
-    looks = "def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps): print('made', len(calls))"
+    looks = "def linear_then_batch_norm(*_): print('made', len(calls))"
     made = grade(*cells, looks, "print()").tasks[1].feedback
     cases = int(made.partition("made ")[2].split()[0])
     assert 2 < cases < 20
