@@ -622,9 +622,10 @@ print("right:                       ", describe((unit_test - mean) / std))
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [01, task 1](../exercises/01_normalize_data.ipynb): channel statistics of a set of images | easy | high | 10 |
-# | 01, task 2: standardize with the training set's statistics | easy | high | 10 |
-# | 01, task 3: normalize vectors along an axis | easy | medium | 10 |
+# | [01, task 1](../exercises/01_normalize_data.ipynb): standardize with the training set's statistics | easy | high | 10 |
+# | 01, task 2: the statistics of images of several sizes | medium | medium | 15 |
+# | 01, task 3: scale data in which one number is wrong | easy | medium | 10 |
+# | 01, task 4: move the constants into the network's first layer | medium | high | 15 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

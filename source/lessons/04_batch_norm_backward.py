@@ -785,9 +785,9 @@ plots.curves(
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [04, task 1](../exercises/04_batch_norm_backward.ipynb): the gradients of weight and bias | easy | high | 10 |
-# | 04, task 2: dx through the graph, node by node | medium | high | 30 |
-# | 04, task 3: dx in closed form, for images too | hard | medium | 20 |
+# | [04, task 1](../exercises/04_batch_norm_backward.ipynb): back through a BatchNorm that does not divide | easy | high | 15 |
+# | 04, task 2: back through statistics that stand still | medium | high | 15 |
+# | 04, task 3: back through weighted statistics | hard | medium | 30 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself
