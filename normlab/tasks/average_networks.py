@@ -1,0 +1,63 @@
+"""Lesson 13: average the weights of networks, and measure what belongs to the average."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from normlab.tasks.case import Case
+from normlab.tasks.drawing import rows_below_one, seed_of_numbers
+from normlab.tasks.scripts.average_networks import network_of
+from normlab.tasks.scripts.together import joined, modes_of, running_statistics
+
+
+def average_networks(networks, batches):
+    average = copy.deepcopy(networks[0])
+    norms = [module for module in average.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    momentum = [norm.momentum for norm in norms]
+    with torch.no_grad():
+        for ours, *theirs in zip(average.parameters(), *(one.parameters() for one in networks)):
+            ours.copy_(sum(theirs) / len(theirs))
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean of all batches
+        average.train()
+        for x in batches:
+            average(x)
+    for norm, usual in zip(norms, momentum):
+        norm.momentum = usual
+    average.eval()
+    return average
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw one network several times over, two networks, and three."""
+    seed = seed_of_numbers(rng)
+    for name, seeds, keys in (
+        ("the same network twice", [seed, seed], ("statistics", "mode", "momentum", "apart")),
+        ("two networks", [seed, seed + 1], ("weights",)),
+        ("three networks", [seed + 2, seed, seed + 3], ("weights", "together", "apart")),
+    ):
+        x = 20 * rows_below_one(rng, 3, 5, 3) + np.arange(3.0).reshape(3, 1, 1)
+        yield Case(name, keys, {"x": x, "seeds": np.array(seeds)})
+
+
+def seen(x: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
+    """Name what the script brings back."""
+    network = network_of(x.shape[2], 0)
+    whole = (len(seeds) * len(joined(network.state_dict().values())),)
+    return {
+        "weights": joined(network.parameters()).shape,
+        "running": joined(running_statistics(network)).shape,
+        "modes": modes_of(network).shape,
+        "before": whole,
+        "after": whole,
+        "momentum": (2,),
+    }
+
+
+def read(weights, running, modes, before, after, momentum, *_):
+    """Say whether the given networks are as they were, after the average has moved: 1 or 0."""
+    return weights, running, float((modes < 0).all()), float(np.array_equal(before, after)), momentum
