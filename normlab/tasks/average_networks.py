@@ -17,8 +17,9 @@ def average_networks(networks, batches):
     average = copy.deepcopy(networks[0])
     norms = [module for module in average.modules() if isinstance(module, torch.nn.BatchNorm1d)]
     momentum = [norm.momentum for norm in norms]
+    learned = zip(*(one.parameters() for one in networks), strict=True)
     with torch.no_grad():
-        for ours, *theirs in zip(average.parameters(), *(one.parameters() for one in networks)):
+        for ours, theirs in zip(average.parameters(), learned, strict=True):
             ours.copy_(sum(theirs) / len(theirs))
         for norm in norms:
             norm.reset_running_stats()
@@ -26,7 +27,7 @@ def average_networks(networks, batches):
         average.train()
         for x in batches:
             average(x)
-    for norm, usual in zip(norms, momentum):
+    for norm, usual in zip(norms, momentum, strict=True):
         norm.momentum = usual
     average.eval()
     return average
@@ -60,4 +61,10 @@ def seen(x: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
 
 def read(weights, running, modes, before, after, momentum, *_):
     """Say whether the given networks are as they were, after the average has moved: 1 or 0."""
-    return weights, running, float((modes < 0).all()), float(np.array_equal(before, after)), momentum
+    return (
+        weights,
+        running,
+        float((modes < 0).all()),
+        float(np.array_equal(before, after)),
+        momentum,
+    )

@@ -10,14 +10,14 @@ from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, s
 
 
 def group_norm_channels_last(x, num_groups, weight, bias, eps):
-    N, H, W, C = x.shape
-    x = x.reshape(N, H, W, num_groups, -1)  # (N, H, W, G, C/G)
+    samples, height, width, channels = x.shape
+    x = x.reshape(samples, height, width, num_groups, -1)  # (N, H, W, G, C/G)
     group = (1, 2, 4)  # the axes that share one mean
     mean = x.mean(axis=group, keepdims=True)  # (N, 1, 1, G, 1)
     n = x.size // mean.size
     var = ((x - mean) ** 2).sum(axis=group, keepdims=True) / n  # (N, 1, 1, G, 1)
     x_hat = (x - mean) / np.sqrt(var + eps)  # (N, H, W, G, C/G)
-    x_hat = x_hat.reshape(N, H, W, C)
+    x_hat = x_hat.reshape(samples, height, width, channels)
     return weight * x_hat + bias  # (N, H, W, C)
 
 

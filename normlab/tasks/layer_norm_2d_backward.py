@@ -22,7 +22,7 @@ def layer_norm_2d_backward(dy, x_hat, inv_std, weight):
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Draw images: of one pixel each, of many, and one that is as high and as wide as it is deep."""
+    """Draw images: of one pixel, of many, and one that is as high and as wide as it is deep."""
     for shape in ((3, 4, 1, 1), (2, 3, 4, 5), (3, 3, 3, 3)):
         yield from _with_weight_later(rng, shape)
 

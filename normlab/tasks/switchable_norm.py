@@ -1,4 +1,4 @@
-"""Lesson 8: a mixture of three norms, SwitchableNorm (Luo and others, 2019), without its softmax."""
+"""Lesson 8: a mixture of three norms: SwitchableNorm (Luo and others, 2019) without softmax."""
 
 from collections.abc import Iterator
 

@@ -6,8 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from normlab.tasks.scripts.together import filled, hidden_layer, joined, modes_of
-from normlab.tasks.scripts.together import running_statistics, undisturbed
+from normlab.tasks.scripts.together import (
+    filled,
+    hidden_layer,
+    joined,
+    modes_of,
+    running_statistics,
+    undisturbed,
+)
 
 
 def network_of(features: int, seed: int) -> nn.Sequential:
@@ -34,4 +40,11 @@ def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
         average(torch.from_numpy(x[0]) + 1)
     after = joined(value for one in networks for value in one.state_dict().values())
     momentum = [one.momentum for one in average.modules() if isinstance(one, nn.BatchNorm1d)]
-    return weights, running, modes, before, after, np.array([-1.0 if m is None else m for m in momentum])
+    return (
+        weights,
+        running,
+        modes,
+        before,
+        after,
+        np.array([-1.0 if m is None else m for m in momentum]),
+    )

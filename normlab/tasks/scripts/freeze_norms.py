@@ -6,8 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from normlab.tasks.scripts.together import filled, hidden_layer, plain, running_statistics
-from normlab.tasks.scripts.together import undisturbed
+from normlab.tasks.scripts.together import (
+    filled,
+    hidden_layer,
+    plain,
+    running_statistics,
+    undisturbed,
+)
 
 
 def network_of(features: int, seed: int) -> nn.Sequential:
@@ -58,6 +63,4 @@ def _one_step(network: nn.Module, given: Tensor) -> None:
 
 def _which_moved(old: list[Tensor], now: list[Tensor]) -> np.ndarray:
     """Return 1 for each tensor that has moved, 0 for each that has not."""
-    return np.array(
-        [float(not torch.equal(a, b.detach())) for a, b in zip(old, now, strict=True)]
-    )
+    return np.array([float(not torch.equal(a, b.detach())) for a, b in zip(old, now, strict=True)])
