@@ -35,7 +35,7 @@ def use(
     lr: float,
     seed: int,
 ) -> tuple:
-    """Give `answer` a table x (M, F) with targets y (M, 1); its first `size` rows are to train on."""
+    """Give `answer` a table x (M, F) with targets y (M, 1); it trains on the first `size` rows."""
     network = network_of(x.shape[1], seed)
     rows, targets = torch.from_numpy(x).clone(), torch.from_numpy(y).clone()
     losses = answer(network, rows, targets, size, batch_size, epochs, lr)
