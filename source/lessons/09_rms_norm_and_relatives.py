@@ -19,7 +19,7 @@
 #
 # - write RMSNorm, and say what a layer that subtracts no mean can see and LayerNorm cannot;
 # - say which `eps` you get when you ask for none, and why half precision needs care;
-# - write local response norm and weight norm, and say what spectral norm estimates and what that bounds;
+# - write weight norm, and say what local response norm divides by, what spectral norm estimates and what that bounds;
 # - merge the statistics of several workers so that they equal those of one big batch, and watch two real
 #   processes do it;
 # - point at the numbers that any norm of this course averages, and name its parameters and its memory.
@@ -38,7 +38,7 @@ from torch.nn.utils import parametrizations
 from normlab import load_mnist, parity, plots
 from normlab import nn as twins
 from normlab.data import ImageDataset
-from normlab.exercises import self_test
+from normlab.exercises import check, guess, self_test, yours
 from normlab.parity import facts
 from normlab.plots.gallery import gallery
 from normlab.plots.stretch import stretch
@@ -54,20 +54,33 @@ torch.set_num_threads(1)  # what is computed here is small
 # ## A question first
 #
 # A row of four numbers, and the same row a thousand higher. Two layers normalize both: LayerNorm, and RMSNorm, which
-# large language models put in its place. **One of them gives the same answer twice. What does the other answer to
-# the second row?** Rough numbers will do.
+# large language models put in its place. One of the two gives the same answer twice:
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "-"}
 rows = torch.tensor([[1.0, 7, 5, 5], [1001, 1007, 1005, 1005]])  # (N=2, D=4)
 nn.LayerNorm(4)(rows).detach()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# LayerNorm does not see the thousand.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What does `nn.RMSNorm(4)` make of the second row?",
+    "four numbers of about 1",
+    options=[
+        "the same as of the first row",
+        "a thousand times what it makes of the first row",
+        "four numbers of about 1",
+        "four numbers of about 0",
+    ],
+)
 
 # %% slideshow={"slide_type": "fragment"}
 nn.RMSNorm(4)(rows).detach()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# LayerNorm does not see the thousand. RMSNorm sees little else: all four numbers come out as about 1, and what made them different is gone from the
-# first digits. A layer that loses so much: why would anyone
-# want it? By the end of the next section you can say what it saves, when the loss does not matter, and when it
+# RMSNorm sees little but the thousand: what made the four numbers of the second row different is gone from the first
+# digits. Why would anyone want a layer that loses so much? Soon you can say what it saves, when the loss does not matter, and when it
 # would.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -93,51 +106,163 @@ x / rms
 # $$y_d = \text{weight}_d \; \frac{x_d}{\sqrt{\frac1D \sum_j x_j^2 + \varepsilon}}$$
 #
 # In words: each row, that is whatever lies along the last axis, is divided by its own root mean square; then each
-# feature $d$ is scaled by its own weight.
-
-
-# %% slideshow={"slide_type": "-"}
-def rms_norm(x, weight, eps):
-    mean_square = (x**2).mean(axis=-1, keepdims=True)  # (*, 1)
-    return weight * x / np.sqrt(mean_square + eps)  # (*, D)
-
-
-# %% [markdown]
-# It works on `(N, D)` and on tokens `(B, T, D)` alike, since it asks for the last axis only. The block picture is LayerNorm's,
-# for one token. What differs is what is done with the coloured numbers.
+# feature $d$ is scaled by its own weight. Samples `(N, D)` and tokens `(B, T, D)` are treated alike, since only the last axis is asked
+# for. The block picture is LayerNorm's, for one token. What differs is what is done with the coloured numbers.
 
 # %%
 block = (4, 6, 5)
 plots.block({"RMSNorm, tokens": plots.averaged_cells(block, axes=(1,))})
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# **What dropping the mean changes.** Three facts, each in a line of code. First: subtract the mean yourself, and RMSNorm
-# *is* LayerNorm (both with weight 1).
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A row that is nearly zero
+#
+# For a row of zeros the root mean square is 0, and something must keep us from dividing by it. LayerNorm adds `eps=1e-5` to the variance; RMSNorm
+# adds its own to the mean square. Here are five rows, of ±1, ±0.01, ±0.001, ±0.0001 and 0 (padding, say). Their root mean squares, in four lines: before; after, with `eps` as in the
+# formula; with `eps` outside the root; without it.
 
 # %% slideshow={"slide_type": "-"}
+faint = np.array([[1.0], [1e-2], [1e-3], [1e-4], [0]]) * np.array([1, -1, 1, -1])  # (5, 4)
+size = np.sqrt((faint**2).mean(axis=-1))  # (5,)
+with np.errstate(invalid="ignore"):
+    missing = size / size
+right, outside = size / np.sqrt(size**2 + 1e-5), size / (size + 1e-5)
+np.stack([size, right, outside, missing])
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# With `eps` outside the root the faint rows are blown up, without it the zeros become 0/0. Now, RMSNorm's default in torch is `eps=None`. Is that 0? You can
+# find out from outside: of $y = x / \sqrt{x^2 + \varepsilon}$ you know $x$ and $y$. (The *smallest step* of a type is the distance from 1 to its next number: 2.2e-16
+# in float64, 1.2e-7 in float32, 9.8e-4 in float16.)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "With `eps=None`, which eps does `nn.RMSNorm` use for a row in float16?",
+    "float32's smallest step, 1.2e-7",
+    options=[
+        "none: 0",
+        "LayerNorm's, 1e-5",
+        "float16's smallest step, 9.8e-4",
+        "float32's smallest step, 1.2e-7",
+    ],
+)
+
+# %% slideshow={"slide_type": "-"}
+for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+    row = torch.full((1, 4), 1e-3, dtype=dtype)
+    v, y = row.double(), nn.RMSNorm(4, dtype=dtype)(row).detach().double()
+    used, own = (v**2 / y**2 - v**2).mean().item(), torch.finfo(dtype).eps
+    print(f"{dtype!s:15} y {y[0, 0]:.4f}   eps used {used:.1e}   the type's own {own:.1e}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The smallest step of float64 for float64, and of *float32* for the three smaller
+# types, since torch computes in float32 there. With bfloat16's own, 0.0078, little of a row of thousandths would be left:
+
+# %% slideshow={"slide_type": "fragment"}
+print(f"{1e-3 / np.sqrt(1e-6 + torch.finfo(torch.bfloat16).eps):.3f} instead of 0.945")
+
+# %% [markdown]
+# So whoever swaps LayerNorm for RMSNorm also swaps 1e-5 for 1.2e-7, unless they say otherwise.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Half precision
+#
+# Large models compute in 16 bits. A float16 reaches up to 65,504, so the square of 300 is out of reach, long before the
+# numbers themselves are:
+
+# %% slideshow={"slide_type": "-"}
+half = np.array([[300.0, -300, 150, 0]], dtype=np.float16)  # (N=1, D=4)
+with np.errstate(over="ignore"):
+    half_squares = half**2
+print("largest float16:", np.finfo(np.float16).max, "  squares:", half_squares)
+
+# %% slideshow={"slide_type": "fragment"}
+half / np.sqrt(half_squares.mean(axis=-1, keepdims=True))
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# All of it is lost: divided by infinity. torch turns the numbers into float32 first, and so should your own code when
+# `x.dtype` is `np.float16` (`x.astype` gives back a new array):
+
+# %% slideshow={"slide_type": "fragment"}
+nn.RMSNorm(4, dtype=torch.float16)(torch.tensor(half)).detach()
+
+# %% [markdown]
+# The other end of the scale has the same trap: the square of 0.0001 is too small for float16, and becomes 0.
+
+# %%
+print(np.float16(1e-4) ** 2)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your turn.** RMSNorm, with all of that: `x` is `(*, D)`, with any number of axes before the last; `weight` is `(D,)`; `eps` is a number, added to
+# the mean square. If `x` is float16, compute in float32; the result may be in either. Leave `x` as you got it.
+
+
+# %% slideshow={"slide_type": "-"}
+def rms_norm_forward(x, weight, eps):
+    raise NotImplementedError()
+
+
+# %%
+check("rms_norm_forward", rms_norm_forward)
+
+# %%
+rms_norm = yours("rms_norm_forward", rms_norm_forward)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def rms_norm_forward(x, weight, eps):
+#     if x.dtype == np.float16:
+#         x = x.astype(np.float32)
+#     mean_square = (x**2).mean(axis=-1, keepdims=True)  # (*, 1)
+#     return weight * x / np.sqrt(mean_square + eps)  # (*, D)
+# ```
+#
+# </details>
+
+# %%
+rms_norm(x, np.array([1.0, 1, 1, 10]), 1e-5), rms_norm(half, np.ones(4, np.float16), 1e-5)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What dropping the mean changes
+#
+# Three facts, each in a line of code (with weight 1). First: subtract the mean yourself, and RMSNorm
+# *is* LayerNorm.
+
+
+# %% slideshow={"slide_type": "-"}
+def normalize(x, eps=1e-5):
+    return rms_norm(x, np.ones(x.shape[-1]), eps)  # (*, D)
+
+
 rng = np.random.default_rng(0)
 tokens = rng.normal(2, 3, size=(2, 5, 8))  # (B, T, D)
 centred = tokens - tokens.mean(axis=-1, keepdims=True)
 layer_norm = nn.LayerNorm(8, elementwise_affine=False)(torch.tensor(tokens)).numpy()
-np.allclose(rms_norm(centred, 1, eps=1e-5), layer_norm, rtol=0, atol=1e-13)
+np.allclose(normalize(centred), layer_norm, rtol=0, atol=1e-13)
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# So the two agree where the mean of a row is near zero beside its spread, and differ where it is not. Second: LayerNorm is blind to
-# shift and to scale, RMSNorm to scale alone.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# So the two agree where the mean of a row is near zero beside its spread, and differ where it is not. Second: shift all numbers by 10, or multiply them by 10.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "After which of the two does RMSNorm give the same answer as before (`eps` aside)?",
+    "after scaling alone",
+    options=["after both", "after shifting alone", "after scaling alone", "after neither"],
+)
 
 # %% slideshow={"slide_type": "fragment"}
 changed = {"shifted": tokens + 10, "scaled": tokens * 10}
 for name, other in changed.items():
-    same = np.allclose(rms_norm(other, 1, eps=0), rms_norm(tokens, 1, eps=0), rtol=0, atol=1e-12)
+    same = np.allclose(normalize(other, eps=0), normalize(tokens, eps=0), rtol=0, atol=1e-12)
     print(f"{name}: RMSNorm gives the same answer: {same}")
 
 # %% [markdown]
-# Third: the gradient has two roads instead of three. There is no mean to go through:
+# LayerNorm is blind to both. Third: the gradient has two roads instead of three. There is no mean to go through:
 #
 # $$dx = r \left( g - \hat x \; m(g \, \hat x) \right), \qquad g = dy \cdot \text{weight}, \qquad
 # r = \frac{1}{\sqrt{m(x^2) + \varepsilon}}$$
 #
-# with $m$ the mean over a row. So it is at right angles to $\hat x$, and not to the ones.
+# with $m$ the mean over a row. So a row of dx is at right angles to its $\hat x$ (times $\hat x$ it adds up to 0), and no longer to a row of ones (it need not add up to 0 by itself).
 
 
 # %%
@@ -158,116 +283,14 @@ y.backward(torch.tensor(dy))
 
 # %%
 dx, dweight = rms_norm_backward(dy, tokens, twin.weight, eps=1e-5)
-ours = [rms_norm(tokens, twin.weight, eps=1e-5), dx, dweight]
+ours = [rms_norm(tokens, twin.weight, 1e-5), dx, dweight]
 theirs = [y.detach(), leaf.grad, layer.weight.grad]
 [np.allclose(mine, other, rtol=1e-12, atol=1e-13) for mine, other in zip(ours, theirs, strict=True)]
 
 # %%
-x_hat = rms_norm(tokens, 1, eps=1e-5)
+x_hat = normalize(tokens)
 along_x_hat, along_ones = (dx * x_hat).sum(axis=-1), dx.sum(axis=-1)
 np.allclose(along_x_hat, 0, atol=1e-5), np.allclose(along_ones, 0, atol=1e-5)
-
-# %% [markdown]
-# **Does a network miss the mean?** Zhang and Sennrich, who proposed RMSNorm (2019), expected that it would not: that the rescaling is
-# what helps, and the centring could go. Here is a small test: the article's network with either, 6,000 digits once, in
-# batches of 32, five seeds. **Which will be ahead, and by how much?**
-
-# %%
-mnist = load_mnist()
-small = ImageDataset(
-    mnist.train_images[:6000], mnist.train_labels[:6000], mnist.test_images, mnist.test_labels
-)
-
-
-one_pass = {"epochs": 1, "lr": 0.05, "batch_size": 32, "progress": False}
-
-
-def five_accuracies(norm):
-    runs = [fit(article_net(norm, seed), small, seed=seed, **one_pass) for seed in range(5)]
-    return np.array([100 * run.final.test_accuracy for run in runs])  # (seeds,)
-
-
-# %% tags=["nbval-ignore-output"]
-# Output not compared: a trained accuracy differs in its last digits from processor to processor.
-layer_runs, rms_runs = five_accuracies("layer"), five_accuracies("rms")
-difference = rms_runs - layer_runs  # (seeds,)
-print(f"LayerNorm {layer_runs.mean():.1f} ± {layer_runs.std(ddof=1):.1f} %")
-print(f"RMSNorm   {rms_runs.mean():.1f} ± {rms_runs.std(ddof=1):.1f} %")
-print("RMSNorm minus LayerNorm, seed by seed:", difference.round(1))
-
-# %%
-print("within three points of each other, in all five pairs:", (np.abs(difference) < 3).all())
-
-# %% [markdown]
-# In this small network nobody misses the mean: no difference is seen. That is one network and one learning
-# rate. The reason to prefer RMSNorm is not accuracy but what it leaves out: one pass over the data, one road back, one vector
-# of parameters. Whether that is *faster* is a matter of the implementation, and the table at the end measures it.
-#
-# And the loss from the beginning? A row whose mean is far from zero loses its pattern. In a network, the weights before the layer can
-# keep the means near zero, and can learn to.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## A row that is nearly zero
-#
-# For a row of zeros the root mean square is 0, and something must keep us from dividing by it. LayerNorm adds `eps=1e-5` to the variance. RMSNorm's default is `eps=None`. Is that 0? Work it out from what comes
-# out: of $y = x / \sqrt{x^2 + \varepsilon}$ you know $x$ and $y$.
-
-# %% slideshow={"slide_type": "-"}
-for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-    faint = torch.full((1, 4), 1e-3, dtype=dtype)
-    v, y = faint.double(), nn.RMSNorm(4, dtype=dtype)(faint).detach().double()
-    used, own = (v**2 / y**2 - v**2).mean().item(), torch.finfo(dtype).eps
-    print(f"{dtype!s:15} y {y[0, 0]:.4f}   eps used {used:.1e}   the type's own {own:.1e}")
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Not 0. It is the distance from 1 to the next number, of float64 for float64, and of *float32* for the three smaller
-# types, since torch computes in float32 there. With bfloat16's own eps, 0.0078, little of a row of thousandths would be left:
-
-# %% slideshow={"slide_type": "fragment"}
-print(f"{1e-3 / np.sqrt(1e-6 + torch.finfo(torch.bfloat16).eps):.3f} instead of 0.945")
-
-# %% [markdown]
-# So whoever swaps LayerNorm for RMSNorm also swaps 1e-5 for 1.2e-7, unless they say otherwise. Where it matters: a row of standard
-# deviation 0.001, and a row of zeros (padding, say). With `eps` outside the root the faint rows are blown up, without it the
-# zeros become 0/0:
-
-# %%
-faint = np.array([[1.0], [1e-2], [1e-3], [1e-4], [0]]) * np.array([1, -1, 1, -1])  # (5, 4)
-size = np.sqrt((faint**2).mean(axis=-1))  # (5,)
-with np.errstate(invalid="ignore"):
-    missing = size / size
-right, outside = size / np.sqrt(size**2 + 1e-5), size / (size + 1e-5)
-np.stack([size, right, outside, missing])  # before; after, in three ways
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Half precision
-#
-# Large models compute in 16 bits. A float16 reaches up to 65,504, so the square of 300 is out of reach, long before the
-# numbers themselves are:
-
-# %% slideshow={"slide_type": "-"}
-half = np.array([[300.0, -300, 150, 0]], dtype=np.float16)  # (N=1, D=4)
-with np.errstate(over="ignore"):
-    squares = half**2
-print("largest float16:", np.finfo(np.float16).max, "  squares:", squares)
-
-# %% slideshow={"slide_type": "fragment"}
-with np.errstate(over="ignore"):
-    squares_in_half = rms_norm(half, np.float16(1), eps=np.float16(1e-5))
-squares_in_half, rms_norm(half.astype(np.float32), 1, eps=1e-5)
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Left, all of it lost: divided by infinity. Right, turned into float32 first, with `astype`. That is what torch does inside, and what your own code should do when
-# `x.dtype` is `np.float16`:
-
-# %% slideshow={"slide_type": "fragment"}
-nn.RMSNorm(4, dtype=torch.float16)(torch.tensor(half)).detach()
-
-# %% [markdown]
-# The other side of the scale has the same trap: the square of 0.0001 is too small for float16, and becomes 0.
-
-# %%
-print(np.float16(1e-4) ** 2)
 
 # %% [markdown]
 # Now the package's twin beside `nn.RMSNorm`, over the usual friendly and unfriendly inputs.
@@ -293,6 +316,57 @@ parity.compare_cases(
     }
 )
 
+# %% [markdown]
+# **Does a network miss the mean?** Zhang and Sennrich, who proposed RMSNorm (2019), expected that it would not: that the rescaling is
+# what helps, and the centring could go. Here is a small test: the article's network with either, 6,000 digits once, in
+# batches of 32, five seeds.
+
+# %%
+mnist = load_mnist()
+small = ImageDataset(
+    mnist.train_images[:6000], mnist.train_labels[:6000], mnist.test_images, mnist.test_labels
+)
+
+
+one_pass = {"epochs": 1, "lr": 0.05, "batch_size": 32, "progress": False}
+
+
+def five_accuracies(norm):
+    runs = [fit(article_net(norm, seed), small, seed=seed, **one_pass) for seed in range(5)]
+    return np.array([100 * run.final.test_accuracy for run in runs])  # (seeds,)
+
+
+# %% tags=["guess"]
+guess(
+    "How far apart are the two, seed by seed?",
+    "less than three points, in all five pairs",
+    options=[
+        "LayerNorm is more than three points ahead in all five pairs",
+        "RMSNorm is more than three points ahead in all five pairs",
+        "less than three points, in all five pairs",
+    ],
+    outputs=2,
+)
+
+# %% tags=["nbval-ignore-output"]
+# Output not compared: a trained accuracy differs in its last digits from processor to processor.
+layer_runs, rms_runs = five_accuracies("layer"), five_accuracies("rms")
+difference = rms_runs - layer_runs  # (seeds,)
+print(f"LayerNorm {layer_runs.mean():.1f} ± {layer_runs.std(ddof=1):.1f} %")
+print(f"RMSNorm   {rms_runs.mean():.1f} ± {rms_runs.std(ddof=1):.1f} %")
+print("RMSNorm minus LayerNorm, seed by seed:", difference.round(1))
+
+# %%
+print("within three points of each other, in all five pairs:", (np.abs(difference) < 3).all())
+
+# %% [markdown]
+# No difference is seen: in this small network nobody misses the mean. That is one network and one learning
+# rate. The reason to prefer RMSNorm is not accuracy but what it leaves out: the mean of each row, one of the three roads of the gradient, the
+# bias. Whether that is *faster* is a matter of the implementation, and the table at the end measures it.
+#
+# And the loss from the beginning? A row whose mean is far from zero loses its pattern. In a network, the weights before the layer can
+# keep the means near zero, and can learn to.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Local response norm: divided by the neighbours
 #
@@ -302,7 +376,10 @@ parity.compare_cases(
 # $$y_c = \frac{x_c}{\left(k + \frac{\alpha}{\text{size}} \sum_{j \,\in\, \text{window}(c)} x_j^2 \right)^{\beta}}$$
 #
 # The window of channel $c$ begins at $c - \lfloor \text{size}/2 \rfloor$ and holds `size` channels; beyond the first and the
-# last channel there are zeros. Which channels are those? Count on your fingers for `size` 3 and 4, then compare:
+# last channel there are zeros.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("The window of channel 0 has `size=4` channels. How many of them exist?", 2)
 
 # %% slideshow={"slide_type": "fragment"}
 for size in (3, 4):
@@ -311,69 +388,31 @@ for size in (3, 4):
 # %% [markdown]
 # An even window leans to the lower channels. What is below 0 does not exist (and must not be counted from the end, as a Python slice
 # would). One value by hand, at size 1, where the only neighbour is the value itself: $x = 3$, $\alpha = 2$, $\beta = 1$, $k = 3$
-# gives $3 / (3 + 2 \cdot 9) = 1/7$. In code, a channel at a time:
-
-
-# %%
-def local_response_norm(x, size, alpha, beta, k):
-    y = np.empty_like(x)  # (N, C, H, W)
-    for c in range(x.shape[1]):
-        first = c - size // 2
-        window = x[:, max(0, first) : first + size]  # (N, at most size, H, W)
-        y[:, c] = x[:, c] / (k + alpha / size * (window**2).sum(axis=1)) ** beta
-    return y
-
+# gives $3 / (3 + 2 \cdot 9) = 1/7$.
 
 # %%
-print(local_response_norm(np.full((1, 1, 1, 1), 3.0), size=1, alpha=2, beta=1, k=3).item() * 7)
-images = rng.normal(size=(2, 6, 3, 4))  # (N, C, H, W)
-for size in (1, 3, 4):
-    theirs = nn.LocalResponseNorm(size, alpha=0.7, beta=0.6, k=2)(torch.tensor(images)).numpy()
-    print(size, np.allclose(local_response_norm(images, size, 0.7, 0.6, 2), theirs, rtol=1e-12))
+nn.LocalResponseNorm(1, alpha=2, beta=1, k=3)(torch.full((1, 1, 1), 3.0)), 1 / 7
 
 # %% [markdown]
-# To see who suppresses whom, put a single 1 into channel 3 and tenths elsewhere, and look at which channels are divided by more than the
-# others are:
+# To see who suppresses whom, put a single 1 into channel 3 of six, and tenths elsewhere.
+
+# %% tags=["guess"]
+guess("With `size=3`, how many channels are divided by clearly more than the others?", 3)
 
 # %%
-tenths = np.full((1, 6, 1, 1), 0.1)
+tenths = torch.full((1, 6, 1), 0.1)  # (N=1, C=6, L=1)
 tenths[0, 3] = 1
-divisors = tenths / local_response_norm(tenths, size=3, alpha=3, beta=1, k=1)
-divisors.ravel()
+tenths.div(nn.LocalResponseNorm(3, alpha=3, beta=1, k=1)(tenths)).ravel()  # the divisors
 
 # %% [markdown]
-# Channel 3 and its two neighbours. Channels 0 and 5 have one neighbour fewer, and yet the sum is divided by the whole `size`.
+# Around channel 3 the divisors are twice as large. Channels 0 and 5 have one neighbour fewer, and yet the sum is divided by the whole `size`.
 # In PyTorch, that is: the paper multiplies the sum by its $\alpha$ without dividing it by the size, so **a number taken from the paper must be
-# multiplied by the size** before it goes into torch. AlexNet's $\alpha$ is $10^{-4}$ with a window of 5.
+# multiplied by the size** before it goes into torch. AlexNet's $\alpha$ is $10^{-4}$ with a window of 5, which makes 0.0005 in torch. (PyTorch also has
+# `nn.CrossMapLRN2d`, meant to compute the same. In the release that made this page it does not:)
 
 # %%
-padded = np.pad(images, ((0, 0), (2, 2), (0, 0), (0, 0)))  # two channels of zeros on each side
-squares = sum(padded[:, i : i + 6] ** 2 for i in range(5))  # (N, C, H, W)
-by_paper = images / (2 + 1e-4 * squares) ** 0.75
-np.allclose(by_paper, local_response_norm(images, 5, alpha=5e-4, beta=0.75, k=2), rtol=1e-12)
-
-# %% [markdown]
-# The twin beside torch, backward too. (PyTorch also has `nn.CrossMapLRN2d`, meant to compute the same. In the release that made this page it
-# does not, as the line after the table shows; take `nn.LocalResponseNorm`.)
-
-# %%
-settings = {
-    "size 3": (3,),
-    "size 4": (4,),
-    "size 9, more than there are": (9,),
-    "large alpha": (3, 2.0, 0.5, 1.0),
-}
-lrn_cases = {
-    name: (twins.LocalResponseNorm(*values), nn.LocalResponseNorm(*values), images)
-    for name, values in settings.items()
-}
-lrn_cases["mean 100"] = (twins.LocalResponseNorm(3), nn.LocalResponseNorm(3), images + 100)
-lrn_cases["vectors"] = (twins.LocalResponseNorm(3), nn.LocalResponseNorm(3), images[..., 0, 0])
-parity.compare_cases(lrn_cases)
-
-# %%
-ones = torch.ones(1, 8, 1, 1, dtype=torch.float64)
-(nn.CrossMapLRN2d(3, alpha=3)(ones) - nn.LocalResponseNorm(3, alpha=3)(ones)).abs().ravel()
+eights = torch.ones(1, 8, 1, 1, dtype=torch.float64)
+(nn.CrossMapLRN2d(3, alpha=3)(eights) - nn.LocalResponseNorm(3, alpha=3)(eights)).abs().ravel()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Weight norm: a length and a direction
@@ -391,15 +430,37 @@ length.ravel(), g[:, None] * v / length
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The rows of $v$ had the lengths 5 and 3, those of $w$ have 10 and 6. In a convolution everything that belongs to one output is one vector,
-# all its input channels and all their pixels. So the norm is over every axis but the first, however many there are (in a `ConvTranspose`, whose kernel has the inputs first, over every axis but the second: `dim=1`):
+# all its input channels and all their pixels. So the length is taken over every axis but the first, however many there are. (In a `ConvTranspose`, whose kernel has the inputs first, over every axis but the second: `dim=1`.)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your turn.** For matrices and for kernels: `v` is `(out, *)`, `g` is `(out,)`. There is no `eps`.
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "-"}
 def weight_norm(v, g):
-    rest = tuple(range(1, v.ndim))
-    length = np.sqrt((v**2).sum(axis=rest, keepdims=True))  # (out, 1, ...)
-    return g.reshape(length.shape) * v / length
+    raise NotImplementedError()
 
+
+# %%
+check("weight_norm", weight_norm)
+
+# %%
+with_lengths = yours("weight_norm", weight_norm)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def weight_norm(v, g):
+#     rest = tuple(range(1, v.ndim))
+#     length = np.sqrt((v**2).sum(axis=rest, keepdims=True))  # (out, 1, ...)
+#     return g.reshape(length.shape) * v / length
+# ```
+#
+# </details>
+
+# %% [markdown]
+# And torch, on a convolution:
 
 # %%
 conv = parametrizations.weight_norm(nn.Conv2d(3, 4, 5, dtype=torch.float64))
@@ -407,18 +468,18 @@ original = conv.parametrizations.weight
 {name: tuple(values.shape) for name, values in original.named_parameters()}
 
 # %% [markdown]
-# torch keeps $g$ as `original0` and $v$ as `original1`. A weight is unchanged when it gets its parametrization; then we change both:
+# It keeps $g$ as `original0` and $v$ as `original1`. A weight is unchanged when it gets its parametrization; then we change both:
 
 # %%
 with torch.no_grad():
     original.original0.mul_(2.5)
     original.original1.add_(0.1)
 g_now, v_now = (p.detach().numpy() for p in original.parameters())
-np.allclose(weight_norm(v_now, g_now.ravel()), conv.weight.detach(), rtol=1e-12)
+np.allclose(with_lengths(v_now, g_now.ravel()), conv.weight.detach(), rtol=1e-12)
 
 # %% [markdown]
 # No batch, no running statistics, no difference between `train()` and `eval()`. What does it share with BatchNorm? The layer cannot see how *long* $v$ is. So
-# the gradient of $v$ has nothing to say along $v$, exactly as BatchNorm's has nothing to say along $\hat x$ (lesson 4):
+# the gradient of $v$ has no part along $v$, as BatchNorm's has none along $\hat x$ (lesson 4):
 
 # %%
 pixels = torch.tensor(rng.normal(size=(2, 3, 8, 8)))
@@ -523,7 +584,7 @@ print(f"stretched by at most {before:.1f} before, {largest_stretch(held.eval()):
 # Far below 1: the bound multiplies the worst case of three layers, and no pair of digits is the worst case of all three.
 #
 # **And a convolution?** The discriminators of GANs are made of them. torch (and the paper) lay the kernel `(out, in, height, width)` out as a matrix `(out, in·height·width)` and divide by *that* matrix's
-# σ. But a convolution applies its kernel at many places that overlap, and one input number counts in several outputs. **Is the bound still 1?** Start from any image, and follow the convolution and its
+# σ. But a convolution applies its kernel at many places that overlap, and one input number counts in several outputs. Start from any image, and follow the convolution and its
 # transpose, as above:
 
 
@@ -538,6 +599,13 @@ def stretch_of(conv, rounds=100, size=32):
     return y.norm().item()
 
 
+# %% tags=["guess"]
+guess(
+    "The flattened matrix stretches by at most 1. By how much can a convolution with a kernel of 3×3 stretch?",
+    "by 3",
+    options=["by 1", "by 3", "by 9"],
+)
+
 # %%
 torch.manual_seed(0)
 kernels = {"16 to 16 channels, at random": nn.Conv2d(16, 16, 3, padding=1, bias=False)}
@@ -551,7 +619,7 @@ for name, conv in kernels.items():
     print(f"{name:29} flattened {flat:.4f}, as a convolution {stretch_of(conv):.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# No. The flattened matrix stretches by 1, the convolution by more: up to three times for a kernel of 3 x 3 (up to the root of the nine places where an input number counts). So spectral norm bounds a convolution
+# The flattened matrix stretches by 1, the convolution by more: up to three times for a kernel of 3 x 3 (up to the root of the nine places where an input number counts). So spectral norm bounds a convolution
 # only up to such a factor; it is exact for linear layers and kernels of 1 x 1.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -562,40 +630,27 @@ for name, conv in kernels.items():
 # normalize as if the batch had never been cut.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Two workers. One holds only zeros, the other only tens, three of each. Each says: my variance is 0. What is the variance of all
-# six numbers?** And what if there are three zeros and nine tens?
+# Two workers. One holds only zeros, the other only tens. Each says: my variance is 0.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Three zeros and three tens: what is the variance of all six numbers?",
+    25,
+    why="And with three zeros and nine tens?",
+)
 
 # %% slideshow={"slide_type": "fragment"}
 for zeros, tens in [(3, 3), (3, 9)]:
     print(f"{zeros} zeros and {tens} tens: variance {np.array([0.0] * zeros + [10] * tens).var()}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Two variances of 0 merge into 25. How far the workers' *means* lie apart counts too. And a worker with more values counts for more.
+# Two variances of 0 merge into more than 0. How far the workers' *means* lie apart counts too. And a worker with more values counts for more.
 #
 # $$\mu = \sum_k \frac{n_k}{n} \, \mu_k, \qquad
 # \sigma^2 = \sum_k \frac{n_k}{n} \left( \sigma_k^2 + (\mu_k - \mu)^2 \right), \qquad n = \sum_k n_k$$
 #
 # In words: within the workers, plus between the workers, each weighted by its share of the values. A worker that has run out of data, with $n_k = 0$, has NaN for mean and variance. Its share is 0, but
 # 0 times NaN is NaN: it must be left out.
-
-
-# %% slideshow={"slide_type": "fragment"}
-def merge_statistics(counts, means, variances):
-    """counts (K,), means and variances (K, C)."""
-    busy = counts > 0  # (K,)
-    counts, means, variances = counts[busy], means[busy], variances[busy]
-    share = (counts / counts.sum())[:, None]  # (K, 1)
-    mean = (share * means).sum(axis=0)  # (C,)
-    var = (share * (variances + (means - mean) ** 2)).sum(axis=0)  # (C,)
-    return mean, var
-
-
-# %%
-three_nine = merge_statistics(np.array([3, 9]), np.array([[0.0], [10]]), np.zeros((2, 1)))
-with_an_idle_one = merge_statistics(
-    np.array([3, 0, 9]), np.array([[0.0], [np.nan], [10]]), np.array([[0.0], [np.nan], [0]])
-)
-three_nine, with_an_idle_one
 
 # %% [markdown]
 # On paper one could also merge the means of the *squares*, $\overline{x^2} - \mu^2$. With means of $10^9$ that subtracts two numbers that agree in all their digits:
@@ -604,6 +659,47 @@ three_nine, with_an_idle_one
 far = 1e9 + np.array([0.0, 2])  # variance 1
 by_squares = (far**2).mean() - far.mean() ** 2
 print("difference of squares:", by_squares, "  mean squared distance:", far.var())
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your turn.** `counts` is `(K,)`, `means` and `variances` are `(K, C)`, a row for each worker. Return the mean and the variance of all values, `(C,)` each,
+# also when a worker is idle and when the means are huge.
+
+
+# %% slideshow={"slide_type": "-"}
+def merge_statistics(counts, means, variances):
+    raise NotImplementedError()
+
+
+# %%
+check("merge_statistics", merge_statistics)
+
+# %%
+merge = yours("merge_statistics", merge_statistics)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def merge_statistics(counts, means, variances):
+#     busy = counts > 0  # (K,)
+#     counts, means, variances = counts[busy], means[busy], variances[busy]
+#     share = (counts / counts.sum())[:, None]  # (K, 1)
+#     mean = (share * means).sum(axis=0)  # (C,)
+#     var = (share * (variances + (means - mean) ** 2)).sum(axis=0)  # (C,)
+#     return mean, var
+# ```
+#
+# </details>
+
+# %% [markdown]
+# Three zeros and nine tens, and the same with an idle worker between them:
+
+# %%
+three_nine = merge(np.array([3, 9]), np.array([[0.0], [10]]), np.zeros((2, 1)))
+with_an_idle_one = merge(
+    np.array([3, 0, 9]), np.array([[0.0], [np.nan], [10]]), np.array([[0.0], [np.nan], [0]])
+)
+three_nine, with_an_idle_one
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Now with two real processes.** They share no memory; what one knows of the other comes as a message. torch's own layer first, on five samples cut into two and three. `run_workers` starts two Python processes,
@@ -625,7 +721,7 @@ run_workers(with_torch, parts)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # It refuses: `nn.SyncBatchNorm` works on a GPU, and these processes compute on the CPU. (Without a group of processes it runs on the CPU too, as plain BatchNorm, and then there is nobody to
-# exchange anything with.) But the exchange is a few lines. Each worker tells all others its count, mean and variance, in an *all-gather*:
+# exchange anything with.) But the exchange is a few lines. Each worker tells all others its count, mean and variance, in an *all-gather*, and merges what it has heard with your `merge`:
 
 
 # %% slideshow={"slide_type": "-"}
@@ -636,14 +732,15 @@ def gathered(mine):
 
 
 def forward(x, eps=1e-5):
-    counts = gathered(torch.tensor(float(len(x)), dtype=x.dtype))  # (K,)
-    mean, var = merge_statistics(counts, gathered(x.mean(0)), gathered(x.var(0, correction=0)))
+    mine = torch.tensor(len(x)), x.mean(0), x.var(0, correction=0)
+    counts, means, variances = (gathered(one).numpy() for one in mine)  # (K,), (K, C), (K, C)
+    mean, var = (torch.as_tensor(one) for one in merge(counts, means, variances))  # (C,), (C,)
     r = 1 / torch.sqrt(var + eps)  # (C,)
     return (x - mean) * r, r, counts.sum()
 
 
 # %% [markdown]
-# And back. The closed form of lesson 4, $dx = r \, (g - m(g) - \hat x \, m(g \hat x))$, has two means over *all* samples. So the way back needs a second exchange: sums this time, which an *all-reduce* adds
+# Then the backward pass. The closed form of lesson 4, $dx = r \, (g - m(g) - \hat x \, m(g \hat x))$, has two means over *all* samples. So it needs a second exchange: sums this time, which an *all-reduce* adds
 # up over the workers.
 
 
@@ -673,8 +770,8 @@ one_big_batch.backward(dy)
 [torch.allclose(*pair, rtol=0, atol=1e-13) for pair in [(x_hat, one_big_batch), (dx, leaf.grad)]]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Two processes, neither of which ever saw the other's samples, have computed BatchNorm of the whole batch, forward and backward. What they sent: for three channels seven numbers each on the way there, and six on
-# the way back, however large the batch. Without the exchange each would have normalized its own part:
+# Two processes, neither of which ever saw the other's samples, have computed BatchNorm of the whole batch, forward and backward. What each of them sent: for three channels seven numbers forward and six
+# backward, however large the batch. Without the exchange each would have normalized its own part:
 
 # %% slideshow={"slide_type": "fragment"}
 alone = torch.cat([nn.BatchNorm1d(3, affine=False, dtype=torch.float64)(part) for part in parts])
@@ -699,7 +796,19 @@ def dynamic_tanh(x, alpha, weight, bias):
 
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# What is different from outside? Give a row an outlier. **Which of the other three values change, and in which layer?**
+# What is different from outside? Give a row an outlier: put 100 in the place of its last number, −1.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "In which of the three layers do the other three values of the row change?",
+    "in LayerNorm and in RMSNorm",
+    options=[
+        "in all three",
+        "in LayerNorm and in RMSNorm",
+        "in LayerNorm alone",
+        "in Dynamic Tanh alone",
+    ],
+)
 
 # %% slideshow={"slide_type": "fragment"}
 calm, wild = torch.tensor([[0.5, -0.5, 1.0, -1.0], [0.5, -0.5, 1.0, 100.0]])
@@ -708,14 +817,14 @@ print("RMSNorm     ", nn.RMSNorm(4)(calm).detach(), nn.RMSNorm(4)(wild).detach()
 print("Dynamic Tanh", dynamic_tanh(calm, 0.5, 1, 0), dynamic_tanh(wild, 0.5, 1, 0))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# In LayerNorm one outlier makes its three companions nearly equal, in RMSNorm nearly 0. Dynamic Tanh squashes the outlier alone. It does not see the row at all, so it is blind to nothing: shift a row or
+# In LayerNorm one outlier makes the other three nearly equal, in RMSNorm nearly 0. Dynamic Tanh squashes the outlier alone. It does not see the row at all, so it is blind to nothing: shift a row or
 # scale it, and the answer changes. Is it a normalization layer? It stands where one stood. The authors report that transformers train as well with it; nothing in this lesson tests that.
 
 # %% [markdown]
 # ## All of them, in one table and one picture
 #
 # Eleven layers, and a table that nobody has typed: each layer was built, run and asked. Which inputs does one output depend on? Does the answer change when all inputs are shifted, or doubled? What is in
-# `parameters()` and `buffers()`? Does `eval()` answer differently? Only the last column was written down. The times are one forward and backward pass on the machine that made this page, 32 samples, 64
+# `parameters()` and `buffers()`? Does `eval()` answer differently? Only the last column was written by hand. The times are one forward and backward pass on the machine that made this page, 32 samples, 64
 # channels, 14×14 positions, the best of fifteen; for the two norms of weights what they add to a layer of weights.
 
 # %% tags=["nbval-ignore-output"]
@@ -727,7 +836,7 @@ facts.FactTable(seconds=seconds)
 # - *averages over* names the axes in which one output depends on other inputs. Only the first two rows have N in them: for all others a sample's answer is its own.
 # - *does not see*: RMSNorm is the only norm of data here that is blind to scale and not to shift.
 # - *remembers*: two keep running statistics, and one its two vectors. These are what `eval()` is about.
-# - The times are of this machine and this release. RMSNorm leaves work out. Is it faster here? Read off the table before you go on.
+# - *step* is of this machine and this release. RMSNorm leaves work out. And is it faster here?
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: these are timings.
@@ -748,17 +857,29 @@ gallery(observed)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The layer that computes less, and takes longer
 #
-# RMSNorm subtracts no mean and has no bias; large language models use it in LayerNorm's place. And here it is the slower one. **What could be the reason?** Look at what torch carries out, on the way there and on
-# the way back:
+# RMSNorm subtracts no mean and has no bias; large language models use it in LayerNorm's place. And here it is the slower one. Look at what torch carries out, forward and
+# backward.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What could be the reason?",
+    "it is carried out in many small operations",
+    options=[
+        "a root takes longer than a mean",
+        "it is carried out in many small operations",
+        "it computes in float64",
+        "its weight is larger",
+    ],
+)
 
 # %% slideshow={"slide_type": "-"}
 for layer in (nn.LayerNorm(8), nn.RMSNorm(8)):
-    there, back = operations(layer, torch.randn(4, 8, requires_grad=True))
-    print(f"{type(layer).__name__}\n  there: {' '.join(there)}\n  back:  {' '.join(back)}")
+    forth, back = operations(layer, torch.randn(4, 8, requires_grad=True))
+    print(f"{type(layer).__name__}\n  forward:  {' '.join(forth)}\n  backward: {' '.join(back)}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # (On a GPU torch may choose other operations.) On the CPU LayerNorm is *one* operation each way, written in C++: it reads a row once or twice and writes it once. Such an operation is called **fused**. RMSNorm is a string of small ones, and each
-# reads a whole array from memory and writes another. What costs time is not the arithmetic, it is the walking to and fro. `torch.compile` can fuse such a string. It needs a C++ compiler and, the first time, up to some
+# reads a whole array from memory and writes another. What costs time is not the arithmetic but the reading and writing. `torch.compile` can fuse such a string. It needs a C++ compiler and, the first time, up to some
 # minutes; so this was recorded, 2,048 rows of 768 features, on one thread, the quickest of a hundred:
 
 # %%
@@ -772,11 +893,11 @@ for dtype in fused.different("dtype"):
             ]
             for layer in ("LayerNorm", "RMSNorm")
         }
-        cells = [f"{layer} {there:5.2f} and {both:5.2f} ms" for layer, (there, both) in ms.items()]
+        cells = [f"{layer} {forth:5.2f} and {both:5.2f} ms" for layer, (forth, both) in ms.items()]
         print(f"{dtype:8} {how:8}  " + "   ".join(cells))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# (Forward, and forward and backward.) As it comes ("eager"), RMSNorm takes several times as long. Compiled, it is the quicker of the two in all four columns: it does leave work out, and then it shows. (In float32 LayerNorm as it comes is still the quickest of the four.) Zhang and Sennrich's paper (2019) reports
+# (Forward, and forward and backward.) As it comes ("eager"), RMSNorm takes several times as long. Compiled, it is the quicker of the two in all four pairs of numbers: it does leave work out, and then that shows. (In float32 LayerNorm as it comes is still the quickest of the four.) Zhang and Sennrich's paper (2019) reports
 # savings, on their machines and with their code. So "RMSNorm is faster than LayerNorm" and "it is slower" are both sentences about a *kernel*, and not about a norm. Try it with `torch.compile(nn.RMSNorm(768))`, or
 # `normlab experiment fused_norms`.
 
@@ -787,7 +908,7 @@ for dtype in fused.different("dtype"):
 
 # %% slideshow={"slide_type": "-"}
 unit = nn.functional.normalize(torch.tensor(tokens), dim=-1).numpy()
-np.allclose(unit * np.sqrt(8), rms_norm(tokens, 1, eps=0), rtol=1e-12)
+np.allclose(unit * np.sqrt(8), normalize(tokens, eps=0), rtol=1e-12)
 
 # %% [markdown]
 # **2. Averages of variances.** Each worker sends its variance, and the mean of them is taken for the variance of all. On parts that look alike it is nearly right, and that is why it is not noticed. Cut the
@@ -822,7 +943,7 @@ parametrizations.weight_norm(zeroed)(torch.ones(1, 3)).detach()
 #
 # <details><summary>How to begin the experiment</summary>
 #
-# Cut `whole` and `dy` with `split([2, 0, 3])`. The idle worker's mean and variance are NaN (torch warns about the variance); `merge_statistics` leaves them out. What does it put into the sums on the way back?
+# Cut `whole` and `dy` with `split([2, 0, 3])`. The idle worker's mean and variance are NaN (torch warns about the variance); `merge` leaves them out. What does it put into the sums on the way back?
 #
 # </details>
 
@@ -838,7 +959,7 @@ self_test("09_rms_norm_and_relatives")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
-# - RMSNorm divides each row by the root of the mean of its squares: blind to scale, not to shift; one way back fewer for the gradient; no bias. Where a row's mean is near 0 it is LayerNorm.
+# - RMSNorm divides each row by the root of the mean of its squares: blind to scale, not to shift; two roads for the gradient instead of three; no bias. Where a row's mean is near 0 it is LayerNorm.
 # - `eps=None` means float64's or float32's smallest step, and float16 and bfloat16 take float32's. Squares of float16 overflow at 256: compute in float32.
 # - Local response norm divides by neighbouring channels, and PyTorch's $\alpha$ is divided by the size. Weight norm gives each output's weights a length; spectral norm divides by an *estimate* of how far a matrix can stretch, which bounds how far apart outputs can be, for linear layers; a convolution only up to a factor.
 # - Variances merge as within plus between, weighted by counts. With that, two processes computed BatchNorm of one big batch.

@@ -39,7 +39,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from normlab import load_mnist, plots
-from normlab.exercises import self_test
+from normlab.exercises import guess, self_test
 from normlab.training import article_net, evaluate, find_experiment, recorded, run_live
 from normlab.training.experiments.covariate_shift import Jitter, deep_net, standardized
 from normlab.training.paired import holm, sign_flip_interval, sign_flip_p
@@ -50,7 +50,7 @@ torch.set_num_threads(1)  # enough for networks this small
 # ## A question first
 #
 # *Internal covariate shift* is the change of the distribution of a layer's inputs while the layers before it
-# learn. BatchNorm's paper (2015) bears it in its title: the layer is to help because it reduces that
+# learn. BatchNorm's paper (2015) has it in its title: the layer is said to help because it reduces that
 # shift. One of the two articles that this course grew from uses the phrase ten times.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -73,8 +73,15 @@ for step in range(3):
 # Networks of five hidden layers learn MNIST for 400 steps: without norm, with BatchNorm, with BatchNorm and
 # sabotage. And a fourth, since there is another suspect. PyTorch draws a linear layer's first weights so that each ReLU layer's output is
 # smaller than the one before; BatchNorm undoes that, and so would better weights. So the fourth network has *no norm* either, and first weights
-# drawn by **He's rule**: variance 2 over the number of inputs, which keeps the size of what passes through a ReLU layer. **Which accuracies do you
-# expect?** Sabotaged as bad as no norm? He's weights as good as BatchNorm? Write it down. (The test is in evaluation mode: no sabotage there.)
+# drawn by **He's rule**: variance 2 over the number of inputs, which keeps the size of what passes through a ReLU layer. (The test is in evaluation mode: no sabotage there.)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "With BatchNorm more than nine tenths of the digits are right after 120 steps. How many of the other three networks "
+    "are within ten points of that?",
+    2,
+    why="Which ones? Read the second number of each line.",
+)
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
@@ -84,7 +91,7 @@ for net in miniature.different("net"):
     print(f"{net:12} after 40, 120, 200, 400 steps: {values.round(1)} % right")
 
 # %% [markdown]
-# The sabotage hardly hurts, and He's weights alone do most of what BatchNorm does. That was one seed and one learning rate, live. Eight seeds and five
+# That was one seed and one learning rate, live. In it the sabotage hardly hurts, and He's weights alone do most of what BatchNorm does. Eight seeds and five
 # rates were recorded:
 
 # %%
@@ -116,7 +123,7 @@ for net in shift.different("net"):
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Read the column 0.1. Without norm and with PyTorch's weights, 64 points are missing; with He's weights, less than 4 of them. What
-# looked like the work of BatchNorm is, for the most part, the repair of a bad beginning. Nor is 0.1 everybody's best rate. So let each network have its own,
+# looked like the work of BatchNorm is, for the most part, the repair of poor first weights. Nor is 0.1 the best rate for each of them. So let each network have its own,
 # chosen on 5,000 *training* images that were held out, and compare on the test images, seed by seed:
 
 
@@ -146,7 +153,7 @@ for step in (120, 400):
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # (Three tests at each of the two times, corrected together by Holm's rule; with eight seeds no p-value can be below 0.008, or 0.023 after the
 # correction.) Early, no norm at all costs 35 points, of which He's weights give back more than 30. After 400 steps the three others are behind by 4, 2 and half a
-# point. So BatchNorm is ahead of a well-begun network without norm, by a few points at first and by two at the end; and the sabotage takes away between a quarter and a third
+# point. So BatchNorm is ahead of a well initialized network without norm, by a few points at first and by two at the end; and the sabotage takes away between a quarter and a third
 # of *that*.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -253,7 +260,7 @@ plots.beside(
 # Leave out the network with PyTorch's weights at 0.03, which has hardly begun to learn. Then, beside the network with He's weights, the loss along the gradient varies less with BatchNorm
 # by a factor of five to ten, and the gradient turns less by a factor of about three; the sabotaged network is nearly as smooth as the other. That fits the second explanation: smoothness goes
 # along with speed, the drift does not. But the figure also shows how the measure can deceive: at first the network *without* norm and with PyTorch's weights is the smoothest of all, since it stands still.
-# And to go along with is not to cause: nothing here makes a network smoother by other means and looks whether it learns faster.
+# And to go along with speed is not to cause it: nothing here makes a network smoother by other means, to see whether it learns faster.
 
 # %% [markdown]
 # **A third measure.** The same authors also define the shift without distributions: how much does a layer's
@@ -273,8 +280,8 @@ for lr in (0.1, 0.3):
 # ## A weight matrix without a scale
 #
 # Now something exact. Multiply the weights of a linear layer before BatchNorm by 7. Every output of the linear layer
-# grows by 7, and so do its mean and its standard deviation; their ratio stays. **What happens to the gradient of
-# the weights?**
+# grows by 7, and so do its mean and its standard deviation; their ratio stays. So the loss stays. And the gradient of
+# the weights?
 
 
 # %%
@@ -290,6 +297,13 @@ inputs = torch.randn(32, 6, generator=rng, dtype=torch.float64)  # (N, in)
 probe = torch.randn(32, 4, generator=rng, dtype=torch.float64)  # (N, C), any loss will do
 weight = torch.randn(4, 6, generator=rng, dtype=torch.float64)  # (C, in)
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "The weights are multiplied by 7. By what is the length of their gradient multiplied?",
+    "by 1/7",
+    options=["by 49", "by 7", "by 1: it stays", "by 1/7"],
+)
+
 # %% slideshow={"slide_type": "fragment"}
 loss, gradient = loss_and_gradient(weight)
 loss_7, gradient_7 = loss_and_gradient(7 * weight)
@@ -299,7 +313,7 @@ print(
 print(f"ratio of the gradients {(gradient.norm() / gradient_7.norm()):.3f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The loss is the same and the gradient is *one seventh*: a step that moves a small matrix a lot moves a large one a
+# The loss is the same. But a step that moves a small matrix a lot moves a large one a
 # little. And since going along the weights themselves changes nothing, the gradient has no part in that
 # direction. It is orthogonal to each row of the weights:
 
@@ -334,7 +348,7 @@ print(f"{weight.norm() ** 2 + lr**2 * gradient.norm() ** 2:.9f}  Pythagoras")
 # In words: weights ten times as long learn a hundred times as slowly. (Kohler and others, 2018, call this the decoupling of *length and direction*, and
 # show for some problems that it speeds up the descent.) Test it on whole trainings. A small network, in
 # float64; the second run starts with the weights before BatchNorm ten times as large, and gives them a
-# hundred times the learning rate. **How far apart will the losses be after 30 steps?**
+# hundred times the learning rate.
 
 
 # %%
@@ -365,13 +379,20 @@ def losses_of(scale=1, decay=0, rate=lambda step: 1, lr=0.1, steps=30):
     return np.array([loss.item() for loss in losses])
 
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "How far apart are the two losses after 30 steps?",
+    "less than a billionth",
+    options=["about a tenth", "about a thousandth", "less than a billionth"],
+)
+
 # %% slideshow={"slide_type": "fragment"}
 once, ten_times = losses_of(), losses_of(scale=10)
 print("losses", once[[0, 10, 29]].round(4), "and", ten_times[[0, 10, 29]].round(4))
 print("largest difference below a billionth:", np.abs(once - ten_times).max() < 1e-9)
 
 # %% [markdown]
-# The same training, to the last digits.
+# In the losses there is no trace of the factor: it is the same training, to the last digits.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What weight decay then does
@@ -492,8 +513,16 @@ for lr in (0.1, 1.0, 10.0):
 # true, and the size of the effect can be predicted.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# After BatchNorm a unit has variance 1 over the batch. ReLU cuts off its negative half. **What variance is left?** Take a
-# standard normal z:
+# After BatchNorm a unit has variance 1 over the batch. ReLU cuts off its negative half. Take a
+# standard normal z.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What variance is left behind ReLU?",
+    0.34,
+    within=0.06,
+    why="A half is the mean *square* that is left. The mean is no longer 0, and its square goes off.",
+)
 
 # %% slideshow={"slide_type": "fragment"}
 z = torch.randn(1_000_000, generator=torch.Generator().manual_seed(0))
@@ -579,8 +608,7 @@ plots.beside(
 # ## Why it trains all the same
 #
 # Gradients thousands of times too large in the first layers: how can such a network learn anything? You have the pieces. Those layers have weights without a
-# scale. The first step throws them far, at a right angle; they become very long; and their gradients shrink with the length. **What will the growth per layer be after
-# one step?**
+# scale. The first step throws them far, at a right angle; they become very long; and their gradients shrink with the length.
 
 
 # %%
@@ -594,6 +622,13 @@ def look_at(network, lr):
     print(f"moved by {moves[0]:.0e} of that, the last by {moves[-1]:.0e}")
 
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Before training the gradient grows by 1.2 a layer. And after a single step?",
+    "by less: 1.1 or below",
+    options=["by more: 1.3 or above", "as before, by 1.2", "by less: 1.1 or below"],
+)
+
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: an exploding gradient makes the rounding of a processor grow with it.
 for steps in (0, 1, 2, 10):
@@ -603,7 +638,7 @@ for steps in (0, 1, 2, 10):
     look_at(network, lr=0.1)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One step, and most of the explosion is over: Yang and others report the same in their abstract, that after a single
+# Yang and others report the same in their abstract: after a single
 # step the gradients have a far smaller range. But look at the price. The first layer is now dozens of times as long as
 # it was: that one step has replaced what it held by something made from 64 images, and each further step moves it by a thousandth of its length or less. And does
 # such a network learn? Twenty layers, and fifty:
@@ -627,7 +662,7 @@ for norm, depth, lr in (("none", 20, 0.01), ("batch", 20, 0.1), ("batch", 50, 0.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Twenty layers learn, fifty hardly. It is tempting to blame the giant first
-# step, and to advise warm-up or clipping. **Take the suspect away: will fifty layers learn?** 300 steps, five rates, five seeds (recorded). *Warm-up*: the
+# step, and to advise warm-up or clipping. So take the suspect away: 300 steps, five rates, five seeds (recorded). *Warm-up*: the
 # rate grows from a millionth to its full size in 50 steps. *Clipped, each layer*: no weight matrix moves by more than a fiftieth of its length in a step.
 
 # %%
@@ -640,6 +675,14 @@ def best_of_five(way):
 
     return max(fifty.different("lr"), key=held_out)
 
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Fifty layers without the giant step: which way learns clearly better than the plain one?",
+    "neither of the two",
+    options=["warm-up", "clipping each layer", "both", "neither of the two"],
+    outputs=2,
+)
 
 # %% slideshow={"slide_type": "fragment"}
 for way in fifty.different("way"):
@@ -655,11 +698,11 @@ for way in fifty.different("way"):
     print(f"{spread(100 * fifty.values('with_batch_statistics', **one))} % right")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The giant step is gone in the second and third line, and the network learns no better. So
+# In the second and third line the giant step is gone. The network does not learn better for it. So
 # the price of the first step is real, and it is *not* what keeps fifty layers from learning.
 
 # %% [markdown]
-# (Each way at its best rate on held-out digits; none is at the edge of the five. It is not the running statistics either: with those of the test batches the three are as near each other.) What does keep it from learning, this experiment does not say. Yang and others hold that beyond some depth such a network cannot be
+# (Each way at its best rate on held-out digits; none is at the edge of the five. It is not the running statistics either: with those of the test batches the three are as near each other.) What does keep it from learning, this experiment does not say. Yang and others argue that beyond some depth such a network cannot be
 # trained, whatever the rate.
 #
 # *Exploding gradients* are thus a symptom to be read with care: in weights without a scale it is the relative size of
@@ -673,11 +716,19 @@ for way in fifty.different("way"):
 # different in each batch; this noise is said to act as a regularizer. One of the articles says so. Test it by taking the noise
 # away: train on few digits, all of them in every step, so that the statistics are those of the whole training set. And then put it back, with nothing else
 # changed: the same step on all digits, but normalized in random groups of 50, or of 10.
-# (*Ghost batches*: Hoffer and others, 2017.)
+# (*Ghost batches*: Hoffer and others, 2017.) Each loss below is that of the test digits.
 
 # %%
 noise = recorded("noise")
 print(noise.how["question"], "-", noise.how["duration"])
+
+# %% tags=["guess"]
+guess(
+    "No norm has a test loss of 0.55, BatchNorm in random groups of 10 one of 0.45. Where will BatchNorm on all 500 "
+    "together be, without any noise?",
+    "below both",
+    options=["above both", "between the two", "below both"],
+)
 
 # %% slideshow={"slide_type": "subslide"}
 for groups in noise.different("groups"):
@@ -704,7 +755,7 @@ for column, scale in (("test_accuracy", 100), ("test_loss", 1)):
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # All networks know their 500 digits by heart, so this comparison is about generalization alone. **Without any noise** BatchNorm has a test loss lower by a quarter than no norm, and about 0.9 points more right answers
-# (which eight seeds and five tests are not enough to call: p = 0.06). **With the noise of groups of 50** nothing gets better; with that of groups of 10 the loss gets worse and the lead in accuracy is gone.
+# (p = 0.06: eight seeds and five tests are not enough to call that a difference). **With the noise of groups of 50** nothing gets better; with that of groups of 10 the loss gets worse and the lead in accuracy is gone.
 # So here the gain does not come from the noise. What it does come from, this experiment does not say. (500 digits, a full step each time, one learning rate. In larger
 # networks, on other data, ghost batches have been reported to help; see the table below. Each of the two measures was corrected for its own five tests.)
 
@@ -745,17 +796,17 @@ for factor in (1, 0.1, 0.01, 0.001):
 # | 2023 | Kosson, Fan, Jaggi | the noise of ghost batches, imitated without their drawbacks, regularizes | no gain seen, on 500 digits |
 #
 # **Where they agree:** BatchNorm lets networks train at larger rates, and weights before it have no scale. **Where they do not:**
-# whether the shift plays a part (Awais, Bin Iqbal and Bae, 2021, hold against Santurkar and others that a
+# whether the shift plays a part (Awais, Bin Iqbal and Bae, 2021, argue against Santurkar and others that a
 # normalization with their smoothness but without reducing the shift trains badly), and whether the smoothness does (Yao and others). And "smoother" and "larger rates"
-# may be one explanation seen from two sides: a loss that is smooth for farther lets you step farther.
+# may be one explanation seen from two sides: where a loss stays smooth for longer, a step may be longer.
 
 # %% [markdown]
 # ## Your turn
 #
-# No exercise to hand in. Three questions; write an answer down before you open one.
+# No exercise to hand in. Three questions; say your answer in a sentence before you open ours.
 #
 # **1.** A colleague sees gradients of size 3,000 in the first layer of a 50-layer BatchNorm network before training, and clips them to 1. Does it
-# help? What should be looked at instead?
+# help? What should one look at instead?
 #
 # <details><summary>Answer</summary>
 #

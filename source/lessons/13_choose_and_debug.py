@@ -38,7 +38,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, layer_norm, mse_loss
 
 from normlab import doctor, load_mnist, plots
-from normlab.exercises import self_test
+from normlab.exercises import guess, self_test
 from normlab.training import article_net
 
 torch.set_num_threads(1)  # enough for networks this small
@@ -107,6 +107,13 @@ def visited(network):
 
 in_order = test_labels.argsort()
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Each colleague reports one accuracy, the mean of the five networks. How many points lie between the best and the worst report?",
+    73,
+    within=15,
+)
+
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 colleagues = {
@@ -128,9 +135,8 @@ assert max(colleagues["Dot"]) < 0.35
 assert np.mean(colleagues["Eva"]) < 0.8
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The same weights, the same digits. **Who is right? And what did the others do?** Guess, then look into the
-# cell above: one calls `eval()`. Ben forgot it, and nobody will ever notice. Cem forgot it with batches of
-# two, Dot with a test set that is sorted by label. Eva calls `eval()`, and comes too late.
+# The same weights, the same digits. Ada is right: she calls `eval()`. Ben forgot it, and nobody will ever notice. Cem forgot it with batches of
+# two, Dot with a test set that is sorted by label. Eva calls `eval()`, but she has had a look at other digits before, in training mode.
 #
 # Such bugs have one thing in common: no error message. So this lesson goes the other way round, from what
 # one sees to what it is. First, though: which norm is the right one, and is one needed at all?
@@ -181,7 +187,7 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # | norm weights shrink for no reason | Weight decay on weight and bias |
 # | float16: zeros or a standstill | Half precision |
 # | suspiciously good in the laboratory, worse outside | Whose mean is it? |
-# | a carried-over layer behaves differently; idle parameters | Three numbers to read twice |
+# | a layer carried over from Keras behaves differently; parameters that do nothing | Three numbers to read twice |
 # | `eval()` or `to(device)` seem to have no effect on a layer | Hidden in a list |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -236,8 +242,8 @@ strange = nn.Sequential(nn.Linear(784, 8), HalfNorm(8))
 doctor(networks[0], test_images[0]).healthy, doctor(strange).healthy, doctor(strange).names()
 
 # %% [markdown]
-# The doctor looks at the model, and only at the model. Sorted batches, padding, a leak from the test set: nothing
-# of it stands in any layer. For those you need the tests below.
+# The doctor looks at the model, and only at the model. Sorted batches, padding, a leak from the test set: none of that
+# can be seen in any layer. For those you need the tests below.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The last batch of one
@@ -255,8 +261,8 @@ except ValueError as error:
 print("batches counted:", layer.num_batches_tracked.item())
 
 # %% [markdown]
-# (It counts the batch that it refuses.) A hand-written layer meets `torch.var`, which divides by n − 1, and
-# 0/0 is NaN. The output is the smaller damage: the running variance keeps it.
+# (It counts the batch that it refuses.) A hand-written layer calls `torch.var`, which divides by n − 1, and
+# 0/0 is NaN. The output is the smaller damage: the running variance keeps the NaN.
 
 # %%
 running_var = torch.ones(2)
@@ -287,10 +293,22 @@ print("with drop_last:", len(loader), "batches, the smallest of", min(len(b) for
 # | `torch.no_grad()` | the recording for `backward()` |
 # | `module.eval()` | the use of the batch's statistics, their memory, and dropout |
 #
-# Neither implies the other. For an answer one usually wants both: without `no_grad` each result keeps alive
+# Neither implies the other. To ask a network you usually want both: without `no_grad` each result keeps in memory
 # all that led to it.
 #
 # The fingerprint, on the five networks from above: accuracy against the size of the test batch.
+
+# %% tags=["guess"]
+guess(
+    "With `eval()` forgotten, and test batches of 512 in place of 2: is the accuracy of 91 % back?",
+    "yes, but for a point",
+    options=[
+        "yes, but for a point",
+        "no, about ten points are missing",
+        "no, about half are missing",
+    ],
+    outputs=2,
+)
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
@@ -314,7 +332,7 @@ plots.curves(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# - **Test:** ask for the same row alone and in company. One answer, or an error?
+# - **Test:** ask for the answer to one row, beside one other row and beside many. Is it one answer?
 
 
 # %% slideshow={"slide_type": "-"}
@@ -356,7 +374,7 @@ print("after restoring: bn1 trains:", part_frozen.bn1.training)
 # - **Cause:** one of three. The average has not caught up (young network, small `momentum`). The average is of
 #   something else (other data, other augmentation, dropout right before the norm). Or the evaluation mode
 #   is right, and the training mode sees more than it should: the other samples of the batch say something about the answer.
-# - **Test:** measure the statistics again on training data, *without training*, and look whether evaluation
+# - **Test:** measure the statistics again on training data, *without training*, and see whether evaluation
 #   recovers. PyTorch has a function for it, `torch.optim.swa_utils.update_bn`: it resets the buffers and takes a plain average.
 
 # %%
@@ -378,7 +396,7 @@ print(f"evaluation: {np.mean(first):.1%}, with statistics measured again: {np.me
 assert np.mean(then) > np.mean(first) + 0.01
 
 # %% [markdown]
-# It recovers, so the weights were good, and the memory was slow. **Cure:** PyTorch's 0.1, or `update_bn`
+# Evaluation recovers: the weights were good, and the memory was slow. **Cure:** PyTorch's 0.1, or `update_bn`
 # before you evaluate.
 #
 # Dropout *right before* BatchNorm is the second cause in small. In training, dropout with p = 0.5 throws away half of
@@ -429,8 +447,15 @@ for norm, values in mixed.items():
 assert np.mean(mixed["batch"]) < 0.15 < 0.2 < min(np.mean(mixed["layer"]), np.mean(mixed["none"]))
 
 # %% [markdown]
-# All three suffer from one-class batches, which pull the network now here, now there; with BatchNorm it has
-# learned nothing at all. Is it the running statistics again? Measure them on mixed batches, as in the case before:
+# All three suffer from one-class batches, which pull the network one way, then another; with BatchNorm it has
+# learned nothing at all. Is it the running statistics again? Measure them on mixed batches, as in the case before.
+
+# %% tags=["guess"]
+guess(
+    "With the statistics of mixed batches, what does the network with BatchNorm get right?",
+    "about a tenth, as before",
+    options=["about nine tenths", "about a third, as without a norm", "about a tenth, as before"],
+)
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
@@ -443,7 +468,7 @@ print(f"with statistics of mixed batches: {np.mean(again):.1%}")
 assert np.mean(again) < 0.25
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# New statistics do not help: it is the *weights* that have learned nothing, from batches out of which the answer had been subtracted.
+# It is the *weights* that have learned nothing, from batches out of which the answer had been subtracted.
 #
 # - **Test:** print the labels of three batches. That is all.
 # - **Cure:** shuffle. Where the data comes sorted and cannot be shuffled, a norm that does not look at the batch.
@@ -482,7 +507,7 @@ bool(layer.eval()(batch).isfinite().all())
 # - **Symptom:** only a new head is trained, and yet the frozen body gives other answers after every epoch.
 #   Validation gets worse with time.
 # - **Cause:** `requires_grad_(False)` stops the optimizer. The running statistics are written by the *forward
-#   pass*, in training mode, whoever learns or not.
+#   pass*, in training mode, whether anything learns or not.
 #
 # A trained body, a new head, and data that is a little different: digits with the contrast turned down.
 
@@ -503,7 +528,7 @@ moved, torch.equal(body.eval()(test_images), reference)
 
 # %% [markdown]
 # - **Test:** compare the body's `state_dict()` before and after: which names have changed? Buffers only. The
-#   doctor needs no second look:
+#   doctor sees it without a comparison:
 
 # %%
 doctor(whole.train())
@@ -539,13 +564,16 @@ guarded[0][1].training, guarded[1].training
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two samples are no statistic
 #
-# - **Symptom:** memory is short, batches are small, and the network that learned with batches of 64 does not
+# - **Symptom:** memory is scarce, batches are small, and the network that learned with batches of 64 does not
 #   learn any more. Accumulating gradients over 32 batches changes nothing.
 # - **Cause:** BatchNorm's means are taken over what is in the memory *in one forward pass*. Of two values only
 #   the sign of their difference is left ([lesson 2](02_batch_norm_forward.ipynb)), and the answer to a sample is about
 #   its neighbour.
 #
-# Accumulation adds up gradients. The statistics were taken before:
+# Accumulation adds up gradients. The statistics were taken before. Here are the numbers 1, 3, 5 and 500, as one batch of four and as two of two.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("What does a fresh BatchNorm make of the 500, in the batch `[5, 500]`?", 1, within=0.01)
 
 # %% slideshow={"slide_type": "fragment"}
 x = torch.tensor([[1.0], [3], [5], [500]])  # (N=4, C=1)
@@ -587,7 +615,14 @@ for norm in (nn.BatchNorm1d(8), nn.LayerNorm(8), nn.GroupNorm(2, 8), nn.GroupNor
 # The last line is a trap of its own: a group for every unit, and of one number nothing is left ("Groups of one").
 #
 # Does the cure keep what BatchNorm gave: that the scale of the layer before does not matter? Make a linear layer,
-# weights and bias, a hundred times as large:
+# weights and bias, a hundred times as large.
+
+# %% tags=["guess"]
+guess(
+    "Does LayerNorm behind it give the same answer as before?",
+    "yes, but for `eps`",
+    options=["yes, but for `eps`", "no: a hundred times as much", "no: a hundredth"],
+)
 
 # %%
 linear, norm = nn.Linear(8, 8), nn.LayerNorm(8)
@@ -645,7 +680,7 @@ accuracy(twin) == accuracy(networks[0])
 #   whenever the original sees a batch.
 # - **Average parameters, take buffers over.** Running statistics are averages already; averaged again they lag twice.
 #   And the counter is a whole number: it cannot be averaged at all.
-# - **Which share is which?** In `decay · ours + (1 − decay) · theirs`, decay 1 must leave everything as it is. In
+# - **Whose share is `decay`?** In `decay · ours + (1 − decay) · theirs`, decay 1 must leave everything as it is. In
 #   place that is `ours.mul_(decay).add_(theirs, alpha=1 - decay)`.
 
 # %%
@@ -680,7 +715,7 @@ norm = nn.BatchNorm1d(3)
 norm(table).detach(), norm(table).mean(0).detach().round(decimals=4).abs()
 
 # %% [markdown]
-# - **Test:** print the mean of each column of what comes out. Zero, or not?
+# - **Test:** print the mean of each column of what comes out. Is it zero?
 # - **Cure:** `BatchNorm1d(F)` *before* the layer that adds the features up. It remembers for evaluation, so that one
 #   row alone gets the same answer as among others. (LayerNorm is no cure here: it normalizes rows as well. It is for
 #   features of one kind.)
@@ -775,7 +810,7 @@ careful = without_decay_for_norms(network, 0.1, 0.01)
 doctor(network, optimizer=careless).names(), doctor(network, optimizer=careful).names()
 
 # %% [markdown]
-# (`LayerNorm` over several axes has a weight with several; go by module there. That it *matters* is not said: in
+# (`LayerNorm` over several axes has a weight with several; go by module there. None of this says that it *matters*: in
 # large networks people leave norms out of the decay, and in small ones you may see no difference. Decay of the matrix
 # before a norm is another story: it changes the step size, [lesson 12](12_why_it_works.ipynb).)
 
@@ -966,8 +1001,8 @@ doctor(hiding)
 #
 # A norm throws something away: that is its work. Ask what, before you put one in.
 #
-# **The answer is in the size.** A signal comes in, its loudness is wanted. LayerNorm removes exactly that: a signal
-# and the same signal a hundred times as loud are one and the same to it.
+# **The answer is in the size.** A signal comes in, its loudness is wanted. LayerNorm removes exactly that: it makes the same of a signal
+# and of the same signal a hundred times as loud.
 
 # %%
 torch.manual_seed(0)
@@ -988,11 +1023,14 @@ def regression_error(first, seed):
 
 
 # %% slideshow={"slide_type": "fragment"}
-guess = loudness[1600:].var().item()  # the error of always answering the mean
+always_the_mean = loudness[1600:].var().item()  # the error of that answer
 for name, first in {"no norm": nn.Identity, "LayerNorm": lambda: nn.LayerNorm(32)}.items():
-    errors = [regression_error(first, seed) / guess for seed in range(5)]
-    print(f"{name:9} error below half of a guess's: {max(errors) < 0.5},", end=" ")
-    print(f"above a guess's: {min(errors) > 1}")
+    errors = [regression_error(first, seed) / always_the_mean for seed in range(5)]
+    print(
+        f"{name:9} below half of the error of always answering the mean: {max(errors) < 0.5},",
+        end=" ",
+    )
+    print(f"above it: {min(errors) > 1}")
 
 # %% [markdown]
 # (On the *inputs*, that is. A norm deeper inside, behind layers that have turned loudness into something else, may do no harm.)
@@ -1040,11 +1078,11 @@ self_test("13_choose_and_debug")
 #
 # - **Choose** by what shares a mean: nothing of the batch if it is small, sorted or padded; nothing over one sample if its size is
 #   the answer; BatchNorm for images or tables in large, random batches.
-# - **From symptom to cause:** ask for one row alone and in company; measure the statistics again; compare `state_dict()`s;
+# - **From symptom to cause:** ask for one row alone and among others; measure the statistics again; compare `state_dict()`s;
 #   lengthen the padding; move the test rows; print the labels of three batches.
 # - **Freeze, copy, evaluate:** `eval()` is about statistics, `no_grad` about gradients, `requires_grad` about learning; the last
 #   `train()` wins; buffers are not parameters.
-# - **The doctor** sees what stands in the model and in one forward pass. It does not see your data.
+# - **The doctor** sees what is in the model and in one forward pass. It does not see your data.
 
 # %% [markdown]
 # ## Go further

@@ -115,7 +115,8 @@ def run(cells):
         "fit_module._steps_per_epoch = lambda *given: min(40, whole(*given))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-"],
+        # Not as a file, which the processes of lesson 9 would run once more.
+        [sys.executable, "-c", "import sys; exec(sys.stdin.read())"],
         input="\n\n".join([shorten, *cells]),
         cwd=ROOT / "notebooks",
         env=os.environ | {"NORMLAB_PROGRESS": "", "TQDM_DISABLE": "1", "MPLBACKEND": "agg"},
