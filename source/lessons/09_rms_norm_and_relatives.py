@@ -240,7 +240,7 @@ centred = tokens - tokens.mean(axis=-1, keepdims=True)
 layer_norm = nn.LayerNorm(8, elementwise_affine=False)(torch.tensor(tokens)).numpy()
 np.allclose(normalize(centred), layer_norm, rtol=0, atol=1e-13)
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # So the two agree where the mean of a row is near zero beside its spread, and differ where it is not. Second: shift all numbers by 10, or multiply them by 10.
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
@@ -812,9 +812,11 @@ guess(
 
 # %% slideshow={"slide_type": "fragment"}
 calm, wild = torch.tensor([[0.5, -0.5, 1.0, -1.0], [0.5, -0.5, 1.0, 100.0]])
-print("LayerNorm   ", nn.LayerNorm(4)(calm).detach(), nn.LayerNorm(4)(wild).detach())
-print("RMSNorm     ", nn.RMSNorm(4)(calm).detach(), nn.RMSNorm(4)(wild).detach())
-print("Dynamic Tanh", dynamic_tanh(calm, 0.5, 1, 0), dynamic_tanh(wild, 0.5, 1, 0))
+layers = {"LayerNorm": nn.LayerNorm(4), "RMSNorm": nn.RMSNorm(4)}
+layers["Dynamic Tanh"] = lambda row: dynamic_tanh(row, 0.5, 1, 0)
+for name, layer in layers.items():
+    for row in (calm, wild):
+        print(f"{name:12}", layer(row).detach().numpy())
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # In LayerNorm one outlier makes the other three nearly equal, in RMSNorm nearly 0. Dynamic Tanh squashes the outlier alone. It does not see the row at all, so it is blind to nothing: shift a row or
