@@ -911,9 +911,10 @@ for name, wrong in slips.items():
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [06, task 1](../exercises/06_layer_norm.ipynb): LayerNorm over the trailing axes | easy | high | 15 |
-# | 06, task 2: its backward pass | medium | high | 20 |
-# | 06, task 3: a norm over whole sequences, and padding kept out of it | medium | medium | 20 |
+# | [06, task 1](../exercises/06_layer_norm.ipynb): LayerNorm over any axes, named by their letters | medium | high | 20 |
+# | 06, task 2: back through the channels of a pixel, as ConvNeXt needs it | medium | medium | 20 |
+# | 06, task 3: fold LayerNorm's weight and bias into the layer behind it | medium | high | 20 |
+# | 06, task 4: a norm over whole sequences, and padding kept out of it | medium | medium | 20 |
 # | Experiment: give `gradient_norms` the rows of 16 digits as tokens, and one loss for the mean over the tokens. What becomes of the figure? | easy | medium | 10 |
 # | Experiment: in the RNN, ragged lengths with twice as many steps. Is LayerNorm still behind? | medium | medium | 15 |
 #

@@ -693,8 +693,10 @@ bias = np.array([1.0, 2, 3])
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [07, task 1](../exercises/07_instance_norm.ipynb): InstanceNorm for `(N, C, H, W)` | easy | high | 15 |
-# | 07, task 2: give an image the look of another | medium | medium | 15 |
+# | [07, task 1](../exercises/07_instance_norm.ipynb): one image in the look of another | medium | medium | 15 |
+# | 07, task 2: a part of an image, in the look of a part of another | medium | medium | 20 |
+# | 07, task 3: running statistics for InstanceNorm | hard | medium | 20 |
+# | 07, task 4: global contrast normalization of whole images | medium | medium | 20 |
 # | Experiment: train the BatchNorm network on digits in *random* lights. Does it still need InstanceNorm? | medium | high | 20 |
 #
 # <details><summary>How to begin the experiment</summary>
