@@ -22,8 +22,8 @@
 # | 3 | `robust_scale`, where somebody has typed a number wrong | easy | medium | 10 | 10 |
 # | 4 | `into_first_layer`, and the constants are gone | medium | high | 15 | 10 |
 #
-# **What you need:** [lesson 1](../notebooks/01_normalize_data.ipynb). Task 1 you know from there. The others are not in it:
-# they ask for the same thoughts in another place.
+# **What you need:** [lesson 1](../notebooks/01_normalize_data.ipynb). Task 1 you know from there. The others are
+# not in it: they ask for the same thoughts in another place.
 #
 # **How it goes.** Replace `raise NotImplementedError()` with your code, run the cell, run the
 # example below it, then run the check. The check tells you more than right or wrong: it knows the
@@ -199,14 +199,15 @@ report.points
 #
 # *Easy · importance medium · 10 minutes · 10 points*
 #
-# Five people wrote down their height, and one of them wrote 1740 where 174 was meant. That one number moves the mean, and
-# makes the standard deviation so large that the other four can hardly be told apart. The **median** and the **quartiles** do not
-# notice: a quarter of the numbers lies below the lower quartile, half below the median, three quarters below the upper one.
+# Five people wrote down their height, and one of them wrote 1740 where 174 was meant. That one number moves the
+# mean, and makes the standard deviation so large that the other four can hardly be told apart. The **median** and
+# the **quartiles** do not notice: a quarter of the numbers lies below the lower quartile, half below the median,
+# three quarters below the upper one.
 #
 # $$y = \frac{x - \text{median}}{\text{upper quartile} - \text{lower quartile}}$$
 #
-# Scale each column so, both sets by the numbers of the *training* set. `np.quantile` computes median and quartiles; take it
-# as it is. Where both quartiles of a column are equal, subtract the median and do not divide.
+# Scale each column so, both sets by the numbers of the *training* set. `np.quantile` computes median and quartiles;
+# take it as it is. Where both quartiles of a column are equal, subtract the median and do not divide.
 #
 # | | shape | |
 # |---|---|---|
@@ -219,8 +220,8 @@ report.points
 # $$\text{train} = \begin{pmatrix} 1 & 2 \\ 3 & 2 \\ 5 & 2 \\ 7 & 2 \\ 105 & 8 \end{pmatrix}, \quad
 # \text{test} = \begin{pmatrix} 9 & 3 \end{pmatrix}$$
 #
-# The first column has the median 5 and the quartiles 3 and 7, so 5 is subtracted and 4 divides. The second has the median 2,
-# and both its quartiles are 2. So
+# The first column has the median 5 and the quartiles 3 and 7, so 5 is subtracted and 4 divides. The second has the
+# median 2, and both its quartiles are 2. So
 #
 # $$\text{train} \to \begin{pmatrix} -1 & 0 \\ -0.5 & 0 \\ 0 & 0 \\ 0.5 & 0 \\ 25 & 6 \end{pmatrix}, \quad
 # \text{test} \to \begin{pmatrix} 1 & 1 \end{pmatrix}$$
@@ -270,12 +271,12 @@ report.points
 #
 # *Medium · importance high · 15 minutes · 10 points*
 #
-# A network was trained on standardized pixels. Now it is to run in a camera, which gives bytes from 0 to 255. For each picture the
-# camera would have to divide by 255, subtract the means and divide by the standard deviations, before the first layer
-# multiplies all of it by its weights anyway. Let the first layer do everything.
+# A network was trained on standardized pixels. Now it is to run in a camera, which gives bytes from 0 to 255. For
+# each picture the camera would have to divide by 255, subtract the means and divide by the standard deviations,
+# before the first layer multiplies all of it by its weights anyway. Let the first layer do everything.
 #
-# A linear layer with `linear_weight` $W$ and `linear_bias` $b$ computes $z = W s + b$ for a standardized picture $s$, that is,
-# for each pixel
+# A linear layer with `linear_weight` $W$ and `linear_bias` $b$ computes $z = W s + b$ for a standardized picture
+# $s$, that is, for each pixel
 #
 # $$s = \frac{x / 255 - \text{mean}}{\text{std}}$$
 #
@@ -292,8 +293,9 @@ report.points
 # $$W = \begin{pmatrix} 51 & 51 \end{pmatrix}, \quad b = 300, \quad
 # \text{mean} = (0.2, 0.4), \quad \text{std} = (0.2, 0.1)$$
 #
-# A byte more changes the first standardized pixel by $1/(255 \cdot 0.2) = 1/51$, and the second by $1/25.5$. Times 51, this is 1
-# and 2. A black picture, both bytes 0, is $(-1, -4)$ when it is standardized, and gives $-51 - 204 + 300 = 45$. So
+# A byte more changes the first standardized pixel by $1/(255 \cdot 0.2) = 1/51$, and the second by $1/25.5$. Times
+# 51, this is 1 and 2. A black picture, both bytes 0, is $(-1, -4)$ when it is standardized, and gives
+# $-51 - 204 + 300 = 45$. So
 #
 # $$W' = \begin{pmatrix} 1 & 2 \end{pmatrix}, \quad b' = 45$$
 #
@@ -344,6 +346,7 @@ report.points
 # ## What you have now
 #
 # - Training and test images that have been treated alike.
-# - The constants of images that do not fit into one array: what does not count is kept out of the mean, and of the squares.
+# - The constants of images that do not fit into one array: what does not count is kept out of the mean, and of the
+#   squares.
 # - A scale that one wrong number does not spoil.
 # - A network that takes the bytes as they come. In lesson 3 you fold away a whole layer in the same way.

@@ -207,14 +207,16 @@ report.points
 #
 # *Medium · importance high · 15 minutes · 10 points*
 #
-# Not every row of a batch is worth the same. Some rows only fill the batch up, and nobody should listen to them; others stand for many
-# that were left out. So each sample has a weight: in the mean and in the variance of a channel it counts as much as its weight says.
+# Not every row of a batch is worth the same. Some rows only fill the batch up, and nobody should listen to them;
+# others stand for many that were left out. So each sample has a weight: in the mean and in the variance of a
+# channel it counts as much as its weight says.
 #
 # $$\text{mean} = \frac{\sum_i s_i x_i}{\sum_i s_i}, \qquad
 # \text{var} = \frac{\sum_i s_i (x_i - \text{mean})^2}{\sum_i s_i}$$
 #
-# In words: a sample of weight 3 counts like three equal samples, one of weight 0 not at all. Normalizing, scaling and shifting are done as
-# always, and for *every* row: one of weight 0 has no say in the mean and the variance, but is normalized by them like all others.
+# In words: a sample of weight 3 counts like three equal samples, one of weight 0 not at all. Normalizing, scaling
+# and shifting are done as always, and for *every* row: one of weight 0 has no say in the mean and the variance, but
+# is normalized by them like all others.
 #
 # | | shape | |
 # |---|---|---|
@@ -228,20 +230,22 @@ report.points
 # $$x = \begin{pmatrix} 2 & 7 \\ 10 & 7 \\ 8 & 3 \end{pmatrix}, \quad s = (3, 1, 0), \quad
 # \text{weight} = (10, 2), \quad \text{bias} = (0, 3), \quad \varepsilon = 4$$
 #
-# The first channel is 2, 2, 2 and 10: its mean is 4, its variance $(3 \cdot 4 + 36) / 4 = 12$, and with $\varepsilon$ you divide by 4. The
-# second is 7 four times: you divide by 2.
+# The first channel is 2, 2, 2 and 10: its mean is 4, its variance $(3 \cdot 4 + 36) / 4 = 12$, and with
+# $\varepsilon$ you divide by 4. The second is 7 four times: you divide by 2.
 #
 # $$y = \begin{pmatrix} -5 & 3 \\ 15 & 3 \\ 10 & -1 \end{pmatrix}$$
 #
 # <details><summary>Hint 1: the shapes</summary>
 #
-# To multiply row $i$ of `x` by the weight of row $i$, which shape do the weights need? `sample_weight[:, np.newaxis]` is `(N, 1)`.
+# To multiply row $i$ of `x` by the weight of row $i$, which shape do the weights need?
+# `sample_weight[:, np.newaxis]` is `(N, 1)`.
 #
 # </details>
 #
 # <details><summary>Hint 2: how to see a mistake</summary>
 #
-# Double all the weights: nothing should change. Set one to 0 and change that row of `x`: the other rows should not move.
+# Double all the weights: nothing should change. Set one to 0 and change that row of `x`: the other rows should not
+# move.
 #
 # </details>
 
@@ -282,21 +286,24 @@ report.points
 #
 # *Hard · importance medium · 25 minutes · 10 points*
 #
-# BatchNorm gives every channel mean 0 and spread 1. If two channels rise and fall together, they still do so afterwards. **Whitening** takes
-# that away, too: the covariance of what comes out is the identity. Write it for two channels.
+# BatchNorm gives every channel mean 0 and spread 1. If two channels rise and fall together, they still do so
+# afterwards. **Whitening** takes that away, too: the covariance of what comes out is the identity. Write it for two
+# channels.
 #
-# With $d$ for $x$ less its means, `(N, 2)`, the covariance is the average of the products, with the variances on its diagonal:
+# With $d$ for $x$ less its means, `(N, 2)`, the covariance is the average of the products, with the variances on
+# its diagonal:
 #
 # $$\text{cov} = \frac1N\, d^\top d, \qquad y = d\, (\text{cov} + \varepsilon I)^{-1/2}$$
 #
-# where $I$ is the identity, so that $\varepsilon$ is added to the two variances. For one channel, this is BatchNorm: to multiply by
-# $(\text{var} + \varepsilon)^{-1/2}$ is to divide by the standard deviation. For two, it is a root *of a matrix*. `np.linalg.eigh` takes a symmetric matrix
-# apart, into eigenvalues $\lambda$ and a matrix $V$ with an eigenvector in each *column*, so that the matrix is $V \operatorname{diag}(\lambda)\, V^\top$. Then
+# where $I$ is the identity, so that $\varepsilon$ is added to the two variances. For one channel, this is
+# BatchNorm: to multiply by $(\text{var} + \varepsilon)^{-1/2}$ is to divide by the standard deviation. For two, it
+# is a root *of a matrix*. `np.linalg.eigh` takes a symmetric matrix apart, into eigenvalues $\lambda$ and a matrix
+# $V$ with an eigenvector in each *column*, so that the matrix is $V \operatorname{diag}(\lambda)\, V^\top$. Then
 #
 # $$(\text{cov} + \varepsilon I)^{-1/2} = V \operatorname{diag}(1 / \sqrt{\lambda})\, V^\top$$
 #
-# In words: turn to directions in which nothing is shared, divide each by its own spread, turn back. (There are other roots, and with them $y$ would be white, too. This
-# one changes the channels least.)
+# In words: turn to directions in which nothing is shared, divide each by its own spread, turn back. (There are
+# other roots, and with them $y$ would be white, too. This one changes the channels least.)
 #
 # | | shape | |
 # |---|---|---|
@@ -310,19 +317,22 @@ report.points
 # d = \begin{pmatrix} 3 & 3 \\ -3 & -3 \\ 1 & -1 \\ -1 & 1 \end{pmatrix}, \quad
 # \text{cov} = \begin{pmatrix} 5 & 4 \\ 4 & 5 \end{pmatrix}$$
 #
-# Along the diagonal, where both channels rise together, the spread is 3 (the eigenvalue is 9); across it, it is 1. So what lies along the diagonal is divided by 3, and the rest stays:
+# Along the diagonal, where both channels rise together, the spread is 3 (the eigenvalue is 9); across it, it is 1.
+# So what lies along the diagonal is divided by 3, and the rest stays:
 #
 # $$y = \begin{pmatrix} 1 & 1 \\ -1 & -1 \\ 1 & -1 \\ -1 & 1 \end{pmatrix}$$
 #
 # <details><summary>Hint 1: the order of the factors</summary>
 #
-# $d$ stands on the left, with a sample in each row. `V / np.sqrt(values)` divides each *column* of V by its own number: that is $V \operatorname{diag}(1/\sqrt\lambda)$.
+# $d$ stands on the left, with a sample in each row. `V / np.sqrt(values)` divides each *column* of V by its own
+# number: that is $V \operatorname{diag}(1/\sqrt\lambda)$.
 #
 # </details>
 #
 # <details><summary>Hint 2: how to see a mistake</summary>
 #
-# Compute the covariance of your `y`, with a tiny `eps`: it is the identity. Then exchange the two columns of `x`: the columns of `y` are exchanged, and nothing else.
+# Compute the covariance of your `y`, with a tiny `eps`: it is the identity. Then exchange the two columns of `x`:
+# the columns of `y` are exchanged, and nothing else.
 #
 # </details>
 
@@ -358,7 +368,8 @@ report.points
 # %% [markdown]
 # ## What you have now
 #
-# - BatchNorm's forward pass, and why a linear layer in front of it can have `bias=False`: the bias goes into the mean, and the
-#   mean is taken away. In lesson 3 the layer will remember such means; then it matters that the bias is in them.
+# - BatchNorm's forward pass, and why a linear layer in front of it can have `bias=False`: the bias goes into the
+#   mean, and the mean is taken away. In lesson 3 the layer will remember such means; then it matters that the bias
+#   is in them.
 # - A BatchNorm that can be told who counts: with weights of 0 and 1 it leaves out the padding of a batch.
 # - What BatchNorm does not do: it scales the channels one by one, and leaves in what they share.

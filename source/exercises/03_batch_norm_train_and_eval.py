@@ -22,8 +22,8 @@
 # | 3 | `fold_into_next_conv`: a norm that stands before | medium | high | 20 | 10 |
 # | 4 | `batch_renorm`: training sees what evaluation will do | medium | medium | 20 | 10 |
 #
-# **What you need:** [lesson 3](../notebooks/03_batch_norm_train_and_eval.ipynb), in which you have written what BatchNorm remembers
-# and how it is used. Here you put it together, and then change it.
+# **What you need:** [lesson 3](../notebooks/03_batch_norm_train_and_eval.ipynb), in which you have written what
+# BatchNorm remembers and how it is used. Here you put it together, and then change it.
 #
 # **How it goes.** Replace `raise NotImplementedError()` with your code, run the cell, run the
 # example below it, then run the check. If your mistake is one that people often make, the check
@@ -76,8 +76,8 @@ np.set_printoptions(precision=4, suppress=True)
 #
 # <details><summary>Hint 1: the maths in functions, the bookkeeping in the class</summary>
 #
-# In lesson 3 you wrote two functions: one moves the running statistics, one normalizes by them. Copy yours into the cell
-# of the class, above it, and let the class call them. What is left for it is to remember, and to choose.
+# In lesson 3 you wrote two functions: one moves the running statistics, one normalizes by them. Copy yours into the
+# cell of the class, above it, and let the class call them. What is left for it is to remember, and to choose.
 #
 # </details>
 #
@@ -158,20 +158,20 @@ report.points
 #
 # *Easy · importance medium · 10 minutes · 10 points*
 #
-# With a fixed momentum of 0.1 the last batch counts a tenth, the one before it 0.09, and so on: the past fades. Sometimes
-# one wants the plain average of all batches instead, the first counting as much as the last. PyTorch does so with `momentum=None`, for instance to
-# measure the statistics of a finished network anew.
+# With a fixed momentum of 0.1 the last batch counts a tenth, the one before it 0.09, and so on: the past fades.
+# Sometimes one wants the plain average of all batches instead, the first counting as much as the last. PyTorch does
+# so with `momentum=None`, for instance to measure the statistics of a finished network anew.
 #
-# Nobody keeps all the batches for that. The average so far, and how many there were, are enough: find the share that the
-# new batch has to get, so that after it the running statistics are the average over all batches, this one included. What was there before the very first batch (zeros and
-# ones) leaves no trace.
+# Nobody keeps all the batches for that. The average so far, and how many there were, are enough: find the share
+# that the new batch has to get, so that after it the running statistics are the average over all batches, this one
+# included. What was there before the very first batch (zeros and ones) leaves no trace.
 #
 # | | shape | |
 # |---|---|---|
 # | `x` | `(N, C)` | the batch, N at least 2 |
 # | `running_mean`, `running_var` | `(C,)` | the average over the batches so far |
 # | `num_batches_tracked` | a whole number | how many these were; 0 before the first |
-# | returns `running_mean, running_var, num_batches_tracked` | `(C,)`, `(C,)`, a number | with this batch, in this order |
+# | returns `running_mean, running_var` | `(C,)`, `(C,)` | with this batch, two *new* arrays, in this order |
 #
 # As always, the variance that is remembered divides by N − 1.
 #
@@ -180,10 +180,10 @@ report.points
 # $$x = \begin{pmatrix} 7 & 1 \\ 9 & 3 \end{pmatrix}, \quad
 # \text{running mean} = (4, 10), \quad \text{running var} = (6, 2)$$
 #
-# The batch has the means 8 and 2, and both variances are 2. Three batches had the average 4 in the first channel; with the fourth it is
-# $(3 \cdot 4 + 8) / 4 = 5$. In the same way
+# The batch has the means 8 and 2, and both variances are 2. Three batches had the average 4 in the first channel;
+# with the fourth it is $(3 \cdot 4 + 8) / 4 = 5$. In the same way
 #
-# $$\text{running mean} = (5, 8), \quad \text{running var} = (5, 2), \quad \text{num batches tracked} = 4$$
+# $$\text{running mean} = (5, 8), \quad \text{running var} = (5, 2)$$
 #
 # <details><summary>Hint 1: the share</summary>
 #
@@ -200,23 +200,23 @@ report.points
 
 # %% nbgrader={"grade": false, "grade_id": "average_so_far", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def average_so_far(x, running_mean, running_var, num_batches_tracked):
-    """Take batch x (N, C) into the average over all batches. Returns both (C,), and the count."""
+    """Take batch x (N, C) into the average over all batches. Returns both, (C,)."""
     ### BEGIN SOLUTION
     count = num_batches_tracked + 1
     running_mean = running_mean + (x.mean(axis=0) - running_mean) / count  # (C,)
     running_var = running_var + (x.var(axis=0, ddof=1) - running_var) / count  # (C,)
-    return running_mean, running_var, count
+    return running_mean, running_var
     ### END SOLUTION
 
 
 # %%
-running_mean, running_var, count = average_so_far(
+running_mean, running_var = average_so_far(
     x=np.array([[7.0, 1], [9, 3]]),  # (N=2, C=2)
     running_mean=np.array([4.0, 10]),
     running_var=np.array([6.0, 2]),
     num_batches_tracked=3,
 )
-print("running_mean", running_mean, "running_var", running_var, "after", count, "batches")
+print("running_mean", running_mean, "running_var", running_var)
 
 # %%
 check("average_so_far", average_so_far)
@@ -234,15 +234,16 @@ report.points
 #
 # *Medium · importance high · 20 minutes · 10 points*
 #
-# In lesson 3 BatchNorm stood *behind* a linear layer, and was folded into it. In many networks it stands *before* the next layer: norm,
-# then convolution. That one can be folded as well, into the convolution behind it, and it is not the same fold: now the channels that BatchNorm scales are the
-# convolution's *inputs*.
+# In lesson 3 BatchNorm stood *behind* a linear layer, and was folded into it. In many networks it stands *before*
+# the next layer: norm, then convolution. That one can be folded as well, into the convolution behind it, and it is
+# not the same fold: now the channels that BatchNorm scales are the convolution's *inputs*.
 #
 # BatchNorm, in evaluation mode, makes of channel $c$ of an image
 #
 # $$u_c = \text{weight}_c \cdot \frac{x_c - \text{running mean}_c}{\sqrt{\text{running var}_c + \varepsilon}} + \text{bias}_c$$
 #
-# and the convolution, without padding, lays its kernel $K$ over each place of $u$, multiplies number by number and adds up:
+# and the convolution, without padding, lays its kernel $K$ over each place of $u$, multiplies number by number and
+# adds up:
 #
 # $$z_o = b_o + \sum_c \sum_{i, j} K_{o c i j} \, u_c[\ldots + i, \ldots + j]$$
 #
@@ -263,21 +264,24 @@ report.points
 # $$\text{running mean} = (7, 5), \quad \text{running var} = (16, 0), \quad
 # \text{weight} = (10, 3), \quad \text{bias} = (0, 1), \quad \varepsilon = 9$$
 #
-# BatchNorm divides the first channel by 5 and multiplies it by 10, the second by 3 and 3: it makes $u_0 = 2 x_0 - 14$ and $u_1 = x_1 - 4$. The −14 meets
-# both places of its kernel, 1 and 3, and so does the −4, 2 and −1:
+# BatchNorm divides the first channel by 5 and multiplies it by 10, the second by 3 and 3: it makes
+# $u_0 = 2 x_0 - 14$ and $u_1 = x_1 - 4$. The −14 meets both places of its kernel, 1 and 3, and so does the −4, 2
+# and −1:
 #
 # $$K'_{0} = \begin{pmatrix} 2 & 6 \end{pmatrix}, \quad K'_{1} = \begin{pmatrix} 2 & -1 \end{pmatrix}, \quad
 # b' = 70 - 14 \cdot 4 - 4 \cdot 1 = 10$$
 #
 # <details><summary>Hint 1: a scale and a shift</summary>
 #
-# First write BatchNorm as `scale * x + shift`, with one scale and one shift for each channel. Then put that in the place of $u$ and multiply out.
+# First write BatchNorm as `scale * x + shift`, with one scale and one shift for each channel. Then put that in the
+# place of $u$ and multiply out.
 #
 # </details>
 #
 # <details><summary>Hint 2: an easy image</summary>
 #
-# Give both networks an image of zeros. BatchNorm makes `shift` of it, everywhere. What does the convolution make of that?
+# Give both networks an image of zeros. BatchNorm makes `shift` of it, everywhere. What does the convolution make of
+# that?
 #
 # </details>
 
@@ -322,18 +326,22 @@ report.points
 #
 # *Medium · importance medium · 20 minutes · 10 points*
 #
-# A layer that trains by the batch's statistics and is tested by the running ones is two layers, and in small batches they differ. Sergey Ioffe, one of BatchNorm's
-# two authors, proposed in 2017 to let training see what evaluation will do (*Batch Renormalization*, arXiv 1702.03275). Normalize by the batch as always, and then correct
+# A layer that trains by the batch's statistics and is tested by the running ones is two layers, and in small
+# batches they differ. Sergey Ioffe, one of BatchNorm's two authors, proposed in 2017 to let training see what
+# evaluation will do (*Batch Renormalization*, arXiv 1702.03275). Normalize by the batch as always, and then correct
 # the result, with two numbers for each channel:
 #
 # $$\hat x = \frac{x - \text{mean}}{\text{std}} \cdot r + d, \qquad
 # r = \frac{\text{std}}{\text{running std}}, \qquad
 # d = \frac{\text{mean} - \text{running mean}}{\text{running std}}$$
 #
-# With these $r$ and $d$ everything of the batch cancels, and $\hat x$ is what evaluation mode gives. But the running statistics are bad in the beginning. So both numbers are
-# kept within limits: $r$ between $1 / r_{\max}$ and $r_{\max}$, and $d$ between $-d_{\max}$ and $d_{\max}$. With $r_{\max} = 1$ and $d_{\max} = 0$ it is the plain BatchNorm.
+# With these $r$ and $d$ everything of the batch cancels, and $\hat x$ is what evaluation mode gives. But the
+# running statistics are bad in the beginning. So both numbers are kept within limits: $r$ between $1 / r_{\max}$
+# and $r_{\max}$, and $d$ between $-d_{\max}$ and $d_{\max}$. With $r_{\max} = 1$ and $d_{\max} = 0$ it is the plain
+# BatchNorm.
 #
-# Both standard deviations are roots of a variance plus $\varepsilon$; the batch's variance divides by N. Then come weight and bias, as always.
+# Both standard deviations are roots of a variance plus $\varepsilon$; the batch's variance divides by N. Then come
+# weight and bias, as always.
 #
 # | | shape | |
 # |---|---|---|
@@ -363,13 +371,15 @@ report.points
 #
 # <details><summary>Hint 1: limits</summary>
 #
-# `np.clip(values, lowest, highest)` keeps each number of an array between two others. The two limits of r are not those of d.
+# `np.clip(values, lowest, highest)` keeps each number of an array between two others. The two limits of r are not
+# those of d.
 #
 # </details>
 #
 # <details><summary>Hint 2: how to see a mistake</summary>
 #
-# Call your function with enormous limits: it has to give what evaluation mode gives. Then with `r_max=1, d_max=0`: the plain BatchNorm.
+# Call your function with enormous limits: it has to give what evaluation mode gives. Then with `r_max=1, d_max=0`:
+# the plain BatchNorm.
 #
 # </details>
 

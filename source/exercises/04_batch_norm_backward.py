@@ -21,15 +21,18 @@
 # | 2 | `frozen_backward`: statistics that stand still | medium | high | 15 | 10 |
 # | 3 | `weighted_backward`: samples that count for more, or for less | hard | medium | 30 | 10 |
 #
-# **What you need:** [lesson 4](../notebooks/04_batch_norm_backward.ipynb), in which you went back through BatchNorm. Here are three
-# layers that are like it. For each of them somebody has to find the backward pass: there is no book to look it up in. The way is the same
-# each time. Which numbers of the output move when one number of x does, and by which roads?
+# **What you need:** [lesson 4](../notebooks/04_batch_norm_backward.ipynb), in which you went back through
+# BatchNorm. Here are three layers that are like it. For each of them somebody has to find the backward pass: there
+# is no book to look it up in. The way is the same each time. Which numbers of the output move when one number of x
+# does, and by which roads?
 #
-# By `dx` we mean the gradient of the loss with respect to x, and so on: *if this number were a little larger, how much would the loss
-# change?* It always has the shape of the thing it belongs to. `dy` is the gradient that arrives from the next layer.
+# By `dx` we mean the gradient of the loss with respect to x, and so on: *if this number were a little larger, how
+# much would the loss change?* It always has the shape of the thing it belongs to. `dy` is the gradient that arrives
+# from the next layer.
 #
-# **When you are in doubt**, ask the forward pass. Each task gives it in a formula, so you can write it down in a few lines, and then
-# change one number of `x` by $h = 10^{-5}$: the change of `(dy * forward(x)).sum()`, divided by $h$, has to be that number's `dx`.
+# **When you are in doubt**, ask the forward pass. Each task gives it in a formula, so you can write it down in a
+# few lines, and then change one number of `x` by $h = 10^{-5}$: the change of `(dy * forward(x)).sum()`, divided by
+# $h$, has to be that number's `dx`.
 
 # %%
 import numpy as np
@@ -68,14 +71,16 @@ dy = np.array([[3.0, 2, 0], [-2, -1, 5]])  # (N=2, C=3)
 # | `weight` | `(C,)` | |
 # | returns `dx, dweight, dbias` | `(N, C)`, `(C,)`, `(C,)` | three arrays, in this order |
 #
-# In the example the means are 5, 10 and 2. With $dy \cdot \text{weight}$ a gradient of (15, −10) arrives in the first channel; its mean is 2.5.
+# In the example the means are 5, 10 and 2. With $dy \cdot \text{weight}$ a gradient of (15, −10) arrives in the
+# first channel; its mean is 2.5.
 #
 # $$dx = \begin{pmatrix} 12.5 & 4.5 & -25 \\ -12.5 & -4.5 & 25 \end{pmatrix}, \quad
 # \text{dweight} = (-20, 0, -20), \quad \text{dbias} = (1, 1, 5)$$
 #
 # <details><summary>Hint 1: how many roads?</summary>
 #
-# One number of x moves its own output, and it moves the mean, and with the mean every output of its channel. That is all: this layer has no variance.
+# One number of x moves its own output, and it moves the mean, and with the mean every output of its channel. That
+# is all: this layer has no variance.
 #
 # </details>
 #
@@ -121,8 +126,8 @@ report.points
 #
 # *Medium · importance high · 15 minutes · 10 points*
 #
-# Whoever fine-tunes a large network on a few images often leaves its BatchNorms in evaluation mode: the running statistics are used, in training as well, and are not
-# changed. Weight and bias still learn.
+# Whoever fine-tunes a large network on a few images often leaves its BatchNorms in evaluation mode: the running
+# statistics are used, in training as well, and are not changed. Weight and bias still learn.
 #
 # $$y = \text{weight} \cdot \frac{x - \text{running mean}}{\sqrt{\text{running var} + \varepsilon}} + \text{bias}$$
 #
@@ -135,8 +140,9 @@ report.points
 # | `weight`, `eps` | `(C,)`, a number | |
 # | returns `dx, dweight, dbias` | that of `x`, `(C,)`, `(C,)` | three arrays, in this order |
 #
-# In the example, with $\text{running mean} = (4, 7, 1)$, $\text{running var} = (16, 0, 16)$ and $\varepsilon = 9$, the forward pass divides by 5, 3 and 5. Weight is (5, 3, 10), so
-# that the three channels are multiplied by 1, 1 and 2, all in all:
+# In the example, with $\text{running mean} = (4, 7, 1)$, $\text{running var} = (16, 0, 16)$ and $\varepsilon = 9$,
+# the forward pass divides by 5, 3 and 5. Weight is (5, 3, 10), so that the three channels are multiplied by 1, 1
+# and 2, all in all:
 #
 # $$dx = \begin{pmatrix} 3 & 2 & 0 \\ -2 & -1 & 10 \end{pmatrix}, \quad
 # \text{dweight} = (-3.8, 1, -3), \quad \text{dbias} = (1, 1, 5)$$
@@ -191,15 +197,16 @@ report.points
 #
 # *Hard · importance medium · 30 minutes · 10 points*
 #
-# The layer of exercise 02, task 3: each sample has a weight $s_i$, and counts by its share $p_i = s_i / \sum_j s_j$ in the mean and in the variance of a channel. The shares
-# add up to 1.
+# The layer of exercise 02, task 3: each sample has a weight $s_i$, and counts by its share $p_i = s_i / \sum_j s_j$
+# in the mean and in the variance of a channel. The shares add up to 1.
 #
 # $$\text{mean} = \sum_i p_i x_i, \quad
 # \text{var} = \sum_i p_i (x_i - \text{mean})^2, \quad
 # \hat x_i = \frac{x_i - \text{mean}}{\sqrt{\text{var} + \varepsilon}}, \quad
 # y_i = \text{weight} \cdot \hat x_i + \text{bias}$$
 #
-# A sample of weight 0 has no say in the statistics, and is normalized by them like all others. Find `dx`. (With equal shares it must become lesson 4's formula.)
+# A sample of weight 0 has no say in the statistics, and is normalized by them like all others. Find `dx`. (With
+# equal shares it must become lesson 4's formula.)
 #
 # | | shape | |
 # |---|---|---|
@@ -213,21 +220,26 @@ report.points
 # $$x = \begin{pmatrix} 2 \\ 10 \\ 8 \end{pmatrix}, \quad s = (3, 1, 0), \quad \text{weight} = 4, \quad \varepsilon = 4, \quad
 # dy = \begin{pmatrix} 1 \\ 3 \\ 2 \end{pmatrix}$$
 #
-# The mean is 4, the variance 12, and so it is divided by 4: $\hat x = (-0.5, 1.5, 1)$. With the weight, a gradient of $(4, 12, 8)$ arrives at $\hat x$. The result is
+# The mean is 4, the variance 12, and so it is divided by 4: $\hat x = (-0.5, 1.5, 1)$. With the weight, a gradient
+# of $(4, 12, 8)$ arrives at $\hat x$. The result is
 #
 # $$dx = \begin{pmatrix} -1.25 \\ -0.75 \\ 2 \end{pmatrix}$$
 #
-# The last number is $8/4$: a sample of weight 0 moves its own output, and nothing else. The three numbers add up to 0. Why?
+# The last number is $8/4$: a sample of weight 0 moves its own output, and nothing else. The three numbers add up to
+# 0. Why?
 #
 # <details><summary>Hint 1: the three roads</summary>
 #
-# By how much does the mean rise if $x_i$ rises by a little? By how much does the variance? Each of the two answers has $p_i$ in it, where lesson 4 had $1/N$. And *every* sample's output moves with the mean and the variance, whatever its own weight.
+# By how much does the mean rise if $x_i$ rises by a little? By how much does the variance? Each of the two answers
+# has $p_i$ in it, where lesson 4 had $1/N$. And *every* sample's output moves with the mean and the variance,
+# whatever its own weight.
 #
 # </details>
 #
 # <details><summary>Hint 2: where the shares stand</summary>
 #
-# In lesson 4's formula $dx = r \, (g - m(g) - \hat x \, m(g \hat x))$ each mean is a sum over all samples, times $1/N$. Which of the two is the way out of $x_i$, and which the ways into all the outputs?
+# In lesson 4's formula $dx = r \, (g - m(g) - \hat x \, m(g \hat x))$ each mean is a sum over all samples, times
+# $1/N$. Which of the two is the way out of $x_i$, and which the ways into all the outputs?
 #
 # </details>
 
@@ -271,4 +283,5 @@ report.points
 #
 # - A way to go back through a layer that you have never seen: list the roads, go each of them, add up.
 # - The gradient of a frozen BatchNorm: one road, and weight and bias that learn all the same.
-# - What a share in the forward pass becomes on the way back: it weighs the way into a statistic, and not what arrives from the outputs.
+# - What a share in the forward pass becomes on the way back: it weighs the way into a statistic, and not what
+#   arrives from the outputs.

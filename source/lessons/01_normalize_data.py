@@ -135,7 +135,7 @@ guess("And the standard deviation of channel 1, on the scale from 0 to 1?", 0.5)
 tiny[0, 0] * 6  # 51 · 6 = 306
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# So leave the bytes behind before you compute anything.
+# 306 does not fit, and what is left is 306 − 256. So leave the bytes behind before you compute anything.
 #
 # **Your turn.** Mean and standard deviation of each channel: `images` is `(N, C, H, W)`, of bytes.
 # Return two arrays `(C,)`, the mean first, on the scale from 0 to 1.
@@ -198,8 +198,8 @@ guess("What is the 7 after standardizing?", 2)
 (np.array([3.0, 7, 4]) - 3) / 2
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The test image does not come out with mean 0, nor should it: it *is* brighter than the training images, and
-# the model may want to know.
+# The test image does not come out with mean 0, nor should it: its numbers *are* larger than those of the training
+# images, and the model may want to know.
 #
 # One case is left. What if a channel, or a pixel with constants of its own, never varies? In the corners of MNIST
 # there is never any ink:
@@ -217,7 +217,8 @@ with np.errstate(invalid="ignore"):
 #
 # **Your turn.** `train` is `(N, C, H, W)` and `test` is `(M, C, H, W)`, both floats. Return both, standardized,
 # as new arrays, each channel by its mean and standard deviation *in training*. `mean(..., keepdims=True)` keeps
-# the averaged axes with length 1, so that a mean of the shape `(1, C, 1, 1)` lines up with both sets.
+# the averaged axes with length 1, so that a mean of the shape `(1, C, 1, 1)` lines up with both sets. `np.where` chooses
+# between two arrays, entry by entry.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -320,11 +321,12 @@ flat, steep = np.linalg.eigvalsh(hessian)
 print(f"condition number {steep / flat:.0f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Ten times the spread is a hundred times the steepness (and a little chance: 200 samples). Gradient descent has *one* learning rate for both directions. Along a direction of steepness $s$, a
-# step with learning rate $\eta$ multiplies the distance from the bottom by $1 - \eta s$. For the steep direction
-# that must not pass −1, or every step jumps further out. And then it is nearly 1 for the flat direction, which
-# crawls. At the best compromise both shrink by the same factor, $(\kappa - 1)/(\kappa + 1)$, where $\kappa$ is the
-# condition number. With that you can compute the number of steps; `descend` really walks.
+# Ten times the spread is a hundred times the steepness. (The rest is chance, in 200 samples.) Gradient descent has
+# *one* learning rate for both directions. Along a direction of steepness $s$, a step with learning rate $\eta$
+# multiplies the distance from the bottom by $1 - \eta s$. For the steep direction that must not pass −1, or every
+# step jumps further out. And then it is nearly 1 for the flat direction, which crawls. At the best compromise both
+# shrink by the same factor, $(\kappa - 1)/(\kappa + 1)$, where $\kappa$ is the condition number. With that you can
+# compute the number of steps; `descend` really walks.
 
 
 # %%

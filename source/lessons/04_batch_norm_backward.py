@@ -157,8 +157,8 @@ plots.graph(
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# Forward, we walk along the arrows. `weight` and `bias` are not 1 and 0: a weight of 1 would hide
-# that we forgot it.
+# Forward, we walk along the arrows, to what your function gives. `weight` and `bias` are not 1 and 0: a weight of 1
+# would hide that we forgot it.
 
 # %% slideshow={"slide_type": "-"}
 weight, bias, eps = np.array([2.0, -0.5]), np.array([0.3, 1.0]), 1e-5  # (C,), (C,)
@@ -291,8 +291,8 @@ head["v"]
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **v = mean of d².** A mean of N values takes the N-th part of each, and a square has the slope $2d$. So what comes
-# back to $d$ along this road is $dv \cdot 2d/N$. Along the other road, straight from $\hat x$, comes $d\hat x \cdot r$. Two
-# roads meet at $d$, and what comes back along them is *added*.
+# back to d along this road is `dv` · 2d/N. Along the other road, straight from x_hat, comes `dx_hat` · r. Two roads
+# meet at d, and what comes back along them is *added*.
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess("What is `dd` of the first sample, where d is −4?", 1.4, within=0.01)
@@ -379,7 +379,7 @@ dx, boxes = answer if isinstance(answer, tuple) else (answer, {})
 # For `(N, C, H, W)` the line stays as it is, and $m$ is the mean over all values of a channel: over N, H and W. (Mind
 # the shape of `weight`: a bare `(C,)` would line up with W, as in lesson 2. It wants that of `mean`.)
 #
-# **Your turn.** The line, for `(N, C)` and for images.
+# **Your turn.** The line, for `(N, C)` and for images. ($r$ you make of `var` and `eps`.)
 
 
 # %% slideshow={"slide_type": "-"}
@@ -456,8 +456,8 @@ ours = backward(d_out, images, mean, var, normalized, twin.weight, eps)
 np.allclose(ours, image.grad, rtol=0, atol=1e-13)
 
 # %% [markdown]
-# A common slip is to keep dividing by the batch size, where N becomes the *number of values that share a mean*.
-# Some awkward cases are left, and other layers have them too. Here the package's twin is beside torch:
+# A common slip is to keep dividing by the batch size: for images, N becomes the *number of values that share a mean*.
+# And some awkward cases are left. Here is the package's twin beside torch:
 
 
 # %%
@@ -802,7 +802,7 @@ self_test("04_batch_norm_backward")
 # ## Recap
 #
 # - An input reaches the output along three roads: directly, through the mean, through the variance.
-# - Backward node by node: what touched many samples gathers a sum. Comparing every intermediate
+# - Backward box by box: what touched many samples gathers a sum. Comparing every intermediate
 #   gradient tells *where* a mistake is.
 # - $dx = r\,(g - m(g) - \hat x\,m(g\hat x))$: at right angles to the ones and (up to `eps`) to
 #   $\hat x$, since shift and scale change nothing.

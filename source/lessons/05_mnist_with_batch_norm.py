@@ -119,9 +119,10 @@ try_it(printed_network, {"torch": torch})
 try_it(printed_network.replace("“`", ""), {"torch": torch})
 
 # %% [markdown]
-# The marks have become curly quotes, and the indentation is gone. **3. Images are not vectors**: that one is not to be seen
-# on the page, for it takes data. MNIST travels with this course: 60,000 handwritten digits to train on and 10,000 to
-# test on.
+# The marks have become curly quotes, and the indentation is gone.
+#
+# **3. Images are not vectors.** You see that one only with data. MNIST travels with this course: 60,000 handwritten
+# digits to train on and 10,000 to test on.
 
 # %%
 mnist = load_mnist(tensors=True)
@@ -147,8 +148,8 @@ try_it("torch.nn.Linear(784, 256)(images)", {"torch": torch, "images": one_batch
 # `(N, 784)` stays what it is.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Your turn.** Write the article's class as it was meant, with the article's names (`fc1`, `bn1`, ...), and let it take
-# images as well as vectors.
+# **Your turn.** Write the article's class as it was meant, `__init__` and `forward`, with the article's names (`fc1`,
+# `bn1`, ...). Yours takes images as well as vectors.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -946,7 +947,8 @@ for name, network in trained.items():
 # |---|---|---|---|
 # | [Exercise 05, task 1](../exercises/05_mnist_with_batch_norm.ipynb): fix a loop that forgets `eval()` | medium | high | 15 |
 # | Exercise 05, task 2: put norms into somebody else's network | medium | high | 15 |
-# | Exercise 05, task 3: read the norms off a file of weights | medium | medium | 20 |
+# | Exercise 05, task 3: reach a stated accuracy in one epoch | medium | medium | 15 |
+# | Exercise 05, task 4: read the norms off a file of weights | medium | medium | 20 |
 # | Experiment: put `"layer"`, `"group"` or `"rms"` in BatchNorm's place. Which comes nearest to it at lr 0.01? | easy | high | 10 |
 # | Experiment: the sweep of the learning rate for another norm. Is it as wide as BatchNorm's? | medium | high | 15 |
 # | Experiment: no biases before BatchNorm. Does the accuracy change beyond the spread of the seeds? | medium | medium | 15 |

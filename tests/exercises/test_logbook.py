@@ -83,7 +83,7 @@ def test_there_is_one_bar_a_lesson_and_the_exercises_only_where_one_is_begun(fil
     check(NAME, without_eps)
     shown = progress()
     rows = [row.split()[:2] for row in str(shown).splitlines() if "/" in row and "░" not in row]
-    assert rows[:3] == [["begun", "02"], ["open", "02"], ["open", "02"]]
+    assert rows[:3] == [["open", "02"], ["begun", "02"], ["open", "02"]]
     html = shown._repr_html_()
     assert html.count("<details>") == 14
     assert " open>" not in html
@@ -94,7 +94,7 @@ def test_there_is_one_bar_a_lesson_and_the_exercises_only_where_one_is_begun(fil
     [
         ({}, "the self-test of lesson 0, in notebooks/00_start_here.ipynb"),
         ({NAME: without_eps}, f"{NAME}, in exercises/02_batch_norm_forward.ipynb"),
-        ({NAME: right}, "batch_norm_forward_images, in exercises/02_batch_norm_forward.ipynb"),
+        ({NAME: right}, "linear_then_batch_norm, in exercises/02_batch_norm_forward.ipynb"),
     ],
 )
 def test_it_says_what_is_next(file, answers, following):

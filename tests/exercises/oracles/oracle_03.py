@@ -41,8 +41,7 @@ def average_so_far(x, running_mean, running_var, num_batches_tracked):
     layer.running_mean, layer.running_var = running_mean.copy(), running_var.copy()
     layer.num_batches_tracked = num_batches_tracked
     layer(x)
-    statistics = {"running_mean": layer.running_mean, "running_var": layer.running_var}
-    return {**statistics, "num_batches_tracked": np.asarray(layer.num_batches_tracked)}
+    return {"running_mean": layer.running_mean, "running_var": layer.running_var}
 
 
 def fold_into_next_conv(conv_weight, conv_bias, running_mean, running_var, weight, bias, eps):
