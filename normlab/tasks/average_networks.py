@@ -10,7 +10,14 @@ import torch
 from normlab.tasks.case import Case
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 from normlab.tasks.scripts.average_networks import network_of
-from normlab.tasks.scripts.together import joined, modes_of, running_statistics
+from normlab.tasks.scripts.together import (
+    borne_out,
+    joined,
+    modes_of,
+    refilled,
+    running_statistics,
+    undisturbed,
+)
 
 
 def average_networks(networks, batches):
@@ -51,20 +58,23 @@ def seen(x: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
     whole = (len(seeds) * len(joined(network.state_dict().values())),)
     return {
         "weights": joined(network.parameters()).shape,
-        "running": joined(running_statistics(network)).shape,
+        "buffers": joined(network.buffers()).shape,
         "modes": modes_of(network).shape,
+        "asked": (x.shape[1], 2),
         "before": whole,
         "after": whole,
         "momentum": (2,),
     }
 
 
-def read(weights, running, modes, before, after, momentum, *_):
-    """Say whether the given networks are as they were, after the average has moved: 1 or 0."""
-    return (
-        weights,
-        running,
-        float((modes < 0).all()),
-        float(np.array_equal(before, after)),
-        momentum,
-    )
+@undisturbed
+def read(weights, buffers, modes, asked, before, after, momentum, x, *_):
+    """Answer two questions: 1 for yes, 0 for no.
+
+    Is the average in evaluation mode, as a network with its numbers would answer there? And are
+    the given networks as they were, after the average has moved?
+    """
+    network = refilled(network_of(x.shape[2], 0), weights, buffers)
+    at_rest = (borne_out(modes, network, x[0], asked) < 0).all()
+    running = joined(running_statistics(network))
+    return weights, running, float(at_rest), float(np.array_equal(before, after)), momentum

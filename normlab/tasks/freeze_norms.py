@@ -1,12 +1,15 @@
 """Lesson 13: freeze what BatchNorm measures, or what it learns, or both, or neither."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
 from normlab.tasks.case import Case
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
+from normlab.tasks.scripts.freeze_norms import network_of, parts
+from normlab.tasks.scripts.together import joined
 
 
 def freeze_norms(network, statistics, affine):
@@ -40,3 +43,17 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         }
         mode = "training" if training else "evaluation"
         yield Case(f"{name}; from {mode} mode", keys, arguments)
+
+
+def seen(x: np.ndarray, how: np.ndarray, *_: Any) -> dict[str, Any]:
+    """Name what the script brings back."""
+    sizes = [len(joined(part)) for part in parts(network_of(x.shape[2], 0))]
+    names = ("statistics", "weights", "others")
+    shapes = {name: (len(how) + 1, size) for name, size in zip(names, sizes, strict=True)}
+    return {**shapes, "answers": (*x.shape[:2], 2)}
+
+
+def read(statistics, weights, others, answers, *_):
+    """Say which part of the numbers has moved in each step."""
+    moved = ((one[1:] != one[:-1]).mean(1) for one in (statistics, weights, others))  # (K,) each
+    return (*moved, answers)

@@ -10,7 +10,15 @@ from torch.nn.functional import mse_loss
 
 from normlab.tasks.case import Case
 from normlab.tasks.drawing import distinct_values, seed_of_numbers
-from normlab.tasks.scripts.together import undisturbed
+from normlab.tasks.scripts.together import (
+    borne_out,
+    counters,
+    joined,
+    modes_of,
+    refilled,
+    running_statistics,
+    undisturbed,
+)
 from normlab.tasks.scripts.train_and_keep import network_of, use
 
 
@@ -98,3 +106,23 @@ def _then_in_evaluation_mode(network, *arguments):
 
     network.train = train
     return train_and_keep(network, *arguments)
+
+
+def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
+    """Name what the script brings back."""
+    network = network_of(x.shape[1], 0)
+    return {
+        "losses": None,
+        "weights": joined(network.parameters()).shape,
+        "buffers": joined(network.buffers()).shape,
+        "modes": modes_of(network).shape,
+        "asked": (len(x), 1),
+    }
+
+
+@undisturbed
+def read(losses, weights, buffers, modes, asked, x, *_):
+    """Believe the modes where a network with these numbers and modes gives the same answer."""
+    network = refilled(network_of(x.shape[1], 0), weights, buffers)
+    kept = joined([*network.parameters(), *running_statistics(network)])
+    return losses, kept, joined(counters(network)), borne_out(modes, network, x, asked)

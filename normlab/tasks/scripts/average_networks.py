@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from normlab.tasks.scripts.together import (
+    asked,
     filled,
     hidden_layer,
     joined,
     modes_of,
-    running_statistics,
     undisturbed,
 )
 
@@ -31,8 +31,9 @@ def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
     if not isinstance(average, nn.Module):
         raise TypeError(f"a torch.nn.Module is asked for, and this is a {type(average).__name__}")
     weights = joined(average.parameters())
-    running = joined(running_statistics(average))
+    buffers = joined(average.buffers())
     modes = modes_of(average)
+    answer_in_them = asked(average, torch.from_numpy(x[0]))
     average.train()
     with torch.no_grad():
         for number in average.parameters():
@@ -42,8 +43,9 @@ def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
     momentum = [one.momentum for one in average.modules() if isinstance(one, nn.BatchNorm1d)]
     return (
         weights,
-        running,
+        buffers,
         modes,
+        answer_in_them,
         before,
         after,
         np.array([-1.0 if m is None else m for m in momentum]),

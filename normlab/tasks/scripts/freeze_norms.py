@@ -1,6 +1,6 @@
-"""Let a program freeze norms, train one step after each call, and look at what has moved."""
+"""Let a program freeze norms, and train one step after each call."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from normlab.tasks.scripts.together import (
     filled,
     hidden_layer,
+    joined,
     plain,
     running_statistics,
     undisturbed,
@@ -33,25 +34,27 @@ def parts(network: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor]]
 
 @undisturbed
 def use(answer: Callable, x: np.ndarray, how: np.ndarray, training: bool, seed: int) -> tuple:
-    """Call the answer for each (statistics, affine) of how (K, 2); x is (K, N, D)."""
+    """Call the answer for each (statistics, affine) of how (K, 2); x is (K, N, D).
+
+    Returns
+    -------
+    tuple
+        The running statistics, what the BatchNorms learn and what all others learn, as they were
+        and after each step, (K + 1, ...) each; and the answers (K, N, 2) before each step.
+    """
     network = network_of(x.shape[2], seed).train(training)
-    moved: list[list[np.ndarray]] = [[], [], []]
+    numbers = [[joined(part)] for part in parts(network)]
     answers = []
     for rows, (statistics, affine) in zip(torch.from_numpy(x), how, strict=True):
-        before = [_copies(part) for part in parts(network)]
         answer(network, bool(statistics), bool(affine))
         torch.manual_seed(seed)  # so that dropout takes the same numbers, if it takes any
         given = network(rows)
         answers.append(plain(given))
         if given.requires_grad:
             _one_step(network, given)
-        for kept, old, now in zip(moved, before, parts(network), strict=True):
-            kept.append(_which_moved(old, now))
-    return (*(np.array(one) for one in moved), np.array(answers))
-
-
-def _copies(tensors: Iterable[Tensor]) -> list[Tensor]:
-    return [tensor.detach().clone() for tensor in tensors]
+        for kept, now in zip(numbers, parts(network), strict=True):
+            kept.append(joined(now))
+    return (*(np.array(one) for one in numbers), np.array(answers))
 
 
 def _one_step(network: nn.Module, given: Tensor) -> None:
@@ -59,8 +62,3 @@ def _one_step(network: nn.Module, given: Tensor) -> None:
     optimizer.zero_grad()
     (given**2).mean().backward()
     optimizer.step()
-
-
-def _which_moved(old: list[Tensor], now: list[Tensor]) -> np.ndarray:
-    """Return 1 for each tensor that has moved, 0 for each that has not."""
-    return np.array([float(not torch.equal(a, b.detach())) for a, b in zip(old, now, strict=True)])

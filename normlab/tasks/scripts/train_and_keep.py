@@ -7,13 +7,12 @@ import torch
 from torch import nn
 
 from normlab.tasks.scripts.together import (
-    counters,
+    asked,
     filled,
     hidden_layer,
     joined,
     modes_of,
     plain,
-    running_statistics,
     undisturbed,
 )
 
@@ -39,5 +38,5 @@ def use(
     network = network_of(x.shape[1], seed)
     rows, targets = torch.from_numpy(x).clone(), torch.from_numpy(y).clone()
     losses = answer(network, rows, targets, size, batch_size, epochs, lr)
-    kept = joined([*network.parameters(), *running_statistics(network)])
-    return plain(losses), kept, joined(counters(network)), modes_of(network)
+    weights, buffers = joined(network.parameters()), joined(network.buffers())
+    return plain(losses), weights, buffers, modes_of(network), asked(network, torch.from_numpy(x))
