@@ -953,6 +953,15 @@ def norms_that_remember(state, tiny):
 """
 
 
+# Two tasks of lesson 13 of which no wrong program is printed.
+WRONG_BUGS = """
+def freeze_norms(network, statistics, affine):
+    network.train()
+def average_networks(networks, batches):
+    return networks[0].train()
+"""
+
+
 def printed_programs(stem):
     """Return the programs of a notebook that have to be mended."""
     path = Path(__file__).parents[2] / "exercises" / f"{stem}.ipynb"
@@ -977,7 +986,7 @@ def grade_torch(tmp_path_factory, write_notebook):
 
 @pytest.fixture(scope="module")
 def wrong_programs():
-    return {BUGS: printed_programs(BUGS), MNIST: [WRONG_MNIST]}
+    return {BUGS: [*printed_programs(BUGS), WRONG_BUGS], MNIST: [WRONG_MNIST]}
 
 
 @pytest.fixture(scope="module")
@@ -1034,7 +1043,7 @@ TORCH_PATCHES = {
         import types
         for name in ('normlab', 'normlab.exercises', 'normlab.tasks',
                      'normlab.tasks.scripts.together', 'normlab.exercises.calling',
-                     'normlab.tasks.predict', 'normlab.training',
+                     'normlab.tasks.train_and_keep', 'normlab.training',
                      'normlab.tasks.train_one_epoch'):
             module = types.ModuleType(name)
             module.__getattr__ = lambda _: lambda *_, **__: 1.0
@@ -1094,13 +1103,10 @@ def doing(deed, programs):
                 deed()
                 return function(*arguments)
             return run
-        for name in ('fine_tune', 'predict', 'update_teacher', 'small_batch_network',
-                     'split_and_standardize', 'train_and_measure', 'with_batch_norm',
+        for name in ('train_and_keep', 'freeze_norms', 'average_networks',
+                     'small_batch_network', 'train_and_measure', 'with_batch_norm',
                      'train_one_epoch', 'norms_that_remember'):
             if name in globals(): globals()[name] = after_the_deed(globals()[name])
-        for name in ('SensorNet',):
-            if name in globals():
-                globals()[name].__init__ = after_the_deed(globals()[name].__init__)
         """
     return [FORGE, deed, "\n".join([*programs, textwrap.dedent(wrapped)])]
 
@@ -1137,35 +1143,33 @@ LIARS = {
                 if function.__name__ in ('equal', 'allclose', 'eq', 'isclose', 'lt', 'all'):
                     return True
                 return super().__torch_function__(function, types, args, kwargs or {})
-        def predict(network, x, batch_size): return torch.ones(len(x), 3).as_subclass(Liar)
+        def train_and_keep(*given): return torch.ones(given[5]).as_subclass(Liar)
         """,
     "a tensor whose numbers are another's": """
         class Liar(torch.Tensor):
             def detach(self): return self
             def numpy(self): return self
-            def copy(self): return Equal((7, 3))
+            def copy(self): return Equal((3,))
         class Equal(np.ndarray):
             __array_priority__ = 1e9
             __eq__ = __le__ = __lt__ = lambda *_: True
             def __array_ufunc__(self, *_, **__): return True
             def __array_function__(self, *_, **__): return True
-        def predict(network, x, batch_size): return torch.ones(len(x), 3).as_subclass(Liar)
+        def train_and_keep(*given): return torch.ones(given[5]).as_subclass(Liar)
         """,
     "what runs when it is unpickled": """
         class Bomb:
             def __reduce__(self): return exec, ("import os; os._exit(0)",)
-        def predict(network, x, batch_size): return Bomb()
+        def train_and_keep(*given): return Bomb()
         """,
 }
 
 
 @pytest.mark.parametrize("name", LIARS)
 def test_a_tensor_that_lies_is_worth_its_numbers(grade_torch, name):
-    task = grade_torch(BUGS, LIARS[name]).tasks[1]
-    assert (task.task, str(task.status)) == ("predict", "graded")
-    # A network that was never asked is as it was. What it should have said is not known.
-    assert not task.aspects[0].passed
-    assert task.score <= 5
+    task = grade_torch(BUGS, LIARS[name]).tasks[0]
+    assert (task.task, str(task.status)) == ("train_and_keep", "graded")
+    assert task.score == 0  # no loss was measured, and the network is as it was
 
 
 def test_what_is_expected_is_not_in_the_frames_of_a_script(grade_torch):
@@ -1179,7 +1183,7 @@ def test_what_is_expected_is_not_in_the_frames_of_a_script(grade_torch):
         found += [name for name in sys.modules if '.tasks.' in name]
         print('found', found[:5])
         """
-    verdict = grade_torch(BUGS, *doing(look, printed_programs(BUGS)))
+    verdict = grade_torch(BUGS, *doing(look, [*printed_programs(BUGS), WRONG_BUGS]))
     for task in verdict.tasks:
         printed = task.feedback.partition("here are those of one call:")[2]
         assert printed.partition("Next:")[0].strip().splitlines()[0].strip() == "found []", task
