@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Check every claim of two articles
 #
-# *Lesson 11 · 120 minutes · medium · the whole course, seen from the other side, in two sittings*
+# *Lesson 11 · 135 minutes, self-test 10 · medium · the whole course, seen from the other side, in two sittings*
 #
 # When you have finished you can
 #
