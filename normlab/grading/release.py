@@ -81,7 +81,7 @@ def release(course: Path | None, out: Path, lessons: Collection[str] = ()) -> li
         files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
         if as_zip:
             unfinished = Path(scratch) / "bundle.zip"
-            _pack(bundle, files, unfinished)
+            pack(bundle, files, unfinished, FOLDER)
             os.replace(unfinished, out)
         else:
             if out.exists():
@@ -200,15 +200,20 @@ def _add_own(bundle: Path) -> None:
         shutil.copyfile(file, tasks / file.name)
 
 
-def _copy(course: Path, bundle: Path) -> None:
+def copy_package(course: Path, folder: Path) -> None:
+    """Copy what `pip install` needs, without a README.md."""
     for name in _FILES:
-        shutil.copyfile(course / name, bundle / name)
+        shutil.copyfile(course / name, folder / name)
+    ignored = shutil.ignore_patterns(*_NOT_COPIED)
+    shutil.copytree(course / _PACKAGE, folder / _PACKAGE, ignore=ignored)
+
+
+def _copy(course: Path, bundle: Path) -> None:
+    copy_package(course, bundle)
     for folder in _NOTEBOOKS:
         (bundle / folder).mkdir()
     for path in _notebooks(course):
         shutil.copyfile(path, bundle / path.relative_to(course))
-    ignored = shutil.ignore_patterns(*_NOT_COPIED)
-    shutil.copytree(course / _PACKAGE, bundle / _PACKAGE, ignore=ignored)
     (bundle / "README.md").write_text(_readme(), encoding="utf-8")
 
 
@@ -217,7 +222,8 @@ def _readme() -> str:
     return template.read_text(encoding="utf-8").replace("VERSION", __version__)
 
 
-def _pack(bundle: Path, files: Iterable[Path], path: Path) -> None:
+def pack(bundle: Path, files: Iterable[Path], path: Path, inside: str = "") -> None:
+    """Write files into a zip, relative to a folder, in a folder of this name or none."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for file in files:
-            archive.write(bundle / file, f"{FOLDER}/{file.as_posix()}")
+            archive.write(bundle / file, Path(inside, file).as_posix())
