@@ -20,6 +20,7 @@ def autograder(exercise: str, out: Path) -> None:
     \b
     Examples:
       normlab autograder 02 autograder-02.zip
+      normlab autograder 06_layer_norm week-6.zip
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.gradescope import write_autograder
     from normlab.grading.points import RulesError
