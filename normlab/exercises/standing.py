@@ -87,21 +87,6 @@ class Lesson:
         """How much of it is done, from 0 to 1."""
         return _sum("best", self.all) / max(1, _sum("max_points", self.all))
 
-    @property
-    def score(self) -> str:
-        """What there is in points and answers."""
-        parts = (
-            ("guesses {} of {}", self.guesses),
-            ("lesson {} of {} points", self.own),
-            ("self-test {} of {}", self.self_test),
-            ("exercises {} of {} points", self.exercises),
-        )
-        return ", ".join(
-            text.format(_sum("best", lines), _sum("max_points", lines))
-            for text, lines in parts
-            if lines
-        )
-
 
 def _sum(what: str, lines: tuple[Line, ...]) -> int:
     return sum(getattr(line, what) for line in lines)
@@ -218,7 +203,7 @@ def _html_lesson(lesson: Lesson) -> str:
         f'<span style="display:block;height:100%;width:{lesson.share:.0%};background:{GREEN}">'
         "</span></span>"
     )
-    head = f"{bar}<b>{escape(f'{lesson.number} {lesson.title}'.strip())}</b>: {lesson.score}"
+    head = f"{bar}<b>{escape(f'{lesson.number} {lesson.title}'.strip())}</b>: {lesson.share:.0%}"
     rows = "".join(_html_row(line) for line in lesson.all)
     return f"<details><summary>{head}</summary><table>{rows}</table></details>"
 

@@ -104,14 +104,16 @@ print("loss", *(f"{loss:,.2f}" for loss in run.series("train_loss")[[0, 1, 4, 9,
 guess("How many of the 256 units give 0 for every one of those images?", 253, within=20)
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
+# Output not compared: as above.
+images = torch.from_numpy(pixels.test_images)  # (2000, 28, 28)
 with torch.no_grad():
-    hidden = patient[:3](torch.from_numpy(pixels.test_images))  # (2000, 256), after the ReLU
+    hidden = patient[:3](images)  # (2000, 256), behind the ReLU
 dead = (hidden == 0).all(dim=0)  # (256,)
 print(dead.sum().item(), "of 256 units give 0 for every image")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# They are **dead**. Where a ReLU gives 0 it passes no gradient back; a unit that gives 0 for every image is not
-# moved by any of them, and stays as it is. What is left is hardly a network, and more steps do not bring it back.
+# They are **dead**. Where a ReLU gives 0 it passes no gradient back, and a unit that gives 0 for an image is not moved by
+# it; one that gives 0 for every image is moved by none, and stays as it is. What is left is hardly a network.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One line
@@ -139,6 +141,7 @@ guess("How many of 100 new digits will this one get right?", 90, within=5, outpu
 # One pair of runs could be luck, so there are five of each, with other weights and another order each time:
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "slide"}
+# Output not compared: as above.
 networks = {"without": sick, "with the line": cured}
 runs = fit_many(networks, range(5), pixels, jobs=1, epochs=1, lr=0.1, measure_every=10)
 right = {name: 100 * stack(five, "test_accuracy")[:, -1] for name, five in runs.items()}
