@@ -233,55 +233,71 @@ def in_guide(text: str, all_minutes: dict[str, Minutes]) -> str:
         parts += [f"exercise {said.exercise}"] if said.tasks else []
         row = rf"^(### {number} .*) \(\d+ minutes[^)]*\)$"
         text = re.sub(row, rf"\g<1> ({', '.join(parts)})", text, flags=re.M)
+    hours = [
+        f"{sum(minutes) / 60:.0f} hours"
+        for minutes in zip(
+            *((said.lesson, said.self_test, said.exercise) for said in all_minutes.values()),
+            strict=True,
+        )
+    ]
+    total = "lessons {}, self-tests {}, exercises {}".format(*hours)
+    text = re.sub(r"lessons \d+ hours, self-tests \d+ hours, exercises \d+ hours", total, text)
     return "\n".join(_with_minutes(line) for line in text.split("\n"))
 
 
 # ---- the plans of the teachers' guide
 
-_PLAN = re.compile(r"^\| (\d+(?:, \w+)?) \| (.+) \| (.*) \| (.*) \| \d+ \|$")
+# A session: its name, what is read in class, the tasks done there, the minutes, what is for home.
+_PLAN = re.compile(r"^(\| (\d+(?:, \w+)?) \| (\d\d[^|]*) \|([^|]*)\| )\d+( \| ([^|]*) \|)$")
 
 
 def _with_minutes(line: str) -> str:
-    """Write into a row of a plan what it takes: session, lessons, left out, in class, minutes."""
+    """Write into a row of a plan what it takes."""
     row = _PLAN.match(line)
-    if not row:
-        return line
-    return f"{line.rpartition('| ')[0].rpartition('| ')[0]}| {session(*row.groups()[1:])} |"
+    return f"{row[1]}{session(row[3], row[4])}{row[5]}" if row else line
 
 
-def session(lessons: str, left_out: str, in_class: str) -> int:
+def session(in_class: str, tasks_in_class: str = "") -> int:
     """Return the minutes of a session.
 
     Parameters
     ----------
-    lessons
-        As in "02, 03".
-    left_out
-        Sections, each under its lesson's number: '02 "In a formula", "Break it on purpose"'.
     in_class
-        Tasks: "02 task 1; 03 tasks 1, 2".
+        Lessons, whole or by their sections: '01; 02 "A question first" to "In a formula", "Recap"'.
+    tasks_in_class
+        Tasks of exercises: "02 task 1; 03 tasks 1, 2".
 
     Raises
     ------
     LookupError
-        There is no such lesson, section or task.
+        There is no such lesson or section.
     """
-    total = sum(lesson(_source(number)) for number in re.findall(r"\d\d", lessons))
-    for number, headings in _by_lesson(left_out):
+    total = 0.0
+    for number, headings in _by_lesson(in_class):
         parts = sections(_source(number))
-        for heading in re.findall(r'"([^"]+)"', headings):
-            if heading not in parts or heading in _APART:
-                raise LookupError(f"Lesson {number} has no section “{heading}”.")
-            total -= parts[heading].minutes
-    for number, numbers in _by_lesson(in_class):
+        total += sum(parts[name].minutes for name in _named(headings, list(parts), number))
+    for number, numbers in _by_lesson(tasks_in_class):
         per_task = tasks(EXERCISES / _source(number).name)
         total += sum(per_task[task] for task in re.findall(r"\b\d\b", numbers))
     return 5 * round(total / 5)
 
 
+def _named(headings: str, names: list[str], number: str) -> list[str]:
+    """Return the sections that are named, with what stands before the first; all without a name."""
+    if not headings:
+        return [name for name in names if name not in _APART]
+    found = [""]
+    for first, last in re.findall(r'"([^"]+)"(?: to "([^"]+)")?', headings):
+        for heading in (first, last or first):
+            if heading not in names:
+                raise LookupError(f"Lesson {number} has no section “{heading}”.")
+        found += names[names.index(first) : names.index(last or first) + 1]
+    return found
+
+
 def _by_lesson(text: str) -> Iterator[tuple[str, str]]:
     for part in text.split(";"):
-        if number := re.match(r"\s*(\d\d) (.*)", part):
+        if number := re.match(r"\s*(\d\d)\s*(.*)", part):
             yield number[1], number[2]
 
 

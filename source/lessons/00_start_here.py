@@ -186,7 +186,7 @@ def told(norm, lr, epochs):
 
 
 for lr, epochs in ((0.01, 1), (0.01, 5), (0.1, 5)):
-    print(f"learning rate {lr:<4}, after {epochs} of its epochs: ", end="")
+    print(f"learning rate {lr:<4}, epoch {epochs}: ", end="")
     print(f"{told('none', lr, epochs)} without, {told('batch', lr, epochs)} with BatchNorm")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
