@@ -106,8 +106,9 @@ guess("How many of the 256 units give 0 for every one of those images?", 253, wi
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: as above.
 images = torch.from_numpy(pixels.test_images)  # (2000, 28, 28)
+as_far_as_relu = patient[:3]
 with torch.no_grad():
-    hidden = patient[:3](images)  # (2000, 256), behind the ReLU
+    hidden = as_far_as_relu(images)  # (2000, 256)
 dead = (hidden == 0).all(dim=0)  # (256,)
 print(dead.sum().item(), "of 256 units give 0 for every image")
 
@@ -185,6 +186,7 @@ def told(norm, lr, epochs):
     return f"{five.mean():.1f} ± {five.std(ddof=1):.1f} %"
 
 
+# %% slideshow={"slide_type": "-"}
 for lr, epochs in ((0.01, 1), (0.01, 5), (0.1, 5)):
     print(f"learning rate {lr:<4}, epoch {epochs}: ", end="")
     print(f"{told('none', lr, epochs)} without, {told('batch', lr, epochs)} with BatchNorm")
