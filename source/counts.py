@@ -12,7 +12,7 @@ The rule of the minutes, for a lesson, its self-test and each task apart, rounde
 - 150 words a minute; formulas count as a word, alt texts and "Go further" as none;
 - 5 lines of code a minute, where they are there to be read;
 - 2 minutes for a line that the learner writes: of a way to write it that a lesson folds, or of a
-  task's solution, as far as it stands nowhere in its notebook;
+  task's solution, as far as it stands in no cell of code that the learner is shown;
 - a minute for a question: a guess, a pause, one of a self-test.
 """
 
@@ -21,7 +21,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,14 +99,14 @@ def asked(cell: NotebookNode) -> str | None:
     return ast.literal_eval(line.value.args[0])  # type: ignore[attr-defined]
 
 
-def of_a_cell(cell: NotebookNode) -> Count:
-    """Count what there is in a cell of a lesson."""
+def of_a_cell(cell: NotebookNode, given: Set[str] = frozenset()) -> Count:
+    """Count what there is in a cell of a lesson; `given` are the lines of code that it shows."""
     question = asked(cell)
     if question is not None:
         return Count(words=words(question), questions=1)
     if cell.cell_type == "code":
         return Count(lines=len(lines(cell.source)))
-    written = sum(len(lines(way)) for way in _WAY.findall(cell.source))
+    written = sum(line not in given for way in _WAY.findall(cell.source) for line in lines(way))
     questions = len(re.findall(r"\*\*(?:Pause|Try it)\b", cell.source))
     return Count(words(_WAY.sub("", cell.source)), 0, written, questions)
 
@@ -114,10 +114,12 @@ def of_a_cell(cell: NotebookNode) -> Count:
 def sections(source: Path) -> dict[str, Count]:
     """Return what each section of a lesson takes, by its heading; "" is what stands before."""
     found, heading = {"": Count()}, ""
-    for cell in cells_of(source):
+    cells = cells_of(source)
+    given = {line for cell in cells if cell.cell_type == "code" for line in lines(cell.source)}
+    for cell in cells:
         if cell.cell_type == "markdown" and (named := re.search(r"^## (.+)$", cell.source, re.M)):
             heading = named[1]
-        found[heading] = found.get(heading, Count()) + of_a_cell(cell)
+        found[heading] = found.get(heading, Count()) + of_a_cell(cell, given)
     return found
 
 

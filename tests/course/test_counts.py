@@ -86,6 +86,7 @@ WAY = """
         (CODE, (0, 4, 0, 0)),  # the alt text is a comma
         (GUESS, (3, 0, 0, 1)),
         (WAY, (0, 0, 2, 0)),
+        (WAY + "\n# %%\ndef f(x):\n    raise NotImplementedError()\n", (0, 2, 1, 0)),
         ("# %% [markdown]\n# > **Pause.** What is $a + b$ [here](there.ipynb)?", (5, 0, 0, 1)),
     ],
 )
