@@ -233,7 +233,7 @@ def build(source: Path, overwrite: bool = False) -> None:
         write(execute(solution, ROOT / "solutions"), ROOT / "solutions" / name, overwrite)
 
 
-def take_over_words(source: Path) -> bool:
+def take_over_words(source: Path, overwrite: bool = False) -> bool:
     """Make all that comes from one source without running it, where only its words have changed.
 
     The outputs are those that are there.
@@ -250,10 +250,10 @@ def take_over_words(source: Path) -> bool:
     if [cell.source for cell in before] != [cell.source for cell in after]:
         return False
     if run.parent not in SHOWN_IN.values():
-        write(cut_solutions(read_source(source)), ROOT / "exercises" / name, overwrite=False)
+        write(cut_solutions(read_source(source)), ROOT / "exercises" / name, overwrite)
     for was, cell in zip(before, after, strict=True):
         cell.outputs, cell.execution_count = was.outputs, was.execution_count
-    write(new, run, overwrite=False)
+    write(new, run, overwrite)
     return True
 
 

@@ -5,7 +5,7 @@
 - minutes, into the title lines and tables of lessons and exercises, README.md and docs/teaching.md;
 - the questions to guess, into normlab/exercises/guesses.toml, for the learner's progress.
 
-Made notebooks get the new numbers without being run again.
+Made notebooks get the new numbers without being run again; ``--overwrite`` is that of build.py.
 
 The rule of the minutes, for a lesson, its self-test and each task apart, rounded to five:
 
@@ -16,6 +16,7 @@ The rule of the minutes, for a lesson, its self-test and each task apart, rounde
 - a minute for a question: a guess, a pause, one of a self-test.
 """
 
+import argparse
 import ast
 import json
 import re
@@ -357,10 +358,13 @@ def main() -> None:
     """Write the counts, and take those in sources over into the made notebooks."""
     import build  # which imports nothing from here
 
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--overwrite", action="store_true", help="as of source/build.py")
+    overwrite = parser.parse_args().overwrite
     changed = write()
     for path in changed:
         print(path.relative_to(ROOT))
-        if path.suffix == ".py" and not build.take_over_words(path):
+        if path.suffix == ".py" and not build.take_over_words(path, overwrite):
             print("  its code has changed, too: python source/build.py", path.stem)
     if not changed:
         print("Every count is as it is said.", file=sys.stderr)
