@@ -101,6 +101,7 @@ def made_files():
     yield from (ROOT / "normlab" / "training" / "recorded").glob("*.csv")
     for name in ("gallery.ipynb", "cheat_sheet.md", "cheat_sheet.pdf", "cheat_sheet.png"):
         yield ROOT / "docs" / name
+    yield ROOT / "normlab" / "exercises" / "guesses.toml"
     yield from (ROOT / "docs" / "lesson_05.png", ROOT / "constraints.txt", ROOT / "environment.yml")
 
 

@@ -1,7 +1,6 @@
 """Grades for other systems: their columns, their files filled in, and no failure made a 0."""
 
 import csv
-import json
 from dataclasses import replace
 
 import pytest
@@ -94,7 +93,7 @@ def test_without_grades_nothing_is_written(tmp_path, system):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("system", ["csv", "nbgrader", "gradescope"])
+@pytest.mark.parametrize("system", ["csv", "nbgrader"])
 def test_only_canvas_and_moodle_have_a_template(tmp_path, system):
     template = write(tmp_path / "t.csv", "a,b", "1,2")
     with pytest.raises(ExportError, match="for Canvas and Moodle"):
@@ -389,45 +388,6 @@ def test_who_is_not_in_the_worksheet_is_listed(tmp_path):
     template = write(tmp_path / "t.csv", *MOODLE)
     with pytest.raises(ExportError, match="1 of the students.*Zoe Xu_5"):
         export([entry("Ann Lee_4711"), entry("Zoe Xu_5")], "moodle", tmp_path / "m", template)
-
-
-# ---- Gradescope
-
-
-def test_gradescope_has_results_for_each_submission(tmp_path):
-    entries = [
-        entry("ann", status=Status.TIMEOUT),
-        entry("b/../../b"),
-        failed("carl"),
-        failed("dora", status=Status.MISSING),
-    ]
-    export(entries, "gradescope", tmp_path / "g")
-    files = sorted((tmp_path / "g").rglob("*.json"))
-    assert [path.name for path in files] == ["results.json"] * 3
-    assert {path.parent.name for path in files} == {BACKWARD}
-    ann = json.loads((tmp_path / "g" / "ann" / BACKWARD / "results.json").read_text())
-    assert set(ann) == {"score", "output", "visibility", "tests"}
-    assert ann["score"] == 17.5
-    assert ann["output"] == "Not judged: timeout (weighted_backward)."
-    assert ann["tests"][0] == {
-        "name": "mean_only_backward: first",
-        "score": 5,
-        "max_score": 5,
-        "output": "about ann",
-        "status": "passed",
-        "visibility": "visible",
-    }
-    assert ann["tests"][-1] == {
-        "name": "weighted_backward",
-        "score": 0,
-        "max_score": 10,
-        "output": "It went on.",
-        "status": "failed",
-        "visibility": "visible",
-    }
-    assert sum(test["max_score"] for test in ann["tests"]) == 30
-    carl = json.loads((tmp_path / "g" / "carl" / BACKWARD / "results.json").read_text())
-    assert carl["output"] == "Why.\nNot judged: failed."
 
 
 # ---- nbgrader

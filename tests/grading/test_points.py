@@ -219,6 +219,7 @@ def test_every_kind_of_row_is_read(tmp_path):
     ("line", "said"),
     [
         ("eve,02,excused,", "row 3: there is no student 'eve'"),
+        ("bobb,02,excused,", "no student 'bobb'. Did you mean bob?"),
         ("bob,99,excused,", "row 3: there is no exercise and no task '99'"),
         ("bob,02,41,", "41 points are more than the 40"),
         ("bob,batch_norm_forward,11,", "11 points are more than the 10"),
