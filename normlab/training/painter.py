@@ -167,7 +167,7 @@ def paint(network: Painter, digits: Tensor, *, steps: int = 20, seed: int = 0) -
     network
         A painter that has been taught.
     digits
-        ``(N,)``, what to paint.
+        ``(N,)``, what to paint; or ``(steps, N)``, to tell it something else on the way.
     steps, seed
         How many steps; where the noise comes from.
 
@@ -180,9 +180,11 @@ def paint(network: Painter, digits: Tensor, *, steps: int = 20, seed: int = 0) -
     ----------
     Liu, Gong & Liu, 2022, "Flow Straight and Fast": the straight road from noise to image.
     """
-    x = torch.randn(len(digits), PIXELS, generator=torch.Generator().manual_seed(seed))
+    told = digits.expand(steps, -1)  # (steps, N)
+    size = told.shape[1]
+    x = torch.randn(size, PIXELS, generator=torch.Generator().manual_seed(seed))
     for step in range(steps):
-        guess = network(x, torch.full((len(digits),), step / steps), digits)  # (N, 196)
+        guess = network(x, torch.full((size,), step / steps), told[step])  # (N, 196)
         x = x + (guess - x) / (steps - step)
     return x
 

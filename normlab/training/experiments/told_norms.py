@@ -16,8 +16,8 @@ from normlab.training.painter import (
 )
 
 SEEDS = range(5)
-LEARNING_RATES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
-STEPS = 1200
+LEARNING_RATES = (0.002, 0.004, 0.008, 0.016, 0.032)
+STEPS = 800
 TRAINING_IMAGES = 50_000  # the last 10,000 of the training set choose the rate
 PAINTED = 50  # of each digit
 
