@@ -28,7 +28,10 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     }
     for (statistics, parameters), key in keys.items():
         fresh, changed = (False, False), (not statistics, not parameters)
-        for before, aspects in ((fresh, tuple({key, "others"})), (changed, ("again",))):
+        for before, aspects in (
+            (fresh, tuple(dict.fromkeys((key, "others")))),
+            (changed, ("again",)),
+        ):
             arguments = {
                 "x": rows_below_one(rng, 3, 6, 16),
                 "first": np.array(before),

@@ -368,8 +368,8 @@ for step in (1, 2, 3):
 # ## Told in the norms, or elsewhere: recorded
 #
 # Does it matter *where* a network is told? Four painters: told nothing; told at the input, where the vector
-# of time and digit is joined to the pixels; told in the norms as above; and in the norms without the zeros at the start. Six
-# learning rates, five seeds, 50,000 images to learn from, the other 10,000 of the training set to choose the rate by.
+# of time and digit is joined to the pixels; told in the norms as above; and in the norms without the zeros at the start. Four
+# learning rates, five seeds, 500 steps, 50,000 images to learn from, the other 10,000 of the training set to choose the rate by.
 
 # %%
 runs = recorded("told_norms")
@@ -381,7 +381,7 @@ PLACES = runs.different("told")
 
 
 def of_place(column, told, lr):
-    return runs.values(column, told=told, lr=lr, steps=800)  # (seeds,)
+    return runs.values(column, told=told, lr=lr, steps=500)  # (seeds,)
 
 
 plots.sweep(

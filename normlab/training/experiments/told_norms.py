@@ -16,8 +16,8 @@ from normlab.training.painter import (
 )
 
 SEEDS = range(5)
-LEARNING_RATES = (0.002, 0.004, 0.008, 0.016, 0.032)
-STEPS = 800
+LEARNING_RATES = (0.0016, 0.004, 0.01, 0.025)
+STEPS = 500
 TRAINING_IMAGES = 50_000  # the last 10,000 of the training set choose the rate
 PAINTED = 50  # of each digit
 
