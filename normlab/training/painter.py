@@ -13,7 +13,7 @@ from normlab.training.progress import progress_bar
 
 SIDE = 14  # MNIST's images, halved
 PIXELS = SIDE * SIDE
-TOLD = ("nothing", "at the input", "in the norms", "in the norms, from the start")
+TOLD = ("nothing", "at the input", "in the norms")
 _WIDTH, _CONDITION, _BLOCKS, _WAVES = 128, 32, 3, 8
 
 
@@ -26,18 +26,17 @@ class ToldBlock(nn.Module):
     """An MLP beside a skip connection, with a norm that is told its scale, shift and gate.
 
     ``h + gate * mlp(norm(h) * (1 + scale) + shift)``: the block of a diffusion transformer (Peebles
-    & Xie, 2022), without attention. Where `told` begins at zero, so does the gate, and the block
+    & Xie, 2022), without attention. `told` begins at zero, and so does the gate: the block
     gives back what it is given.
     """
 
-    def __init__(self, zero: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(_WIDTH, elementwise_affine=False)
         self.told = nn.Linear(_CONDITION, 3 * _WIDTH)
         self.mlp = _mlp()
-        if zero:
-            nn.init.zeros_(self.told.weight)
-            nn.init.zeros_(self.told.bias)
+        nn.init.zeros_(self.told.weight)
+        nn.init.zeros_(self.told.bias)
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         """Return ``(N, width)`` for ``h``, in its shape, and the condition ``(N, 32)``."""
@@ -64,8 +63,7 @@ class Painter(nn.Module):
     Parameters
     ----------
     told
-        Where it hears of both: one of `TOLD`. ``"in the norms"`` begins with gates of zero,
-        ``"in the norms, from the start"`` with random ones.
+        Where it hears of both: one of `TOLD`.
 
     Raises
     ------
@@ -81,11 +79,8 @@ class Painter(nn.Module):
         self.of_time = nn.Linear(2 * _WAVES, _CONDITION)
         self.of_digit = nn.Embedding(10, _CONDITION)
         self.first = nn.Linear(PIXELS + _CONDITION * (told == "at the input"), _WIDTH)
-        in_norms = told.startswith("in the norms")
-        self.blocks = nn.ModuleList(
-            ToldBlock(zero=told == "in the norms") if in_norms else DeafBlock()
-            for _ in range(_BLOCKS)
-        )
+        block = ToldBlock if told == "in the norms" else DeafBlock
+        self.blocks = nn.ModuleList(block() for _ in range(_BLOCKS))
         self.norm = nn.LayerNorm(_WIDTH)
         self.last = nn.Linear(_WIDTH, PIXELS)
         nn.init.zeros_(self.last.weight)

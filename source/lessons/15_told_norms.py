@@ -367,8 +367,8 @@ for step in (1, 2, 3):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Told in the norms, or elsewhere: recorded
 #
-# Does it matter *where* a network is told? Four painters: told nothing; told at the input, where the vector
-# of time and digit is joined to the pixels; told in the norms as above; and in the norms without the zeros at the start. Four
+# Does it matter *where* a network is told? Three painters: told nothing; told at the input, where the vector
+# of time and digit is joined to the pixels; and told in the norms, as above. Four
 # learning rates, five seeds, 500 steps, 50,000 images to learn from, the other 10,000 of the training set to choose the rate by.
 
 # %%
@@ -491,7 +491,7 @@ print("below 30 % without the gate, above 70 % without another:",
 # image, and let norms be norms? Here is a map with one label everywhere, a field of grass, say label 5. And one with
 # sky, label 2:
 
-# %% slideshow={"slide_type": "subslide"} tags=["guess"]
+# %% slideshow={"slide_type": "-"} tags=["guess"]
 guess(
     "Both maps go through a convolution and an InstanceNorm. How many numbers differ in the two outputs?",
     0,
@@ -551,7 +551,7 @@ for seed in range(5):
     convolutional.append(small_cnn("batch", seed))
     fit(convolutional[-1], part, epochs=1, lr=0.1, seed=seed)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "fragment"}
 original = copy.deepcopy(convolutional[0]).double().eval()
 folded = copy.deepcopy(original)
 folded.conv1 = fuse_conv_bn_eval(original.conv1, original.norm1)
@@ -628,7 +628,7 @@ def behind_the_veil(network):
     return evaluate(network, inputs, part.test_labels)[1]
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 networks = []
 for seed in range(5):
     networks.append(article_net("batch", seed))
