@@ -29,8 +29,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for (statistics, parameters), key in keys.items():
         fresh, changed = (False, False), (not statistics, not parameters)
         for before, aspects in (
-            (fresh, tuple(dict.fromkeys((key, "others")))),
-            (changed, ("again",)),
+            (fresh, tuple(dict.fromkeys((key, "others", "mode")))),
+            (changed, ("again", "mode")),
         ):
             arguments = {
                 "x": rows_below_one(rng, 3, 6, 16),

@@ -16,7 +16,7 @@ from normlab.training.painter import (
 )
 
 SEEDS = range(5)
-LEARNING_RATES = (0.0016, 0.004, 0.01, 0.025)
+LEARNING_RATES = (0.004, 0.01, 0.025)
 STEPS = 500
 TRAINING_IMAGES = 50_000  # the last 10,000 of the training set choose the rate
 PAINTED = 50  # of each digit
