@@ -77,13 +77,12 @@ teach(network, images, digits, steps=1200, lr=0.008)
 
 # %% slideshow={"slide_type": "-"} tags=["nbval-ignore-output"]
 # Output not compared: a trained network differs in its last digits from processor to processor.
-one_of_each = torch.arange(10)
-as_images = {
-    f"seed {seed}": paint(network, one_of_each, seed=seed).clamp(-1, 1).reshape(10, SIDE, SIDE)
-    for seed in range(3)
-}
+rows = {}
+for seed in range(3):
+    pictures = paint(network, torch.arange(10), seed=seed).clamp(-1, 1)  # (10, 196)
+    rows[f"seed {seed}"] = pictures.reshape(10, SIDE, SIDE).numpy()
 plots.lights(
-    as_images,
+    rows,
     [str(digit) for digit in range(10)],
     alt="""Three rows of ten small painted digits, 0 to 9 from left to right, dark on white. Nearly all can
     be read as the digit at the top of their column; each row has other shapes of them.""",
