@@ -120,12 +120,13 @@ EXPERIMENT = Experiment(
         for seed in SEEDS
     ],
     repeatable={"network": "MLP", "kind": "BatchNorm", "images": FEW, "lr": 0.1, "seed": 0},
-    tolerances={
-        "train_accuracy": 0.02,
-        "train_loss": 0.05,
-        "held_out_accuracy": 0.02,
-        "held_out_loss": 0.1,
-        "test_accuracy": 0.02,
-        "test_loss": 0.1,
-    },
+    # Weights that differ by a millionth end within 0.0002; a tenth of the steps less is 0.003.
+    tolerances=dict.fromkeys(
+        (
+            f"{name}_{what}"
+            for name in ("train", "held_out", "test")
+            for what in ("accuracy", "loss")
+        ),
+        0.002,
+    ),
 )

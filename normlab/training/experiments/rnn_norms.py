@@ -69,8 +69,8 @@ EXPERIMENT = Experiment(
         for lr in rates
         for seed in SEEDS
     ],
-    # One that learns: many a run with BatchNorm stays at chance, whatever is changed.
-    repeatable={"norm": "layer", "lengths": "fixed", "batch_size": 64, "seed": 0, "lr": 0.03},
-    # Through 28 steps of a recurrence a difference in rounding grows more than elsewhere.
-    tolerances={"test_accuracy": 0.05, "held_out_accuracy": 0.05},
+    # The calmest: with weights that differ by a millionth it ends within 0.005, and at larger rates
+    # within 0.1 at best. A norm, a step in ten or a row of the image less shows.
+    repeatable={"norm": "layer", "lengths": "fixed", "batch_size": 64, "seed": 0, "lr": 0.01},
+    tolerances={"test_accuracy": 0.015, "held_out_accuracy": 0.015},
 )
