@@ -7,10 +7,10 @@ the language. Nothing is downloaded.
 import functools
 import math
 from collections.abc import Callable, Iterator
+from pydoc_data.topics import topics
 from typing import NamedTuple
 
 import torch
-from pydoc_data.topics import topics
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -178,7 +178,7 @@ class HeadNorm(nn.Module):
 class Attention(nn.Module):
     """Causal attention; `watched`, a dict, takes note of the logits and what becomes of them."""
 
-    def __init__(self, qk: str, linear: Callable = functools.partial(nn.Linear, bias=False)):
+    def __init__(self, qk: str, linear: Callable) -> None:
         super().__init__()
         self.q, self.k, self.v, self.out = (linear(WIDTH, WIDTH) for _ in range(4))
         size = WIDTH // HEADS
@@ -320,7 +320,7 @@ def loss_on(model: nn.Module, text: Tensor, count: int = 256) -> float:
 def train(
     model: nn.Module, lr: float, steps: int, seed: int = 0, warm_up: int = 0
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Train with AdamW at a constant rate, after a linear warm-up; stop at a loss that is no number.
+    """Train with AdamW at a constant rate, after a linear warm-up; stop at NaN.
 
     Yields
     ------

@@ -7,8 +7,14 @@ import torch
 from torch import nn
 
 from normlab.training.experiment import Experiment, Row
-from normlab.training.transformer import HeadNorm, Residual, TinyTransformer
-from normlab.training.transformer import help_texts, loss_on, train
+from normlab.training.transformer import (
+    HeadNorm,
+    Residual,
+    TinyTransformer,
+    help_texts,
+    loss_on,
+    train,
+)
 
 SEEDS = range(5)
 DEPTH, LR, STEPS, WARM_UP = 6, 0.01, 400, 40

@@ -1,4 +1,4 @@
-"""Lesson 14: does a warm-up rescue post-norm?"""
+"""Lesson 14: whether a warm-up rescues post-norm."""
 
 from normlab.training.experiment import Experiment, Row
 from normlab.training.experiments.norm_places import capped_loss
