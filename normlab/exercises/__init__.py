@@ -164,11 +164,15 @@ def _drawn(exercise: Exercise, seed: int) -> Variants:
 
 def _following(exercise: Exercise) -> str:
     """Name the next exercise of the notebook, or nothing where this is the last."""
+    if exercise.in_lesson:
+        return ""
     names = [other.name for other in tasks_of(exercise.notebook)]
     return next(iter(names[names.index(exercise.name) + 1 :]), "")
 
 
 def _then(exercise: Exercise, following: str) -> str:
+    if exercise.in_lesson:
+        return "read on: the lesson goes on with what you wrote."
     if following:
         return f"the next task is {following}."
     if not exercise.lesson:

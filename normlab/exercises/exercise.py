@@ -125,7 +125,7 @@ class Exercise:
     name
         Of the function or class.
     notebook
-        The stem of its exercise notebook's file name: "02_batch_norm_forward".
+        The stem of its notebook's file name: "02_batch_norm_forward".
     title
         What the learner does, in a few words.
     parameters, returns
@@ -159,6 +159,8 @@ class Exercise:
         Of all that is written in the task's files.
     places
         In which file and line each mistake is written, by its key.
+    in_lesson
+        Whether the lesson asks for it and goes on with it; it is not graded then.
     """
 
     name: str
@@ -179,12 +181,18 @@ class Exercise:
     can: str = field(default="", repr=False)
     digest: str = field(default="", repr=False)
     places: Mapping[str, str] = field(default_factory=dict, repr=False)
+    in_lesson: bool = False
 
     @property
     def lesson(self) -> str:
         """The number of its lesson, as in the file names: "02"; "" for a teacher's own."""
         number = self.notebook[:2]
         return number if number.isdigit() and self.notebook[2:3] == "_" else ""
+
+    @property
+    def place(self) -> str:
+        """The notebook that asks for it, as seen from the course's folder."""
+        return f"{'notebooks' if self.in_lesson else 'exercises'}/{self.notebook}.ipynb"
 
     @property
     def max_points(self) -> int:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from normlab.exercises import own
 from normlab.exercises.exercise import Exercise
-from normlab.exercises.loading import TaskError, contents, exercise_of, written_in_the_course
+from normlab.exercises.loading import (
+    TaskError,
+    contents,
+    exercise_of,
+    places,
+    written_in_the_course,
+)
 
 
 def find(name: str) -> Exercise:
@@ -22,13 +28,12 @@ def find(name: str) -> Exercise:
     if not isinstance(name, str):
         kind = type(name).__name__
         raise LookupError(f"The first argument is the exercise's name in quotes, not a {kind}.")
-    places = {task: stem for stem, tasks in contents().items() for task in tasks}
-    if name in places:
-        return _of_the_course(name, places[name])
+    if name in places():
+        return _of_the_course(name)
     for file in own.files():
         if name in own.names_in(file):
             return find_in(file, name)
-    names = [*places, *(one for file in own.files() for one in own.names_in(file))]
+    names = [*places(), *(one for file in own.files() for one in own.names_in(file))]
     close = difflib.get_close_matches(name, names, n=1)
     meant = f'Did you mean "{close[0]}"?' if close else f"There are: {', '.join(names)}."
     raise LookupError(f'There is no exercise called "{name[:60]}". {meant}')
@@ -46,7 +51,7 @@ def find_in(file: Path, name: str) -> Exercise:
 
 
 def tasks_of(notebook: str) -> list[Exercise]:
-    """Return the tasks of an exercise notebook, in their order.
+    """Return the graded tasks of an exercise notebook, in their order.
 
     Parameters
     ----------
@@ -59,7 +64,7 @@ def tasks_of(notebook: str) -> list[Exercise]:
         No task belongs to it.
     """
     if notebook in contents():
-        return [_of_the_course(name, notebook) for name in contents()[notebook]]
+        return [_of_the_course(name) for name in contents()[notebook]]
     for file in own.files():
         if file.stem == notebook:
             return [find_in(file, name) for name in own.names_in(file)]
@@ -72,18 +77,19 @@ def notebooks() -> list[str]:
 
 
 def all_exercises() -> dict[str, Exercise]:
-    """Return every exercise by its name, in the order of the lessons, and then own ones."""
-    return {task.name: task for notebook in notebooks() for task in tasks_of(notebook)}
+    """Return every exercise by name, in the order of the lessons, and then a teacher's own."""
+    of_the_course = {name: _of_the_course(name) for name in places()}
+    of_teachers = (task for file in own.files() for task in tasks_of(file.stem))
+    return of_the_course | {task.name: task for task in of_teachers}
 
 
 @functools.cache
-def _of_the_course(name: str, notebook: str) -> Exercise:
-    return exercise_of(written_in_the_course(name, notebook))
+def _of_the_course(name: str) -> Exercise:
+    return exercise_of(written_in_the_course(name))
 
 
 @functools.lru_cache(maxsize=64)
 def _of_a_teacher(file: Path, name: str, _changed: int) -> Exercise:
-    taken = next((stem for stem, tasks in contents().items() if name in tasks), "")
-    if taken:
-        raise TaskError(f"{name} is the name of a task of the course ({taken}).", file)
+    if name in places():
+        raise TaskError(f"{name} is the name of a task of the course ({places()[name][0]}).", file)
     return exercise_of(own.written_by_a_teacher(file, name))

@@ -44,7 +44,7 @@ class Written(NamedTuple):
 
     Parameters
     ----------
-    name, notebook
+    name, notebook, in_lesson
         As in `normlab.exercises.exercise.Exercise`.
     program, words
         The text of the program, and that of the words, in TOML.
@@ -67,16 +67,45 @@ class Written(NamedTuple):
     file: Path
     words_file: Path
     words_line: int = 0
+    in_lesson: bool = False
 
 
 @functools.cache
-def contents() -> dict[str, list[str]]:
-    """Return the names of the course's tasks, by the stems of their exercise notebooks."""
-    return tomllib.loads((TASKS / "contents.toml").read_text(encoding="utf-8"))
+def contents(folder: str = "exercises") -> dict[str, list[str]]:
+    """Return the names of the course's tasks, by the stems of their notebooks.
+
+    Parameters
+    ----------
+    folder
+        "exercises" for those that are graded, "lessons" for those that a lesson goes on with.
+    """
+    return tomllib.loads((TASKS / "contents.toml").read_text(encoding="utf-8"))[folder]
 
 
-def written_in_the_course(name: str, notebook: str) -> Written:
-    """Read a task of the course."""
+@functools.cache
+def places() -> dict[str, tuple[str, bool]]:
+    """Return where each task of the course is written: the notebook's stem, and if in the lesson.
+
+    They are in the order of the lessons, and in each those of the lesson first.
+    """
+    stems = sorted({*contents("lessons"), *contents("exercises")})
+    return {
+        name: (stem, folder == "lessons")
+        for stem in stems
+        for folder in ("lessons", "exercises")
+        for name in contents(folder).get(stem, ())
+    }
+
+
+def written_in_the_course(name: str) -> Written:
+    """Read a task of the course.
+
+    Raises
+    ------
+    LookupError
+        There is none of this name.
+    """
+    notebook, in_lesson = places()[name]
     file, words = TASKS / f"{name}.py", TASKS / f"{name}.toml"
     script = TASKS / "scripts" / f"{name}.py"
     texts = {}
@@ -94,6 +123,7 @@ def written_in_the_course(name: str, notebook: str) -> Written:
         texts,
         file,
         words,
+        in_lesson=in_lesson,
     )
 
 
@@ -139,6 +169,7 @@ def exercise_of(written: Written) -> Exercise:
         can=told.get("can", ""),
         digest=words.digest(),
         places=words.places(),
+        in_lesson=written.in_lesson,
     )
 
 

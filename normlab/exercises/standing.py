@@ -18,7 +18,7 @@ _WIDTH = 20  # of a bar of text
 class Line:
     """One exercise, or one self-test.
 
-    `checks` is 0 where it was never tried; `notebook` is the stem of its notebook's file name.
+    `checks` is 0 where it was never tried; `notebook` is where an exercise stands.
     """
 
     lesson: str
@@ -124,7 +124,7 @@ class Progress:
         open_ones = [line for line in (*after, *lines) if line.state == "open"]
         for line in (*begun, *open_ones):
             if line.notebook:
-                return f"{line.name}, in exercises/{line.notebook}.ipynb"
+                return f"{line.name}, in {line.notebook}"
             return f"the self-test of lesson {int(line.lesson)}, in notebooks/{line.name}.ipynb"
         return "nothing is open. Take a network of your own, and ask normlab.doctor about it"
 
@@ -195,7 +195,7 @@ def progress() -> Progress:
     guesses = kept[GUESSES].values()
     return Progress(
         tuple(
-            _line(kept[EXERCISES], each.lesson, name, each.title, each.max_points, each.notebook)
+            _line(kept[EXERCISES], each.lesson, name, each.title, each.max_points, each.place)
             for name, each in all_exercises().items()
             if _is_given_out(each.lesson)
         ),

@@ -11,7 +11,7 @@
     How an answer that is a class, or a function of torch objects, is put to use. No answer is in
     these files: they are what a submission's process gets to see.
 ``contents.toml``
-    The exercise notebooks, and their tasks in order.
+    What each lesson has its reader write, and the graded tasks of each exercise notebook, in order.
 
 `normlab.exercises` reads all this; ``normlab show NAME`` prints it.
 """
