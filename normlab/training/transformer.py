@@ -55,7 +55,8 @@ def spelled(numbers: Tensor) -> str:
 class Residual(nn.Module):
     """One step of the residual stream, with three places for a norm.
 
-    ``x = on_sum(x + after(branch(before(x))))``; with several branches, each is added.
+    ``x = on_sum(x + after(branch(before(x))))``; what several branches give is added up. Its twin
+    in NumPy is `normlab.nn.Residual`.
 
     Parameters
     ----------
@@ -81,9 +82,8 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the stream ``(B, T, D)`` one step later."""
         read = self.before(x)
-        for branch in self.branches:
-            x = x + self.after(branch(read))
-        return self.on_sum(x)
+        first, *others = (branch(read) for branch in self.branches)
+        return self.on_sum(x + self.after(sum(others, first)))
 
 
 def block(place: str, attention: nn.Module, mlp: nn.Module, norm: Callable) -> nn.Sequential:
