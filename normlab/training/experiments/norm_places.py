@@ -22,9 +22,14 @@ NETWORKS = {
     "standardized": {"place": "none", "standardized": True},
     "ReZero, standardized": {"place": "rezero", "standardized": True},
 }
-DEPTHS = {2: ("pre", "post", "none"), 6: tuple(NETWORKS), 12: ("pre", "post", "sandwich")}
-LEARNING_RATES = (0.003, 0.01, 0.03, 0.1)
-FOR_POST = (0.0003, 0.001, 0.003, 0.01, 0.03)  # it learns at smaller rates alone
+DEPTHS = {2: ("pre", "post", "none"), 6: tuple(NETWORKS), 12: ("pre", "post")}
+LEARNING_RATES = (0.003, 0.01, 0.03)
+# Where the best rate would lie on the edge of these.
+OTHER_RATES = {
+    "post": (0.0003, 0.001, 0.003, 0.01),
+    "sandwich": (0.003, 0.01, 0.03, 0.1),
+    "out": (0.003, 0.01, 0.03, 0.1),
+}
 SEEDS = range(5)
 STEPS = 120
 WORST = 20.0  # nats; what is above, or no number, counts as this
@@ -58,7 +63,7 @@ EXPERIMENT = Experiment(
         {"network": network, "depth": depth, "lr": lr, "seed": seed}
         for depth, networks in DEPTHS.items()
         for network in networks
-        for lr in (FOR_POST if network == "post" else LEARNING_RATES)
+        for lr in OTHER_RATES.get(network, LEARNING_RATES)
         for seed in SEEDS
     ],
     # First weights that are 1e-6 larger move this run's losses by 1e-6. But another release of

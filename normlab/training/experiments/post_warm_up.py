@@ -5,7 +5,7 @@ from normlab.training.experiments.norm_places import capped_loss
 from normlab.training.transformer import TinyTransformer, help_texts, train
 
 WAYS = {"pre": ("pre", 0), "post": ("post", 0), "post, warm-up": ("post", 200)}
-LEARNING_RATES = (0.001, 0.003, 0.01)
+LEARNING_RATES = (0.001, 0.003)
 SEEDS = range(5)
 DEPTH, STEPS = 6, 400
 
