@@ -38,7 +38,7 @@ from normlab import nn as twins
 from normlab.exercises import check, guess, self_test, yours
 from normlab.training import RECORDED, load_recording, recorded
 from normlab.training import transformer as tiny
-from normlab.training.experiments import norm_mistakes
+from normlab.training.experiments import norm_mistakes, post_warm_up
 from normlab.training.experiments import qk_norm as watching
 from normlab.training.paired import sign_flip_p
 
@@ -93,6 +93,7 @@ guess(
 )
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "slide"}
+# Output not compared: what was trained differs in its last digits from processor to processor.
 six = (
     "no last norm",
     "post_attention_layernorm behind the attention",
@@ -125,8 +126,8 @@ assert abs(rises["weights of q_norm and k_norm exchanged"]) < 1e-5
 # %% tags=["guess"] slideshow={"slide_type": "subslide"}
 guess(
     "By how much is a model worse that never had a last norm, after the same training? (In nats; with it the loss is about 2.3.)",
-    0.03,
-    within=0.06,
+    0,
+    within=0.05,
 )
 
 # %% slideshow={"slide_type": "-"}
@@ -139,8 +140,8 @@ for how in ("no last norm", "no QK-norm", "QK-norm over all heads"):
     )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Next to nothing. (These are recorded runs, five of each, 400 steps; with five seeds a p below 0.06 is not possible, and what we could have
-# seen is a difference of about twice the ± beside it.) A norm is hardly missed where it never was. Where it was, everything has learned to count
+# Nothing that could be told from chance. (These are recorded runs, five of each, 400 steps; with five seeds a p below 0.06 is not possible, and a difference
+# smaller than about the ± beside it would not have been seen.) And QK-norm, at this rate, buys nothing: in all five pairs the model without it is better, by a hundredth. A norm is hardly missed where it never was. Where it was, everything has learned to count
 # on it. So the question for whoever reads, ports or mends a model is not which norm is best. It is: which one is *there*, and where?
 #
 # The whole list, recorded with five models:
@@ -483,6 +484,7 @@ guess(
 )
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
+# Output not compared: what was trained differs in its last digits from processor to processor.
 live = {}
 for place in ("pre", "post"):
     for depth in (2, 6):
@@ -497,7 +499,7 @@ assert live["post", 6] > 3.15
 assert max(live["pre", 2], live["pre", 6]) < 3.1
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One seed is an anecdote. Recorded: three depths, four rates or five, five seeds, 120 steps, no warm-up. A line goes through the means, the band from the
+# One seed is an anecdote. Recorded: three depths, two to four rates, five seeds, 120 steps, no warm-up. A line goes through the means, the band from the
 # worst seed to the best; what is worse than 4 is drawn at 4.
 
 # %% slideshow={"slide_type": "-"}
@@ -512,15 +514,13 @@ def swept(network, depth):
 
 plots.sweep(
     {
-        f"{depth} blocks": {
-            place: swept(place, depth)
-            for place in ("post", "pre", "none" if depth == 2 else "sandwich")
-        }
-        for depth in (6, 12)
+        "2 blocks": {name: swept(name, 2) for name in ("post", "pre", "none")},
+        "6 blocks": {name: swept(name, 6) for name in ("post", "pre", "none")},
+        "12 blocks": {name: swept(name, 12) for name in ("post", "pre")},
     },
     xlabel="learning rate",
     ylabel="test loss (nats)",
-    alt="Test loss against the learning rate for six and for twelve blocks. Pre and sandwich lie between 2.5 and 2.9 at rates from 0.003 to 0.03. Post lies above them everywhere, near 3.1 at best with six blocks and at about 3.3, the loss of letter frequencies, else.",
+    alt="Test loss against the learning rate in three panels, for two, six and twelve blocks. Pre-norm stays between 2.4 and 2.9 in all of them. Post-norm is beside it with two blocks; with six and twelve it lies between 3.0 and 3.4, about the loss of letter frequencies. Without norms two blocks train, and six are beyond the upper edge at 4.",
 )
 
 
@@ -549,13 +549,13 @@ def line(network, depth):
 for depth, networks in {
     2: ("pre", "post", "none"),
     6: ("pre", "post", "none", "sandwich", "out", "parallel"),
-    12: ("pre", "post", "sandwich"),
+    12: ("pre", "post"),
 }.items():
     for network in networks:
         print(line(network, depth))
 
 # %% [markdown]
-# Read it with care. With five seeds the smallest p there is is 0.06, and there are ten comparisons. What stands out of the noise by ten times the spread is: post-norm falls
+# Read it with care. With five seeds the smallest p there is is 0.06, and there are eight comparisons. What stands out of the noise by ten times the spread is: post-norm falls
 # behind with depth, down to letter frequencies; it does not explode, it stays on a plateau. And without any norm two blocks train, and six do not. Between pre, sandwich,
 # out and parallel the differences are small, of one size with those between seeds or little more. That no larger difference is *seen* here does
 # not say that there is none at width 4,096 after a trillion tokens.
@@ -564,12 +564,9 @@ for depth, networks in {
 
 # %%
 warm = recorded("post_warm_up")
-for lr in warm.different("lr"):
-    losses = {way: warm.values("test_loss", way=way, lr=lr) for way in warm.different("way")}
-    print(
-        f"rate {lr:<6g}",
-        "   ".join(f"{way} {v.mean():.2f} ± {v.std(ddof=1):.2f}" for way, v in losses.items()),
-    )
+for lr, way in post_warm_up.RUNS:
+    losses = warm.values("test_loss", lr=lr, way=way)  # (seeds,)
+    print(f"rate {lr:<6g} {way:14} {losses.mean():.2f} ± {losses.std(ddof=1):.2f}")
 
 # %% [markdown]
 # At 0.003 a warm-up of half the steps lets post-norm learn where it did not; at 0.001 it needs none. So here it is rate times depth that decides, and a warm-up
@@ -666,6 +663,7 @@ guess(
 )
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
+# Output not compared: what was trained differs in its last digits from processor to processor.
 for name, rows in watched.items():
     shown = [row for row in rows if row["step"] in (20, 100, 200)]
     print(
@@ -683,6 +681,7 @@ assert (
 assert over_steps("logit")["without"].max() > 10 * over_steps("logit")["with QK-norm"].max()
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
+# Output not compared: what was trained differs in its last digits from processor to processor.
 plots.curves(
     steps,
     over_steps("logit"),
@@ -896,15 +895,7 @@ guess(
 )
 
 # %% slideshow={"slide_type": "-"}
-for network in (
-    "LayerNorm",
-    "ReZero",
-    "LayerScale",
-    "standardized",
-    "ReZero, standardized",
-    "Dynamic Tanh",
-    "none",
-):
+for network in ("ReZero", "LayerScale", "Dynamic Tanh", "standardized", "none"):
     print(line(network, 6))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -954,7 +945,7 @@ for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
     print(f"{mistake}:", set(doctor(norm_mistakes.with_mistake(model, mistake), example).names()))
 
 # %% [markdown]
-# It sees a stream that is read without a norm, and weights that look like w - 1. A QK-norm over all heads it cannot call a mistake: OLMo 2 wants just that. It says that there is a norm which it
+# It sees a stream that is read without a norm, and weights that look like w - 1. A QK-norm over all heads it cannot call a mistake: OLMo 2 wants exactly that. It says that there is a norm which it
 # does not know, and that is your cue to read its `forward()`.
 
 # %% [markdown]

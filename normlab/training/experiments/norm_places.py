@@ -15,20 +15,19 @@ NETWORKS = {
     "out": {"place": "out"},
     "parallel": {"place": "parallel"},
     "none": {"place": "none"},
-    "LayerNorm": {"place": "pre", "norm": "layer"},
     "Dynamic Tanh": {"place": "pre", "norm": "dynamic tanh"},
     "ReZero": {"place": "rezero"},
     "LayerScale": {"place": "layerscale"},
     "standardized": {"place": "none", "standardized": True},
-    "ReZero, standardized": {"place": "rezero", "standardized": True},
 }
 DEPTHS = {2: ("pre", "post", "none"), 6: tuple(NETWORKS), 12: ("pre", "post")}
 LEARNING_RATES = (0.003, 0.01, 0.03)
-# Where the best rate would lie on the edge of these.
+# Where the best rate would lie on the edge of these; and two rates where nothing trains.
 OTHER_RATES = {
     "post": (0.0003, 0.001, 0.003, 0.01),
-    "sandwich": (0.003, 0.01, 0.03, 0.1),
-    "out": (0.003, 0.01, 0.03, 0.1),
+    "sandwich": (0.01, 0.03, 0.1),
+    "out": (0.01, 0.03, 0.1),
+    "standardized": (0.003, 0.01),
 }
 SEEDS = range(5)
 STEPS = 120
