@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Read the norms of a modern transformer
 #
-# *Lesson 14 · 100 minutes · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
+# *Lesson 14 · 110 minutes · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
 #
 # When you have finished you can
 #
@@ -65,7 +65,7 @@ print(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# It is built as most language models of today are: RMSNorm before each branch, an RMSNorm of each head of queries and keys, and one norm
+# It is built as many language models of today are: RMSNorm before each branch, an RMSNorm of each head of queries and keys, and one norm
 # at the very end. Now six changes to its norms, one at a time. No weight is trained again.
 #
 # - leave out the last norm;
@@ -441,7 +441,7 @@ plots.stream(
     {place: by_block("start", place) for place in places},
     {place: by_block("trained", place) for place in places},
     {place: by_block("worth", place)[:, 1:] for place in places},
-    alt="Left: the stream's root mean square behind blocks 0 to 12. For pre and sandwich it grows from 1.4 to about 3.5 before training, like a root, and to above 10 after training, in a straight line; for post it is 1 behind every block. Right: what is lost without one block. In pre and sandwich nearly all lies in the first blocks and the rest is near 0; in post the last block counts most.",
+    alt="Left: the stream's root mean square behind blocks 0 to 12. For pre and sandwich it grows from 1.4 to 3.5 and 5 before training, like a root, and to 12 and 10 after training, in a straight line; for post it is 1 behind every block. Right: what is lost without one block. In pre and sandwich nearly all lies in the first two blocks and the rest is near 0; in post the last four count, the last one most.",
 )
 
 # %%
@@ -453,8 +453,8 @@ for place in places:
 
 # %% [markdown]
 # At the start the stream grows like a root: the branches know nothing of each other. Training makes a straight line of it: they agree. So what a late block adds
-# is a smaller and smaller share of what is there, and in pre-norm most of the work is done by the first blocks. In post-norm the last block counts most. (Do not
-# compare the heights of the two: the post-norm models had to be trained at a tenth of the rate, and had learned less.)
+# is a smaller and smaller share of what is there, and in pre-norm most of the work is done by the first blocks. In post-norm the last blocks count most. (Do not
+# compare the heights of the two: the post-norm models had to be trained at a tenth of the rate, and have learned little more than letter frequencies.)
 #
 # And so the last norm: the scores are read off a stream of size 10 in one model and of size 3 in another. It puts all on one scale, and the readout
 # learns to expect that. You saw what happens when it goes missing. torch's own modules leave that to you, and in two different ways:
@@ -499,7 +499,7 @@ assert live["post", 6] > 3.15
 assert max(live["pre", 2], live["pre", 6]) < 3.1
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One seed is an anecdote. Recorded: three depths, two to four rates, five seeds, 120 steps, no warm-up. A line goes through the means, the band from the
+# One seed is an anecdote. Recorded: two depths, three or four rates, five seeds, 120 steps, no warm-up. A line goes through the means, the band from the
 # worst seed to the best; what is worse than 4 is drawn at 4.
 
 # %% slideshow={"slide_type": "-"}
@@ -516,11 +516,10 @@ plots.sweep(
     {
         "2 blocks": {name: swept(name, 2) for name in ("post", "pre", "none")},
         "6 blocks": {name: swept(name, 6) for name in ("post", "pre", "none")},
-        "12 blocks": {name: swept(name, 12) for name in ("post", "pre")},
     },
     xlabel="learning rate",
     ylabel="test loss (nats)",
-    alt="Test loss against the learning rate in three panels, for two, six and twelve blocks. Pre-norm stays between 2.4 and 2.9 in all of them. Post-norm is beside it with two blocks; with six and twelve it lies between 3.0 and 3.4, about the loss of letter frequencies. Without norms two blocks train, and six are beyond the upper edge at 4.",
+    alt="Test loss against the learning rate in two panels, for two blocks and for six. With two, post-norm, pre-norm and no norm go down to 2.5 to 2.7, side by side. With six, pre-norm goes down to 2.6, post-norm stays between 3.0 and 3.4, about the loss of letter frequencies, and without norms the line lies at the upper edge, at 4 and more.",
 )
 
 
@@ -549,15 +548,14 @@ def line(network, depth):
 for depth, networks in {
     2: ("pre", "post", "none"),
     6: ("pre", "post", "none", "sandwich", "out", "parallel"),
-    12: ("pre", "post"),
 }.items():
     for network in networks:
         print(line(network, depth))
 
 # %% [markdown]
-# Read it with care. With five seeds the smallest p there is is 0.06, and there are eight comparisons. What stands out of the noise by ten times the spread is: post-norm falls
-# behind with depth, down to letter frequencies; it does not explode, it stays on a plateau. And without any norm two blocks train, and six do not. Between pre, sandwich,
-# out and parallel the differences are small, of one size with those between seeds or little more. That no larger difference is *seen* here does
+# Read it with care. With five seeds the smallest p there is is 0.06, and there are seven comparisons. What stands out by many times the spread is: post-norm, a tenth behind with two blocks, falls
+# back to letter frequencies with six; it does not explode, it stays on a plateau. And without any norm two blocks train, and six do not. Pre, sandwich,
+# out and parallel lie within a few hundredths of each other, about as far as seeds do. (The sandwich bears larger rates; it is no better at its best one.) That no larger difference is *seen* here does
 # not say that there is none at width 4,096 after a trillion tokens.
 #
 # **And a warm-up?** Six blocks, 400 steps; the rate rises over the first 200 of them, or is there at once:
@@ -569,8 +567,8 @@ for lr, way in post_warm_up.RUNS:
     print(f"rate {lr:<6g} {way:14} {losses.mean():.2f} ± {losses.std(ddof=1):.2f}")
 
 # %% [markdown]
-# At 0.003 a warm-up of half the steps lets post-norm learn where it did not; at 0.001 it needs none. So here it is rate times depth that decides, and a warm-up
-# buys rate. It buys less than pre-norm gives for nothing: that, and not a better end, is why most models since GPT-2 are pre-norm.
+# At 0.003 a warm-up of half the steps lets post-norm learn where it did not; at 0.001 it needs none, and loses a little by it. So it is rate times depth that decides, and a warm-up
+# buys rate. It buys less than pre-norm gives for nothing: at 0.003 pre-norm without a warm-up is ahead of both.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## QK-norm
@@ -763,7 +761,7 @@ for start in (1.0, 0.0):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Sixteen bits: what is rounded when
 #
-# Such a model's stream is in 16 bits. All of them turn it into float32 to compute the mean square, as lesson 9 showed one must. Then they part: back to 16 bits and *then* times the weight,
+# Such a model's stream is in 16 bits. Nearly all of them turn it into float32 to compute the mean square, as lesson 9 showed one must. Then they part: back to 16 bits and *then* times the weight,
 # or times the weight and then back?
 
 # %% slideshow={"slide_type": "-"}
@@ -900,8 +898,8 @@ for network in ("ReZero", "LayerScale", "Dynamic Tanh", "standardized", "none"):
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # What fails without a norm is the sum: six blocks of branches at full size, and the stream runs away. Standardized weights keep each matrix in order, and not the sum; that is why NFNets,
-# which use them, scale the branches as well (Brock and others, 2021). What holds here is whatever makes the branches *begin small*: ReZero and LayerScale need no norm at all in this small network. Dynamic Tanh trains, and its
-# α was not tuned. One width, 120 steps: this is no verdict on large models, and not their authors' setting.
+# which use them, scale the branches as well (Brock and others, 2021). What holds is whatever makes the branches *begin small*: ReZero and LayerScale need no norm at all in this small network, and in these 120 steps they are ahead of pre-norm. Dynamic Tanh trains, a little behind, and
+# its α was not tuned. One width, six blocks, 120 steps: this is no verdict on large models, and not their authors' setting.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Twelve families
@@ -951,8 +949,14 @@ for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
 # %% [markdown]
 # ## Your turn
 #
-# Four tasks wait in [the exercises of this lesson](../exercises/14_norms_in_a_modern_transformer.ipynb): convert a checkpoint between w and w - 1, write a gated RMSNorm from its formula, carry a gradient through a sandwich, and find three
-# mistakes in a model file.
+# Four tasks wait in [the exercises of this lesson](../exercises/14_norms_in_a_modern_transformer.ipynb), none of them printed above:
+#
+# | task | difficulty | importance | minutes |
+# |---|---|---|---|
+# | 1 `convert_norms`: a checkpoint moves between w and w - 1 | easy | high | 15 |
+# | 2 `gated_rms_norm`: a norm that you have not met | medium | medium | 15 |
+# | 3 `sandwich_backward`: a gradient through two norms | hard | medium | 25 |
+# | 4 `decoder`: three mistakes in a model file | medium | high | 20 |
 
 # %%
 self_test("14_norms_in_a_modern_transformer")

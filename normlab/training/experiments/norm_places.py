@@ -20,7 +20,7 @@ NETWORKS = {
     "LayerScale": {"place": "layerscale"},
     "standardized": {"place": "none", "standardized": True},
 }
-DEPTHS = {2: ("pre", "post", "none"), 6: tuple(NETWORKS), 12: ("pre", "post")}
+DEPTHS = {2: ("pre", "post", "none"), 6: tuple(NETWORKS)}
 LEARNING_RATES = (0.003, 0.01, 0.03)
 # Where the best rate would lie on the edge of these; and two rates where nothing trains.
 OTHER_RATES = {
