@@ -100,6 +100,11 @@ def weight_standardization(weight: np.ndarray, eps: float = 1e-5) -> np.ndarray:
     weight : (out, *), of a linear layer or a convolution
     eps : added to the variance
 
+    Raises
+    ------
+    IndexError
+        The weight has no axis.
+
     References
     ----------
     Qiao, Wang, Liu, Shen & Yuille, 2019, "Micro-Batch Training with Batch-Channel Normalization
@@ -114,7 +119,8 @@ def weight_standardization_backward(
     """Return the gradient of the weight (out, *) of `weight_standardization`.
 
     It has no part along the ones of an output, and none along its weights: neither a shift nor a
-    scale of them changes anything. `grad_weight` (out, *) is the gradient of the result.
+    scale of them changes anything. `grad_weight` (out, *) is the gradient of the result; the errors
+    are those of `weight_standardization` (Qiao et al., 2019).
     """
     standardized = F.standardize(weight, tuple(range(1, weight.ndim)), eps)
     return F.standardize_backward(grad_weight, standardized)

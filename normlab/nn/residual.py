@@ -26,10 +26,16 @@ class Residual(Module):
     before, after, on_sum
         A norm for each socket, or None.
 
+    Raises
+    ------
+    RuntimeError
+        `backward` without a forward pass; and whatever the layers inside raise.
+
     References
     ----------
     Vaswani et al., 2017, "Attention Is All You Need" (`on_sum`); Xiong et al., 2020, "On Layer
-    Normalization in the Transformer Architecture" (`before`).
+    Normalization in the Transformer Architecture" (`before`);
+    `torch.nn.TransformerEncoderLayer` is both, with `norm_first` or without.
     """
 
     def __init__(
@@ -76,6 +82,11 @@ class Block(Module):
     ------
     ValueError
         There is no such place.
+
+    References
+    ----------
+    Pre and post: `torch.nn.TransformerEncoderLayer`. Sandwich: Kim et al., 2025, "Peri-LN". Out:
+    OLMo et al., 2025, "2 OLMo 2 Furious". Each reads and gives a stream (*, D).
     """
 
     def __init__(
@@ -118,10 +129,15 @@ class QKNorm(RMSNorm):
     eps, dtype
         As in `RMSNorm`.
 
+    Raises
+    ------
+    RuntimeError
+        Called on an input whose last axis is not heads * head_dim.
+
     References
     ----------
     Henry, Dachapally, Pawar & Chen, 2020, "Query-Key Normalization for Transformers"; in this
-    form in Qwen 3 and Gemma 3.
+    form in Qwen 3 and Gemma 3, `torch.nn.RMSNorm` on (*, heads, head_dim).
     """
 
     def __init__(

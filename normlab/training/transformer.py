@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from normlab.parity.facts import DynamicTanh
 
 CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
 WIDTH, HEADS, CONTEXT, BATCH = 32, 4, 32, 8
@@ -52,7 +51,7 @@ def spelled(numbers: Tensor) -> str:
 # ---- one block
 
 
-class Residual(nn.Module):
+class Step(nn.Module):
     """One step of the residual stream, with three places for a norm.
 
     ``x = on_sum(x + after(branch(before(x))))``; what several branches give is added up. Its twin
@@ -100,7 +99,7 @@ def block(place: str, attention: nn.Module, mlp: nn.Module, norm: Callable) -> n
         Makes a new norm at each call.
     """
     if place == "parallel":
-        return nn.Sequential(Residual(attention, mlp, before=norm()))
+        return nn.Sequential(Step(attention, mlp, before=norm()))
     kinds: dict[str, Callable[[], dict[str, nn.Module]]] = {
         "pre": lambda: {"before": norm()},
         "post": lambda: {"on_sum": norm()},
@@ -111,7 +110,7 @@ def block(place: str, attention: nn.Module, mlp: nn.Module, norm: Callable) -> n
         "layerscale": lambda: {"after": Scale(torch.full((WIDTH,), 1e-4))},
     }
     sockets = kinds[place]
-    return nn.Sequential(Residual(attention, **sockets()), Residual(mlp, **sockets()))
+    return nn.Sequential(Step(attention, **sockets()), Step(mlp, **sockets()))
 
 
 class Scale(nn.Module):
@@ -124,6 +123,24 @@ class Scale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return x ``(*, D)``, scaled."""
         return self.scale * x
+
+
+class Squashing(nn.Module):
+    """Dynamic Tanh, in the place of a norm: ``weight * tanh(alpha * x) + bias``, no average.
+
+    References
+    ----------
+    Zhu, Chen, He, LeCun & Liu, 2025, "Transformers without Normalization", arXiv:2503.10622.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.tensor(0.5))
+        self.weight, self.bias = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Squash every value of x ``(*, size)``, then scale and shift it."""
+        return self.weight * torch.tanh(self.alpha * x) + self.bias
 
 
 class StandardizedLinear(nn.Linear):
@@ -228,7 +245,7 @@ def mlp(linear: Callable) -> nn.Sequential:
 NORMS: dict[str, Callable[[], nn.Module]] = {
     "layer": lambda: nn.LayerNorm(WIDTH),
     "rms": lambda: nn.RMSNorm(WIDTH, eps=1e-6),
-    "dynamic tanh": lambda: DynamicTanh(WIDTH),
+    "dynamic tanh": lambda: Squashing(WIDTH),
 }
 
 

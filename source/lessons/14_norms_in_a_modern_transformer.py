@@ -118,7 +118,7 @@ assert abs(rises["weights of q_norm and k_norm exchanged"]) < 1e-5
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Guessing letters at random would cost 4.6. Without its last norm the model is far *worse* than that: it is certain, and wrong. Two
-# changes ruin it, and three can hardly be seen. That is what makes such mistakes dangerous: a model that is a little worse than it should be
+# more do real damage, and three can hardly be seen. That is what makes such mistakes dangerous: a model that is a little worse than it should be
 # answers every question, and nobody looks for the norm.
 #
 # And now the turn. Train the same network *from the beginning* without that last norm.

@@ -9,7 +9,7 @@ from torch import nn
 from normlab.training.experiment import Experiment, Row
 from normlab.training.transformer import (
     HeadNorm,
-    Residual,
+    Step,
     TinyTransformer,
     help_texts,
     loss_on,
@@ -43,7 +43,7 @@ def norms(model: nn.Module) -> list[nn.Module]:
     return [part for part in model.modules() if isinstance(part, nn.RMSNorm | HeadNorm)]
 
 
-def steps_of(model: nn.Module) -> list[tuple[Residual, Residual]]:
+def steps_of(model: nn.Module) -> list[tuple[Step, Step]]:
     """List for each block its step with the attention and its step with the MLP."""
     return [tuple(block) for block in model.blocks]
 
@@ -86,7 +86,7 @@ def residual_after_the_norm(model: nn.Module) -> None:
     """Let the stream itself be normalized, in place of what the branch reads."""
     for block in model.blocks:
         for place, step in enumerate(block):
-            bare = Residual(*step.branches)
+            bare = Step(*step.branches)
             block[place] = nn.Sequential(step.before, bare)
 
 
