@@ -41,7 +41,7 @@
 ``descent``
     Level lines of a loss of two weights, and the path of gradient descent.
 ``explore``
-    Pictures with controls under them: ``plots.explore.block()``.
+    Pictures with controls, which need no kernel: ``plots.explore.block()``.
 
 One style, readable at the width of a notebook, without colour and without eyes: beside colour
 there is always a second cue (a hatch, a marker, a dash, a label on the line), and each picture
