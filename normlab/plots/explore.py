@@ -341,7 +341,7 @@ def backward(
     arrows = ["x μ", "x d", "μ d", "d v", "v r", "r x̂", "d x̂", "x̂ y", "weight y", "bias y"]
     still = graph(
         {**places, "y": (6, 0), "weight": (6, -1), "bias": (7, -1)},
-        [(*arrow.split(), "") for arrow in arrows],
+        [(start, end, "") for start, end in map(str.split, arrows)],
         alt="""BatchNorm as boxes: x gives its mean μ, and both give the deviation d; d gives the
         variance v, that gives r, one by the standard deviation; d and r give x̂; x̂, weight and bias
         give y. The gradients go the same ways back.""",

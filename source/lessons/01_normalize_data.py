@@ -396,6 +396,11 @@ plots.descent(
 # The star is the minimum; on the left you see the first 40 steps only. What counts is not the
 # number of parameters, as one of the articles has it, but the *shape* of the loss. (Standardizing
 # does not remove correlations between inputs, so the bowl is rounder, seldom perfectly round.)
+#
+# Below is a valley of your own: stretch one input, or move the mean of both away from 0, and count the steps.
+
+# %%
+plots.explore.valley()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And a real network?

@@ -134,7 +134,7 @@ x_hat.mean(axis=0), x_hat.var(axis=0)
 # ## Move one number
 #
 # Now `x[0, 0]` moves from 1 to 3, and nothing else. (In the picture what changed is marked; the numbers
-# have at most two decimals. If you run the cell, there is a slider under the picture.)
+# have at most two decimals. Where you see no slider, run the cell.)
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess(
@@ -159,7 +159,7 @@ plots.explore.one_number()
 
 # %% [markdown]
 # The statistics moved, the outputs stand still. Pull the slider past 4, the other sample's value: the two
-# signs change places, and that is all that can happen. (The second slider changes from averaging over the
+# signs change places, and that is all that can happen. (Under the slider you change from averaging over the
 # samples to averaging over the features of each sample, along the rows. That is another norm, LayerNorm,
 # and you may try what it does to the same six numbers.)
 
@@ -329,8 +329,8 @@ plots.explore.block()
 
 # %% [markdown]
 # Every sample and every position of one channel share one mean and one variance. The channels do
-# not share anything. With vectors, L is 1, and the slice is the column that you know. (If you run the
-# cell you can tick other axes. Each choice that has a name is a layer of `torch.nn`; lessons 6 to 8 are
+# not share anything. With vectors, L is 1, and the slice is the column that you know. (You
+# can tick other axes. Each choice that has a name is a layer of `torch.nn`; lessons 6 to 8 are
 # about them.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

@@ -356,6 +356,12 @@ dx, boxes = answer if isinstance(answer, tuple) else (answer, {})
 # If you gave back the boxes, there is a line for each, on the four samples and two features from above. If one of them
 # were `False`, you would know in which box to look. That is why it pays to compare the intermediate gradients, and not
 # only the last.
+#
+# Here is the walk once more, for one feature of four samples and a gradient that arrives at the first alone. Each step
+# back lights the arrows it takes.
+
+# %%
+plots.explore.backward()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## On paper: all in one line

@@ -261,8 +261,7 @@ plots.block(
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # On images it takes everything of one sample. In a transformer the T tokens are the block's positions and the
-# D features its channels, and it takes one token. Here is the same block to try, with controls under it if you run
-# the cell. It shows tokens first; make it show the other two.
+# D features its channels, and it takes one token. Here is the same block to try. It shows tokens first; make it show the other two.
 
 # %%
 plots.explore.block("C")

@@ -151,8 +151,8 @@ x_hat.reshape(2, 2, 4)  # each map as a row
 # \sigma_{nc}^2 = \frac{1}{HW} \sum_{h,w} (x_{nchw} - \mu_{nc})^2$$
 #
 # In words: every channel $c$ of every image $n$ gets its own mean and its own variance (divided by the
-# number of pixels), with `eps` under the root. In the block picture, one coloured column. (If you run the
-# cell, tick N to get BatchNorm back, or C for LayerNorm.)
+# number of pixels), with `eps` under the root. In the block picture, one coloured column. (Tick N
+# to get BatchNorm back, or C for LayerNorm.)
 
 # %% slideshow={"slide_type": "subslide"}
 plots.explore.block("L")

@@ -312,10 +312,16 @@ plots.block(
 )
 
 # %% [markdown]
-# Turn it yourself (the controls need a running notebook; without one you see the picture), and try the axes too:
+# Turn it yourself, and try the axes too:
 
 # %%
 plots.explore.block("CL", groups=3)
+
+# %% [markdown]
+# And from one number's point of view, in all norms so far: touch a number, choose a norm, push. Whose outputs move?
+
+# %%
+plots.explore.who_shares_my_mean("GroupNorm")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # You have met both ends. With one group, all channels and positions of a sample share a mean: LayerNorm over
