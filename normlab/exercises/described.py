@@ -130,7 +130,7 @@ def what_came_back(
 def _every_time(name: str, made: Sequence[tuple[Case, Outputs, Outputs]]) -> str:
     if all(right[name].size < 2 or _right(own[name], right[name]) for _, own, right in made):
         return ""
-    if all(not own[name].any() for _, own, _ in made):
+    if all(own[name].size and not own[name].any() for _, own, _ in made):
         return f"Every number of {name} is 0."
     for key in made[0][0].arguments:
         if all(np.array_equal(own[name], case.arguments[key]) for case, own, _ in made):
@@ -154,7 +154,7 @@ def describe_pattern(got: np.ndarray, expected: np.ndarray, arguments: Arguments
             return f"What came back is {key}, as it was given."
     if got.dtype.kind in "iu" and got.size > 1:
         return f"Your numbers are whole ({got.dtype}): what came after the point is cut off."
-    if not got.any():
+    if got.size and not got.any():
         return "All your numbers are 0."
     if got.shape != expected.shape or not np.isfinite(got).all() or expected.size < 2:
         return ""

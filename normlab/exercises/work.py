@@ -138,6 +138,7 @@ class Work:
         return all(
             np.ndim(case.arguments[key]) > 1
             and np.shape(case.arguments[key]) == self._references[case.name][name].shape
+            and own[name].size
             and np.ptp(own[name]) > 0
             for case, own in self._made
         )

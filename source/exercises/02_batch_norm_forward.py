@@ -11,18 +11,20 @@
 # ---
 
 # %% [markdown]
-# # Write BatchNorm's forward pass
+# # Write BatchNorm's forward pass, and some that are like it
 #
-# *Exercises for lesson 2 · three tasks · about 35 minutes · NumPy alone*
+# *Exercises for lesson 2 · four tasks · about 60 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
 # | 1 | `batch_norm_forward`, for `(N, C)` | easy | high | 10 | 10 |
-# | 2 | `batch_norm_forward_images`, for `(N, C, H, W)` | medium | high | 15 | 10 |
-# | 3 | `linear_then_batch_norm`, and the bias it can do without | medium | medium | 10 | 10 |
+# | 2 | `linear_then_batch_norm`, and the bias it can do without | medium | medium | 10 | 10 |
+# | 3 | `weighted_batch_norm`, where samples count for more or for less | medium | high | 15 | 10 |
+# | 4 | `whiten_two`, and what two channels share is gone | hard | medium | 25 | 10 |
 #
 # **What you need:** [lesson 2](../notebooks/02_batch_norm_forward.ipynb), and nothing after it. We
-# are in training mode all the way: the mean and the variance are those of the batch.
+# are in training mode all the way: the mean and the variance are those of the batch. Task 1 you know from
+# there; the others are not in it.
 #
 # **How it goes.** Replace `raise NotImplementedError()` with your code, run the cell, run the
 # example below it, then run the check. The check tells you more than right or wrong: it knows the
@@ -111,77 +113,7 @@ assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 2: a batch of images
-#
-# *Medium · importance high · 15 minutes · 10 points*
-#
-# The same for images, with one mean and one variance for each *channel*, over all images and all
-# their pixels.
-#
-# | | shape | |
-# |---|---|---|
-# | `x` | `(N, C, H, W)` | N images of C channels, each H rows of W pixels |
-# | `weight`, `bias` | `(C,)` | the scale and the shift of each channel |
-# | `eps` | a number | added to the variance |
-# | returns `y` | `(N, C, H, W)` | |
-#
-# An example with two images of two channels, one row of three pixels each, `(2, 2, 1, 3)`. Here are
-# the 2×3 numbers of each channel, one image a row:
-#
-# $$x_{\text{channel } 0} = \begin{pmatrix} 1 & 1 & 1 \\ 9 & 9 & 9 \end{pmatrix}, \quad
-# x_{\text{channel } 1} = \begin{pmatrix} 0 & 8 & 0 \\ 8 & 0 & 8 \end{pmatrix}, \quad
-# \text{weight} = (10, 5), \quad \text{bias} = (0, 1), \quad \varepsilon = 9$$
-#
-# The means are 5 and 4, both variances 16, so you divide by 5 in both channels:
-#
-# $$y_{\text{channel } 0} = \begin{pmatrix} -8 & -8 & -8 \\ 8 & 8 & 8 \end{pmatrix}, \quad
-# y_{\text{channel } 1} = \begin{pmatrix} -3 & 5 & -3 \\ 5 & -3 & 5 \end{pmatrix}$$
-#
-# <details><summary>Hint 1: one number for what?</summary>
-#
-# Print the shape of your mean. There should be C numbers in it, one for each channel, so every
-# other axis has to be averaged away.
-#
-# </details>
-#
-# <details><summary>Hint 2: lining up</summary>
-#
-# `mean(..., keepdims=True)` keeps the averaged axes with length 1, and NumPy then knows where the
-# numbers belong. `weight` and `bias` come as `(C,)`; which shape would line them up with axis 1?
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "batch_norm_forward_images", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batch_norm_forward_images(x, weight, bias, eps):
-    """Normalize each channel of x (N, C, H, W), then scale and shift it. Returns the same shape."""
-    ### BEGIN SOLUTION
-    mean = x.mean(axis=(0, 2, 3), keepdims=True)  # (1, C, 1, 1)
-    var = x.var(axis=(0, 2, 3), keepdims=True)  # (1, C, 1, 1)
-    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
-    return weight.reshape(1, -1, 1, 1) * x_hat + bias.reshape(1, -1, 1, 1)  # (N, C, H, W)
-    ### END SOLUTION
-
-
-# %%
-x = np.array([[[[1.0, 1, 1]], [[0, 8, 0]]], [[[9, 9, 9]], [[8, 0, 8]]]])  # (N=2, C=2, H=1, W=3)
-y = batch_norm_forward_images(x, weight=np.array([10.0, 5]), bias=np.array([0.0, 1]), eps=9)
-print("channel 0:", *y[:, 0, 0])
-print("channel 1:", *y[:, 1, 0])
-
-# %%
-check("batch_norm_forward_images", batch_norm_forward_images)
-
-# %% nbgrader={"grade": true, "grade_id": "batch_norm_forward_images-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("batch_norm_forward_images", batch_norm_forward_images)
-### BEGIN HIDDEN TESTS
-report = check("batch_norm_forward_images", batch_norm_forward_images, seed=150203)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 3: the bias that BatchNorm takes away
+# ## Task 2: the bias that BatchNorm takes away
 #
 # *Medium · importance medium · 10 minutes · 10 points*
 #
@@ -271,9 +203,173 @@ assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
+# ## Task 3: samples that count for more, or for less
+#
+# *Medium · importance high · 15 minutes · 10 points*
+#
+# Not every row of a batch is worth the same. Some rows only fill the batch up, and nobody should listen to them;
+# others stand for many that were left out. So each sample has a weight: in the mean and in the variance of a
+# channel it counts as much as its weight says.
+#
+# $$\text{mean} = \frac{\sum_i s_i x_i}{\sum_i s_i}, \qquad
+# \text{var} = \frac{\sum_i s_i (x_i - \text{mean})^2}{\sum_i s_i}$$
+#
+# In words: a sample of weight 3 counts like three equal samples, one of weight 0 not at all. Normalizing, scaling
+# and shifting are done as always, and for *every* row: one of weight 0 has no say in the mean and the variance, but
+# is normalized by them like all others.
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `(N, C)` | the batch, one sample a row |
+# | `sample_weight` | `(N,)` | $s$, how much each sample counts: 0 or more, and not all of them 0 |
+# | `weight`, `bias`, `eps` | `(C,)`, `(C,)`, a number | BatchNorm's own, as always |
+# | returns `y` | `(N, C)` | |
+#
+# An example with N = 3 and C = 2. The last sample does not count:
+#
+# $$x = \begin{pmatrix} 2 & 7 \\ 10 & 7 \\ 8 & 3 \end{pmatrix}, \quad s = (3, 1, 0), \quad
+# \text{weight} = (10, 2), \quad \text{bias} = (0, 3), \quad \varepsilon = 4$$
+#
+# The first channel is 2, 2, 2 and 10: its mean is 4, its variance $(3 \cdot 4 + 36) / 4 = 12$, and with
+# $\varepsilon$ you divide by 4. The second is 7 four times: you divide by 2.
+#
+# $$y = \begin{pmatrix} -5 & 3 \\ 15 & 3 \\ 10 & -1 \end{pmatrix}$$
+#
+# <details><summary>Hint 1: the shapes</summary>
+#
+# To multiply row $i$ of `x` by the weight of row $i$, which shape do the weights need?
+# `sample_weight[:, np.newaxis]` is `(N, 1)`.
+#
+# </details>
+#
+# <details><summary>Hint 2: how to see a mistake</summary>
+#
+# Double all the weights: nothing should change. Set one to 0 and change that row of `x`: the other rows should not
+# move.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "weighted_batch_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def weighted_batch_norm(x, sample_weight, weight, bias, eps):
+    """Normalize x (N, C) by statistics in which sample i counts sample_weight[i]. Returns (N, C)."""
+    ### BEGIN SOLUTION
+    share = (sample_weight / sample_weight.sum())[:, np.newaxis]  # (N, 1), adds up to 1
+    mean = (share * x).sum(axis=0)  # (C,)
+    var = (share * (x - mean) ** 2).sum(axis=0)  # (C,)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias  # (N, C)
+    ### END SOLUTION
+
+
+# %%
+weighted_batch_norm(
+    x=np.array([[2.0, 7], [10, 7], [8, 3]]),  # (N=3, C=2)
+    sample_weight=np.array([3.0, 1, 0]),
+    weight=np.array([10.0, 2]),
+    bias=np.array([0.0, 3]),
+    eps=4,
+)
+
+# %%
+check("weighted_batch_norm", weighted_batch_norm)
+
+# %% nbgrader={"grade": true, "grade_id": "weighted_batch_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("weighted_batch_norm", weighted_batch_norm)
+### BEGIN HIDDEN TESTS
+report = check("weighted_batch_norm", weighted_batch_norm, seed=150203)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 4: what two channels share
+#
+# *Hard · importance medium · 25 minutes · 10 points*
+#
+# BatchNorm gives every channel mean 0 and spread 1. If two channels rise and fall together, they still do so
+# afterwards. **Whitening** takes that away, too: the covariance of what comes out is the identity. Write it for two
+# channels.
+#
+# With $d$ for $x$ less its means, `(N, 2)`, the covariance is the average of the products, with the variances on
+# its diagonal:
+#
+# $$\text{cov} = \frac1N\, d^\top d, \qquad y = d\, (\text{cov} + \varepsilon I)^{-1/2}$$
+#
+# where $I$ is the identity, so that $\varepsilon$ is added to the two variances. For one channel, this is
+# BatchNorm: to multiply by $(\text{var} + \varepsilon)^{-1/2}$ is to divide by the standard deviation. For two, it
+# is a root *of a matrix*. `np.linalg.eigh` takes a symmetric matrix apart, into eigenvalues $\lambda$ and a matrix
+# $V$ with an eigenvector in each *column*, so that the matrix is $V \operatorname{diag}(\lambda)\, V^\top$. Then
+#
+# $$(\text{cov} + \varepsilon I)^{-1/2} = V \operatorname{diag}(1 / \sqrt{\lambda})\, V^\top$$
+#
+# In words: turn to directions in which nothing is shared, divide each by its own spread, turn back. (There are
+# other roots, and with them $y$ would be white, too. This one changes the channels least.)
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `(N, 2)` | the batch |
+# | `eps` | a number | added to both variances |
+# | returns `y, cov` | `(N, 2)`, `(2, 2)` | the whitened batch, and the covariance of `x`, without eps |
+#
+# An example with N = 4 samples and $\varepsilon = 0$:
+#
+# $$x = \begin{pmatrix} 13 & 23 \\ 7 & 17 \\ 11 & 19 \\ 9 & 21 \end{pmatrix}, \quad
+# d = \begin{pmatrix} 3 & 3 \\ -3 & -3 \\ 1 & -1 \\ -1 & 1 \end{pmatrix}, \quad
+# \text{cov} = \begin{pmatrix} 5 & 4 \\ 4 & 5 \end{pmatrix}$$
+#
+# Along the diagonal, where both channels rise together, the spread is 3 (the eigenvalue is 9); across it, it is 1.
+# So what lies along the diagonal is divided by 3, and the rest stays:
+#
+# $$y = \begin{pmatrix} 1 & 1 \\ -1 & -1 \\ 1 & -1 \\ -1 & 1 \end{pmatrix}$$
+#
+# <details><summary>Hint 1: the order of the factors</summary>
+#
+# $d$ stands on the left, with a sample in each row. `V / np.sqrt(values)` divides each *column* of V by its own
+# number: that is $V \operatorname{diag}(1/\sqrt\lambda)$.
+#
+# </details>
+#
+# <details><summary>Hint 2: how to see a mistake</summary>
+#
+# Compute the covariance of your `y`, with a tiny `eps`: it is the identity. Then exchange the two columns of `x`:
+# the columns of `y` are exchanged, and nothing else.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "whiten_two", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def whiten_two(x, eps):
+    """Whiten two channels, x (N, 2). Returns y (N, 2) and the covariance of x (2, 2)."""
+    ### BEGIN SOLUTION
+    d = x - x.mean(axis=0)  # (N, 2)
+    cov = d.T @ d / len(x)  # (2, 2)
+    values, vectors = np.linalg.eigh(cov + eps * np.eye(2))  # (2,), (2, 2)
+    root = (vectors / np.sqrt(values)) @ vectors.T  # (2, 2)
+    return d @ root, cov
+    ### END SOLUTION
+
+
+# %%
+y, cov = whiten_two(np.array([[13.0, 23], [7, 17], [11, 19], [9, 21]]), eps=0)  # (N=4, 2)
+print(y.round(4) + 0)  # (N=4, 2)
+print(cov)
+
+# %%
+check("whiten_two", whiten_two)
+
+# %% nbgrader={"grade": true, "grade_id": "whiten_two-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("whiten_two", whiten_two)
+### BEGIN HIDDEN TESTS
+report = check("whiten_two", whiten_two, seed=150203)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
 # ## What you have now
 #
-# - BatchNorm's forward pass for vectors and for images: the same four steps, with other axes.
-# - Why a linear layer in front of it can have `bias=False`: the bias goes into the mean, and the
-#   mean is taken away. In lesson 3 the layer will remember such means; then it matters that the
-#   bias is in them.
+# - BatchNorm's forward pass, and why a linear layer in front of it can have `bias=False`: the bias goes into the
+#   mean, and the mean is taken away. In lesson 3 the layer will remember such means; then it matters that the bias
+#   is in them.
+# - A BatchNorm that can be told who counts: with weights of 0 and 1 it leaves out the padding of a batch.
+# - What BatchNorm does not do: it scales the channels one by one, and leaves in what they share.

@@ -11,37 +11,28 @@
 # ---
 
 # %% [markdown]
-# # Write BatchNorm's backward pass
+# # Go back where no lesson has been
 #
 # *Exercises for lesson 4 · three tasks · about 60 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `batch_norm_backward_parameters`: the gradients of weight and bias | easy | high | 10 | 10 |
-# | 2 | `batch_norm_backward_graph`: the gradient of x, node by node | medium | high | 30 | 10 |
-# | 3 | `batch_norm_backward`: the gradient of x, in one line | hard | medium | 20 | 10 |
+# | 1 | `mean_only_backward`: a BatchNorm that does not divide | easy | high | 15 | 10 |
+# | 2 | `frozen_backward`: statistics that stand still | medium | high | 15 | 10 |
+# | 3 | `weighted_backward`: samples that count for more, or for less | hard | medium | 30 | 10 |
 #
-# **What you need:** the forward pass of lesson 2, the chain rule, and lesson 4
-# (04_batch_norm_backward), or a pencil: everything these tasks need is said here, too.
+# **What you need:** [lesson 4](../notebooks/04_batch_norm_backward.ipynb), in which you went back through
+# BatchNorm. Here are three layers that are like it. For each of them somebody has to find the backward pass: there
+# is no book to look it up in. The way is the same each time. Which numbers of the output move when one number of x
+# does, and by which roads?
 #
-# **What you are given.** All three functions have the same arguments: `dy`, the gradient that arrives
-# from the next layer, and what the forward pass kept. What it kept is *right*, whatever your own
-# forward pass may do. `mean` and `var` keep the averaged axes with length 1, so that they line up
-# with `x`.
+# By `dx` we mean the gradient of the loss with respect to x, and so on: *if this number were a little larger, how
+# much would the loss change?* It always has the shape of the thing it belongs to. `dy` is the gradient that arrives
+# from the next layer.
 #
-# | | `(N, C)` | images | |
-# |---|---|---|---|
-# | `dy` | `(N, C)` | `(N, C, H, W)` | gradient of the loss with respect to the output y |
-# | `x` | `(N, C)` | `(N, C, H, W)` | the input |
-# | `mean`, `var` | `(1, C)` | `(1, C, 1, 1)` | of the batch, per channel; var divides by the number of values |
-# | `x_hat` | `(N, C)` | `(N, C, H, W)` | the normalized input |
-# | `weight` | `(C,)` | `(C,)` | |
-# | `eps` | a number | a number | |
-#
-# The forward pass was $\hat x = (x - \text{mean}) / \sqrt{\text{var} + \varepsilon}$ and
-# $y = \text{weight} \cdot \hat x + \text{bias}$. By `dx` we mean the gradient of the loss with respect
-# to x, and so on: *if this number were a little larger, how much would the loss change?* It always has
-# the shape of the thing it belongs to.
+# **When you are in doubt**, ask the forward pass. Each task gives it in a formula, so you can write it down in a
+# few lines, and then change one number of `x` by $h = 10^{-5}$: the change of `(dy * forward(x)).sum()`, divided by
+# $h$, has to be that number's `dx`.
 
 # %%
 import numpy as np
@@ -51,243 +42,238 @@ from normlab import check
 np.set_printoptions(precision=4, suppress=True)
 
 # %% [markdown]
-# One example serves all three tasks, N = 2 and C = 3. You know its x from lesson 2:
+# The first two tasks share an example, N = 2 and C = 3. You know its x from lesson 2:
 #
 # $$x = \begin{pmatrix} 1 & 10 & 6 \\ 9 & 10 & -2 \end{pmatrix}, \quad
-# \text{weight} = (5, 2, 10), \quad \varepsilon = 9, \quad
+# \text{weight} = (5, 3, 10), \quad
 # dy = \begin{pmatrix} 3 & 2 & 0 \\ -2 & -1 & 5 \end{pmatrix}$$
-#
-# The variances are 16, 0 and 16, so the forward pass divided by 5, 3 and 5.
 
 # %%
 x = np.array([[1.0, 10, 6], [9, 10, -2]])  # (N=2, C=3)
-mean = np.array([[5.0, 10, 2]])  # (1, C)
-var = np.array([[16.0, 0, 16]])  # (1, C)
-x_hat = np.array([[-0.8, 0, 0.8], [0.8, 0, -0.8]])  # (N, C)
-weight, eps = np.array([5.0, 2, 10]), 9
-
-dy = np.array([[3.0, 2, 0], [-2, -1, 5]])  # (N, C)
+weight = np.array([5.0, 3, 10])
+dy = np.array([[3.0, 2, 0], [-2, -1, 5]])  # (N=2, C=3)
 
 # %% [markdown]
-# ## Task 1: the gradients of weight and bias
+# ## Task 1: a BatchNorm that does not divide
 #
-# *Easy · importance high · 10 minutes · 10 points*
+# *Easy · importance high · 15 minutes · 10 points*
 #
-# One number of `bias` was added to every output of its channel; one number of `weight` multiplied
-# every $\hat x$ of its channel. So each gathers what all of those outputs have to say. Write the two
-# gradients, for `(N, C)` and for images.
+# A layer that only takes the mean away, and leaves the spread as it is:
+#
+# $$y = \text{weight} \cdot (x - \text{mean}) + \text{bias}$$
+#
+# with the mean of each channel over the batch. Write its backward pass.
 #
 # | | shape | |
 # |---|---|---|
-# | `dy`, `x`, `mean`, `var`, `x_hat`, `weight`, `eps` | see above | you will not need all of them |
-# | returns `dweight, dbias` | `(C,)`, `(C,)` | two arrays, in this order |
+# | `dy` | `(N, C)` | the gradient that arrives |
+# | `x` | `(N, C)` | the input |
+# | `weight` | `(C,)` | |
+# | returns `dx, dweight, dbias` | `(N, C)`, `(C,)`, `(C,)` | three arrays, in this order |
 #
-# In the example (2 samples, 3 channels), $\text{dbias} = (1, 1, 5)$ and
-# $\text{dweight} = (-4, 0, -4)$. The first of these is $3 \cdot (-0.8) + (-2) \cdot 0.8$.
+# In the example the means are 5, 10 and 2. With $dy \cdot \text{weight}$ a gradient of (15, −10) arrives in the
+# first channel; its mean is 2.5.
 #
-# <details><summary>Hint 1: where to begin</summary>
+# $$dx = \begin{pmatrix} 12.5 & 4.5 & -25 \\ -12.5 & -4.5 & 25 \end{pmatrix}, \quad
+# \text{dweight} = (-20, 0, -20), \quad \text{dbias} = (1, 1, 5)$$
 #
-# With one channel and one sample, $y = \text{weight} \cdot \hat x + \text{bias}$ has three numbers in
-# it. Differentiate by weight, then by bias. With N samples the loss changes through all of them: add.
+# <details><summary>Hint 1: how many roads?</summary>
+#
+# One number of x moves its own output, and it moves the mean, and with the mean every output of its channel. That
+# is all: this layer has no variance.
 #
 # </details>
 #
-# <details><summary>Hint 2: images</summary>
+# <details><summary>Hint 2: a test without a calculation</summary>
 #
-# How many outputs does one number of `bias` touch in a batch of images? The gradient has C numbers, so
-# every other axis has to be added away.
+# Add the same number to all of a channel: y does not change. So what must `dx` add up to, in each channel?
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "batch_norm_backward_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batch_norm_backward_parameters(dy, x, mean, var, x_hat, weight, eps):
-    """Return dweight (C,) and dbias (C,), for dy (N, C) or (N, C, H, W)."""
+# %% nbgrader={"grade": false, "grade_id": "mean_only_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mean_only_backward(dy, x, weight):
+    """Go back through weight * (x - mean) + bias. Returns dx (N, C), dweight (C,), dbias (C,)."""
     ### BEGIN SOLUTION
-    axes = (0, *range(2, dy.ndim))  # all but the channels
-    return (dy * x_hat).sum(axis=axes), dy.sum(axis=axes)  # (C,), (C,)
+    centred = x - x.mean(axis=0)  # (N, C)
+    g = dy * weight  # (N, C), the gradient of centred
+    return g - g.mean(axis=0), (dy * centred).sum(axis=0), dy.sum(axis=0)
     ### END SOLUTION
 
 
 # %%
-dweight, dbias = batch_norm_backward_parameters(dy, x, mean, var, x_hat, weight, eps)
+dx, dweight, dbias = mean_only_backward(dy, x, weight)
+print(dx)
 print("dweight", dweight, "dbias", dbias)
 
 # %%
-check("batch_norm_backward_parameters", batch_norm_backward_parameters)
+check("mean_only_backward", mean_only_backward)
 
 # %% [markdown]
-# The next cell is for grading. It runs the same check, there with other numbers, and its last line
-# is the points.
+# The next cell is for grading. It is the same check once more (a grader runs it with other numbers),
+# and its last line is the points.
 
-# %% nbgrader={"grade": true, "grade_id": "batch_norm_backward_parameters-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("batch_norm_backward_parameters", batch_norm_backward_parameters)
+# %% nbgrader={"grade": true, "grade_id": "mean_only_backward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("mean_only_backward", mean_only_backward)
 ### BEGIN HIDDEN TESTS
-report = check("batch_norm_backward_parameters", batch_norm_backward_parameters, seed=150204)
+report = check("mean_only_backward", mean_only_backward, seed=150204)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 2: the gradient of x, node by node
+# ## Task 2: statistics that stand still
 #
-# *Medium · importance high · 30 minutes · 10 points*
+# *Medium · importance high · 15 minutes · 10 points*
 #
-# Here is the forward pass in small steps, for `(N, C)`. Walk back through it, last step first. Each
-# node hands its gradient on to the nodes that it was made of.
+# Whoever fine-tunes a large network on a few images often leaves its BatchNorms in evaluation mode: the running
+# statistics are used, in training as well, and are not changed. Weight and bias still learn.
 #
-# | node | forward | shape | its gradient |
-# |---|---|---|---|
-# | `mu` | the mean of x over the samples | `(1, C)` | `dmu` |
-# | `d` | `x - mu` | `(N, C)` | `dd` |
-# | `v` | the mean of `d**2` over the samples | `(1, C)` | `dv` |
-# | `r` | `(v + eps) ** -0.5` | `(1, C)` | `dr` |
-# | `x_hat` | `d * r` | `(N, C)` | `dx_hat` |
-# | `y` | `weight * x_hat + bias` | `(N, C)` | `dy`, which you are given |
+# $$y = \text{weight} \cdot \frac{x - \text{running mean}}{\sqrt{\text{running var} + \varepsilon}} + \text{bias}$$
 #
-# Mind the nodes that are used twice: `d` goes into `x_hat` and into `v`, and `x` goes into `d` and into
-# `mu`. What comes back along both roads is *added*. And a number that was spread over N samples gathers
-# from all N.
+# Write the backward pass, for `(N, C)` **and for images** `(N, C, H, W)`.
 #
 # | | shape | |
 # |---|---|---|
-# | `dy`, `x`, `mean`, `var`, `x_hat`, `weight`, `eps` | see above | here always with `(N, C)` |
+# | `dy`, `x` | `(N, C)` or `(N, C, H, W)` | the gradient that arrives, and the input |
+# | `running_mean`, `running_var` | `(C,)` | |
+# | `weight`, `eps` | `(C,)`, a number | |
+# | returns `dx, dweight, dbias` | that of `x`, `(C,)`, `(C,)` | three arrays, in this order |
+#
+# In the example, with $\text{running mean} = (4, 7, 1)$, $\text{running var} = (16, 0, 16)$ and $\varepsilon = 9$,
+# the forward pass divides by 5, 3 and 5. Weight is (5, 3, 10), so that the three channels are multiplied by 1, 1
+# and 2, all in all:
+#
+# $$dx = \begin{pmatrix} 3 & 2 & 0 \\ -2 & -1 & 10 \end{pmatrix}, \quad
+# \text{dweight} = (-3.8, 1, -3), \quad \text{dbias} = (1, 1, 5)$$
+#
+# The first number of dweight is $3 \cdot (-0.6) + (-2) \cdot 1$.
+#
+# <details><summary>Hint 1: how many roads?</summary>
+#
+# Change one number of x. Does the running mean change? The running variance? Which outputs are left to move?
+#
+# </details>
+#
+# <details><summary>Hint 2: what did weight multiply?</summary>
+#
+# Not x, and not what the batch would be if it were normalized by itself.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "frozen_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def frozen_backward(dy, x, running_mean, running_var, weight, eps):
+    """Go back through BatchNorm in evaluation mode. Returns dx, dweight (C,), dbias (C,)."""
+    ### BEGIN SOLUTION
+    shape = (1, -1) + (1,) * (x.ndim - 2)  # (1, C) or (1, C, 1, 1)
+    others = (0, *range(2, x.ndim))  # all axes but the channels'
+    std = np.sqrt(running_var + eps).reshape(shape)
+    x_hat = (x - running_mean.reshape(shape)) / std  # as x
+    dx = dy * weight.reshape(shape) / std  # as x
+    return dx, (dy * x_hat).sum(axis=others), dy.sum(axis=others)
+    ### END SOLUTION
+
+
+# %%
+remembered = {"running_mean": np.array([4.0, 7, 1]), "running_var": np.array([16.0, 0, 16])}
+dx, dweight, dbias = frozen_backward(dy, x, **remembered, weight=weight, eps=9)
+print(dx)
+print("dweight", dweight, "dbias", dbias)
+
+# %%
+check("frozen_backward", frozen_backward)
+
+# %% nbgrader={"grade": true, "grade_id": "frozen_backward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("frozen_backward", frozen_backward)
+### BEGIN HIDDEN TESTS
+report = check("frozen_backward", frozen_backward, seed=150204)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 3: samples that count for more, or for less
+#
+# *Hard · importance medium · 30 minutes · 10 points*
+#
+# The layer of exercise 02, task 3: each sample has a weight $s_i$, and counts by its share $p_i = s_i / \sum_j s_j$
+# in the mean and in the variance of a channel. The shares add up to 1.
+#
+# $$\text{mean} = \sum_i p_i x_i, \quad
+# \text{var} = \sum_i p_i (x_i - \text{mean})^2, \quad
+# \hat x_i = \frac{x_i - \text{mean}}{\sqrt{\text{var} + \varepsilon}}, \quad
+# y_i = \text{weight} \cdot \hat x_i + \text{bias}$$
+#
+# A sample of weight 0 has no say in the statistics, and is normalized by them like all others. Find `dx`. (With
+# equal shares it must become lesson 4's formula.)
+#
+# | | shape | |
+# |---|---|---|
+# | `dy`, `x` | `(N, C)` | the gradient that arrives, and the input |
+# | `sample_weight` | `(N,)` | $s$: 0 or more, and not all of them 0 |
+# | `weight`, `eps` | `(C,)`, a number | the layer's own |
 # | returns `dx` | `(N, C)` | |
-# | or returns `dx, gradients` | | the second a dict of as many nodes as you like |
 #
-# **Help on the way.** If you return a dict beside dx, as in
-# `return dx, {"dx_hat": dx_hat, "dr": dr, "dv": dv, "dd": dd, "dmu": dmu}`, the check compares each of
-# them, and tells you which is the first that differs.
+# An example with N = 3 and C = 1. The last sample does not count:
 #
-# In the example with 2 samples and 3 channels, in the order of the walk:
+# $$x = \begin{pmatrix} 2 \\ 10 \\ 8 \end{pmatrix}, \quad s = (3, 1, 0), \quad \text{weight} = 4, \quad \varepsilon = 4, \quad
+# dy = \begin{pmatrix} 1 \\ 3 \\ 2 \end{pmatrix}$$
 #
-# $$d\hat x = \begin{pmatrix} 15 & 4 & 0 \\ -10 & -2 & 50 \end{pmatrix}, \quad
-# dr = (-100, 0, -200), \quad dv = (0.4, 0, 0.8), \quad
-# dd = \begin{pmatrix} 1.4 & 1.3333 & 3.2 \\ -0.4 & -0.6667 & 6.8 \end{pmatrix},$$
+# The mean is 4, the variance 12, and so it is divided by 4: $\hat x = (-0.5, 1.5, 1)$. With the weight, a gradient
+# of $(4, 12, 8)$ arrives at $\hat x$. The result is
 #
-# $$d\mu = (-1, -0.6667, -10), \quad
-# dx = \begin{pmatrix} 0.9 & 1 & -1.8 \\ -0.9 & -1 & 1.8 \end{pmatrix}$$
+# $$dx = \begin{pmatrix} -1.25 \\ -0.75 \\ 2 \end{pmatrix}$$
 #
-# <details><summary>Hint 1: the first two steps</summary>
+# The last number is $8/4$: a sample of weight 0 moves its own output, and nothing else. The three numbers add up to
+# 0. Why?
 #
-# `y` is made of `x_hat` by a multiplication, so `dx_hat` is `dy` times what it was multiplied by.
-# `x_hat` is a product of `d` and `r`: the gradient of the one has the other in it. There are N values
-# of `d` for each `r`, so for `dr` a sum over the samples.
+# <details><summary>Hint 1: the three roads</summary>
 #
-# </details>
-#
-# <details><summary>Hint 2: from dr to dv</summary>
-#
-# The derivative of $v^{-1/2}$ is $-\tfrac12 v^{-3/2}$. Where does eps stand?
+# By how much does the mean rise if $x_i$ rises by a little? By how much does the variance? Each of the two answers
+# has $p_i$ in it, where lesson 4 had $1/N$. And *every* sample's output moves with the mean and the variance,
+# whatever its own weight.
 #
 # </details>
 #
-# <details><summary>Hint 3: from dv to dd, and from dmu to dx</summary>
+# <details><summary>Hint 2: where the shares stand</summary>
 #
-# `v` is a mean of N squares, so each square has an N-th part in it, and a square has the slope 2d.
-# `mu` is a mean of N values, so each x has an N-th part in it. A larger `mu` makes every `d` *smaller*.
+# In lesson 4's formula $dx = r \, (g - m(g) - \hat x \, m(g \hat x))$ each mean is a sum over all samples, times
+# $1/N$. Which of the two is the way out of $x_i$, and which the ways into all the outputs?
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "batch_norm_backward_graph", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batch_norm_backward_graph(dy, x, mean, var, x_hat, weight, eps):
-    """Return dx (N, C), and if you like a dict of the gradients of the nodes."""
+# %% nbgrader={"grade": false, "grade_id": "weighted_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def weighted_backward(dy, x, sample_weight, weight, eps):
+    """Go back through BatchNorm with a weight for each sample. Returns dx (N, C)."""
     ### BEGIN SOLUTION
-    samples = len(x)
-    d = x - mean  # (N, C)
-    r = (var + eps) ** -0.5  # (1, C)
-    dx_hat = dy * weight  # (N, C)
-    dr = (dx_hat * d).sum(axis=0, keepdims=True)  # (1, C)
-    dv = dr * -0.5 * r**3  # (1, C)
-    dd = dx_hat * r + dv * 2 * d / samples  # (N, C), both roads
-    dmu = -dd.sum(axis=0, keepdims=True)  # (1, C)
-    dx = dd + dmu / samples  # (N, C), both roads
-    return dx, {"dx_hat": dx_hat, "dr": dr, "dv": dv, "dd": dd, "dmu": dmu}
+    share = (sample_weight / sample_weight.sum())[:, np.newaxis]  # (N, 1)
+    mean = (share * x).sum(axis=0)  # (C,)
+    std = np.sqrt((share * (x - mean) ** 2).sum(axis=0) + eps)  # (C,)
+    x_hat = (x - mean) / std  # (N, C)
+    g = dy * weight  # (N, C), the gradient of x_hat
+    through_both = g.sum(axis=0) + x_hat * (g * x_hat).sum(axis=0)  # (N, C)
+    return (g - share * through_both) / std  # (N, C)
     ### END SOLUTION
 
 
 # %%
-batch_norm_backward_graph(dy, x, mean, var, x_hat, weight, eps)
+weighted_backward(
+    dy=np.array([[1.0], [3], [2]]),  # (N=3, C=1)
+    x=np.array([[2.0], [10], [8]]),
+    sample_weight=np.array([3.0, 1, 0]),
+    weight=np.array([4.0]),
+    eps=4,
+)
 
 # %%
-check("batch_norm_backward_graph", batch_norm_backward_graph)
+check("weighted_backward", weighted_backward)
 
-# %% nbgrader={"grade": true, "grade_id": "batch_norm_backward_graph-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("batch_norm_backward_graph", batch_norm_backward_graph)
+# %% nbgrader={"grade": true, "grade_id": "weighted_backward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("weighted_backward", weighted_backward)
 ### BEGIN HIDDEN TESTS
-report = check("batch_norm_backward_graph", batch_norm_backward_graph, seed=150204)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 3: the gradient of x, in one line
-#
-# *Hard · importance medium · 20 minutes · 10 points*
-#
-# Put the steps of task 2 into each other, and nearly everything falls away. With $g$ for `dx_hat`,
-# $r = 1/\sqrt{\text{var} + \varepsilon}$, and $m(\cdot)$ for the mean over the values that share a
-# statistic,
-#
-# $$dx = r \, \big(\, g - m(g) - \hat x \; m(g \, \hat x) \,\big).$$
-#
-# In words: take the gradient that arrives, remove its mean, remove its part along $\hat x$, and divide
-# by the standard deviation. The three terms are the three roads: straight through $\hat x$, through
-# the mean, through the variance.
-#
-# Derive it on paper if you have the time, then write it for `(N, C)` **and for images**
-# `(N, C, H, W)`, where each mean is made of N · H · W values.
-#
-# | | shape | |
-# |---|---|---|
-# | `dy`, `x`, `mean`, `var`, `x_hat`, `weight`, `eps` | see above | |
-# | returns `dx` | that of `x` | |
-#
-# In the example with 2 samples and 3 channels, the result is that of task 2:
-#
-# $$dx = \begin{pmatrix} 0.9 & 1 & -1.8 \\ -0.9 & -1 & 1.8 \end{pmatrix}$$
-#
-# Take the first channel: $g = (15, -10)$ has the mean 2.5, and $g\,\hat x = (-12, -8)$ the mean -10.
-# So the first number is $(15 - 2.5 - (-0.8)(-10)) / 5 = 0.9$.
-#
-# <details><summary>Hint 1: derive it</summary>
-#
-# Put `dv` into `dd`, and use $d \cdot r = \hat x$ twice. Then `dmu / N` is minus the mean of `dd`, and
-# the mean of $\hat x$ is 0.
-#
-# </details>
-#
-# <details><summary>Hint 2: images</summary>
-#
-# Which axes did the forward pass average over? `mean(..., keepdims=True)` over the same ones does both
-# the sum and the right count. And which shape lets `weight` line up with axis 1?
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "batch_norm_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batch_norm_backward(dy, x, mean, var, x_hat, weight, eps):
-    """Return dx, in the shape of x: (N, C) or (N, C, H, W)."""
-    ### BEGIN SOLUTION
-    axes = (0, *range(2, x.ndim))  # all but the channels
-    g = dy * weight.reshape(mean.shape)
-    m_g = g.mean(axis=axes, keepdims=True)  # (1, C) or (1, C, 1, 1)
-    m_g_x_hat = (g * x_hat).mean(axis=axes, keepdims=True)
-    return (g - m_g - x_hat * m_g_x_hat) / np.sqrt(var + eps)
-    ### END SOLUTION
-
-
-# %%
-batch_norm_backward(dy, x, mean, var, x_hat, weight, eps)
-
-# %%
-check("batch_norm_backward", batch_norm_backward)
-
-# %% nbgrader={"grade": true, "grade_id": "batch_norm_backward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("batch_norm_backward", batch_norm_backward)
-### BEGIN HIDDEN TESTS
-report = check("batch_norm_backward", batch_norm_backward, seed=150204)
+report = check("weighted_backward", weighted_backward, seed=150204)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
@@ -295,7 +281,7 @@ report.points
 # %% [markdown]
 # ## What you have now
 #
-# - The whole backward pass of BatchNorm, twice: in steps that can be compared one by one, and in one
-#   line that says what the layer does to a gradient.
-# - A way to look for a slip: the first intermediate gradient that differs tells you the step.
-# - The line again: lessons 6 to 9 use it with other axes and change nothing else.
+# - A way to go back through a layer that you have never seen: list the roads, go each of them, add up.
+# - The gradient of a frozen BatchNorm: one road, and weight and bias that learn all the same.
+# - What a share in the forward pass becomes on the way back: it weighs the way into a statistic, and not what
+#   arrives from the outputs.

@@ -11,107 +11,33 @@
 # ---
 
 # %% [markdown]
-# # Build it, train it, measure it
+# # Mend it, rebuild it, read it
 #
-# *Exercises for lesson 5 · three tasks · about 45 minutes · PyTorch*
+# *Exercises for lesson 5 · four tasks · about 65 minutes · PyTorch*
 #
 # | task | program | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `MyNetwork`: the article's network | easy | high | 15 | 10 |
-# | 2 | `train_and_measure`: a loop with both modes | medium | high | 15 | 10 |
+# | 1 | `train_and_measure`: a loop with both modes | medium | high | 15 | 10 |
+# | 2 | `with_batch_norm`: norms for somebody else's network | medium | high | 15 | 10 |
 # | 3 | `train_one_epoch`: 93 % in one epoch | medium | medium | 15 | 10 |
+# | 4 | `norms_that_remember`: what a file of weights tells | medium | medium | 20 | 10 |
 #
-# **What you need:** [lesson 5](../notebooks/05_mnist_with_batch_norm.ipynb). What is checked is what
-# your programs *do*, not how they look. The check knows the mistakes that people make here, and names
-# yours if it is one of them. Points come in parts, so one slip costs its own part and not everything.
+# **What you need:** [lesson 5](../notebooks/05_mnist_with_batch_norm.ipynb), where you have built the article's
+# network and trained it. Task 3 you know from there. What is checked is what your programs *do*, not how they look.
+# The check knows the mistakes that people make here, and names yours if it is one of them. Points come in parts, so
+# one slip costs its own part and not everything.
 
 # %%
 import torch
 from torch.nn.functional import cross_entropy
 
 from normlab import check, load_mnist
+from normlab.training import ArticleNet
 
 torch.set_num_threads(1)  # the networks are small: one thread is enough
 
 # %% [markdown]
-# ## Task 1: the article's network
-#
-# *Easy · importance high · 15 minutes · 10 points*
-#
-# Build the network as a class: 784 inputs, 256 units, 128 units, 10 outputs. Behind each of the first
-# two linear layers comes a BatchNorm, and behind the BatchNorm a ReLU. What comes out of the third
-# linear layer are the logits, as they are. All layers with PyTorch's own settings.
-#
-# Unlike the article's, your network takes images as well as vectors.
-#
-# | | shape | |
-# |---|---|---|
-# | `x` of `forward(x)` | `(N, 784)` or `(N, 1, 28, 28)` | a batch of images |
-# | returns `logits` | `(N, 10)` | of `forward(x)` |
-#
-# An example with 2×3 = 6 images: for `x` of shape `(6, 1, 28, 28)` the shapes on the way are
-# `(6, 784)`, `(6, 256)`, `(6, 128)`, `(6, 10)`, and the network has 235,914 numbers to learn.
-#
-# <details><summary>Hint 1: where the layers live</summary>
-#
-# Five layers have numbers to learn. Make them in `__init__`, as attributes of `self`; only there the
-# network can see them. `forward` uses them.
-#
-# </details>
-#
-# <details><summary>Hint 2: from an image to a vector</summary>
-#
-# `x.flatten(1)` keeps the first axis and joins all others. What does it do to an `x` that is `(N, 784)`
-# already?
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "MyNetwork", "locked": false, "schema_version": 3, "solution": true, "task": false}
-class MyNetwork(torch.nn.Module):
-    """The article's network: 784-256-128-10, with BatchNorm and ReLU behind the first two layers."""
-
-    def __init__(self):
-        super().__init__()
-        ### BEGIN SOLUTION
-        self.fc1 = torch.nn.Linear(784, 256)
-        self.bn1 = torch.nn.BatchNorm1d(256)
-        self.fc2 = torch.nn.Linear(256, 128)
-        self.bn2 = torch.nn.BatchNorm1d(128)
-        self.fc3 = torch.nn.Linear(128, 10)
-        ### END SOLUTION
-
-    def forward(self, x):
-        ### BEGIN SOLUTION
-        x = x.flatten(1)  # (N, 784)
-        x = torch.relu(self.bn1(self.fc1(x)))  # (N, 256)
-        x = torch.relu(self.bn2(self.fc2(x)))  # (N, 128)
-        return self.fc3(x)  # (N, 10)
-        ### END SOLUTION
-
-
-# %%
-network = MyNetwork()
-print("logits:", tuple(network(torch.zeros(6, 1, 28, 28)).shape))
-print("numbers to learn:", sum(parameter.numel() for parameter in network.parameters()))
-
-# %%
-check("MyNetwork", MyNetwork)
-
-# %% [markdown]
-# The next cell is for grading. It is the same check once more (a grader runs it with other numbers),
-# and its last line is the points.
-
-# %% nbgrader={"grade": true, "grade_id": "MyNetwork-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("MyNetwork", MyNetwork)
-### BEGIN HIDDEN TESTS
-report = check("MyNetwork", MyNetwork, seed=150203)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 2: a loop with both modes
+# ## Task 1: a loop with both modes
 #
 # *Medium · importance high · 15 minutes · 10 points*
 #
@@ -219,10 +145,85 @@ measure_twice(train_and_measure)
 # %%
 check("train_and_measure", train_and_measure)
 
+# %% [markdown]
+# The next cell is for grading. It is the same check once more (a grader runs it with other numbers),
+# and its last line is the points.
+
 # %% nbgrader={"grade": true, "grade_id": "train_and_measure-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 report = check("train_and_measure", train_and_measure)
 ### BEGIN HIDDEN TESTS
 report = check("train_and_measure", train_and_measure, seed=150203)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 2: norms for somebody else's network
+#
+# *Medium · importance high · 15 minutes · 10 points*
+#
+# You are given a network, an `nn.Sequential` of linear layers with or without an activation behind each, and the
+# last layer's output are the logits. It has been trained, without any norm. Put BatchNorm where the article puts
+# it: directly behind each linear layer (and so before its activation), except the last one.
+#
+# - Return a **new** `nn.Sequential`. The network that was given keeps its layers: somebody else may still be using it.
+# - The linear layers keep what they have learned: take them as they are, and do not make new ones.
+# - Each BatchNorm is fresh, with PyTorch's own settings.
+#
+# | | | |
+# |---|---|---|
+# | `network` | an `nn.Sequential` | `nn.Linear` layers of any sizes; activations, each directly behind a linear layer |
+# | returns `network` | a new `nn.Sequential` | with a `nn.BatchNorm1d` behind each linear layer but the last |
+#
+# An example, in which 2×3 numbers go in:
+#
+# | given | returned |
+# |---|---|
+# | `Linear(3, 5)` | `Linear(3, 5)` |
+# | | `BatchNorm1d(5)` |
+# | `ReLU()` | `ReLU()` |
+# | `Linear(5, 2)` | `Linear(5, 2)` |
+#
+# <details><summary>Hint 1: a loop</summary>
+#
+# A network can be looped over, `for layer in network`, and `isinstance(layer, torch.nn.Linear)` asks what a layer
+# is. Collect the new layers in a list.
+#
+# </details>
+#
+# <details><summary>Hint 2: which is the last?</summary>
+#
+# Not the last layer, but the last *linear* layer: there may be an activation behind it.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "with_batch_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def with_batch_norm(network):
+    """Return a new network, with BatchNorm behind each linear layer except the last."""
+    ### BEGIN SOLUTION
+    *before, _last = (layer for layer in network if isinstance(layer, torch.nn.Linear))
+    layers = []
+    for layer in network:
+        layers.append(layer)
+        if any(layer is one for one in before):
+            layers.append(torch.nn.BatchNorm1d(layer.out_features))
+    return torch.nn.Sequential(*layers)
+    ### END SOLUTION
+
+
+# %%
+plain = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+print(with_batch_norm(plain))
+print("given:", len(plain), "layers")
+
+# %%
+check("with_batch_norm", with_batch_norm)
+
+# %% nbgrader={"grade": true, "grade_id": "with_batch_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("with_batch_norm", with_batch_norm)
+### BEGIN HIDDEN TESTS
+report = check("with_batch_norm", with_batch_norm, seed=150203)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
@@ -281,14 +282,14 @@ def train_one_epoch(network, inputs, labels):
 
 
 # %% [markdown]
-# Try it with your own network from task 1:
+# Try it with the article's network, as the package has it:
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 mnist = load_mnist(tensors=True)
 inputs, labels = mnist.train_images[:20_000].flatten(1) / 255, mnist.train_labels[:20_000]
 torch.manual_seed(0)
-network = MyNetwork()
+network = ArticleNet()
 train_one_epoch(network, inputs, labels)
 with torch.no_grad():
     answers = network.eval()(mnist.test_images.flatten(1) / 255).argmax(1)
@@ -306,9 +307,89 @@ assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
+# ## Task 4: what a file of weights tells
+#
+# *Medium · importance medium · 20 minutes · 10 points*
+#
+# Somebody sends you `model.pt`, and no program to it. What `torch.load` gives you is the model's `state_dict`: a
+# dictionary of tensors, with keys such as `body.1.weight`. A BatchNorm leaves more in it than a weight and a bias,
+# and that tells you how the model was trained.
+#
+# List the norms that *remember*: those that keep running statistics. For each of them, say
+#
+# - its **name**, that is the key without its last part: `body.1` for `body.1.weight`. (If the whole model is
+#   nothing but a norm, its keys have no dot, and its name is `""`.)
+# - how many **channels** it has,
+# - how many **batches** it has seen,
+# - how many of its channels **stand still**: those whose running variance is below `tiny`. Such a unit gave the
+#   same number to every image: it is dead.
+#
+# Norms that remember nothing (a LayerNorm, a GroupNorm) are not listed, whatever they are called; and a BatchNorm
+# may have no weight and no bias.
+#
+# | | | |
+# |---|---|---|
+# | `state` | a dictionary | names to tensors, in the order of the layers |
+# | `tiny` | a number | |
+# | returns `found` | a list | of tuples `(name, channels, batches, still)`, in the order of `state` |
+#
+# An example: a network of `Linear(3, 2)` and a BatchNorm behind it, of which one unit is dead, after 2 batches of 3
+# images. Its list is `[("1", 2, 2, 1)]`: the norm is called 1, has two channels, has seen two batches, and one
+# channel stands still.
+#
+# <details><summary>Hint 1: which keys?</summary>
+#
+# Print the keys of `torch.nn.BatchNorm1d(4).state_dict()`, and beside them those of `torch.nn.LayerNorm(4)`. Which
+# do only the first have?
+#
+# </details>
+#
+# <details><summary>Hint 2: taking a key apart</summary>
+#
+# `key.rpartition(".")` gives what stands before the last dot, the dot, and what stands behind it, and it also works
+# where there is no dot.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "norms_that_remember", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def norms_that_remember(state, tiny):
+    """List (name, channels, batches, still) for each norm in a state_dict that remembers."""
+    ### BEGIN SOLUTION
+    found = []
+    for key in state:
+        name, dot, last = key.rpartition(".")
+        if last == "running_var":
+            var = state[key]  # (C,)
+            batches = state[f"{name}{dot}num_batches_tracked"].item()
+            found.append((name, len(var), batches, int((var < tiny).sum())))
+    return found
+    ### END SOLUTION
+
+
+# %%
+network = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2, momentum=None))
+with torch.no_grad():
+    network[0].weight[0] = 0  # this unit is dead
+    for images in torch.rand(2, 3, 3):  # two batches (N=3, 3)
+        network(images)
+norms_that_remember(network.state_dict(), tiny=1e-6)
+
+# %%
+check("norms_that_remember", norms_that_remember)
+
+# %% nbgrader={"grade": true, "grade_id": "norms_that_remember-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("norms_that_remember", norms_that_remember)
+### BEGIN HIDDEN TESTS
+report = check("norms_that_remember", norms_that_remember, seed=150203)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
 # ## What you have now
 #
-# - The article's network, which also takes images, and whose norms the optimizer and `eval()` can see.
 # - A loop in which each mode has its place, whatever mode the network comes in.
-# - A network that is past 93 % after 313 steps, because BatchNorm bears larger steps than the article
-#   took.
+# - Norms in the places where the article puts them, in any network that is a row of layers.
+# - A network that is past 93 % after 313 steps, because BatchNorm allows larger steps than the article took.
+# - A look into a file of weights: which norms are in it, how long they were trained, and what in the network is dead.

@@ -11,18 +11,25 @@
 # ---
 
 # %% [markdown]
-# # Write LayerNorm, forward and back, and keep padding out of it
+# # LayerNorm over any axes, back through them, and folded away
 #
-# *Exercises for lesson 6 · three tasks · about 55 minutes · NumPy alone*
+# *Exercises for lesson 6 · four tasks · about 80 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `layer_norm_forward`, over the trailing axes | easy | high | 15 | 10 |
-# | 2 | `layer_norm_backward` | medium | high | 20 | 10 |
-# | 3 | `sequence_norm_padded`, for sequences of different lengths | medium | medium | 20 | 10 |
+# | 1 | `layer_norm_over`, over any axes, named by their letters | medium | high | 20 | 10 |
+# | 2 | `layer_norm_2d_backward`, over the channels of a pixel | medium | medium | 20 | 10 |
+# | 3 | `fold_layer_norm`, into the linear layer behind it | medium | high | 20 | 10 |
+# | 4 | `sequence_norm_padded`, for sequences of different lengths | medium | medium | 20 | 10 |
 #
-# **What you need:** lessons 2 and 4 (04_batch_norm_backward), or their formulas, which are repeated
-# here; and lesson 6 (06_layer_norm) for the pictures.
+# **What you need:** [lesson 6](../notebooks/06_layer_norm.ipynb), in which you wrote LayerNorm over the *last* axes,
+# forward and back. All formulas are given here. No task needs another one's answer.
+
+# %% [markdown]
+# **How it goes.** Replace `raise NotImplementedError()` with your code, run the cell, run the
+# example below it, then run the check. It knows the mistakes that people make here, and names yours
+# if it is one of them. Run it as often as you like. Points come in parts, so one slip costs its own
+# part and not everything.
 
 # %%
 import numpy as np
@@ -32,170 +39,252 @@ from normlab import check
 np.set_printoptions(precision=4, suppress=True)
 
 # %% [markdown]
-# ## Task 1: forward, over the trailing axes
+# ## Task 1: over whichever axes you name
 #
-# *Easy · importance high · 15 minutes · 10 points*
+# *Medium · importance high · 20 minutes · 10 points*
 #
-# LayerNorm does to a *sample* what BatchNorm does to a channel: subtract the mean, divide by
-# $\sqrt{\text{var} + \varepsilon}$, multiply by weight, add bias. Mean and variance belong to the
-# sample; weight and bias to the feature, and all samples share them. The variance divides by n.
+# `nn.LayerNorm` normalizes the last axes, and no others. ConvNeXt (Liu and others, 2022) wants one mean for each *pixel*,
+# over the channels, and its images are `(N, C, H, W)`: so it moves the channels to the end, normalizes, and moves them back.
+# You can do without the moving.
 #
-# What "sample" means is said by the shape of `weight`, which PyTorch calls `normalized_shape`: the
-# mean runs over as many *last* axes as weight has.
+# The caller says with letters what the axes of `x` are, `layout`, and which of them share a mean, `over`. Everything else is
+# LayerNorm as you know it: variances divide by n, `eps` stands under the root, and `weight` and `bias` have exactly the sizes
+# of the named axes, in the order in which `x` has them.
 #
-# | x | weight, bias | one mean for each |
-# |---|---|---|
-# | `(N, D)` | `(D,)` | sample |
-# | `(B, T, D)`, a sequence of T tokens | `(D,)` | token |
-# | `(B, T, D)` | `(T, D)` | sequence |
-# | `(N, C, H, W)` | `(C, H, W)` | image |
+# | `layout` | `over` | one mean for each | shape of weight and bias |
+# |---|---|---|---|
+# | `"ND"` | `"D"` | sample | `(D,)` |
+# | `"NCHW"` | `"C"` | pixel of each image | `(C,)` |
+# | `"NHWC"` | `"C"` | the same, channels last | `(C,)` |
+# | `"NCHW"` | `"CH"` | column of each image | `(C, H)` |
 #
 # | | shape | |
 # |---|---|---|
-# | `x` | `(..., *weight.shape)` | any number of axes before those of weight |
-# | `weight`, `bias` | 1, 2 or 3 axes | |
+# | `x` | one size for each letter of `layout` | |
+# | `layout` | a string | a letter for each axis, all different |
+# | `over` | a string | some of these letters, in the order of `layout`; never the first |
+# | `weight`, `bias` | the sizes of the axes named in `over` | |
 # | `eps` | a number | added to the variance |
 # | returns `y` | that of `x` | |
 #
-# An example with N = 2 and D = 3:
+# An example: one image of two channels, one row of three pixels, normalized over `"C"`. One channel a row:
 #
-# $$x = \begin{pmatrix} 9 & 9 & -3 \\ 18 & 6 & 6 \end{pmatrix}, \quad
-# \text{weight} = (3, 6, 3), \quad \text{bias} = (0, 0, 1), \quad \varepsilon = 4$$
+# $$x = \begin{pmatrix} 1 & 8 & 0 \\ 9 & 0 & 8 \end{pmatrix}, \quad
+# \text{weight} = (5, 10), \quad \text{bias} = (0, 1), \quad \varepsilon = 9$$
 #
-# The means of the samples are 5 and 10, both variances 32, so you divide by 6:
+# The means of the three pixels are 5, 4 and 4, all variances 16, so you divide by 5:
 #
-# $$\hat x = \tfrac13 \begin{pmatrix} 2 & 2 & -4 \\ 4 & -2 & -2 \end{pmatrix}, \quad
-# y = \begin{pmatrix} 2 & 4 & -3 \\ 4 & -4 & -1 \end{pmatrix}$$
+# $$y = \begin{pmatrix} -4 & 4 & -4 \\ 9 & -7 & 9 \end{pmatrix}$$
 #
-# <details><summary>Hint 1: lining up</summary>
+# <details><summary>Hint 1: from letters to numbers</summary>
 #
-# The means of `(N, D)` have the shape `(N,)`, and NumPy lines that up with the last axis, which is the
-# wrong one. `keepdims=True` leaves `(N, 1)`. weight and bias line up by themselves.
+# `"NCHW".index("H")` is 2. NumPy takes a *tuple* of axes.
 #
 # </details>
 #
-# <details><summary>Hint 2: which axes</summary>
+# <details><summary>Hint 2: lining up</summary>
 #
-# `weight.ndim` says how many, and negative numbers count axes from the end.
+# The mean has size 1 along the named axes, if you keep them, and lines up by itself. `weight` needs the opposite: its own size along the named axes,
+# and 1 along all others. Can you write down that shape from `layout`, `over` and `x.shape`?
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "layer_norm_forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def layer_norm_forward(x, weight, bias, eps):
-    """Normalize x over the last axes, as many as weight has. Returns the shape of x."""
+# %% nbgrader={"grade": false, "grade_id": "layer_norm_over", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def layer_norm_over(x, layout, over, weight, bias, eps):
+    """Normalize x over the axes whose letters are in `over`. Returns the shape of x."""
     ### BEGIN SOLUTION
-    axes = tuple(range(-weight.ndim, 0))
+    axes = tuple(layout.index(letter) for letter in over)
     mean = x.mean(axis=axes, keepdims=True)
     var = x.var(axis=axes, keepdims=True)
-    return weight * (x - mean) / np.sqrt(var + eps) + bias
+    shape = [size if letter in over else 1 for letter, size in zip(layout, x.shape, strict=True)]
+    x_hat = (x - mean) / np.sqrt(var + eps)
+    return weight.reshape(shape) * x_hat + bias.reshape(shape)
     ### END SOLUTION
 
 
 # %%
-x = np.array([[9.0, 9, -3], [18, 6, 6]])  # (N=2, D=3)
-weight, bias = np.array([3.0, 6, 3]), np.array([0.0, 0, 1])
-layer_norm_forward(x, weight, bias, eps=4)
+x = np.array([[[[1.0, 8, 0]], [[9, 0, 8]]]])  # (N=1, C=2, H=1, W=3)
+weight, bias = np.array([5.0, 10]), np.array([0.0, 1])  # (C=2,)
+y = layer_norm_over(x, "NCHW", "C", weight, bias, eps=9)
+print("channel 0:", y[0, 0, 0])
+print("channel 1:", y[0, 1, 0])
 
 # %%
-check("layer_norm_forward", layer_norm_forward)
+check("layer_norm_over", layer_norm_over)
 
 # %% [markdown]
 # The next cell is for grading. It runs the same check, there with other numbers, and its last line
 # is the points.
 
-# %% nbgrader={"grade": true, "grade_id": "layer_norm_forward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("layer_norm_forward", layer_norm_forward)
+# %% nbgrader={"grade": true, "grade_id": "layer_norm_over-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("layer_norm_over", layer_norm_over)
 ### BEGIN HIDDEN TESTS
-report = check("layer_norm_forward", layer_norm_forward, seed=150206)
+report = check("layer_norm_over", layer_norm_over, seed=150206)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 2: backward
+# ## Task 2: back through the channels of a pixel
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance medium · 20 minutes · 10 points*
 #
-# With $d\hat x = dy \cdot \text{weight}$, $r = 1/\sqrt{\text{var}+\varepsilon}$ and $m(\cdot)$ the mean
-# over the values that share a mean in the forward pass,
+# Now the way back for the case that ConvNeXt needs: images `(N, C, H, W)`, one mean and one variance for each pixel of each image,
+# over its channels, and one weight and one bias for each channel. Write it for these shapes, without moving any axis.
 #
-# $$dx = r \, \big(\, d\hat x - m(d\hat x) - \hat x \; m(d\hat x \cdot \hat x) \,\big).$$
+# The forward pass has kept the normalized values $\hat x$ and $r = 1 / \sqrt{\sigma^2 + \varepsilon}$ of each pixel. With
+# $g = dy \cdot \text{weight}$ and $m(\cdot)$ the mean over the values that share a mean in the forward pass,
 #
-# It is BatchNorm's line. Two things are different: the axes, and that the values of one mean now have
-# *different* weights. dweight and dbias are sums of $dy \cdot \hat x$ and of $dy$ over everything that
-# one weight, or one bias, touched.
+# $$dx = r \, \big(\, g - m(g) - \hat x \; m(g \, \hat x) \,\big).$$
 #
-# What you are given is a right forward pass. `mean` and `var` keep the averaged axes with length 1.
+# dweight is a sum of $dy \cdot \hat x$, dbias a sum of $dy$: over everything that one weight, or one bias, touched.
 #
-# | | shape | for a weight `(D,)` |
+# | | shape | |
 # |---|---|---|
-# | `dy`, `x`, `x_hat` | `(..., *weight.shape)` | `(N, D)` or `(B, T, D)` |
-# | `mean`, `var` | the same, with 1 for each axis of weight | `(N, 1)` or `(B, T, 1)` |
-# | `weight` | 1 or 2 axes | `(D,)` |
-# | `eps` | a number | |
-# | returns `dx, dweight, dbias` | that of x, of weight, of weight | three arrays, in this order |
+# | `dy`, `x_hat` | `(N, C, H, W)` | the gradient of `y`, and $\hat x$ |
+# | `inv_std` | `(N, 1, H, W)` | $r$ of each pixel |
+# | `weight` | `(C,)` | |
+# | returns `dx, dweight, dbias` | `(N, C, H, W)`, `(C,)`, `(C,)` | three arrays, in this order |
 #
-# The example goes on, with N = 2 and D = 3:
+# An example: one image of two channels with three pixels, one channel a row. All weights are 2.
 #
-# $$dy = \begin{pmatrix} 24 & 10 & -32 \\ 4 & 3 & 2 \end{pmatrix} \quad \text{gives} \quad
-# d\hat x = \begin{pmatrix} 72 & 60 & -96 \\ 12 & 18 & 6 \end{pmatrix}, \quad
-# dx = \begin{pmatrix} 2 & 0 & -2 \\ 0 & 1 & -1 \end{pmatrix},$$
+# $$dy = \begin{pmatrix} 3 & 1 & 0 \\ 1 & 1 & 2 \end{pmatrix}, \quad
+# \hat x = \frac12 \begin{pmatrix} 1 & -1 & 1 \\ -1 & 1 & -1 \end{pmatrix}, \quad
+# r = (2, 2, 4)$$
 #
-# $$\text{dweight} = (21.3333, 4.6667, 41.3333), \quad \text{dbias} = (28, 13, -30)$$
+# At the first pixel g is 6 and 2, so $m(g) = 4$ and $m(g \, \hat x) = 1$: what is left is 2 − 0.5 and −2 + 0.5, times 2.
 #
-# In the first row $m(d\hat x) = 12$ and $m(d\hat x \cdot \hat x) = 72$.
+# $$dx = \begin{pmatrix} 3 & 0 & -6 \\ -3 & 0 & 6 \end{pmatrix}, \quad
+# d\text{weight} = (1, -1), \quad d\text{bias} = (4, 4)$$
 #
 # <details><summary>Hint 1: two sets of axes</summary>
 #
-# A statistic is shared by the *last* axes, a weight by all the *others*. Each axis of x is in one of the
-# two sets.
+# Write under each of the letters N, C, H, W whether it shares a *mean* or a *weight*. Each axis is in one of the two sets. Means run over
+# the first set, sums over the second.
 #
 # </details>
 #
-# <details><summary>Hint 2: when to multiply by weight</summary>
+# <details><summary>Hint 2: is it right?</summary>
 #
-# In BatchNorm, weight is the same for all the values of a mean, and may as well come at the end. Here it
-# may not.
+# Add up dx over the channels of each pixel: it has to be 0. Then dweight: is its shape that of weight?
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "layer_norm_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def layer_norm_backward(dy, x, mean, var, x_hat, weight, eps):
-    """Return dx in the shape of x, dweight and dbias in that of weight."""
+# %% nbgrader={"grade": false, "grade_id": "layer_norm_2d_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def layer_norm_2d_backward(dy, x_hat, inv_std, weight):
+    """Return dx (N, C, H, W), dweight (C,) and dbias (C,)."""
     ### BEGIN SOLUTION
-    last = tuple(range(x.ndim - weight.ndim, x.ndim))  # share a mean
-    others = tuple(range(x.ndim - weight.ndim))  # share a weight
-    dx_hat = dy * weight
-    m = dx_hat.mean(axis=last, keepdims=True)
-    m_x_hat = (dx_hat * x_hat).mean(axis=last, keepdims=True)
-    dx = (dx_hat - m - x_hat * m_x_hat) / np.sqrt(var + eps)
-    return dx, (dy * x_hat).sum(axis=others), dy.sum(axis=others)
+    g = dy * weight.reshape(1, -1, 1, 1)  # (N, C, H, W)
+    m_g = g.mean(axis=1, keepdims=True)  # (N, 1, H, W)
+    m_g_x_hat = (g * x_hat).mean(axis=1, keepdims=True)  # (N, 1, H, W)
+    dx = inv_std * (g - m_g - x_hat * m_g_x_hat)
+    return dx, (dy * x_hat).sum(axis=(0, 2, 3)), dy.sum(axis=(0, 2, 3))
     ### END SOLUTION
 
 
 # %%
-dy = np.array([[24.0, 10, -32], [4, 3, 2]])  # (N=2, D=3)
-mean, var = np.array([[5.0], [10]]), np.array([[32.0], [32]])  # (N, 1)
-x_hat = np.array([[2.0, 2, -4], [4, -2, -2]]) / 3
-dx, dweight, dbias = layer_norm_backward(dy, x, mean, var, x_hat, weight, eps=4)
-print(dx)
+dx, dweight, dbias = layer_norm_2d_backward(
+    dy=np.array([[[[3.0, 1, 0]], [[1, 1, 2]]]]),  # (N=1, C=2, H=1, W=3)
+    x_hat=np.array([[[[1.0, -1, 1]], [[-1, 1, -1]]]]) / 2,
+    inv_std=np.array([[[[2.0, 2, 4]]]]),  # (N=1, 1, H=1, W=3)
+    weight=np.array([2.0, 2]),
+)
+print("dx, channel 0:", dx[0, 0, 0])
+print("dx, channel 1:", dx[0, 1, 0])
 print("dweight", dweight, "dbias", dbias)
 
 # %%
-check("layer_norm_backward", layer_norm_backward)
+check("layer_norm_2d_backward", layer_norm_2d_backward)
 
-# %% nbgrader={"grade": true, "grade_id": "layer_norm_backward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("layer_norm_backward", layer_norm_backward)
+# %% nbgrader={"grade": true, "grade_id": "layer_norm_2d_backward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("layer_norm_2d_backward", layer_norm_2d_backward)
 ### BEGIN HIDDEN TESTS
-report = check("layer_norm_backward", layer_norm_backward, seed=150206)
+report = check("layer_norm_2d_backward", layer_norm_2d_backward, seed=150206)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 3: sequences of different lengths
+# ## Task 3: fold it forward
+#
+# *Medium · importance high · 20 minutes · 10 points*
+#
+# In a transformer nearly every LayerNorm stands right before a linear layer. Its mean and variance have to be taken anew for each token,
+# and cannot be folded away. But its weight and bias can: they become a part of the layer *behind* it. (Whoever looks into trained transformers does
+# this first, so that all layers read from the same plain $\hat x$.)
+#
+# The two layers compute, from a normalized token $\hat x$ of D features,
+#
+# $$y = W \, (\text{weight} \cdot \hat x + \text{bias}) + b.$$
+#
+# Find `folded_weight` and `folded_bias` such that a linear layer with these gives the same y from the plain $\hat x$:
+#
+# $$y = \text{folded\_weight} \; \hat x + \text{folded\_bias} \quad \text{for every } \hat x.$$
+#
+# | | shape | |
+# |---|---|---|
+# | `norm_weight`, `norm_bias` | `(D,)` | LayerNorm's |
+# | `linear_weight` | `(O, D)` | W, a row for each output, as in `nn.Linear` |
+# | `linear_bias` | `(O,)` | b |
+# | returns `folded_weight, folded_bias` | `(O, D)`, `(O,)` | two arrays, in this order |
+#
+# An example with two outputs and three features:
+#
+# $$\text{weight} = (2, 1, 3), \quad \text{bias} = (1, 0, 10), \quad
+# W = \begin{pmatrix} 1 & 5 & 0 \\ 0 & 4 & 2 \end{pmatrix}, \quad b = (7, 6)$$
+#
+# $$\text{folded\_weight} = \begin{pmatrix} 2 & 5 & 0 \\ 0 & 4 & 6 \end{pmatrix}, \quad
+# \text{folded\_bias} = (8, 26)$$
+#
+# <details><summary>Hint 1: one number at a time</summary>
+#
+# Write out the first output for D = 3, with all brackets opened. Which products have an $\hat x$ in them, and which have not?
+#
+# </details>
+#
+# <details><summary>Hint 2: is it right?</summary>
+#
+# Put in $\hat x = 0$: what comes out of both layers, and what out of yours? Then $\hat x = (1, 0, 0)$. That is enough to find
+# every number.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "fold_layer_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def fold_layer_norm(norm_weight, norm_bias, linear_weight, linear_bias):
+    """Fold LayerNorm's weight and bias into the linear layer behind it."""
+    ### BEGIN SOLUTION
+    folded_weight = linear_weight * norm_weight  # (O, D): a column for each feature
+    folded_bias = linear_weight @ norm_bias + linear_bias  # (O,)
+    return folded_weight, folded_bias
+    ### END SOLUTION
+
+
+# %%
+folded_weight, folded_bias = fold_layer_norm(
+    norm_weight=np.array([2.0, 1, 3]),
+    norm_bias=np.array([1.0, 0, 10]),
+    linear_weight=np.array([[1.0, 5, 0], [0, 4, 2]]),  # (O=2, D=3)
+    linear_bias=np.array([7.0, 6]),
+)
+print(folded_weight)
+print(folded_bias)
+
+# %%
+check("fold_layer_norm", fold_layer_norm)
+
+# %% nbgrader={"grade": true, "grade_id": "fold_layer_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("fold_layer_norm", fold_layer_norm)
+### BEGIN HIDDEN TESTS
+report = check("fold_layer_norm", fold_layer_norm, seed=150206)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 4: sequences of different lengths
 #
 # *Medium · importance medium · 20 minutes · 10 points*
 #
@@ -280,7 +369,8 @@ report.points
 # %% [markdown]
 # ## What you have now
 #
-# - LayerNorm, forward and back: BatchNorm's formulas on other axes, with weight and bias on the axes
-#   that share a mean.
+# - LayerNorm over any axes of any layout: a mean over the named ones, a weight along the named ones.
+# - Its backward pass on other axes, by asking of each axis whether it shares a mean or a weight.
+# - What of a LayerNorm can be folded into the next layer (what it has learned), and what cannot (what it measures).
 # - A habit for everything that travels in padded arrays: change the padding, and see whether an
 #   answer changes that should not.

@@ -11,19 +11,20 @@
 # ---
 
 # %% [markdown]
-# # Write GroupNorm, and find two other layers at its ends
+# # Groups in another layout, groups of any channels, and three norms in one
 #
-# *Exercises for lesson 8 · three tasks · about 55 minutes · NumPy alone*
+# *Exercises for lesson 8 · four tasks · about 75 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `group_norm_forward`, for `(N, C, *)` | medium | high | 20 | 10 |
-# | 2 | `group_norm_backward`: dx, dweight, dbias | hard | medium | 25 | 10 |
-# | 3 | `two_ends`: LayerNorm and InstanceNorm | medium | high | 10 | 10 |
+# | 1 | `group_norm_channels_last`, for `(N, H, W, C)` | medium | high | 20 | 10 |
+# | 2 | `group_norm_labelled`: a label for each channel | medium | medium | 20 | 10 |
+# | 3 | `switchable_norm`: a mixture of three norms | hard | medium | 25 | 10 |
+# | 4 | `two_ends`: LayerNorm and InstanceNorm | medium | high | 10 | 10 |
 #
-# **What you need:** the forward pass of BatchNorm (lesson 2); for task 2 its backward pass
-# (lesson 4). All formulas are given here.
-#
+# **What you need:** [lesson 8](../notebooks/08_group_norm.ipynb), in which you wrote GroupNorm for `(N, C, *)`. All formulas are given here.
+
+# %% [markdown]
 # **How it goes.** Replace `raise NotImplementedError()` with your code, run the cell, run the
 # example below it, then run the check. It knows the mistakes that people make here, and names yours
 # if it is one of them. Run it as often as you like. Points come in parts, so one slip costs its own
@@ -37,195 +38,233 @@ from normlab import check
 np.set_printoptions(precision=4, suppress=True)
 
 # %% [markdown]
-# ## Task 1: groups of channels
+# ## Task 1: channels last
 #
 # *Medium · importance high · 20 minutes · 10 points*
 #
-# GroupNorm (Wu & He, 2018) never looks at another sample. It cuts the C channels of *one* sample
-# into `num_groups` blocks of neighbours. All values of a block, its channels and all their pixels
-# together, share one mean $\mu$ and one (biased) variance $\sigma^2$:
+# TensorFlow and JAX keep images as `(N, H, W, C)`. GroupNorm is the same there: `num_groups` blocks of neighbouring channels, one mean and one (biased)
+# variance for each block of each sample, over its channels and all pixels; then a weight and a bias for each channel. With 6 channels and 2 groups, channels 0, 1, 2 are
+# one group and 3, 4, 5 the other. But the reshape that made the groups in the lesson makes something else of this layout, and raises no error.
 #
-# $$\hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \qquad
-# y = \text{weight}_c \, \hat x + \text{bias}_c$$
-#
-# With 6 channels and 2 groups, channels 0, 1, 2 are one group and 3, 4, 5 the other. The statistics
-# are one for each group; the weights are one for each *channel* $c$.
+# $$\hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \qquad y = \text{weight}_c \, \hat x + \text{bias}_c$$
 #
 # | | shape | |
 # |---|---|---|
-# | `x` | `(N, C, *)` | `(N, C)`, `(N, C, L)` or `(N, C, H, W)`: write it for all of them |
+# | `x` | `(N, H, W, C)` | images |
 # | `num_groups` | a number | it divides C |
 # | `weight`, `bias` | `(C,)` | the scale and the shift of each channel |
 # | `eps` | a number | added to the variance |
-# | returns `y` | like `x` | |
+# | returns `y` | `(N, H, W, C)` | |
 #
-# An example that you can follow in your head: one sample, four channels of three pixels, two groups.
-# Each group is a block of 2×3 numbers, one channel a row:
+# An example: one image of one row, two pixels with four channels each, in two groups. One *pixel* a row:
 #
-# $$x_{\text{group } 0} = \begin{pmatrix} 1 & 1 & 1 \\ 9 & 9 & 9 \end{pmatrix}, \quad
-# x_{\text{group } 1} = \begin{pmatrix} 0 & 8 & 0 \\ 8 & 0 & 8 \end{pmatrix}, \quad
+# $$x = \begin{pmatrix} 1 & 9 & 0 & 8 \\ 9 & 1 & 8 & 0 \end{pmatrix}, \quad
 # \text{weight} = (10, 5, 5, 10), \quad \text{bias} = (0, 0, 1, 1), \quad \varepsilon = 9$$
 #
-# The means of the groups are 5 and 4, both variances 16, so you divide by 5 in both groups:
+# The left half has mean 5, the right half 4, both the variance 16, so you divide by 5:
 #
-# $$y_{\text{group } 0} = \begin{pmatrix} -8 & -8 & -8 \\ 4 & 4 & 4 \end{pmatrix}, \quad
-# y_{\text{group } 1} = \begin{pmatrix} -3 & 5 & -3 \\ 9 & -7 & 9 \end{pmatrix}$$
+# $$y = \begin{pmatrix} -8 & 4 & -3 & 9 \\ 8 & -4 & 5 & -7 \end{pmatrix}$$
 #
-# Leave `x` as you got it: whoever calls your function may still need it.
+# <details><summary>Hint 1: which axis is cut?</summary>
 #
-# <details><summary>Hint 1: make the groups an axis</summary>
-#
-# NumPy averages over axes, so give the groups an axis of their own: from `(N, C, H, W)` to
-# `(N, G, C/G, H, W)`. Number the channels 0 to 5, reshape, and look which numbers lie together.
-#
-# </details>
-#
-# <details><summary>Hint 2: any number of axes</summary>
-#
-# `x.shape[2:]` is whatever comes after the channels, and it may be empty. `*` unpacks it into a
-# longer shape. A size of -1 lets NumPy work one size out.
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "group_norm_forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def group_norm_forward(x, num_groups, weight, bias, eps):
-    """Normalize each group of channels of each sample of x (N, C, *), then scale and shift."""
-    ### BEGIN SOLUTION
-    N, C = x.shape[:2]
-    groups = x.reshape(N, num_groups, -1)  # (N, G, C/G * spatial)
-    mean = groups.mean(axis=2, keepdims=True)  # (N, G, 1)
-    var = groups.var(axis=2, keepdims=True)  # (N, G, 1)
-    x_hat = ((groups - mean) / np.sqrt(var + eps)).reshape(x.shape)
-    per_channel = (1, C) + (1,) * (x.ndim - 2)
-    return weight.reshape(per_channel) * x_hat + bias.reshape(per_channel)
-    ### END SOLUTION
-
-
-# %% [markdown]
-# The example from above. Do you get the same y?
-
-# %%
-x = np.array([[[[1.0, 1, 1]], [[9, 9, 9]], [[0, 8, 0]], [[8, 0, 8]]]])  # (N=1, C=4, H=1, W=3)
-y = group_norm_forward(
-    x, 2, weight=np.array([10.0, 5, 5, 10]), bias=np.array([0.0, 0, 1, 1]), eps=9
-)
-for channel in range(4):
-    print(f"group {channel // 2}, channel {channel}:", y[0, channel, 0])
-
-# %%
-check("group_norm_forward", group_norm_forward)
-
-# %% [markdown]
-# The next cell is for grading. It runs the same check, there with other numbers, and its last line
-# is the points.
-
-# %% nbgrader={"grade": true, "grade_id": "group_norm_forward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("group_norm_forward", group_norm_forward)
-### BEGIN HIDDEN TESTS
-report = check("group_norm_forward", group_norm_forward, seed=180326)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 2: the way back
-#
-# *Hard · importance medium · 25 minutes · 10 points*
-#
-# A loss depends on `y`, and `dy` says how: it holds the derivative of the loss with respect to each
-# value of `y`. Carry it back to `x`, `weight` and `bias`, for images.
-#
-# The forward pass has kept what you need, and it is right whatever you did in task 1: the
-# normalized values $\hat x$ and, for each group, $r = 1 / \sqrt{\sigma^2 + \varepsilon}$.
-#
-# | | shape | |
-# |---|---|---|
-# | `dy` | `(N, C, H, W)` | the gradient of `y` |
-# | `x_hat` | `(N, C, H, W)` | $\hat x$ |
-# | `inv_std` | `(N, G)` | $r$ of each group of each sample |
-# | `weight` | `(C,)` | |
-# | returns `dx, dweight, dbias` | `(N, C, H, W)`, `(C,)`, `(C,)` | three arrays, in this order |
-#
-# A weight gathers the say of every value that it touched, and so does a bias:
-#
-# $$d\text{weight}_c = \sum_{n, h, w} dy \; \hat x, \qquad d\text{bias}_c = \sum_{n, h, w} dy$$
-#
-# On the way to $x$ you first pass the weight: $g = dy \cdot \text{weight}_c$ is the gradient of
-# $\hat x$. From there three roads lead to $x$, one straight, one through the mean, one through the
-# variance:
-#
-# $$dx = r \left( g - \overline{g} - \hat x \; \overline{g \, \hat x} \right)$$
-#
-# The bar is an average over the values that share a mean in the forward pass. That is all that
-# distinguishes GroupNorm from BatchNorm here.
-#
-# An example with N = 1, C = 2, H = 1, W = 3 and one group, so that 2×3 numbers share a mean:
-#
-# $$dy = \begin{pmatrix} 12 & 0 & 0 \\ 0 & 3 & 0 \end{pmatrix}, \quad
-# \hat x = \begin{pmatrix} 1 & 1 & 1 \\ -1 & -1 & -1 \end{pmatrix}, \quad
-# r = 0.5, \quad \text{weight} = (1, 2)$$
-#
-# Here $g$ is 12 and 6 in two places, its average 3, and that of $g \hat x$ is 1:
-#
-# $$dx = \begin{pmatrix} 4 & -2 & -2 \\ -1 & 2 & -1 \end{pmatrix}, \quad
-# d\text{weight} = (12, -3), \quad d\text{bias} = (12, 3)$$
-#
-# <details><summary>Hint 1: the order</summary>
-#
-# dbias and dweight need no groups at all. For dx multiply by the weight while the channels are
-# still one axis; after that, reshape everything to groups.
+# A reshape cuts an axis in two without moving a number, if the two new sizes stand where the old one was. Which of the four axes
+# is to be cut, and how long are its two parts?
 #
 # </details>
 #
 # <details><summary>Hint 2: is it right?</summary>
 #
-# Moving all values of a group together does not move y, and neither does stretching them (but for
-# eps). So dx adds up to 0 over each group, and so does dx times x_hat. Try it on your numbers.
+# Fill each channel with its own number, 0 to C − 1, reshape, and print which numbers lie together in the first group.
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "group_norm_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def group_norm_backward(dy, x_hat, inv_std, weight):
-    """Return dx (N, C, H, W), dweight (C,) and dbias (C,)."""
+# %% nbgrader={"grade": false, "grade_id": "group_norm_channels_last", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def group_norm_channels_last(x, num_groups, weight, bias, eps):
+    """Normalize each group of channels of each sample of x (N, H, W, C), then scale and shift."""
     ### BEGIN SOLUTION
-    dbias = dy.sum(axis=(0, 2, 3))  # (C,)
-    dweight = (dy * x_hat).sum(axis=(0, 2, 3))  # (C,)
-    blocks = (*inv_std.shape, -1)  # (N, G, C/G * H * W)
-    g = (dy * weight.reshape(1, -1, 1, 1)).reshape(blocks)
-    x_hat = x_hat.reshape(blocks)
-    through_mean = g.mean(axis=2, keepdims=True)  # (N, G, 1)
-    through_var = (g * x_hat).mean(axis=2, keepdims=True)  # (N, G, 1)
-    dx = inv_std[:, :, None] * (g - through_mean - x_hat * through_var)
-    return dx.reshape(dy.shape), dweight, dbias
+    N, H, W, C = x.shape
+    groups = x.reshape(N, H, W, num_groups, C // num_groups)
+    mean = groups.mean(axis=(1, 2, 4), keepdims=True)  # (N, 1, 1, G, 1)
+    var = groups.var(axis=(1, 2, 4), keepdims=True)  # (N, 1, 1, G, 1)
+    x_hat = ((groups - mean) / np.sqrt(var + eps)).reshape(x.shape)
+    return weight * x_hat + bias  # (C,) lines up with the last axis by itself
     ### END SOLUTION
 
 
 # %%
-dx, dweight, dbias = group_norm_backward(
-    dy=np.array([[[[12.0, 0, 0]], [[0, 3, 0]]]]),  # (N=1, C=2, H=1, W=3)
-    x_hat=np.array([[[[1.0, 1, 1]], [[-1, -1, -1]]]]),
-    inv_std=np.array([[0.5]]),  # (N=1, G=1)
-    weight=np.array([1.0, 2]),
-)
-print("dx, channel 0:", dx[0, 0, 0])
-print("dx, channel 1:", dx[0, 1, 0])
-print("dweight", dweight, "dbias", dbias)
+x = np.array([[[[1.0, 9, 0, 8], [9, 1, 8, 0]]]])  # (N=1, H=1, W=2, C=4)
+weight, bias = np.array([10.0, 5, 5, 10]), np.array([0.0, 0, 1, 1])
+print(group_norm_channels_last(x, 2, weight, bias, eps=9)[0, 0])
 
 # %%
-check("group_norm_backward", group_norm_backward)
+check("group_norm_channels_last", group_norm_channels_last)
 
-# %% nbgrader={"grade": true, "grade_id": "group_norm_backward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("group_norm_backward", group_norm_backward)
+# %% [markdown]
+# The next cell is for grading. It runs the same check, there with other numbers, and its last line
+# is the points.
+
+# %% nbgrader={"grade": true, "grade_id": "group_norm_channels_last-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("group_norm_channels_last", group_norm_channels_last)
 ### BEGIN HIDDEN TESTS
-report = check("group_norm_backward", group_norm_backward, seed=180326)
+report = check("group_norm_channels_last", group_norm_channels_last, seed=180326)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 3: the two ends
+# ## Task 2: which channels belong together?
+#
+# *Medium · importance medium · 20 minutes · 10 points*
+#
+# `nn.GroupNorm` takes neighbours, as many in each group. Sometimes one knows better: red, green and blue of two cameras, sensors of three kinds, the
+# heads of a pruned network, of which some have lost channels. Then each channel carries a **label**, and the channels with the same label share
+# one mean and one (biased) variance, in each sample, wherever they stand and however many they are. Labels are whole numbers, in no order, and there may be gaps.
+#
+# | | shape | |
+# |---|---|---|
+# | `images` | `(N, C, H, W)` | |
+# | `labels` | `(C,)` | whole numbers, one for each channel |
+# | `weight`, `bias` | `(C,)` | the scale and the shift of each *channel* |
+# | `eps` | a number | added to the variance |
+# | returns `y` | `(N, C, H, W)` | |
+#
+# An example: one image of three channels with two pixels each. Channels 0 and 2 have the label 7, channel 1 has the label 2. One channel a row:
+#
+# $$x = \begin{pmatrix} 1 & 9 \\ 6 & 14 \\ 9 & 1 \end{pmatrix}, \quad
+# \text{weight} = (5, 5, 10), \quad \text{bias} = (0, 0, 1), \quad \varepsilon = 9$$
+#
+# Label 7 has the mean 5, label 2 the mean 10, both the variance 16:
+#
+# $$y = \begin{pmatrix} -4 & 4 \\ -4 & 4 \\ 9 & -7 \end{pmatrix}$$
+#
+# <details><summary>Hint 1: one label at a time</summary>
+#
+# `np.unique(labels)` holds each label once, and `images[:, labels == 7]` the channels of label 7: an array with fewer channels.
+# It can stand on the left of an equals sign, too.
+#
+# </details>
+#
+# <details><summary>Hint 2: is it right?</summary>
+#
+# Give every channel the same label: whose norm is it now? And with a label of its own for each channel?
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "group_norm_labelled", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def group_norm_labelled(images, labels, weight, bias, eps):
+    """Normalize the channels of each label together, in each of the images (N, C, H, W)."""
+    ### BEGIN SOLUTION
+    x_hat = np.empty(images.shape)
+    for label in np.unique(labels):
+        group = images[:, labels == label]  # (N, M, H, W)
+        mean = group.mean(axis=(1, 2, 3), keepdims=True)  # (N, 1, 1, 1)
+        var = group.var(axis=(1, 2, 3), keepdims=True)  # (N, 1, 1, 1)
+        x_hat[:, labels == label] = (group - mean) / np.sqrt(var + eps)
+    return weight.reshape(-1, 1, 1) * x_hat + bias.reshape(-1, 1, 1)
+    ### END SOLUTION
+
+
+# %%
+images = np.array([[[[1.0, 9]], [[6, 14]], [[9, 1]]]])  # (N=1, C=3, H=1, W=2)
+weight, bias = np.array([5.0, 5, 10]), np.array([0.0, 0, 1])
+y = group_norm_labelled(images, np.array([7, 2, 7]), weight, bias, eps=9)
+print(y[0, :, 0])
+
+# %%
+check("group_norm_labelled", group_norm_labelled)
+
+# %% nbgrader={"grade": true, "grade_id": "group_norm_labelled-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("group_norm_labelled", group_norm_labelled)
+### BEGIN HIDDEN TESTS
+report = check("group_norm_labelled", group_norm_labelled, seed=180326)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 3: why choose?
+#
+# *Hard · importance medium · 25 minutes · 10 points*
+#
+# *Switchable normalization* (Luo and others, 2019) does not choose between InstanceNorm, LayerNorm and BatchNorm. It takes the mean and the (biased) variance
+# of all three, mixes the three **means** with shares that the network learns, mixes the three **variances** with other shares, and normalizes once:
+#
+# $$\mu = \sum_k a_k \, \mu_k, \qquad \sigma^2 = \sum_k b_k \, \sigma_k^2, \qquad
+# y = \text{weight}_c \; \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \text{bias}_c$$
+#
+# | k | norm | one mean and one variance for each |
+# |---|---|---|
+# | 0 | InstanceNorm | channel of each image |
+# | 1 | LayerNorm, over `[C, H, W]` | image |
+# | 2 | BatchNorm | channel |
+#
+# Each variance is taken about its *own* mean. The shares are given here, and add up to 1. (In the paper they come out of a softmax.)
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `(N, C, H, W)` | |
+# | `mean_shares`, `var_shares` | `(3,)` | $a$ and $b$, in the order of the table |
+# | `weight`, `bias` | `(C,)` | |
+# | `eps` | a number | added to the mixed variance |
+# | returns `y` | `(N, C, H, W)` | |
+#
+# An example: one image of two channels with two pixels each, one channel a row. The weight is 1 and the bias 0.
+#
+# $$x = \begin{pmatrix} 0 & 4 \\ 8 & 12 \end{pmatrix}, \quad a = (0.5, 0.5, 0), \quad b = (0, 0.75, 0.25), \quad \varepsilon = 0$$
+#
+# Each channel has variance 4, about the means 2 and 10, for InstanceNorm and (in a batch of one) for BatchNorm. The image has mean 6 and variance 20. So the mixed means are 4 and 8,
+# the mixed variance is 15 + 1 = 16:
+#
+# $$y = \begin{pmatrix} -1 & 0 \\ 0 & 1 \end{pmatrix}$$
+#
+# <details><summary>Hint 1: three shapes</summary>
+#
+# The three means have the shapes `(N, C, 1, 1)`, `(N, 1, 1, 1)` and `(1, C, 1, 1)`. NumPy adds them to the largest of these by itself.
+#
+# </details>
+#
+# <details><summary>Hint 2: one at a time</summary>
+#
+# Give the whole share to one norm, in both. Then you know what should come out.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "switchable_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def switchable_norm(x, mean_shares, var_shares, weight, bias, eps):
+    """Normalize x (N, C, H, W) with mixed means and mixed variances of three norms."""
+    ### BEGIN SOLUTION
+    mean, var = 0, 0
+    axes = [(2, 3), (1, 2, 3), (0, 2, 3)]  # InstanceNorm, LayerNorm, BatchNorm
+    for a, b, axis in zip(mean_shares, var_shares, axes, strict=True):
+        mean = mean + a * x.mean(axis=axis, keepdims=True)
+        var = var + b * x.var(axis=axis, keepdims=True)
+    x_hat = (x - mean) / np.sqrt(var + eps)
+    return weight.reshape(-1, 1, 1) * x_hat + bias.reshape(-1, 1, 1)
+    ### END SOLUTION
+
+
+# %%
+x = np.array([[[[0.0, 4]], [[8, 12]]]])  # (N=1, C=2, H=1, W=2)
+shares = np.array([0.5, 0.5, 0]), np.array([0, 0.75, 0.25])
+y = switchable_norm(x, *shares, weight=np.ones(2), bias=np.zeros(2), eps=0)
+print(y[0, :, 0])
+
+# %%
+check("switchable_norm", switchable_norm)
+
+# %% nbgrader={"grade": true, "grade_id": "switchable_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("switchable_norm", switchable_norm)
+### BEGIN HIDDEN TESTS
+report = check("switchable_norm", switchable_norm, seed=180326)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 4: the two ends
 #
 # *Medium · importance high · 10 minutes · 10 points*
 #
@@ -246,8 +285,8 @@ report.points
 # So `GroupNorm(1, C)` and `LayerNorm([C, H, W])` are *not* the same layer, once they have learned
 # something: neither can load the other's weights.
 #
-# Write both as one function, with the help of your `group_norm_forward`. If task 1 is not finished,
-# write the two layers out instead.
+# Write both as one function. Your `group_norm_forward` of lesson 8 may help: copy it into the cell below. Or write the two
+# layers out.
 #
 # | | shape | |
 # |---|---|---|
@@ -277,7 +316,7 @@ report.points
 #
 # <details><summary>Hint 2: a weight for each element</summary>
 #
-# Your `group_norm_forward` can only take one weight for each channel. With which weight and bias
+# `group_norm_forward` can only take one weight for each channel. With which weight and bias
 # does it leave the normalized values as they are? What is left to do after that?
 #
 # </details>
@@ -286,11 +325,14 @@ report.points
 # %% nbgrader={"grade": false, "grade_id": "two_ends", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def two_ends(x, weight, bias, eps):
     """Return LayerNorm([C, H, W]) with weight and bias, and InstanceNorm2d(C), of x."""
+
     ### BEGIN SOLUTION
-    C = x.shape[1]
-    ones, zeros = np.ones(C), np.zeros(C)
-    layer = group_norm_forward(x, 1, ones, zeros, eps) * weight + bias
-    instance = group_norm_forward(x, C, ones, zeros, eps)
+    def normalized(axes):
+        mean, var = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+        return (x - mean) / np.sqrt(var + eps)
+
+    layer = normalized((1, 2, 3)) * weight + bias  # one group
+    instance = normalized((2, 3))  # a group for each channel
     return layer, instance
     ### END SOLUTION
 
@@ -317,7 +359,8 @@ report.points
 # %% [markdown]
 # ## What you have now
 #
-# - GroupNorm, forward and backward: the formula that you know from BatchNorm, on other axes.
-# - One dial, `num_groups`. At 1 it normalizes like LayerNorm, at C like InstanceNorm.
-# - What the dial does not change: GroupNorm's weights are one for each channel, LayerNorm's one for
+# - GroupNorm in another layout: cut the axis of the channels, wherever it is, and no other.
+# - Groups of any channels, of any sizes: a mean needs a set of numbers, and no order.
+# - A mixture of norms, in whose statistics the three differ, and in nothing else.
+# - What `num_groups` does not change: GroupNorm's weights are one for each channel, LayerNorm's one for
 #   each element, and InstanceNorm has none by default.

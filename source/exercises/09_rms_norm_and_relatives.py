@@ -11,20 +11,20 @@
 # ---
 
 # %% [markdown]
-# # Write four relatives: RMSNorm, local response norm, weight norm, the merge of SyncBatchNorm
+# # Measure a part, normalize the weights, and forget one of many
 #
-# *Exercises for lesson 9 · four tasks · about 60 minutes · NumPy alone*
+# *Exercises for lesson 9 · four tasks · about 80 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `rms_norm_forward`, for `(*, D)` | easy | high | 10 | 10 |
-# | 2 | `local_response_norm`, along the channels | medium | low | 20 | 10 |
-# | 3 | `weight_norm`, of weights and not of data | easy | medium | 10 | 10 |
-# | 4 | `merge_statistics`, of several workers | hard | medium | 20 | 10 |
+# | 1 | `partial_rms_norm`: measure some features, divide all | easy | medium | 15 | 10 |
+# | 2 | `standardize_kernels`: weights of a convolution, with sum 0 and length 1 | medium | medium | 20 | 10 |
+# | 3 | `statistics_without`: take one worker's part out again | hard | medium | 25 | 10 |
+# | 4 | `local_response_norm`, along the channels | medium | low | 20 | 10 |
 #
-# **What you need:** means and variances over chosen axes, as in lesson 2. All formulas are given
-# here, and the tasks do not build on each other.
-#
+# **What you need:** [lesson 9](../notebooks/09_rms_norm_and_relatives.ipynb). All formulas are given here, and the tasks do not build on each other.
+
+# %% [markdown]
 # **How it goes.** Replace `raise NotImplementedError()` with your code, run the cell, run the
 # example below it, then run the check. It knows the mistakes that people make here, and names yours
 # if it is one of them. Run it as often as you like. Points come in parts, so one slip costs its own
@@ -38,83 +38,214 @@ from normlab import check
 np.set_printoptions(precision=4, suppress=True)
 
 # %% [markdown]
-# ## Task 1: one step less than LayerNorm
+# ## Task 1: measure less
 #
-# *Easy · importance high · 10 minutes · 10 points*
+# *Easy · importance medium · 15 minutes · 10 points*
 #
-# RMSNorm (Zhang & Sennrich, 2019) is what large language models use in place of LayerNorm. It
-# divides each row by its *root mean square*, and that is all: no mean is subtracted, and there is
-# no bias.
+# If all features of a row are about the same size, a few of them tell how large the row is. The authors of RMSNorm (Zhang & Sennrich, 2019) call it
+# *partial* RMSNorm: the root mean square is taken of the first `part` features of a row, and **all** features are divided by it.
 #
-# $$y_d = \text{weight}_d \; \frac{x_d}{\sqrt{\frac1D \sum_{j} x_j^2 + \varepsilon}}$$
-#
-# A row is whatever lies along the last axis: a sample of `(N, D)`, a token of `(B, T, D)`.
+# $$y_d = \text{weight}_d \; \frac{x_d}{\sqrt{\frac{1}{\text{part}} \sum_{j < \text{part}} x_j^2 + \varepsilon}}$$
 #
 # | | shape | |
 # |---|---|---|
 # | `x` | `(*, D)` | any number of axes before the last |
+# | `part` | a number | how many features are measured, 1 to D |
 # | `weight` | `(D,)` | the scale of each feature |
 # | `eps` | a number | added to the mean square |
 # | returns `y` | like `x` | |
 #
-# An example with two rows of three, 2×3 numbers:
+# An example with two rows of three, of which two are measured:
 #
-# $$x = \begin{pmatrix} 2 & -2 & 4 \\ 6 & 6 & 0 \end{pmatrix}, \quad
-# \text{weight} = (15, 30, 15), \quad \varepsilon = 1$$
+# $$x = \begin{pmatrix} 4 & 0 & 30 \\ -4 & 8 & 7 \end{pmatrix}, \quad \text{part} = 2, \quad
+# \text{weight} = (3, 1, 1), \quad \varepsilon = 1$$
 #
-# The mean squares are 8 and 24, so you divide the rows by 3 and 5:
+# The mean squares of the parts are 8 and 40; the divisors would be 3 and 6.403. So the first row becomes
 #
-# $$y = \begin{pmatrix} 10 & -20 & 20 \\ 18 & 36 & 0 \end{pmatrix}$$
+# $$y_0 = \begin{pmatrix} 4 & 0 & 10 \end{pmatrix}.$$
 #
-# **Half precision.** Models are run in float16, whose largest number is 65504. The square of 300 is
-# more than that. If `x` is float16, compute in float32; the result may be in either.
+# <details><summary>Hint 1: three dots</summary>
 #
-# <details><summary>Hint 1: three letters</summary>
-#
-# Root, mean, square. You do them from the last to the first.
+# `x[..., :part]` picks the first features, however many axes stand before the last.
 #
 # </details>
 #
-# <details><summary>Hint 2: any number of axes</summary>
+# <details><summary>Hint 2: a probe</summary>
 #
-# The last axis is axis -1, however many there are before it. `keepdims=True` lets a mean line up
-# with its row again.
+# Make the last feature of a row ten times as large. Which numbers of your answer may change, and which may not?
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "rms_norm_forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def rms_norm_forward(x, weight, eps):
-    """Divide each row of x (*, D) by its root mean square, then scale it. Returns the same shape."""
+# %% nbgrader={"grade": false, "grade_id": "partial_rms_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def partial_rms_norm(x, part, weight, eps):
+    """Divide each row of x (*, D) by the root mean square of its first features."""
     ### BEGIN SOLUTION
-    if x.dtype == np.float16:
-        x = x.astype(np.float32)
-    mean_square = np.mean(x**2, axis=-1, keepdims=True)  # (*, 1)
-    return weight * x / np.sqrt(mean_square + eps)  # (*, D)
+    mean_square = (x[..., :part] ** 2).mean(axis=-1, keepdims=True)  # (*, 1)
+    return weight * x / np.sqrt(mean_square + eps)
     ### END SOLUTION
 
 
 # %%
-x = np.array([[2.0, -2, 4], [6, 6, 0]])  # (N=2, D=3)
-rms_norm_forward(x, weight=np.array([15.0, 30, 15]), eps=1)
+x = np.array([[4.0, 0, 30], [-4, 8, 7]])  # (N=2, D=3)
+partial_rms_norm(x, part=2, weight=np.array([3.0, 1, 1]), eps=1)
 
 # %%
-check("rms_norm_forward", rms_norm_forward)
+check("partial_rms_norm", partial_rms_norm)
 
 # %% [markdown]
 # The next cell is for grading. It runs the same check, there with other numbers, and its last line
 # is the points.
 
-# %% nbgrader={"grade": true, "grade_id": "rms_norm_forward-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("rms_norm_forward", rms_norm_forward)
+# %% nbgrader={"grade": true, "grade_id": "partial_rms_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("partial_rms_norm", partial_rms_norm)
 ### BEGIN HIDDEN TESTS
-report = check("rms_norm_forward", rms_norm_forward, seed=191016)
+report = check("partial_rms_norm", partial_rms_norm, seed=191016)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 2: divided by the neighbours
+# ## Task 2: no norm behind the layer
+#
+# *Medium · importance medium · 20 minutes · 10 points*
+#
+# Weight norm gives each output of a layer a length. *Weight standardization* (Qiao and others, 2019) takes out the mean as well, and networks without any norm behind their convolutions
+# (Brock and others, 2021) use it in this form: the weights of each output add up to 0 and have length 1, times a gain that is learned. For inputs of variance 1 that
+# do not depend on each other, the output then has the gain as its standard deviation, without anything being measured.
+#
+# Let $v_o$ be all weights of output $o$, with $n = I \cdot H \cdot W$ numbers (the *fan-in*), mean $\mu_o$ and (biased) variance $\sigma_o^2$:
+#
+# $$w_o = \text{gain}_o \; \frac{v_o - \mu_o}{\sqrt{n \, \sigma_o^2 + \varepsilon}}$$
+#
+# | | shape | |
+# |---|---|---|
+# | `v` | `(O, I, H, W)` | the kernels of a convolution: O outputs, I inputs |
+# | `gain` | `(O,)` | |
+# | `eps` | a number | |
+# | returns `w` | `(O, I, H, W)` | |
+#
+# An example: two outputs, two inputs, kernels of 1 × 2. Here are the four weights of each output:
+#
+# $$v_0 = (1, 3, 3, 1), \quad v_1 = (5, 5, 9, 9), \quad \text{gain} = (3, 10), \quad \varepsilon = 5$$
+#
+# The means are 2 and 7, the variances 1 and 4. Under the root stands 4 · 1 + 5 = 9 and 4 · 4 + 5 = 21:
+#
+# $$w_0 = (-1, 1, 1, -1), \quad w_1 = \frac{20}{\sqrt{21}} \, (-1, -1, 1, 1) = 4.364 \, (-1, -1, 1, 1)$$
+#
+# <details><summary>Hint 1: what one output adds up</summary>
+#
+# One number that comes out of a convolution is a sum over all inputs and all places of the kernel. Which axes of v are that?
+#
+# </details>
+#
+# <details><summary>Hint 2: is it right?</summary>
+#
+# With eps = 0 and gain 1, add up the weights of each output, and their squares.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "standardize_kernels", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def standardize_kernels(v, gain, eps):
+    """Give each output of v (O, I, H, W) the sum 0 and the length gain (O,)."""
+    ### BEGIN SOLUTION
+    kernel = (1, 2, 3)
+    fan_in = v[0].size  # I * H * W
+    mean = v.mean(axis=kernel, keepdims=True)  # (O, 1, 1, 1)
+    var = v.var(axis=kernel, keepdims=True)  # (O, 1, 1, 1)
+    return gain.reshape(-1, 1, 1, 1) * (v - mean) / np.sqrt(fan_in * var + eps)
+    ### END SOLUTION
+
+
+# %%
+v = np.array([[[[1.0, 3]], [[3, 1]]], [[[5, 5]], [[9, 9]]]])  # (O=2, I=2, H=1, W=2)
+w = standardize_kernels(v, gain=np.array([3.0, 10]), eps=5)
+print(w.reshape(2, 4))
+
+# %%
+check("standardize_kernels", standardize_kernels)
+
+# %% nbgrader={"grade": true, "grade_id": "standardize_kernels-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("standardize_kernels", standardize_kernels)
+### BEGIN HIDDEN TESTS
+report = check("standardize_kernels", standardize_kernels, seed=191016)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 3: forget one of them
+#
+# *Hard · importance medium · 25 minutes · 10 points*
+#
+# In the lesson the statistics of several workers were merged. Now one of them asks to be forgotten: the count, mean and (biased) variance of **all** values are known, and those of the
+# part that has to go. The data itself is gone. What are the mean and the variance of the rest?
+#
+# Lesson 9's formula says what a whole is made of. For two groups with the counts $p$ and $q$, and $n = p + q$, it can be written as
+#
+# $$n \, \mu = p \, \mu_p + q \, \mu_q, \qquad
+# n \, \sigma^2 = p \, \sigma_p^2 + q \, \sigma_q^2 + \frac{p \, q}{n} \, (\mu_p - \mu_q)^2.$$
+#
+# Here $n$ and $p$ are known with their statistics, and those of $q$ are asked.
+#
+# | | shape | |
+# |---|---|---|
+# | `count`, `part_count` | numbers | $n$ and $p$; $p$ is smaller |
+# | `mean`, `var` | `(C,)` each | of all values, for each channel |
+# | `part_mean`, `part_var` | `(C,)` each | of the part that has to go |
+# | returns `rest_mean, rest_var` | `(C,)`, `(C,)` | two arrays, in this order |
+#
+# The means may be huge, about $10^9$, while the variances are small: compute distances between means, not differences of squares.
+#
+# An example with one channel: the whole is 0, 0, 0, 10, 10, 10 with mean 5 and variance 25. The three tens go, with mean 10 and variance 0. What is left is 0, 0, 0:
+#
+# $$\mu_q = \frac{6 \cdot 5 - 3 \cdot 10}{3} = 0, \qquad \sigma_q^2 = \frac{6 \cdot 25 - 3 \cdot 0 - \frac{3 \cdot 3}{6} \, (10 - 0)^2}{3} = 0$$
+#
+# <details><summary>Hint 1: one unknown at a time</summary>
+#
+# The first equation has one unknown, $\mu_q$. With that the second has one unknown, too.
+#
+# </details>
+#
+# <details><summary>Hint 2: is it right?</summary>
+#
+# Draw nine numbers, take four of them for the part, and compare with the mean and the variance of the other five. Then the same with all numbers 100 larger.
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "statistics_without", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def statistics_without(count, mean, var, part_count, part_mean, part_var):
+    """Return the mean (C,) and the variance (C,) of what is left when the part has gone."""
+    ### BEGIN SOLUTION
+    rest = count - part_count
+    rest_mean = (count * mean - part_count * part_mean) / rest  # (C,)
+    between = part_count * rest / count * (part_mean - rest_mean) ** 2  # (C,)
+    rest_var = (count * var - part_count * part_var - between) / rest  # (C,)
+    return rest_mean, rest_var
+    ### END SOLUTION
+
+
+# %%
+whole = {"count": 6, "mean": np.array([5.0]), "var": np.array([25.0])}
+part = {"part_count": 3, "part_mean": np.array([10.0]), "part_var": np.array([0.0])}
+rest_mean, rest_var = statistics_without(**whole, **part)
+print("mean", rest_mean, "var", rest_var)
+
+# %%
+check("statistics_without", statistics_without)
+
+# %% nbgrader={"grade": true, "grade_id": "statistics_without-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("statistics_without", statistics_without)
+### BEGIN HIDDEN TESTS
+report = check("statistics_without", statistics_without, seed=191016)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 4: divided by the neighbours
 #
 # *Medium · importance low · 20 minutes · 10 points*
 #
@@ -194,161 +325,9 @@ assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 3: a length and a direction
-#
-# *Easy · importance medium · 10 minutes · 10 points*
-#
-# Weight norm (Salimans & Kingma, 2016) does not touch the data at all. It writes the weights of each
-# *output* of a layer as a length $g$ times a direction, and the network learns the two apart:
-#
-# $$w_o = g_o \; \frac{v_o}{\lVert v_o \rVert}, \qquad
-# \lVert v_o \rVert = \sqrt{\textstyle\sum v_o^2}$$
-#
-# Here $v_o$ is everything that belongs to output $o$: a row of a linear layer's matrix, a whole
-# block of kernels `(in, H, W)` of a convolution. There is no eps.
-#
-# | | shape | |
-# |---|---|---|
-# | `v` | `(out, *)` | `(out, in)` or `(out, in, H, W)`; no row is all zeros |
-# | `g` | `(out,)` | the length of each output's weights |
-# | returns `w` | like `v` | |
-#
-# An example with two outputs and three inputs, 2×3 numbers:
-#
-# $$v = \begin{pmatrix} 2 & -2 & 1 \\ 0 & 3 & 4 \end{pmatrix}, \quad g = (6, 10)$$
-#
-# The rows have the lengths 3 and 5:
-#
-# $$w = \begin{pmatrix} 4 & -4 & 2 \\ 0 & 6 & 8 \end{pmatrix}$$
-#
-# <details><summary>Hint 1: how many norms?</summary>
-#
-# As many as there are outputs. Every axis but the first has to be summed away, however many there
-# are: `range(1, v.ndim)` names them.
-#
-# </details>
-#
-# <details><summary>Hint 2: is it right?</summary>
-#
-# Measure the length of each output of your w: it should be g. Make v ten times as long: w should
-# not change.
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "weight_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def weight_norm(v, g):
-    """Give each output of v (out, *) the length g (out,). Returns w, in the shape of v."""
-    ### BEGIN SOLUTION
-    rest = tuple(range(1, v.ndim))
-    norm = np.sqrt((v**2).sum(axis=rest, keepdims=True))  # (out, 1, ...)
-    return g.reshape(norm.shape) * v / norm
-    ### END SOLUTION
-
-
-# %%
-v = np.array([[2.0, -2, 1], [0, 3, 4]])  # (out=2, in=3)
-weight_norm(v, g=np.array([6.0, 10]))
-
-# %%
-check("weight_norm", weight_norm)
-
-# %% nbgrader={"grade": true, "grade_id": "weight_norm-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("weight_norm", weight_norm)
-### BEGIN HIDDEN TESTS
-report = check("weight_norm", weight_norm, seed=191016)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 4: one batch on several workers
-#
-# *Hard · importance medium · 20 minutes · 10 points*
-#
-# A batch is shared among K workers, not always in equal parts. BatchNorm on each worker alone would
-# see small batches. SyncBatchNorm lets the workers exchange a few numbers and then normalize as if
-# the batch had never been cut. Each worker $k$ sends how many values $n_k$ it has for each channel,
-# their mean $\mu_k$ and their (biased) variance $\sigma_k^2$. Merge them into the mean and the biased
-# variance of all $n = \sum n_k$ values:
-#
-# $$\mu = \sum_k \frac{n_k}{n} \, \mu_k, \qquad
-# \sigma^2 = \sum_k \frac{n_k}{n} \left( \sigma_k^2 + (\mu_k - \mu)^2 \right)$$
-#
-# In words: every value counts the same, whichever worker has it. And the variance has two parts, how
-# far the values lie from their worker's mean, and how far the workers' means lie from each other.
-#
-# | | shape | |
-# |---|---|---|
-# | `counts` | `(K,)` | $n_k$, whole numbers |
-# | `means`, `variances` | `(K, C)` | one row for each worker |
-# | returns `mean, var` | `(C,)`, `(C,)` | two arrays, in this order |
-#
-# **Two conditions.** A worker may be idle, with $n_k = 0$: then its mean and variance are NaN, and
-# they must not get into yours. And the means may be huge, about $10^9$, while the variances are
-# small: compute distances from the mean, not differences of squares.
-#
-# An example with two workers and three channels, 2×3 numbers of each kind:
-#
-# $$\text{counts} = (2, 6), \quad
-# \text{means} = \begin{pmatrix} 0 & 10 & 4 \\ 4 & 10 & 8 \end{pmatrix}, \quad
-# \text{variances} = \begin{pmatrix} 4 & 2 & 0 \\ 8 & 6 & 4 \end{pmatrix}$$
-#
-# The first worker has a quarter of the values. The merged mean is $(3, 10, 7)$. Inside the workers
-# the variance is $(7, 5, 3)$, between them $(3, 0, 3)$:
-#
-# $$\text{mean} = (3, 10, 7), \quad \text{var} = (10, 5, 6)$$
-#
-# <details><summary>Hint 1: the shape of a share</summary>
-#
-# The shares $n_k / n$ have the shape `(K,)`, the means `(K, C)`. Which shape lets NumPy line a share
-# up with its row?
-#
-# </details>
-#
-# <details><summary>Hint 2: the idle worker</summary>
-#
-# 0 times NaN is NaN, so a share of 0 does not help. Leave the idle rows out before you begin.
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "merge_statistics", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def merge_statistics(counts, means, variances):
-    """Merge the statistics of K workers. Returns mean (C,) and var (C,) of all their values."""
-    ### BEGIN SOLUTION
-    busy = counts > 0  # (K,)
-    counts, means, variances = counts[busy], means[busy], variances[busy]
-    share = (counts / counts.sum())[:, None]  # (K, 1)
-    mean = (share * means).sum(axis=0)  # (C,)
-    var = (share * (variances + (means - mean) ** 2)).sum(axis=0)  # (C,)
-    return mean, var
-    ### END SOLUTION
-
-
-# %%
-mean, var = merge_statistics(
-    counts=np.array([2, 6]),  # (K=2,)
-    means=np.array([[0.0, 10, 4], [4, 10, 8]]),  # (K=2, C=3)
-    variances=np.array([[4.0, 2, 0], [8, 6, 4]]),
-)
-print("mean", mean, "var", var)
-
-# %%
-check("merge_statistics", merge_statistics)
-
-# %% nbgrader={"grade": true, "grade_id": "merge_statistics-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("merge_statistics", merge_statistics)
-### BEGIN HIDDEN TESTS
-report = check("merge_statistics", merge_statistics, seed=191016)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
 # ## What you have now
 #
-# - RMSNorm: LayerNorm without the mean, so a constant added to a row does change its output.
+# - Partial RMSNorm: what a norm measures and what it divides need not be the same numbers.
+# - Weight standardization: weights normalized once, in place of every batch that comes out of them.
+# - The merge of statistics, backwards: a variance has a part inside and a part between, and both have to be taken out again.
 # - Local response norm: an old relative that divides by neighbours and learns nothing.
-# - Weight norm: a length and a direction, for weights; no data is averaged.
-# - The merge of SyncBatchNorm: variances do not average, unless all the means agree.

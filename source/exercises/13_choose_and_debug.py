@@ -11,38 +11,24 @@
 # ---
 
 # %% [markdown]
-# # Six bug hunts
+# # Bugs without a title
 #
-# *Exercises for lesson 13 · six tasks · about 70 minutes · PyTorch*
+# *Exercises for lesson 13 · four tasks · about 90 minutes · PyTorch*
 #
 # | task | program | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `fine_tune`: frozen, and still moving | medium | high | 15 | 10 |
-# | 2 | `predict`: who else is in the queue? | medium | high | 10 | 10 |
-# | 3 | `update_teacher`: the teacher that never catches up | medium | high | 15 | 10 |
+# | 1 | `train_and_keep`: one program, three bugs | hard | high | 30 | 10 |
+# | 2 | `freeze_norms`: in four ways, and back | medium | high | 25 | 10 |
+# | 3 | `average_networks`: one network made of several | hard | medium | 25 | 10 |
 # | 4 | `small_batch_network`: two samples at a time | medium | medium | 10 | 10 |
-# | 5 | `SensorNet`: a table is no sequence | medium | medium | 10 | 10 |
-# | 6 | `split_and_standardize`: whose mean is it? | easy | high | 10 | 10 |
 #
-# **What you need:** the lessons on BatchNorm, above all its two modes (lesson 3), and lessons 6 and 8
-# for task 4.
+# **What you need:** [lesson 13](../notebooks/13_choose_and_debug.ipynb) and its five short hunts; for task 4 the idea of the other norms (lessons 6 and 8).
 #
-# Six short PyTorch programs. Each runs without an error, and each has **one** real defect, of a kind
-# that has cost people weeks. You find it and mend it.
-#
-# Each task goes like this:
-#
-# 1. a program, as somebody wrote it, with what it was meant to do;
-# 2. a cell that shows what it does instead;
-# 3. an empty cell for you. Copy the program there, in place of `raise NotImplementedError()`, and mend
-#    it. Rewrite it as freely as you like: **what is checked is what it does**, not how it looks.
-#
-# The check knows which mistakes people make here, and names yours if it is one of them. Try it on the
-# unmended program, too: it will tell you what it sees from outside.
+# No title says here what is wrong. **What is checked is what a program does**, not how it looks: write it as freely as you like. The check knows which mistakes people make here, and names
+# yours if it is one of them. Run it as often as you like; try it on the unmended program, too: it will tell you what it sees from outside.
 
 # %%
 import copy
-import warnings
 
 import torch
 from torch.nn.functional import mse_loss
@@ -50,307 +36,303 @@ from torch.nn.functional import mse_loss
 from normlab import check
 
 # %% [markdown]
-# ## Task 1: frozen, and still moving
+# ## Task 1: one program, three bugs
 #
-# *Medium · importance high · 15 minutes · 10 points*
+# *Hard · importance high · 30 minutes · 10 points*
 #
-# A network has a *body*, trained at great cost on other data, and a fresh *head*. Only the head is to
-# learn; nothing in the body may change. In training the head works as every network in training does,
-# its own BatchNorm included.
-#
-# | | | |
-# |---|---|---|
-# | `body`, `head` | modules | the network is one behind the other; both have BatchNorm layers |
-# | `batches` | a list of `(x, y)` | what the head is trained on, in this order, in every epoch |
-# | `validation` | one `(x, y)` | what is measured after each epoch, in evaluation mode |
-# | `epochs`, `lr` | numbers | |
-# | returns `losses` | a list of `epochs` numbers | the validation losses |
-#
-# This is the program. It gives the parameters of the body `requires_grad=False`, and the optimizer
-# does not even know them:
-
-
-# %%
-def fine_tune(body, head, batches, validation, epochs, lr):
-    """Train the head on the batches; the body stays as it is. Returns the validation losses."""
-    network = torch.nn.Sequential(body, head)
-    for parameter in body.parameters():
-        parameter.requires_grad_(False)
-    optimizer = torch.optim.SGD(head.parameters(), lr=lr)
-    losses = []
-    network.train()
-    for _ in range(epochs):
-        for x, y in batches:
-            loss = mse_loss(network(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        network.eval()
-        with torch.no_grad():
-            x, y = validation
-            losses.append(mse_loss(network(x), y).item())
-        network.train()
-    return losses
-
-
-# %% [markdown]
-# An example with a body of 3 inputs and 2 outputs. What of it has moved?
-
-
-# %%
-def what_moves(fine_tune):
-    torch.manual_seed(0)
-    body = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2), torch.nn.ReLU())
-    head = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1))
-    before = copy.deepcopy(body.state_dict())
-    batches = [(torch.randn(8, 3), torch.randn(8, 1)) for _ in range(4)]
-    fine_tune(body, head, batches, validation=batches[0], epochs=2, lr=0.1)
-    for name, now in body.state_dict().items():
-        print(f"body.{name:22}", "as it was" if torch.equal(now, before[name]) else "has moved")
-    print("batches seen by the head:", head[0].num_batches_tracked.item())
-
-
-# %%
-what_moves(fine_tune)
-
-# %% [markdown]
-# No weight has moved, and yet the body gives other answers than before. Mend the program: the body as
-# it was, eight batches seen by the head.
-#
-# <details><summary>Hint 1: who writes there?</summary>
-#
-# The names of what has moved are those of *buffers*. No optimizer ever writes a buffer. Who does, and
-# in which mode?
-#
-# </details>
-#
-# <details><summary>Hint 2: which call came last?</summary>
-#
-# `train()` and `eval()` reach every module inside the one they are called on. Go through the program
-# line by line and write down in which mode the body is, through the second epoch.
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "fine_tune", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def fine_tune(body, head, batches, validation, epochs, lr):
-    """Train the head on the batches; the body stays as it is. Returns the validation losses."""
-    ### BEGIN SOLUTION
-    network = torch.nn.Sequential(body, head)
-    for parameter in body.parameters():
-        parameter.requires_grad_(False)
-    optimizer = torch.optim.SGD(head.parameters(), lr=lr)
-    losses = []
-    for _ in range(epochs):
-        network.train()
-        body.eval()  # after train(), which reaches the body, too
-        for x, y in batches:
-            loss = mse_loss(network(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        network.eval()
-        with torch.no_grad():
-            x, y = validation
-            losses.append(mse_loss(network(x), y).item())
-    return losses
-    ### END SOLUTION
-
-
-# %%
-what_moves(fine_tune)
-
-# %%
-check("fine_tune", fine_tune)
-
-# %% [markdown]
-# The next cell is for grading. It is the same check once more (a grader runs it with other numbers),
-# and its last line is the points.
-
-# %% nbgrader={"grade": true, "grade_id": "fine_tune-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("fine_tune", fine_tune)
-### BEGIN HIDDEN TESTS
-report = check("fine_tune", fine_tune, seed=150203)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 2: who else is in the queue?
-#
-# *Medium · importance high · 10 minutes · 10 points*
-#
-# A function asks a network for its scores, some rows at a time. The scores of a row should not depend
-# on how the rows are put into batches, and the network should be the same afterwards in every respect:
-# its buffers, and **the mode of each of its layers** (a layer may be kept in evaluation mode on purpose
-# while all others train).
+# A table, a network with BatchNorm, and a training like thousands of others. The first rows are to train on, the others to validate on: **they stand for data that does not exist yet**. The features are
+# standardized (with torch's `std`), each epoch goes once through the batches in their order and ends with a validation in evaluation mode. At the end the network is to be, in every number, that of
+# the epoch with the smallest validation loss, and in evaluation mode.
 #
 # | | shape | |
 # |---|---|---|
-# | `network` | a module | in any mode; some layers may be in another mode than the rest |
-# | `x` | `(N, D)` | the rows |
-# | `batch_size` | a number | how many rows at a time; the last batch may be smaller, down to one row |
-# | returns `scores` | `(N, C)` | a tensor without gradients |
+# | `network` | a module with BatchNorm | trained in place, in whichever mode it comes |
+# | `x`, `y` | `(M, F)`, `(M, 1)` | all rows and their targets; leave them as they are |
+# | `size` | a number | how many rows, from the first, are to train on |
+# | `batch_size`, `epochs`, `lr` | numbers | |
+# | returns `losses` | a list of `epochs` numbers | the validation losses |
+#
+# The program runs without an error, and its losses look good. **Three** things are wrong with it. Each costs points of its own.
 
 
 # %%
-def predict(network, x, batch_size):
-    """Return the network's scores (N, C) for the rows of x (N, D), without a trace in it."""
+def train_and_keep(network, x, y, size, batch_size, epochs, lr):
+    """Train on the first `size` rows, and end with the best epoch's network. Returns the losses."""
+    x = (x - x.mean(0)) / x.std(0)
+    train, validation = (x[:size], y[:size]), (x[size:], y[size:])
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr)
+    losses, kept = [], {}
+    network.train()
+    for _ in range(epochs):
+        for rows in torch.arange(size).split(batch_size):
+            inputs, targets = train[0][rows], train[1][rows]
+            loss = mse_loss(network(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            inputs, targets = validation
+            losses.append(mse_loss(network(inputs), targets).item())
+        if losses[-1] == min(losses):
+            kept = network.state_dict()
+    network.load_state_dict(kept)
+    return losses
+
+
+# %% [markdown]
+# An example, with three features. The losses fall in the first epochs, and rise again later. What is the network worth that comes out?
+
+
+# %%
+def what_it_is_worth(train_and_keep):
+    torch.manual_seed(5)
+    network = torch.nn.Sequential(
+        torch.nn.Linear(3, 16), torch.nn.BatchNorm1d(16), torch.nn.ReLU(), torch.nn.Linear(16, 1)
+    )
+    x = torch.randn(24, 3)
+    y = x.sum(1, keepdim=True) + torch.randn(24, 1)
+    losses = train_and_keep(network, x, y, size=16, batch_size=4, epochs=40, lr=0.05)
+    print(f"smallest validation loss {min(losses):.2f}, in epoch {losses.index(min(losses)) + 1}")
+    standardized = (x[16:] - x[:16].mean(0)) / x[:16].std(0)
     with torch.no_grad():
-        return torch.cat([network(rows) for rows in x.split(batch_size)])
-
-
-# %% [markdown]
-# An example of 2×3 numbers, with a fresh BatchNorm for a network. In evaluation mode a fresh BatchNorm
-# changes next to nothing: what should come out is x.
+        print(f"of the network that came out: {mse_loss(network(standardized), y[16:]):.2f}")
+    print("batches counted:", network[1].num_batches_tracked.item())
 
 
 # %%
-def ask(predict):
-    x = torch.tensor([[1.0, 10, 6], [9, 12, -2]])  # (N=2, D=3)
-    network = torch.nn.BatchNorm1d(3)
-    try:
-        for batch_size in (2, 1):
-            scores = predict(network, x, batch_size)
-            print(f"batches of {batch_size}:", *scores.round(decimals=2).tolist())
-    except ValueError as error:
-        print(f"batches of {batch_size}: {error}")
-    print("seen in training:", network.num_batches_tracked.item(), "  mode:", network.training)
-
-
-# %%
-ask(predict)
+what_it_is_worth(train_and_keep)
 
 # %% [markdown]
-# <details><summary>Hint 1: two switches</summary>
+# Two numbers that should agree do not. And there are four batches in an epoch: those of the first have been counted, and no others. (The third bug makes the smallest loss look better than it is.)
 #
-# `no_grad` turns something off. Does BatchNorm ask for it when it chooses between the batch's
-# statistics and the running ones?
+# <details><summary>Hint 1: three questions</summary>
+#
+# Ask what lesson 13 asks: *whose* mean is it? In which *mode* is the network, in each line of each epoch? And what is a copy, and what moves along?
 #
 # </details>
 #
-# <details><summary>Hint 2: as it was</summary>
+# <details><summary>Hint 2: three probes</summary>
 #
-# `network.modules()` goes through all modules, and each has its own `training`. Which of them do you
-# have to remember so that every layer gets its own mode back?
+# Move one validation row far away: which numbers of the training change? Print `network.training` at the beginning of each epoch. Print one number of `kept` when it is stored, and again at the end.
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "predict", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def predict(network, x, batch_size):
-    """Return the network's scores (N, C) for the rows of x (N, D), without a trace in it."""
+# %% nbgrader={"grade": false, "grade_id": "train_and_keep", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def train_and_keep(network, x, y, size, batch_size, epochs, lr):
+    """Train on the first `size` rows, and end with the best epoch's network. Returns the losses."""
     ### BEGIN SOLUTION
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    with torch.no_grad():
-        scores = torch.cat([network(rows) for rows in x.split(batch_size)])
-    for module, training in modes:
-        module.training = training
-    return scores
+    x = (x - x[:size].mean(0)) / x[:size].std(0)  # 1: nothing of the rows for validation
+    train, validation = (x[:size], y[:size]), (x[size:], y[size:])
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr)
+    losses, kept = [], {}
+    for _ in range(epochs):
+        network.train()  # 2: in every epoch, since a validation lies between them
+        for rows in torch.arange(size).split(batch_size):
+            inputs, targets = train[0][rows], train[1][rows]
+            loss = mse_loss(network(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            inputs, targets = validation
+            losses.append(mse_loss(network(inputs), targets).item())
+        if losses[-1] == min(losses):
+            kept = copy.deepcopy(network.state_dict())  # 3: the numbers, and not the arrays
+    network.load_state_dict(kept)
+    return losses
     ### END SOLUTION
 
 
 # %%
-ask(predict)
+what_it_is_worth(train_and_keep)
 
 # %%
-check("predict", predict)
+check("train_and_keep", train_and_keep)
 
-# %% nbgrader={"grade": true, "grade_id": "predict-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("predict", predict)
+# %% [markdown]
+# The next cell is for grading. It runs the same check, there with other numbers, and its last line
+# is the points.
+
+# %% nbgrader={"grade": true, "grade_id": "train_and_keep-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("train_and_keep", train_and_keep)
 ### BEGIN HIDDEN TESTS
-report = check("predict", predict, seed=150203)
+report = check("train_and_keep", train_and_keep, seed=150203)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 3: the teacher that never catches up
+# ## Task 2: four ways to be frozen
 #
-# *Medium · importance high · 15 minutes · 10 points*
+# *Medium · importance high · 25 minutes · 10 points*
 #
-# In semi-supervised and in reinforcement learning a *teacher* (or target network) follows a student:
-# after each step of the student, every parameter of the teacher becomes
+# BatchNorm has two kinds of numbers: those that it *measures* and those that it *learns*. Each kind can be frozen or not, which makes four ways, and people say "frozen" to three of them. Write a
+# function that prepares a network for training in any of the four.
 #
-# $$\text{teacher} \leftarrow \text{decay} \cdot \text{teacher} + (1 - \text{decay}) \cdot \text{student}$$
+# | `statistics` | `affine` | running mean and variance | weight and bias | the norm normalizes with |
+# |---|---|---|---|---|
+# | False | False | move | learn | the batch |
+# | True | False | stay | learn | what it remembers |
+# | False | True | move | stay | the batch |
+# | True | True | stay | stay | what it remembers |
 #
-# That is for the parameters. All buffers are to be **taken over from the student as they are**: they are
-# averages already, or counters. Teacher and student share no memory: what the student does later must
-# not move the teacher.
+# It may be called again and again on the same network, in any order, and each call counts alone: what was frozen before is thawed, if this call does not ask for it. All other layers (dropout, LayerNorm, linear
+# layers) are in training mode afterwards, and go on learning as they did. BatchNorm layers (`BatchNorm1d` and `BatchNorm2d`) may stand anywhere inside.
 #
 # | | | |
 # |---|---|---|
-# | `teacher`, `student` | modules | of the same layers; the teacher is changed in place |
-# | `decay` | a number | between 0 and 1 |
+# | `network` | a module | in any mode; changed in place |
+# | `statistics`, `affine` | True or False | what of its BatchNorm layers is frozen |
 # | returns nothing | | |
-
-
-# %%
-def update_teacher(teacher, student, decay):
-    """Move the teacher towards the student, in place."""
-    with torch.no_grad():
-        for ours, theirs in zip(teacher.parameters(), student.parameters(), strict=True):
-            ours.mul_(decay).add_(theirs, alpha=1 - decay)
-
-
-# %% [markdown]
-# An example, with a BatchNorm for each of them. The student's weight is 3 and the teacher's 1, so with
-# decay 0.5 the teacher should get 0.5 · 1 + 0.5 · 3 = 2. The student has seen a batch of 2×3 numbers
-# whose means are 5, 10 and 2, and remembers a tenth of them.
-
-
-# %%
-def follow(update_teacher):
-    teacher, student = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
-    torch.nn.init.constant_(student.weight, 3)
-    student(torch.tensor([[1.0, 10, 6], [9, 10, -2]]))  # (N=2, C=3)
-    update_teacher(teacher, student, decay=0.5)
-    for name in ("weight", "running_mean"):
-        for who, network in (("student", student), ("teacher", teacher)):
-            print(f"{who}.{name:13}", getattr(network, name).detach().numpy())
-
-
-# %%
-follow(update_teacher)
-
-# %% [markdown]
-# <details><summary>Hint 1: learned, or measured?</summary>
 #
-# Compare `[name for name, _ in teacher.named_parameters()]` with `list(teacher.state_dict())`.
+# An example: a norm in a block of a network. We call the function, train one step, and look at what has moved.
+
+
+# %%
+def what_moves(freeze_norms):
+    torch.manual_seed(0)
+    block = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.ReLU())
+    network = torch.nn.Sequential(block, torch.nn.Dropout(0.5), torch.nn.Linear(4, 1)).eval()
+    for statistics, affine in ((False, False), (True, False), (False, True), (True, True)):
+        freeze_norms(network, statistics, affine)
+        before = copy.deepcopy(network.state_dict())
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        mse_loss(network(torch.randn(8, 3)), torch.randn(8, 1)).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        moved = [name for name, now in network.state_dict().items() if not now.equal(before[name])]
+        norm = [name[4:] for name in moved if name.startswith("0.1.")]
+        print(f"statistics={statistics!s:5} affine={affine!s:5} moved:", ", ".join(norm) or "-")
+
+
+# %% [markdown]
+# <details><summary>Hint 1: anywhere inside</summary>
+#
+# `children()` stops at the first level. What goes through all of them?
 #
 # </details>
 #
-# <details><summary>Hint 2: taken over</summary>
+# <details><summary>Hint 2: three settings</summary>
 #
-# There is a list for the others as well: `buffers()`. One of them counts batches; can a whole number be
-# averaged? And to take over numbers means to copy them: which method of a tensor does that in place?
+# A module has a mode, a parameter has `requires_grad`. For each of the four ways write down what a norm's mode has to be, and what its parameters'. Then the same for all other modules.
 #
 # </details>
 
 
-# %% nbgrader={"grade": false, "grade_id": "update_teacher", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def update_teacher(teacher, student, decay):
-    """Move the teacher towards the student, in place."""
+# %% nbgrader={"grade": false, "grade_id": "freeze_norms", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def freeze_norms(network, statistics, affine):
+    """Freeze what the BatchNorm layers measure, what they learn, both or neither; thaw the rest."""
     ### BEGIN SOLUTION
-    with torch.no_grad():
-        for ours, theirs in zip(teacher.parameters(), student.parameters(), strict=True):
-            ours.mul_(decay).add_(theirs, alpha=1 - decay)
-        for ours, theirs in zip(teacher.buffers(), student.buffers(), strict=True):
-            ours.copy_(theirs)
+    network.train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.train(not statistics)  # after the network's train(), which reaches it, too
+            module.requires_grad_(not affine)
     ### END SOLUTION
 
 
 # %%
-follow(update_teacher)
+what_moves(freeze_norms)
 
 # %%
-check("update_teacher", update_teacher)
+check("freeze_norms", freeze_norms)
 
-# %% nbgrader={"grade": true, "grade_id": "update_teacher-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("update_teacher", update_teacher)
+# %% nbgrader={"grade": true, "grade_id": "freeze_norms-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("freeze_norms", freeze_norms)
 ### BEGIN HIDDEN TESTS
-report = check("update_teacher", update_teacher, seed=150203)
+report = check("freeze_norms", freeze_norms, seed=150203)
+### END HIDDEN TESTS
+assert report.points > 0, f"no points yet:\n{report}"
+report.points
+
+# %% [markdown]
+# ## Task 3: one network made of several
+#
+# *Hard · importance medium · 25 minutes · 10 points*
+#
+# Average the weights of several networks that were trained from one start, and the result is often better than each of them (*stochastic weight averaging*, Izmailov and others, 2018; *model soups*, Wortsman and others,
+# 2022). With BatchNorm there is a catch: what a norm has measured belongs to the network in which it was measured, and the average is a network that nobody has shown a batch.
+#
+# Write the function. Its result is a **new** network:
+#
+# - each parameter is the mean of that parameter in all networks;
+# - the running statistics are those of the averaged network on the batches that you are given, **each batch counting the same**, and nothing from before;
+# - it is in evaluation mode, and its norms have the momentum that they had, for whoever trains on;
+# - the given networks stay as they are, and share no memory with it.
+#
+# | | | |
+# |---|---|---|
+# | `networks` | a list of modules | of the same layers, two or more; the norms are `BatchNorm1d`, with momentum 0.1 |
+# | `batches` | a list of tensors `(N, D)` | |
+# | returns `average` | a module | |
+#
+# An example with two networks of one linear layer and one norm. Their weights are opposite:
+
+
+# %%
+def opposite(average_networks):
+    one = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1))
+    with torch.no_grad():
+        one[0].weight.copy_(torch.tensor([[1.0, 3]]))
+        one[0].bias.fill_(0)
+        other = copy.deepcopy(one)
+        other[0].weight.copy_(torch.tensor([[3.0, -1]]))
+    x = torch.tensor([[1.0, 1], [3, 3], [5, 5]])  # (N=3, D=2)
+    for network in (one, other):
+        for _ in range(100):
+            network(x)
+    average = average_networks([one, other], [x, x + 4])
+    print("weight", average[0].weight.detach().numpy(), "trains:", average.training)
+    for name, network in {"one": one, "other": other, "average": average}.items():
+        print(f"{name:8} mean {network[1].running_mean.item():5.2f}", end=" ")
+        print(f"variance {network[1].running_var.item():5.2f}")
+
+
+# %% [markdown]
+# The mean of (1, 3) and (3, −1) is (2, 1). On the first batch that gives 3, 9, 15, with the mean 9 and the variance 36 (divided by n − 1), on the second one 12 more: so the average should remember the mean 15 and the variance
+# 36. The two networks remember 12 and 6, and the variances 64 and 16: no average of these is right.
+#
+# <details><summary>Hint 1: in which order?</summary>
+#
+# What has to go through the layers while the statistics are measured: the weights of the first network, or the averaged ones?
+#
+# </details>
+#
+# <details><summary>Hint 2: each batch counts the same</summary>
+#
+# Lesson 3 has a momentum for it, and PyTorch a function. (`torch.optim.swa_utils.update_bn` does the measuring; you may use it. In which mode does it leave the network?)
+#
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "average_networks", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def average_networks(networks, batches):
+    """Return a network with the mean of all weights, measured anew on the batches."""
+    ### BEGIN SOLUTION
+    average = copy.deepcopy(networks[0])
+    with torch.no_grad():
+        for parameter, *others in zip(
+            average.parameters(), *(network.parameters() for network in networks), strict=True
+        ):
+            parameter.copy_(torch.stack(others).mean(0))
+    torch.optim.swa_utils.update_bn(batches, average)  # resets, measures, and restores momentum
+    return average.eval()
+    ### END SOLUTION
+
+
+# %%
+opposite(average_networks)
+
+# %%
+check("average_networks", average_networks)
+
+# %% nbgrader={"grade": true, "grade_id": "average_networks-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report = check("average_networks", average_networks)
+### BEGIN HIDDEN TESTS
+report = check("average_networks", average_networks, seed=150203)
 ### END HIDDEN TESTS
 assert report.points > 0, f"no points yet:\n{report}"
 report.points
@@ -460,190 +442,9 @@ assert report.points > 0, f"no points yet:\n{report}"
 report.points
 
 # %% [markdown]
-# ## Task 5: a table is no sequence
-#
-# *Medium · importance medium · 10 minutes · 10 points*
-#
-# Each row of a table holds what several sensors measured at one time, each in its own unit. Before the
-# linear layer, each *feature* (a column) is to be normalized over the batch, to mean 0 and variance 1
-# (the variance that divides by N, `eps` 1e-5 under the root). In evaluation mode the layer uses what it
-# remembered in training, with PyTorch's usual momentum 0.1 and the unbiased variance, so that one row
-# alone gets the same answer as among others.
-#
-# | | | |
-# |---|---|---|
-# | `features`, `classes` | numbers | F sensors, C classes |
-# | `self.linear` | `torch.nn.Linear` | keep this layer under this name |
-# | returns `scores` | `(N, C)` | of `forward(x)`, with x of `(N, F)` |
-
-
-# %%
-class SensorNet(torch.nn.Module):
-    """Normalizes each feature, then applies a linear layer."""
-
-    def __init__(self, features, classes):
-        super().__init__()
-        self.norm = torch.nn.InstanceNorm1d(features)
-        self.linear = torch.nn.Linear(features, classes)
-
-    def forward(self, x):
-        return self.linear(self.norm(x))
-
-
-# %% [markdown]
-# An example of 2×3 numbers: metres, grams and years. We make the linear layer one that changes nothing,
-# so what comes out is what the norm gives. After right normalization the columns would be −1 and 1.
-
-
-# %%
-def measure(SensorNet):
-    network = SensorNet(features=3, classes=3)
-    torch.nn.init.eye_(network.linear.weight)
-    torch.nn.init.zeros_(network.linear.bias)
-    x = torch.tensor([[1.60, 60000, 30], [1.80, 80000, 50]])  # (N=2, F=3)
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        print(network(x).detach().round(decimals=2).numpy())
-    for warning in heard:
-        print(f"{warning.category.__name__}: {warning.message}")
-
-
-# %%
-measure(SensorNet)
-
-# %% [markdown]
-# No error, and a warning that is lost among a thousand lines of a training run. Grams decide, metres
-# and years are nowhere to be seen.
-#
-# <details><summary>Hint 1: how are two axes read?</summary>
-#
-# InstanceNorm1d takes `(N, C, L)`, and `(C, L)` where one sample comes without a batch axis. As which
-# of the two does it read `(N, F)`? Which numbers share a mean then?
-#
-# </details>
-#
-# <details><summary>Hint 2: which numbers should share a mean?</summary>
-#
-# Those of one column: all rows of the batch, one feature. Which norm averages over the batch, and
-# remembers for evaluation mode?
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "SensorNet", "locked": false, "schema_version": 3, "solution": true, "task": false}
-class SensorNet(torch.nn.Module):
-    """Normalizes each feature, then applies a linear layer."""
-
-    def __init__(self, features, classes):
-        super().__init__()
-        ### BEGIN SOLUTION
-        self.norm = torch.nn.BatchNorm1d(features)
-        self.linear = torch.nn.Linear(features, classes)
-        ### END SOLUTION
-
-    def forward(self, x):
-        ### BEGIN SOLUTION
-        return self.linear(self.norm(x))
-        ### END SOLUTION
-
-
-# %%
-measure(SensorNet)
-
-# %%
-check("SensorNet", SensorNet)
-
-# %% nbgrader={"grade": true, "grade_id": "SensorNet-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("SensorNet", SensorNet)
-### BEGIN HIDDEN TESTS
-report = check("SensorNet", SensorNet, seed=150203)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
-# ## Task 6: whose mean is it?
-#
-# *Easy · importance high · 10 minutes · 10 points*
-#
-# The first rows of a table are for training, the others for testing. Every feature is to be
-# standardized: its mean subtracted, the result divided by its standard deviation (`torch`'s `std`, with
-# n − 1, as in the program). Test rows stand for data that does not exist yet: **nothing may be learned
-# from them**, not even a mean.
-#
-# | | shape | |
-# |---|---|---|
-# | `x` | `(N, F)` | all rows; leave them as they are |
-# | `size` | a number | how many rows, from the first, are for training |
-# | returns `train, test` | `(size, F)`, `(N - size, F)` | the standardized rows, in their order |
-
-
-# %%
-def split_and_standardize(x, size):
-    """Split x (N, F) into training and test rows, standardized. Returns train, test."""
-    x = (x - x.mean(0)) / x.std(0)
-    return x[:size], x[size:]
-
-
-# %% [markdown]
-# An example: three training rows with the means 5, 12 and 2 and the standard deviations 4, 2 and 4. A
-# test row (9, 12, 42) should become (1, 0, 10).
-
-
-# %%
-def standardize(split_and_standardize):
-    x = torch.tensor([[1.0, 10, 6], [5, 12, 2], [9, 14, -2], [9, 12, 42]])  # (N=4, F=3)
-    train, test = split_and_standardize(x, size=3)
-    print(train.round(decimals=2).numpy())
-    print("test:", test.round(decimals=2).numpy())
-
-
-# %%
-standardize(split_and_standardize)
-
-# %% [markdown]
-# <details><summary>Hint 1: a probe</summary>
-#
-# Change the test row to (9, 12, 4200) and run the program again. Do the *training* rows change? Should
-# they?
-#
-# </details>
-#
-# <details><summary>Hint 2: the order of two steps</summary>
-#
-# There are two steps, to split and to standardize. Which of them has to come first?
-#
-# </details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "split_and_standardize", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def split_and_standardize(x, size):
-    """Split x (N, F) into training and test rows, standardized. Returns train, test."""
-    ### BEGIN SOLUTION
-    train, test = x[:size], x[size:]
-    mean, std = train.mean(0), train.std(0)  # (F,) each
-    return (train - mean) / std, (test - mean) / std
-    ### END SOLUTION
-
-
-# %%
-standardize(split_and_standardize)
-
-# %%
-check("split_and_standardize", split_and_standardize)
-
-# %% nbgrader={"grade": true, "grade_id": "split_and_standardize-points", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report = check("split_and_standardize", split_and_standardize)
-### BEGIN HIDDEN TESTS
-report = check("split_and_standardize", split_and_standardize, seed=150203)
-### END HIDDEN TESTS
-assert report.points > 0, f"no points yet:\n{report}"
-report.points
-
-# %% [markdown]
 # ## What you have now
 #
-# - Two switches that have nothing to do with each other: what learns (`requires_grad`, the optimizer)
-#   and what is measured (`train()`, `eval()`).
-# - A list of what a copy needs: parameters *and* buffers.
-# - The question behind all six programs: **which numbers share this mean, and may they?**
+# - Three questions for any program with norms in it: whose mean is it, in which mode is it, and what is a copy?
+# - Two switches that have nothing to do with each other, for each layer: what learns, and what is measured.
+# - What is learned can be averaged. What is measured has to be measured again.
+# - And under all of it: **which numbers share this mean, and may they?**

@@ -646,11 +646,12 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
 # | [02, task 1](../exercises/02_batch_norm_forward.ipynb): BatchNorm for `(N, C)` | easy | high | 10 |
-# | 02, task 2: BatchNorm for `(N, C, H, W)` | medium | high | 15 |
-# | 02, task 3: do without the bias before BatchNorm | medium | medium | 10 |
+# | 02, task 2: do without the bias before BatchNorm | medium | medium | 10 |
+# | 02, task 3: samples that count for more, or for less | medium | high | 15 |
+# | 02, task 4: take away what two channels share | hard | medium | 25 |
 #
-# Tasks 1 and 2 are the functions that you wrote above: put them in there, and they count. The checks
-# tell you not only *that* something is wrong, but what you did.
+# Task 1 is the function that you wrote above: put it in there, and it counts. The others are not in this lesson.
+# The checks tell you not only *that* something is wrong, but what you did.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

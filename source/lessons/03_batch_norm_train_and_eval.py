@@ -581,10 +581,10 @@ torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [03, task 1](../exercises/03_batch_norm_train_and_eval.ipynb): update the running statistics | easy | high | 10 |
-# | 03, task 2: BatchNorm in evaluation mode | easy | high | 10 |
-# | 03, task 3: a small class with both modes | medium | high | 20 |
-# | 03, task 4: fold BatchNorm into the linear layer before it | medium | medium | 15 |
+# | [03, task 1](../exercises/03_batch_norm_train_and_eval.ipynb): a small class with both modes | medium | high | 20 |
+# | 03, task 2: the average of all batches so far | easy | medium | 10 |
+# | 03, task 3: fold a norm that stands before a convolution | medium | high | 20 |
+# | 03, task 4: batch renormalization | medium | medium | 20 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

@@ -20,7 +20,7 @@
 # - say which numbers `nn.LayerNorm` averages for a given `normalized_shape`, how many means there are,
 #   and how many weights;
 # - write it in NumPy, forward and backward, for vectors, images and sequences, so that it equals torch;
-# - recognise a norm along the wrong axis although every shape agrees, and keep padding out of a mean;
+# - recognise a norm along the wrong axis although every shape agrees, and padding that got into a mean;
 # - say what it did for a small recurrent network, and what it did not;
 # - tell a pre-norm from a post-norm transformer block by its gradients.
 #
@@ -33,7 +33,7 @@ import torch
 from torch import nn
 
 from normlab import load_mnist, parity, plots
-from normlab.exercises import self_test
+from normlab.exercises import check, guess, self_test, yours
 from normlab.training import find_experiment, recorded, run_live
 
 np.set_printoptions(precision=4, suppress=True)
@@ -52,15 +52,25 @@ nn.BatchNorm1d(3)(people).detach()
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # `nn.LayerNorm(3)` subtracts the mean of *one person's* three numbers, and divides by their standard
-# deviation. It never looks at the other person. **What will come out? Will you be able to tell the two
-# people apart?**
+# deviation. It never looks at the other person.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What will the two rows look like that come out?",
+    "nearly the same three numbers, twice",
+    options=[
+        "ones up to sign again, and who has more has the +1",
+        "clearly different: the second person is heavier, the first one richer",
+        "nearly the same three numbers, twice",
+    ],
+)
 
 # %% slideshow={"slide_type": "fragment"}
 nn.LayerNorm(3)(people).detach()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Hardly. Beside an income, a height and a weight are both "about nothing", and that is what the layer
-# says of everyone: two low numbers and a high one. It averages metres, kilograms and euros, and such a
+# Beside an income, a height and a weight are both "about nothing", and the layer says the same of
+# everyone: two low numbers and a high one. It averages metres, kilograms and euros, and such a
 # mean has no meaning.
 #
 # So LayerNorm is not for columns of a table. It is for numbers of one kind: the units of one hidden
@@ -88,8 +98,31 @@ x_hat = deviation / np.sqrt(var)  # (N, D)
 x_hat
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# These are lesson 2's answers, lying on their side. Is LayerNorm nothing but BatchNorm of the transposed
-# batch? **Before you agree: what does a layer have besides lesson 2's four steps, and along which axis does it lie?**
+# These are lesson 2's answers, lying on their side. So is LayerNorm nothing but BatchNorm of the
+# transposed batch? Before you agree: a layer has more than these four steps.
+
+# %% tags=["guess"]
+guess(
+    "Do `nn.LayerNorm(4)(x)` and `nn.BatchNorm1d(3)(x.T).T` give the same, in training mode?",
+    "while the layers are fresh, but not after they have learned",
+    options=[
+        "always",
+        "while the layers are fresh, but not after they have learned",
+        "not even while the layers are fresh",
+    ],
+)
+
+# %% slideshow={"slide_type": "fragment"}
+samples = torch.from_numpy(x)  # (N=3, D=4)
+layer = nn.LayerNorm(4, dtype=torch.float64)
+turned = nn.BatchNorm1d(3, dtype=torch.float64)
+print("fresh, the same answer:", torch.allclose(layer(samples), turned(samples.T).T))
+print("shapes of the weights: ", tuple(layer.weight.shape), tuple(turned.weight.shape))
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Weight 1 and bias 0 hide it: LayerNorm has a weight for each of the four *features*, and the BatchNorm
+# of the transposed batch one for each of the three *samples*. Such a weight could not be learned, since the next
+# batch holds other samples.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## In a formula
@@ -102,28 +135,20 @@ x_hat
 # In words: every sample $n$ gets its own mean and its own variance (divided by D, the number of values
 # in it), with `eps` under the root. Then every *feature* $d$ gets its weight and its bias. Look at the
 # indices: the statistics have an $n$, weight and bias have a $d$. In BatchNorm all four carry the
-# same index. That is the difference, and it is why transposing is not enough: a weight for each sample
-# could not be learned, since the next batch holds other samples.
-
-
-# %% slideshow={"slide_type": "subslide"}
-def layer_norm_rows(x, weight, bias, eps=1e-5):
-    mean = x.mean(axis=1, keepdims=True)  # (N, 1)
-    var = x.var(axis=1, keepdims=True)  # (N, 1)
-    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, D)
-    return weight * x_hat + bias  # (N, D): (D,) lines up with the features by itself
-
+# same index. That is the difference, and it is why transposing is not enough.
+#
+# By hand, `eps` aside. A weight `(D,)` lines up with the features by itself:
 
 # %% slideshow={"slide_type": "-"}
 weight = np.array([3.0, -1.5, 0.5, 2.0])  # (D,)
 bias = np.array([2.0, 0.5, -1.0, 0.0])  # (D,)
-y = layer_norm_rows(x, weight, bias)
+y = weight * x_hat + bias  # (N, D)
 y
 
 # %% [markdown]
-# Follow the last row: $\hat x$ was about −1, 1, −1, 1, and has become −1, −1, −1.5, 2. Each number went
-# through its own column's weight and bias. The rows of y no longer have mean 0, and need not: the rows
-# of $\hat x$ had.
+# Follow the last row: $\hat x$ was −1, 1, −1, 1, and has become −1, −1, −1.5, 2. Each number went
+# through its own column's weight and bias. The rows of y no longer have mean 0, nor need they: those
+# of $\hat x$ did.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## normalized_shape: as many axes as weight has
@@ -140,23 +165,89 @@ y
 # | `(N, C, H, W)` | `[C, H, W]` | image | `(C, H, W)` |
 
 # %% [markdown]
-# So `weight.ndim` says how many axes, and negative numbers count axes from the end:
+# Count, for two images of shape `(3, 4, 5)`:
+
+# %%
+images = np.random.default_rng(0).normal(5, 2, size=(2, 3, 4, 5))  # (N, C, H, W)
+images += np.array([0, 10, 20]).reshape(1, 3, 1, 1)  # three different channels
+layer = nn.LayerNorm([3, 4, 5], dtype=torch.float64)
+out = layer(torch.from_numpy(images)).detach().numpy()  # (N, C, H, W)
+
+# %% tags=["guess"] slideshow={"slide_type": "subslide"}
+guess("How many numbers has the weight of `nn.LayerNorm([3, 4, 5])`?", 60)
+
+# %% slideshow={"slide_type": "fragment"}
+layer.weight.numel()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# One weight for each element of an image. And the means? One of the two articles behind this course says
+# that LayerNorm "computes the mean and variance for each channel", and there are three channels. If each
+# had a mean of its own, then each channel's mean would be 0 after the layer. (A fresh layer has weight 1 and bias 0.)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("How many means does the layer take of the two images?", 2)
+
+# %% slideshow={"slide_type": "fragment"}
+print("of each channel of each image:\n", out.mean(axis=(2, 3)).round(2) + 0.0)
+print("of each image:", np.abs(out.mean(axis=(1, 2, 3))).round(2))
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The channels keep their different levels, and only each image as a whole has mean 0: one mean for each
+# image. So the article's sentence is not right: it is the *weights* that are per element, and the
+# statistics are per sample. (One mean per channel and image would be InstanceNorm, which is lesson 7's.)
+
+# %% [markdown]
+# How does a function know which axes share a mean? The shape of `weight` *is* `normalized_shape`, so
+# `weight.ndim` says how many there are. Negative numbers count axes from the end. For our images:
+
+# %%
+images.mean(axis=(-3, -2, -1), keepdims=True).shape  # (N, 1, 1, 1)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your turn.** One function for every row of the table: `x` has any shape that ends with that of `weight`
+# and `bias`, and these have one to three axes; `eps` is a number.
+
+
+# %% slideshow={"slide_type": "-"}
+def layer_norm_forward(x, weight, bias, eps):
+    raise NotImplementedError()
 
 
 # %%
-def layer_norm(x, weight, bias, eps=1e-5):
-    axes = tuple(range(-weight.ndim, 0))  # weight (C, H, W): (-3, -2, -1)
-    mean = x.mean(axes, keepdims=True)  # (N, 1, 1, 1)
-    var = x.var(axes, keepdims=True)  # (N, 1, 1, 1)
-    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
-    return weight * x_hat + bias  # (N, C, H, W)
+check("layer_norm_forward", layer_norm_forward)
 
+# %%
+layer_norm = yours("layer_norm_forward", layer_norm_forward)
 
-np.array_equal(layer_norm(x, weight, bias), y)
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def layer_norm_forward(x, weight, bias, eps):
+#     last = tuple(range(-weight.ndim, 0))  # weight (C, H, W): (-3, -2, -1)
+#     mean = x.mean(last, keepdims=True)  # (N, 1, 1, 1)
+#     var = x.var(last, keepdims=True)  # (N, 1, 1, 1)
+#     x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+#     return weight * x_hat + bias  # (N, C, H, W)
+# ```
+#
+# </details>
+
+# %%
+np.allclose(layer_norm(x, weight, bias, 1e-5), y, rtol=0, atol=1e-5)
+
+# %% [markdown]
+# As by hand. (The difference that was allowed for is that of `eps`, which was not in there.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# In the block picture: on images LayerNorm takes everything of one sample. In a transformer, where the
-# positions are tokens and the channels are features, it takes one token.
+# And in the block picture, with N samples, C channels and L positions? The positions of an image are its pixels.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Over which axes of the block does LayerNorm average on images?",
+    "C and L",
+    options=["C", "L", "N and L", "C and L", "N, C and L"],
+)
 
 # %% slideshow={"slide_type": "-"}
 block = (4, 6, 5)  # N, C, L
@@ -168,37 +259,13 @@ plots.block(
     }
 )
 
-# %% [markdown]
-# The same block to try, with controls under it if you run the cell. It shows tokens first. **Which ticks make
-# it the other two?**
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# On images it takes everything of one sample. In a transformer the T tokens are the block's positions and the
+# D features its channels, and it takes one token. Here is the same block to try, with controls under it if you run
+# the cell. It shows tokens first; make it show the other two.
 
 # %%
 plots.explore.block("C")
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# **Your guess:** `nn.LayerNorm([3, 4, 5])` gets two images of shape `(3, 4, 5)`. How many means does it
-# take, and how many weights has it? One of the two articles behind this course says that LayerNorm
-# "computes the mean and variance for each channel". There are three channels.
-
-# %%
-images = np.random.default_rng(0).normal(5, 2, size=(2, 3, 4, 5))  # (N, C, H, W)
-images += np.array([0, 10, 20]).reshape(1, 3, 1, 1)  # three different channels
-layer = nn.LayerNorm([3, 4, 5], dtype=torch.float64)
-out = layer(torch.from_numpy(images)).detach().numpy()  # (N, C, H, W)
-layer.weight.numel()
-
-# %% [markdown]
-# Sixty weights, one for each element of an image. And the means? If each channel had its own, then after
-# the layer each channel's mean would be 0. (A fresh layer has weight 1 and bias 0.)
-
-# %% slideshow={"slide_type": "fragment"}
-print("of each channel of each image:\n", out.mean(axis=(2, 3)).round(2) + 0.0)
-print("of each image:", np.abs(out.mean(axis=(1, 2, 3))).round(2))
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Two means, one for each image. The channels keep their different levels. So the article's sentence is
-# not right: it is the *weights* that are per element, and the statistics are per sample. (One mean per
-# channel and image would be InstanceNorm, which is lesson 7's.)
 
 # %% [markdown]
 # ## Is it really what torch does?
@@ -235,18 +302,21 @@ parity.compare_cases(cases)
 # %% [markdown]
 # Where lesson 2's table had an error for one sample in training, here is none: a sample brings its own
 # values to average. The last line is what torch says when the last axes are not those that the layer was
-# made for. And your function, beside torch:
+# made for. And your own function, beside torch:
 
 # %%
 twin, theirs, pictures = cases["images"]
-mine = layer_norm(pictures, twin.weight, twin.bias)
+mine = layer_norm(pictures, twin.weight, twin.bias, 1e-5)
 expected = theirs(torch.from_numpy(pictures)).detach().numpy()
 np.allclose(mine, expected, rtol=0, atol=1e-13)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One image, one answer
 #
-# Lesson 3 was about two modes, buffers and forgotten `eval()`. **How long would it be for LayerNorm?**
+# Lesson 3 was about two modes, buffers and a forgotten `eval()`. What would it have to say about LayerNorm?
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("How many entries has the `state_dict` of `nn.LayerNorm(4)`? (BatchNorm has five.)", 2)
 
 # %% slideshow={"slide_type": "-"}
 layer = nn.LayerNorm(4, dtype=torch.float64)
@@ -255,13 +325,14 @@ alone = layer.eval()(torch.from_numpy(x[:1]))[0]
 print(list(layer.state_dict()), "  the same answer:", torch.equal(in_company, alone))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# This long. No running statistics, so nothing to forget, and training and evaluation are one.
+# Very little. There are no running statistics, so there is nothing to forget, and training and evaluation are one.
 #
-# The price is on the other side. Whatever all the units of a sample have in common is gone: multiply a
+# The price is paid elsewhere. Whatever all the units of a sample have in common is gone: multiply a
 # sample by 10 and add 3, and the layer answers the same (up to `eps`).
 
 # %%
-np.allclose(layer_norm(10 * x + 3, weight, bias), layer_norm(x, weight, bias), atol=1e-4)
+there, here = (layer_norm(values, weight, bias, 1e-5) for values in (10 * x + 3, x))
+np.allclose(there, here, rtol=0, atol=1e-4)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## See it on real digits
@@ -277,7 +348,7 @@ with torch.no_grad():
     units = nn.Linear(784, 256)(digits).numpy()  # (N, 256)
 by_ink = digits.sum(1).argsort()[[0, 32, 63]]  # least, middle, most
 before = units[by_ink]  # (3, 256)
-after = layer_norm(before, np.ones(256), np.zeros(256))  # (3, 256)
+after = layer_norm(before, np.ones(256), np.zeros(256), 1e-5)  # (3, 256)
 
 # %% slideshow={"slide_type": "-"}
 plots.dots(
@@ -292,7 +363,7 @@ plots.dots(
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # A digit with much ink drives all units harder. After LayerNorm every digit has the same strength, and
-# what tells digits apart is the *pattern* over the units. Whether the ink itself was worth knowing, the
+# what tells digits apart is the *pattern* over the units. Whether the amount of ink was worth knowing, the
 # layer does not ask.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -306,43 +377,90 @@ plots.dots(
 # $$dx = r\,\big(g - m(g) - \hat x\; m(g\,\hat x)\big).$$
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# For BatchNorm $m$ runs down the columns, for LayerNorm along the rows. `dweight` and `dbias` gather what
-# one weight has touched, and one weight touches the same feature of *all* samples: a sum over all the
-# other axes. So each axis belongs to one of two sets, the last ones, which share a mean, and the others,
-# which share a weight.
+# For BatchNorm $m$ runs down the columns, for LayerNorm along the rows. For our three samples, and a gradient
+# `dy` that arrives from above, the two means of the line are
+
+# %% slideshow={"slide_type": "-"}
+dy = np.array([[1.0, -2, 0.5, 3], [-1, 0.7, 2, 1], [0.3, 1, -2, 0.5]])  # (N, D)
+g = dy * weight  # (N, D)
+g.mean(axis=1), (g * x_hat).mean(axis=1)  # one number each for a sample
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Here is what is new. In BatchNorm all the values of one mean had one weight in common, so it did not matter
+# whether you multiplied by it first or last. Here the values of one mean have *different* weights. So $g$
+# has to be complete before a mean is taken of it.
+#
+# `dweight` and `dbias` add up $dy\,\hat x$ and $dy$ over whatever one weight has touched. One weight touches
+# the same feature of *all* samples.
+
+# %% tags=["guess"]
+guess(
+    "Tokens `(B, T, D)`, weight `(D,)`: over which axes is `dweight` a sum?",
+    "B and T",
+    options=["B", "D", "B and T", "T and D"],
+)
+
+# %% slideshow={"slide_type": "-"}
+for summed in ((0,), (2,), (0, 1), (1, 2)):
+    print(f"a sum over the axes {summed!s:6} leaves", np.zeros((2, 6, 4)).sum(summed).shape)
+print("the weight has the shape       ", weight.shape)
+
+# %% [markdown]
+# A sum that leaves the weight's own shape runs over all axes that weight does *not* have. So each axis belongs to
+# one of two sets: the last ones, which share a mean, and the others, which share a weight. The last ones are best
+# counted from the end; the others are the first `x.ndim - weight.ndim`.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your turn.** The backward pass for both sets of axes, whatever the shape of `weight`. You are given what a right forward pass has computed: `x` and `x_hat`, and `mean` and `var`, which keep
+# the averaged axes with length 1. `weight` has one or two axes. Return `dx`, `dweight`, `dbias`, in this order.
 
 
 # %% slideshow={"slide_type": "-"}
-def layer_norm_backward(dy, x_hat, r, weight):
-    last = tuple(range(-weight.ndim, 0))  # share a mean
-    others = tuple(range(x_hat.ndim - weight.ndim))  # share a weight
-    g = dy * weight  # before any mean is taken
-    dx = r * (g - g.mean(last, keepdims=True) - x_hat * (g * x_hat).mean(last, keepdims=True))
-    return dx, (dy * x_hat).sum(others), dy.sum(others)
+def layer_norm_backward(dy, x, mean, var, x_hat, weight, eps):
+    raise NotImplementedError()
 
+
+# %%
+check("layer_norm_backward", layer_norm_backward)
+
+# %%
+backward = yours("layer_norm_backward", layer_norm_backward)
 
 # %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def layer_norm_backward(dy, x, mean, var, x_hat, weight, eps):
+#     last = tuple(range(-weight.ndim, 0))  # share a mean
+#     others = tuple(range(x.ndim - weight.ndim))  # share a weight
+#     g = dy * weight  # before any mean is taken
+#     m, along = g.mean(last, keepdims=True), (g * x_hat).mean(last, keepdims=True)
+#     dx = (g - m - x_hat * along) / np.sqrt(var + eps)
+#     return dx, (dy * x_hat).sum(others), dy.sum(others)
+# ```
+#
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # On tokens, `(B, T, D)` with a weight `(D,)`, beside torch:
 
-# %%
+# %% slideshow={"slide_type": "-"}
 rng = np.random.default_rng(1)
-tokens, dy = rng.normal(3, 2, (2, 6, 4)), rng.normal(size=(2, 6, 4))  # (B, T, D)
-tokens_var = tokens.var(-1, keepdims=True)  # (B, T, 1)
-r = 1 / np.sqrt(tokens_var + 1e-5)  # (B, T, 1)
-tokens_hat = (tokens - tokens.mean(-1, keepdims=True)) * r  # (B, T, D)
-dx, dweight, dbias = layer_norm_backward(dy, tokens_hat, r, weight)
-dx.shape, dweight.shape, dbias.shape
+tokens, dy_tokens = rng.normal(3, 2, (2, 6, 4)), rng.normal(size=(2, 6, 4))  # (B, T, D)
 
-# %%
+
+def forward_pass(x):
+    ones, zeros = np.ones(x.shape[-1]), np.zeros(x.shape[-1])
+    return x, x.mean(-1, keepdims=True), x.var(-1, keepdims=True), layer_norm(x, ones, zeros, 1e-5)
+
+
+gradients = backward(dy_tokens, *forward_pass(tokens), weight, 1e-5)  # dx, dweight, dbias
+
+# %% slideshow={"slide_type": "-"}
 leaves = [torch.tensor(a, requires_grad=True) for a in (tokens, weight, bias)]
-nn.functional.layer_norm(leaves[0], (4,), *leaves[1:]).backward(torch.tensor(dy))
-for name, ours, leaf in zip(("dx", "dweight", "dbias"), (dx, dweight, dbias), leaves, strict=True):
-    print(f"{name:8}", np.allclose(ours, leaf.grad.numpy(), rtol=1e-12, atol=1e-13))
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# One thing is new. In BatchNorm all the values of one mean had one weight in common, so it did not matter
-# whether you multiplied by it first or last. Here the values of one mean have *different* weights. So `g`
-# has to be complete before a mean is taken of it. What happens otherwise, you see below.
+nn.functional.layer_norm(leaves[0], (4,), *leaves[1:]).backward(torch.tensor(dy_tokens))
+for name, ours, leaf in zip(("dx", "dweight", "dbias"), gradients, leaves, strict=True):
+    print(f"{name:8} {ours.shape!s:10}", np.allclose(ours, leaf.grad, rtol=1e-12, atol=1e-13))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Sequences of different lengths
@@ -352,58 +470,47 @@ for name, ours, leaf in zip(("dx", "dweight", "dbias"), (dx, dweight, dbias), le
 # over from something else:
 
 # %% slideshow={"slide_type": "-"}
-sequences = np.array([[1.0, 3, 5, 7], [2, 6, 90, -50]])  # (B=2, T=4)
-lengths = np.array([4, 2])  # (B,)
+sequences = np.array([[1.0, 3, 5, 7], [2, 6, 90, -50]])  # (B=2, T=4), real are 4 and 2
 sequences.mean(axis=1)
 
 # %% [markdown]
 # A LayerNorm over the features of each token does not mind: tokens do not share a mean, and so padding
-# cannot reach the real ones. But whoever takes one mean *over the tokens* (here; in BatchNorm on
-# sequences; in the exercise) has the padding in it. The real numbers 2 and 6 have the mean 4.
-#
-# A *mask* says what is real. Count the positions, and compare with the lengths, as a column:
+# cannot reach the real ones. But anyone who takes one mean *over the tokens* (here; in BatchNorm on
+# sequences; in the exercise) has the padding in it. The real numbers of the second sequence are 2 and 6, with mean 4 and
+# standard deviation 2. So somebody sets the padding to 0 first:
+
+# %% tags=["guess"] slideshow={"slide_type": "subslide"}
+guess("What is the mean of the second sequence then?", 2)
 
 # %%
-real = np.arange(4) < lengths[:, None]  # (1, T) beside (B, 1) makes (B, T)
-real
+zeroed = np.array([2.0, 6, 0, 0])  # (T,)
+zeroed.mean(), zeroed.std()
 
 # %% [markdown]
-# A mean is a sum over a count, and both must hear of the mask. The variance, too: at a padded position the
-# *deviation* is not 0, even if the padding is. So the mask comes after the subtraction.
+# Zeros add nothing to a sum, but they count. And if they are kept out of the count, too? Three ways to get it
+# wrong, and the right one:
 
 # %%
-count = lengths[:, None]  # (B, 1), real values of each sequence
-mean = (sequences * real).sum(axis=1, keepdims=True) / count  # (B, 1)
-deviation = (sequences - mean) * real  # (B, T), 0 in the padding
-var = (deviation**2).sum(axis=1, keepdims=True) / count  # (B, 1)
-deviation / np.sqrt(var)
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# Three ways to get it wrong, and the right one, on the second sequence (right are -1 and 1):
-
-# %%
-row, mask = sequences[1], real[1]
-zeroed, right_mean = row * mask, row[mask].mean()
+row, real = sequences[1], sequences[1, :2]  # as it travels, and what is real of it
 ways = {
     "padding counted": (row.mean(), row.var()),
     "zeros counted": (zeroed.mean(), zeroed.var()),
-    "zeros deviate": (right_mean, ((zeroed - right_mean) ** 2).sum() / 2),
-    "right": (right_mean, row[mask].var()),
+    "zeros deviate": (real.mean(), ((zeroed - real.mean()) ** 2).sum() / 2),
+    "right": (real.mean(), real.var()),
 }
 
 # %% slideshow={"slide_type": "-"}
 for name, (m, v) in ways.items():
-    print(f"{name:16} mean {m:5.1f}  std {np.sqrt(v):5.1f}  values {(row[mask] - m) / np.sqrt(v)}")
+    print(f"{name:16} mean {m:5.1f}  std {np.sqrt(v):5.1f}  values {(real - m) / np.sqrt(v)}")
 
 # %% [markdown]
-# None of them raises an error. The test for all of them is one line long: change the padding, or make it
-# longer, and see whether an answer changes that should not. Two more things to settle. Where a token has
-# D features, `(B, T, D)`, the mask needs a last axis of length 1 to line up, `real[:, :, None]`, and each real token brings
-# D values to the count. And at the very end the padding should be 0, which a `bias` spoils unless the mask
-# comes last:
-
-# %%
-(deviation / np.sqrt(var) + 0.5) * real
+# In the third the mean is right, but 0 minus the mean is not 0, and that distance got into the variance. None of
+# them raises an error. The test for all of them is one line long: change the padding, or make it longer, and
+# see whether an answer changes that should not.
+#
+# Here the two numbers could be cut out by hand. In a batch each row has another length, and so you need a *mask*: an array that is 1 where a token is
+# real, and 0 where it is not. It has to enter three places, the sum, the count and the deviations; and at the very end once more, since the padding
+# should leave as 0 and a `bias` would spoil that. [Exercise 06](../exercises/06_layer_norm.ipynb) asks you for it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A network that reads: small batches, many lengths
@@ -420,23 +527,33 @@ for name, (m, v) in ways.items():
 #
 # After the last row it names the digit. With *fixed* lengths it reads all 28 rows, with *ragged* ones
 # the first 12 to 28, drawn anew for each image, in training and in the test. In the place of the norm there is nothing,
-# LayerNorm, or BatchNorm with running statistics for each row of its own. BatchNorm comes twice: as torch makes it,
-# with a first weight of 1, and with a first weight of 0.1, as a paper advises that put it into recurrent networks
+# LayerNorm, or BatchNorm with running statistics of its own for each row. BatchNorm comes twice: as torch makes it,
+# with a first weight of 1, and with a first weight of 0.1, the advice of a paper that put it into recurrent networks
 # (Cooijmans and others, 2017): then the tanh begins where it is not flat.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Batches of 4 digits, all 28 rows. Which of the four learns most in 330 steps, which least?** Two seeds, live:
+# First batches of 4 digits, all 28 rows, 330 steps, with two seeds, live.
+
+# %% tags=["nbval-ignore-output"]
+# Output not compared: a progress bar is drawn while it runs.
+small_batches = find_experiment("rnn_norms").only(batch_size=4, lengths="fixed", lr=0.01)
+live = run_live(small_batches.only(seed=[0, 1]), jobs=1)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Of 100 test digits, how many will the network with torch's BatchNorm read correctly?",
+    10,
+    within=4,
+)
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
-small_batches = find_experiment("rnn_norms").only(batch_size=4, lengths="fixed", lr=0.01)
-live = run_live(small_batches.only(seed=[0, 1]), jobs=1)
 for norm in live.different("norm"):
     print(f"{norm:18}", live.values("test_accuracy", norm=norm).round(2))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Two seeds are an anecdote, and one learning rate may suit one network and not the other. The whole grid (five seeds, batches of 64 and of 4, fixed and ragged
-# lengths, five learning rates each) is recorded. Here is a part of it, batches of 4 and all rows. **At which rate would you compare?**
+# lengths, five learning rates each) is recorded. Here is a part of it, batches of 4 and all rows.
 
 # %%
 grid = recorded("rnn_norms")
@@ -454,6 +571,19 @@ def spread(values):
     return f"{values.mean():5.1f} ± {values.std(ddof=1):4.1f}"
 
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "At which learning rate would you compare the four?",
+    "each at its own best",
+    options=[
+        "all at 0.01, the middle of the grid",
+        "all at the best rate of the network without norm",
+        "all at the best rate of LayerNorm",
+        "each at its own best",
+    ],
+    why="Best on which digits? Read on.",
+)
+
 # %% slideshow={"slide_type": "-"}
 rates = {64: (0.01, 0.03, 0.1, 0.3, 1.0), 4: (0.001, 0.003, 0.01, 0.03, 0.1)}
 print("right test digits, %, batches of 4, by learning rate")
@@ -464,7 +594,7 @@ for norm in norms:
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Look at the columns 0.01 and 0.03. At 0.03 LayerNorm reads ten points *fewer* than no norm. At 0.01 it reads more, and both read more than at
-# 0.03. Whoever had tried 0.03 alone would have written "with small batches LayerNorm is worse than no norm". So each network gets its own best
+# 0.03. Anyone who had tried 0.03 alone would have written "with small batches LayerNorm is worse than no norm". So each network gets its own best
 # rate, chosen on 5,000 training digits that were held out:
 
 
@@ -525,7 +655,10 @@ plots.dots(
 # it. At each row it averages the 64 units of one sequence, and these are always there.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Is it better than nothing?** Seed by seed, LayerNorm minus no norm, each at its own rate:
+# And the third: is LayerNorm better than nothing? Seed by seed, LayerNorm minus no norm, each at its own rate.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("In how many of the four settings is LayerNorm ahead with all five seeds?", 2)
 
 # %% slideshow={"slide_type": "-"}
 for cell in cells:
@@ -537,10 +670,10 @@ for cell in cells:
     )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With fixed lengths it is ahead in every pair: by 8 points and more with batches of 64, by less and less surely with batches of 4. With ragged lengths it is behind in
-# most pairs. Five pairs are few: even if there were nothing in it, all five would agree in sign in one of sixteen such comparisons, and these are four. Of the four, only the first, with its
-# twelve points and its small scatter, would survive a correction for that. So what the articles say is half confirmed: LayerNorm can live with small
-# batches and with many lengths, where BatchNorm cannot. That it makes a recurrent network better than it was, we saw clearly
+# Five pairs are few: even if there were no difference at all, all five would agree in sign in one of sixteen such comparisons, and these are four. Of the four, only the first, with its
+# twelve points and its small scatter, would survive a correction for that. With batches of 4 LayerNorm's lead is smaller and less certain, and with ragged lengths it is behind in
+# most pairs. So what the articles say is half confirmed: LayerNorm copes with small
+# batches and with many lengths, where BatchNorm does not. That it makes a recurrent network better than it was, we saw clearly
 # in one case of four. (Ba and others measured larger networks with gates, on longer sequences,
 # trained to the end. This was a small tanh network at the start of its training.)
 
@@ -597,7 +730,7 @@ def pile(kind, depth, size=64):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The set-up of Xiong and others (2020), who asked this first: tokens that have nothing to do with each other, and a loss for *each* token, as in a language
 # model. One backward pass, no training: how large is the gradient in each block? In the post-norm pile every sum is normalized on the way forward, and so the gradient is divided by its spread on
-# the way back, in every block. **Where is the post-norm gradient larger, next to the input or next to the output? And the pre-norm gradient?**
+# the way back, in every block.
 
 
 # %%
@@ -616,6 +749,14 @@ by_block = {
     kind: np.array([gradient_norms(kind, depth=12, seed=seed) for seed in range(5)])
     for kind in kinds
 }  # each (seeds, blocks)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "In the post-norm pile, where is the gradient largest?",
+    "next to the output",
+    options=["next to the input", "next to the output", "it is the same in all blocks"],
+    why="And in the pre-norm pile?",
+)
 
 # %% slideshow={"slide_type": "-"}
 plots.curves(
@@ -644,20 +785,27 @@ for depth in (6, 12, 24):
 
 # %% [markdown]
 # And they differ in what depth does. The last post-norm block's gradient does not shrink with depth.
-# The last pre-norm block's is smaller, the deeper the pile, by a factor of roughly $\sqrt2$ for
-# each doubling: the sum grows with every block, the last LayerNorm divides by its size, and so each
-# block's part in the output shrinks.
+# The last pre-norm block's does: the deeper the pile, the smaller it is, by a factor of roughly $\sqrt2$ for
+# each doubling. The sum grows with every block, the last LayerNorm divides by its size, and so each
+# block's share of the output shrinks.
 #
 # Xiong and others derive this, and conclude: post-norm begins with large gradients near the
 # output, and so needs a *warm-up*, a learning rate that starts small, while pre-norm can do without. What you have seen is the
-# gradients at the start. It does not show which network ends up better, and another set-up has another figure (Your turn): with tokens that are nearly alike, such as the rows of one digit,
+# gradients at the start. It does not show which network ends up better, and another set-up gives another figure (the first experiment in "Your turn"): with tokens that are nearly alike, such as the rows of one digit,
 # and one loss for all of them together, the post-norm curve is level.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose
 #
-# **1. The wrong axis, and every shape agrees.** `nn.LayerNorm(4)` normalizes the *last* axis, whatever it
-# is. Give it images with channels first, `(N, C, H, W)`. If W is not 4 it raises an error. **If it is?**
+# **1. The wrong axis, and every shape agrees.** Somebody has images with 4 channels, `(N, C, H, W)`, wants the
+# channels normalized at each pixel, and writes `nn.LayerNorm(4)`. If W is not 4 it raises an error. Here it is 4.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What has mean 0 after the layer?",
+    "each row of pixels",
+    options=["each pixel, over its channels", "each row of pixels", "each map", "each image"],
+)
 
 # %% slideshow={"slide_type": "-"}
 wide = np.random.default_rng(2).normal(size=(2, 4, 3, 4))  # C = 4 and W = 4
@@ -667,7 +815,7 @@ print("each pixel, over the channels:", np.abs(per_row.mean(axis=1)).max().round
 print("each row of each map:         ", np.abs(per_row.mean(axis=3)).max().round(2))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# It has normalized the *rows of pixels*: their means are 0, and the channels' are not. For "the channels
+# `nn.LayerNorm(4)` normalizes the *last* axis, whatever it is, and that is W. For "the channels
 # at each pixel" (ConvNeXt does that) they must come last: `permute(0, 2, 3, 1)`, norm, and back. The
 # same trap waits with `(N, D)` when N equals D, and with sequences `(N, T, C)` given to `BatchNorm1d`, which
 # expects `(N, C, T)`. Test with sizes that all differ:
@@ -680,26 +828,24 @@ except RuntimeError as error:
 
 # %% [markdown]
 # **2. Right numbers, wrong place.** As many samples as features: now a mean without `keepdims`, or a
-# weight as a column, raises no error either. Beside these two, a mean over too much, and the formula of some
+# weight as a column, raises no error either. Besides these two, a mean over too much, and the formula of some
 # tutorials: `torch.std`, which divides by D − 1, with `eps` added to it, outside the root.
 
 # %%
 square = np.array([[1.0, 3, 5, 7], [10, 10, 30, 30], [0, 4, 0, 4], [1, 0, 0, 0]])  # (N=4, D=4)
-m, s = square.mean(1), np.sqrt(square.var(1) + 1e-5)  # (N,), (N,)
-rows = weight * ((square - m[:, None]) / s[:, None]) + bias
-unbiased = square.std(1, ddof=1)[:, None]
-columns = weight * (square - square.mean(0)) / np.sqrt(square.var(0) + 1e-5) + bias
+m, s = square.mean(1), np.sqrt(square.var(1) + 1e-5)  # (N,), (N,): no keepdims
+rows = forward_pass(square)[-1]  # x_hat (N, D), yours
+centred, unbiased = square - m[:, None], square.std(1, ddof=1)[:, None]
 
 # %%
 variants = {
-    "right": rows,
+    "right": weight * rows + bias,
     "mean along the features": weight * (square - m) / s + bias,
-    "weight along the samples": weight[:, None] * (square - m[:, None]) / s[:, None]
-    + bias[:, None],
+    "weight along the samples": weight[:, None] * rows + bias[:, None],
     "one mean for everything": weight * (square - square.mean()) / square.std() + bias,
-    "mean over the batch": columns,
-    "n - 1, eps outside": weight * (square - m[:, None]) / (unbiased + 1e-5) + bias,
-    "eps outside": weight * (square - m[:, None]) / (square.std(1)[:, None] + 1e-5) + bias,
+    "mean over the batch": weight * forward_pass(square.T)[-1].T + bias,
+    "n - 1, eps outside": weight * centred / (unbiased + 1e-5) + bias,
+    "eps outside": weight * centred / (square.std(1)[:, None] + 1e-5) + bias,
 }
 
 # %% [markdown]
@@ -730,28 +876,25 @@ print(f"right {right[0]:.2f}   eps outside {outside[0]:.2f}")
 # the ones (always), and nearly so to $\hat x$.
 
 # %%
-x_hat, root = (x - x.mean(1, keepdims=True)), np.sqrt(x.var(1, keepdims=True) + 1e-5)
-x_hat, r = x_hat / root, 1 / root  # (N, D), (N, 1)
-dy = np.array([[1.0, -2, 0.5, 3], [-1, 0.7, 2, 1], [0.3, 1, -2, 0.5]])  # (N, D)
-g = dy * weight  # (N, D)
+x, _, var, x_hat = forward_pass(x)  # var (N, 1), x_hat (N, D)
+r = 1 / np.sqrt(var + 1e-5)  # (N, 1)
 
 
-def closed(g, axis=1):
-    m, along = (v.mean(axis, keepdims=True) for v in (g, g * x_hat))
-    return r * (g - m - x_hat * along)
+def dx(weight):
+    return backward(dy, *forward_pass(x), weight, 1e-5)[0]
 
 
 # %%
 slips = {
-    "right": closed(g),
+    "right": dx(weight),
     "mean and variance constant": r * g,
-    "weight missing": closed(dy),
-    "weight at the very end": closed(dy) * weight,
-    "means over the batch": closed(g, axis=0),
+    "weight missing": dx(np.ones(4)),
+    "weight at the very end": dx(np.ones(4)) * weight,
+    "means over the batch": r * (g - g.mean(0) - x_hat * (g * x_hat).mean(0)),
 }
 for name, wrong in slips.items():
     ones, along = np.abs(wrong.sum(1)).max(), np.abs((wrong * x_hat).sum(1)).max()
-    off = np.abs(wrong - closed(g)).max()
+    off = np.abs(wrong - slips["right"]).max()
     print(f"{name:27} off by {off:5.2f}   along ones {ones:5.2f}   along x_hat {along:5.2f}")
 
 # %% [markdown]
@@ -768,9 +911,10 @@ for name, wrong in slips.items():
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [06, task 1](../exercises/06_layer_norm.ipynb): LayerNorm over the trailing axes | easy | high | 15 |
-# | 06, task 2: its backward pass | medium | high | 20 |
-# | 06, task 3: a norm over whole sequences, and padding kept out of it | medium | medium | 20 |
+# | [06, task 1](../exercises/06_layer_norm.ipynb): LayerNorm over any axes, named by their letters | medium | high | 20 |
+# | 06, task 2: back through the channels of a pixel, as ConvNeXt needs it | medium | medium | 20 |
+# | 06, task 3: fold LayerNorm's weight and bias into the layer behind it | medium | high | 20 |
+# | 06, task 4: a norm over whole sequences, and padding kept out of it | medium | medium | 20 |
 # | Experiment: give `gradient_norms` the rows of 16 digits as tokens, and one loss for the mean over the tokens. What becomes of the figure? | easy | medium | 10 |
 # | Experiment: in the RNN, ragged lengths with twice as many steps. Is LayerNorm still behind? | medium | medium | 15 |
 #

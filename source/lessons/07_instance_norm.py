@@ -18,7 +18,7 @@
 # When you have finished you can
 #
 # - say which numbers `nn.InstanceNorm2d` averages, and write it in NumPy so that it equals torch;
-# - show what it takes away from an image, and put the look of another image in its place;
+# - show what it takes away from an image, and say how the look of another could take its place;
 # - say what follows from PyTorch's defaults: no weight and bias, no running statistics;
 # - predict which of two networks still reads digits in a light that it has never seen;
 # - name three places where InstanceNorm must not stand, one of which raises no error.
@@ -36,7 +36,7 @@ from torch import nn
 
 from normlab import load_mnist, parity, plots
 from normlab.data import ImageDataset
-from normlab.exercises import self_test
+from normlab.exercises import check, guess, self_test, yours
 from normlab.plots.lights import lights
 from normlab.training import evaluate, fit, recorded, small_cnn
 from normlab.training.experiments.contrast_shift import LIGHTS, TRAINING_IMAGES, in_light
@@ -64,8 +64,7 @@ lights(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Two small convolutional networks learn digits, 12,800 of them, all in the first light. They are the same
 # but for the norm after each convolution: BatchNorm in one, InstanceNorm in the other. Then both are tested in all
-# four lights. **How many of 100 test digits will each get right behind the thick veil?** Write two numbers
-# down. (Three seeds, live, on 5,000 test digits.)
+# four lights. (Three seeds, live, on 5,000 test digits.)
 
 # %% tags=["nbval-ignore-output"]
 # Output not compared: a trained network differs in its last digits from processor to processor.
@@ -85,6 +84,16 @@ def right_in(light, network):
     return 100 * accuracy
 
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "In the light of the training set both read about 93 of 100 test digits. "
+    "How many will the network with BatchNorm read behind the thick veil?",
+    44,
+    within=15,
+    why="And the network with InstanceNorm?",
+    outputs=2,
+)
+
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained network differs in its last digits from processor to processor.
 live = {
@@ -100,14 +109,14 @@ gap = np.subtract(live["instance"]["with a thick veil"], live["batch"]["with a t
 print("more than ten points apart behind the thick veil, three times:", bool((gap > 10).all()))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# In the light of the training set the two are about as good. Behind the thick veil one of them is lost,
+# In the light of the training set no difference is to be seen. Behind the thick veil one of them is lost,
 # each time, and the other hardly notices. Nothing in its training told it about veils. So it must
 # be in the layer.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## By hand, on two images of two channels
 #
-# Two images, two channels, maps of 2 × 2 pixels. The columns of lesson 2 are maps now, and a fourth has come:
+# Two images, two channels, maps of 2 × 2 pixels. The columns of lesson 2 are maps now, and there is a fourth:
 
 # %% slideshow={"slide_type": "-"}
 x = np.array([[[1.0, 3, 5, 7], [10, 10, 30, 30]], [[0, 4, 0, 4], [10, 30, 50, 70]]])
@@ -118,16 +127,21 @@ mean.squeeze()
 # %% [markdown] slideshow={"slide_type": "-"}
 # Four means: one for each channel of each image. Nothing is shared between images, nothing between
 # channels. A map is alone with itself.
+#
+# The first map was 1, 3, 5, 7, and the last one is 10, 30, 50, 70: ten times as much light.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% tags=["guess"] slideshow={"slide_type": "subslide"}
+guess("In how many of their four pixels will these two maps differ once they are normalized?", 0)
+
+# %% slideshow={"slide_type": "-"}
 deviation = x - mean  # (N, C, H, W)
 var = (deviation**2).mean(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
 x_hat = deviation / np.sqrt(var)  # (N, C, H, W)
 x_hat.reshape(2, 2, 4)  # each map as a row
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Compare the first row and the last.** The maps were 1, 3, 5, 7 and 10, 30, 50, 70: ten times as
-# much light. They come out the same.
+# Compare the first row and the last. Ten times the light is ten times the deviation, and ten times the standard
+# deviation.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## InstanceNorm in a formula
@@ -143,70 +157,89 @@ x_hat.reshape(2, 2, 4)  # each map as a row
 # %% slideshow={"slide_type": "subslide"}
 plots.explore.block("L")
 
-
-# %% slideshow={"slide_type": "subslide"}
-def instance_norm(x, eps=1e-5):
-    mean = x.mean(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
-    var = x.var(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
-    return (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
-
-
-with torch.no_grad():
-    theirs = nn.InstanceNorm2d(2)(torch.from_numpy(x)).numpy()
-np.allclose(instance_norm(x), theirs, rtol=0, atol=1e-14)
-
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The article *PyTorch Normalize* says that InstanceNorm "computes mean and variance for each instance". It
 # leaves out half: for each instance *and each channel*. One mean for each instance is LayerNorm.
-# **How many means are there in a batch of shape (64, 3, 32, 32), for each of the three norms, and how many
-# numbers is each made of?**
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "A batch of shape (64, 3, 32, 32): how many means does InstanceNorm take?",
+    192,
+    why="And of how many numbers is each made?",
+)
 
 # %% slideshow={"slide_type": "fragment"}
 N, C, H, W = 64, 3, 32, 32
 for name, means in {"BatchNorm": C, "LayerNorm": N, "InstanceNorm": N * C}.items():
     print(f"{name:12} {means:3} means, each of {N * C * H * W // means:6,} numbers")
 
-# %% [markdown]
-# ## A map that hardly varies
-#
-# A wall, a clear sky, a channel whose ReLU is asleep: maps that are flat are common, much more so
-# than flat *channels* of a whole batch. With a standard deviation of 0.001 and `eps=1e-5`, most of the
-# signal goes; of a flat map nothing is left but 0. Without `eps` it would be 0/0.
-
-# %%
-spread = np.array([1, 0.01, 0.001, 0]).reshape(1, 4, 1, 1)
-faint = np.array([-1.0, 1]).reshape(1, 1, 1, 2) * spread  # (N=1, C=4, H=1, W=2)
-instance_norm(faint).std(axis=(2, 3))
-
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## weight and bias, if you ask for them
 #
-# **What is in the `state_dict` of a fresh `nn.InstanceNorm2d(3)`?** For BatchNorm it was five entries.
+# So much for $\hat x$. What else does the layer hold?
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "How many entries has the `state_dict` of a fresh `nn.InstanceNorm2d(3)`? (BatchNorm's has five.)",
+    0,
+)
 
 # %% slideshow={"slide_type": "fragment"}
 print("BatchNorm2d   ", list(nn.BatchNorm2d(3).state_dict()))
 print("InstanceNorm2d", list(nn.InstanceNorm2d(3).state_dict()))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Nothing. Of PyTorch's norms with channels this is the only one with `affine=False` and
+# Of PyTorch's norms with channels this is the only one with `affine=False` and
 # `track_running_stats=False` as its defaults. Three things follow.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **No weight and bias.** Every map leaves with mean 0 and standard deviation 1, and no channel can become more
-# important than another. Whoever replaces `BatchNorm2d(C)` by `InstanceNorm2d(C)` takes 2·C learned
+# important than another. Anyone who replaces `BatchNorm2d(C)` by `InstanceNorm2d(C)` takes 2·C learned
 # numbers out of the network, and no error says so. `affine=True` brings them: one weight and one bias for
-# each *channel*, `(C,)`, as in BatchNorm, shared by all images. In code they have to be told where they belong, since a bare
-# `(C,)` would line up with W. (Without `affine=True` the layer's `weight` and `bias` are `None`: your function
-# in the exercise has to expect that, and return $\hat x$.)
+# each *channel*, `(C,)`, as in BatchNorm, shared by all images:
+#
+# $$y_{nchw} = w_c\, \hat x_{nchw} + b_c$$
+#
+# In code they have to be told where they belong, as in lesson 2, since a bare `(C,)` would line up with W. Without
+# `affine=True` the layer's `weight` and `bias` are `None`, and $\hat x$ is what comes out.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Your turn.** The whole layer, with weight and bias or without: `x` is `(N, C, H, W)`, `weight` and `bias` are `(C,)` or both `None`, `eps`
+# is a number.
+
+
+# %% slideshow={"slide_type": "-"}
+def instance_norm_forward(x, weight, bias, eps):
+    raise NotImplementedError()
 
 
 # %%
-def instance_norm_affine(x, weight, bias, eps=1e-5):
-    x_hat = instance_norm(x, eps)  # (N, C, H, W)
-    return weight.reshape(1, -1, 1, 1) * x_hat + bias.reshape(1, -1, 1, 1)
+check("instance_norm_forward", instance_norm_forward)
 
+# %%
+instance_norm = yours("instance_norm_forward", instance_norm_forward)
 
-y = instance_norm_affine(x, np.array([1.0, 2.0]), np.array([0.0, 5.0]))  # (N, C, H, W)
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def instance_norm_forward(x, weight, bias, eps):
+#     mean = x.mean(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
+#     var = x.var(axis=(2, 3), keepdims=True)  # (N, C, 1, 1)
+#     x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+#     if weight is None:
+#         return x_hat
+#     return weight.reshape(1, -1, 1, 1) * x_hat + bias.reshape(1, -1, 1, 1)
+# ```
+#
+# </details>
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The same maps, with a weight and a bias for each channel. Each map leaves with its channel's bias as its mean, and
+# its channel's weight as its standard deviation:
+
+# %% slideshow={"slide_type": "-"}
+y = instance_norm(x, np.array([1.0, 2.0]), np.array([0.0, 5.0]), 1e-5)  # (N, C, H, W)
 y.mean(axis=(2, 3)).round(2) + 0.0, y.std(axis=(2, 3)).round(2)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -233,6 +266,27 @@ for mode in (True, False):
 
 # %% [markdown]
 # There are few reasons to switch that on.
+
+# %% [markdown]
+# ## A map that hardly varies
+#
+# A wall, a clear sky, a channel whose ReLU is asleep: flat maps are common, much more so
+# than *channels* that are flat in a whole batch. Here are four maps with smaller and smaller standard
+# deviations, the last one flat:
+
+
+# %%
+def normalize(x, eps=1e-5):
+    return instance_norm(x, None, None, eps)  # (N, C, H, W)
+
+
+spread = np.array([1, 0.01, 0.001, 0]).reshape(1, 4, 1, 1)
+faint = np.array([-1.0, 1]).reshape(1, 1, 1, 2) * spread  # (N=1, C=4, H=1, W=2)
+normalize(faint).std(axis=(2, 3))
+
+# %% [markdown]
+# With a standard deviation of 0.001 and `eps=1e-5` most of the signal goes, as in lesson 2. Of the flat map nothing is left but 0;
+# without `eps` it would be 0/0.
 
 # %% [markdown]
 # ## Is it really what torch does?
@@ -270,7 +324,7 @@ parity.compare_cases(
 
 # %%
 twin, theirs, pictures = case((2, 3, 4, 5))
-mine = instance_norm_affine(pictures, twin.weight, twin.bias)
+mine = instance_norm(pictures, twin.weight, twin.bias, 1e-5)
 expected = theirs(torch.from_numpy(pictures)).detach().numpy()
 np.allclose(mine, expected, rtol=0, atol=1e-13)
 
@@ -281,11 +335,11 @@ np.allclose(mine, expected, rtol=0, atol=1e-13)
 #
 # $$\mu(a\,x + b) = a\,\mu(x) + b, \qquad \sigma(a\,x + b) = a\,\sigma(x) \quad (a > 0):$$
 #
-# subtract the one, divide by the other, and $a$ and $b$ are gone. Here is the 7 of the beginning, before and
+# subtract the one, divide by the other, and $a$ and $b$ are gone. Here is the 7 from the beginning, before and
 # after. Each row has one scale of grey for all its images, so what looks equal is equal:
 
 # %% slideshow={"slide_type": "subslide"}
-after = instance_norm(seven.numpy()[:, None])[:, 0]  # (4, 28, 28)
+after = normalize(seven.numpy()[:, None])[:, 0]  # (4, 28, 28)
 lights(
     {"before": seven.numpy(), "after": after},
     list(LIGHTS),
@@ -295,17 +349,23 @@ lights(
 )
 
 # %%
-print(
-    f"largest value {after.max():.1f}, left of the light:",
-    np.abs(after - after[0]).max((1, 2)).round(3),
-)
+differences = np.abs(after - after[0]).max((1, 2)).round(3)
+print(f"largest value {after.max():.1f}, largest difference from the first: {differences}")
 
 # %% [markdown]
-# A few thousandths, where the variance is so small that `eps` shows. The variance here is divided by n, the number
-# of pixels, as everywhere in this course, and `eps` stands under the root: in the exercise both will matter.
+# A few thousandths are left, since `eps` weighs more where the variance is small.
 #
 # In a network InstanceNorm comes after a convolution. Does the argument survive it? A convolution is a sum of
-# products: a factor goes through it, and a summand becomes another summand. So yes, with one exception:
+# products: a factor goes through it, and a summand becomes another summand, the same at every pixel. But at the
+# border of the image a filter needs values from outside. By default they are zeros; with `padding_mode="replicate"`
+# they repeat the border.
+
+# %% tags=["guess"]
+guess(
+    "With which of the two does InstanceNorm take the veil away?",
+    "with the repeated border only",
+    options=["with both", "with the zeros only", "with the repeated border only", "with neither"],
+)
 
 # %%
 veiled = in_light(mnist.test_images[:8], "with a thick veil")[:, None]  # (8, 1, 28, 28)
@@ -315,20 +375,19 @@ for padding in ("zeros", "replicate"):
     conv = nn.Conv2d(1, 16, 3, padding=1, padding_mode=padding)
     norm = nn.InstanceNorm2d(16, eps=1e-10)
     with torch.no_grad():
-        print(
-            f"{padding:10} differ by up to {(norm(conv(clear)) - norm(conv(veiled))).abs().max():.2f}"
-        )
+        difference = norm(conv(clear)) - norm(conv(veiled))
+        print(f"{padding:10} clear and veiled differ by up to {difference.abs().max():.2f}")
 
 # %% [markdown]
-# The zeros that a convolution puts around an image know nothing of the veil. Around a grey image they make a white
+# The zeros know nothing of the veil. Around a grey image they make a white
 # frame, an edge that was not there, and every filter sees it. That may be why the network
-# of the beginning lost a little. With the border's own values around it, nothing is left but rounding.
+# at the beginning lost a little. With the border's own values around the image nothing is left but rounding.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Content and style
 #
-# So an image falls into two parts: the *pattern* of each channel, which InstanceNorm leaves, and two
-# numbers for each channel, which it takes. How much does each part know about digits? Four filters, one
+# So an image has two parts: the *pattern* of each channel, which InstanceNorm leaves, and two
+# numbers for each channel, which it takes. How much does each part say about the digit? Four filters, one
 # for each direction of a stroke, make four channels of a digit:
 
 # %%
@@ -353,7 +412,7 @@ def pattern(maps):
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # A linear classifier by least squares (a little ridge keeps it stable) on the eight numbers alone, and
-# one on the patterns alone. Chance is 10 %. **Your guess for the eight numbers?**
+# one on the patterns alone. Chance is 10 %.
 
 
 # %%
@@ -368,6 +427,14 @@ def share_right(describe):
     return ((b @ weights).argmax(1) == mnist.test_labels[:5000]).double().mean().item()
 
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What share of the test digits is named correctly from the eight numbers alone?",
+    45,
+    within=12,
+    unit=" %",
+)
+
 # %% slideshow={"slide_type": "fragment"}
 for name, describe in {"eight numbers": statistics, "patterns": pattern}.items():
     print(f"{name:14} {share_right(describe):.0%}")
@@ -381,46 +448,16 @@ for name, describe in {"eight numbers": statistics, "patterns": pattern}.items()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Give it another look
 #
-# What was taken away can be given back, from *another* image. Multiply by the other's standard deviation and
-# add its mean, channel by channel:
+# What was taken away can be given back, from *another* image: multiply by the other's standard deviation and
+# add its mean, channel by channel.
 #
 # $$y = \sigma_c(\text{style}) \; \frac{\text{content} - \mu_c(\text{content})}{\sigma_c(\text{content})}
 # + \mu_c(\text{style}), \qquad \sigma_c = \sqrt{\text{variance}_c + \varepsilon}$$
 #
-# You have that function already: InstanceNorm with a weight and a bias that come from another image,
-# in place of learned ones. Huang & Belongie (2017) call it AdaIN, and use it inside a network to paint one photograph in
-# the style of another. `eps` belongs in both $\sigma$: then an image restyled with itself stays
-# as it is.
-
-# %% [markdown]
-# Let us do it to colours. Content: a digit on paper, in red, green and blue. Style: a dusk of 7 × 7 pixels, so
-# not even of the same size.
-
-# %%
-paper = 1 - 0.8 * mnist.test_images[0].numpy() / 255 * np.array([1, 0.9, 0.6]).reshape(3, 1, 1)
-top, bottom = np.array([[0.15, 0.1, 0.35], [0.95, 0.5, 0.35]])[:, :, None, None]  # (3, 1, 1) each
-dusk = top + np.linspace(0, 1, 7)[:, None] * (bottom - top)  # (3, 7, 1), from the top down
-dusk = dusk + 0.02 * np.random.default_rng(0).normal(size=(3, 7, 7))  # (C, H, W)
-
-# %%
-eps = 1e-5
-look = {"bias": dusk.mean(axis=(1, 2)), "weight": np.sqrt(dusk.var(axis=(1, 2)) + eps)}  # (C,)
-restyled = instance_norm_affine(paper[None], **look, eps=eps)[0]  # (C, H, W)
-restyled.mean(axis=(1, 2)).round(3), look["bias"].round(3)
-
-# %% slideshow={"slide_type": "subslide"}
-enlarged = np.kron(dusk, np.ones((1, 4, 4)))  # (3, 28, 28)
-lights(
-    {"": np.stack([paper, enlarged, restyled]).transpose(0, 2, 3, 1)},
-    ["content", "style", "content in the style"],
-    alt="""Three coloured images. Content: a blue 7 on white paper. Style: coarse squares of a sky at
-    dusk, dark violet at the top and orange at the bottom. Content in the style: the same 7, very dark
-    blue on a flat reddish brown.""",
-)
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# The pattern is the 7's, the means and standard deviations of the three colours are the dusk's. *Where* in the dusk
-# the orange was is lost: a mean does not know.
+# It is InstanceNorm with a weight and a bias that come from another image, in place of learned ones. The two
+# images need not even have the same size: all that travels from one to the other is two numbers for each
+# channel. Huang & Belongie (2017) call it AdaIN, and use it inside a network to paint one photograph in
+# the style of another. In [exercise 07](../exercises/07_instance_norm.ipynb) you write it, for colours.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Digits in another light, recorded
@@ -460,8 +497,8 @@ plots.dots(
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Read it column by column. In the light of the training set BatchNorm and InstanceNorm are level: their
-# difference is within the spread. LayerNorm is behind both, and at the larger learning rate even
+# Read it column by column. In the light of the training set no difference is to be seen between BatchNorm and InstanceNorm: it
+# is within the spread. LayerNorm is behind both, and at the larger learning rate even
 # behind no norm at all. Behind the thin veil InstanceNorm loses a fraction of a point, BatchNorm several points, and how
 # many depends on the seed. Behind the thick veil InstanceNorm loses a few points, and all the others
 # more than half of what they had.
@@ -473,12 +510,12 @@ plots.dots(
 # *contrast* is one factor for all channels, and LayerNorm hardly minds it.)
 #
 # What the experiment does not show: that InstanceNorm is the better norm. Here contrast says nothing about the
-# class and changes in the test. Take away the change, and there is no difference.
+# class and changes in the test. Take away the change, and no difference is seen.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Whose fault is it?** BatchNorm in evaluation mode uses the statistics that it remembers from training, and
 # behind a veil these are the wrong ones. If that is the reason, new statistics should help: we show the
-# trained networks of the beginning 3,200 *training* images behind the thick veil, without labels and without
+# networks from the beginning 3,200 *training* images behind the thick veil, without labels and without
 # an optimizer, in training mode, and let only the running statistics follow.
 
 
@@ -494,6 +531,14 @@ def with_new_statistics(network, light):
     return network
 
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "How many of 100 digits will these networks then read behind the thick veil?",
+    91,
+    within=5,
+    outputs=2,
+)
+
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: a trained network differs in its last digits from processor to processor.
 thick = "with a thick veil"
@@ -504,9 +549,9 @@ print("remembered:", np.round(live["batch"][thick], 1), "  renewed:", np.round(r
 print("each above 85 % again:", min(renewed) > 85)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With statistics of the new light the same weights read as well as ever. What was wrong was the
-# memory. But the repair took thousands of images of *that* light, and the next light needs new ones.
-# InstanceNorm takes its statistics from the image in front of it, and needs nothing.
+# What was wrong was the memory: with statistics of the new light the same weights read nearly as well as in the
+# old one. But the repair took thousands of images in *that* light, and the next light needs new ones.
+# InstanceNorm takes its statistics from the image in front of it, and needs nothing else.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where it must not stand
@@ -522,7 +567,19 @@ except ValueError as error:
     print(error)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# And without the last axis? **`(N, C)` into `InstanceNorm1d(8)`: what will happen?**
+# And without the last axis, `(N, C)`?
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "`hidden` has the shape (4, 8). What does `nn.InstanceNorm1d(8)(hidden)` do?",
+    "it normalizes each row, as LayerNorm does",
+    options=[
+        "it refuses, as above",
+        "it gives nothing but 0",
+        "it normalizes each column, as BatchNorm does",
+        "it normalizes each row, as LayerNorm does",
+    ],
+)
 
 # %% slideshow={"slide_type": "-"}
 with warnings.catch_warnings(record=True) as said:
@@ -533,7 +590,7 @@ print("the same as LayerNorm without weight and bias:",
       torch.allclose(out, nn.functional.layer_norm(hidden, (8,)), atol=1e-6))  # fmt: skip
 
 # %% [markdown]
-# It takes `(4, 8)` for *one* sample without a batch axis, of 4 channels and 8 positions: each row is
+# It takes `(4, 8)` for *one* sample without a batch axis, with 4 channels and 8 positions: each row is
 # normalized along itself. That is LayerNorm without weight and bias, under another name. There is a warning,
 # because 4 is not 8. With eight samples in the batch there is none. With `affine=True` it raises, unless there are eight
 # samples, and then the weights lie along the batch:
@@ -545,8 +602,11 @@ with warnings.catch_warnings(record=True) as said:
 len(said)
 
 # %% [markdown]
-# **2. On sequences, where order is time.** The mean of a feature over all positions knows the future. Change the
-# last token, and every earlier answer moves:
+# **2. On sequences, where order is time.** A language model predicts the next token and must not know it. Here are six
+# tokens, and one change, in the last of them.
+
+# %% tags=["guess"]
+guess("At how many of the five earlier positions does the answer of InstanceNorm move?", 5)
 
 # %%
 words = torch.randn(1, 4, 6, generator=torch.Generator().manual_seed(1))  # (B, D, T)
@@ -556,6 +616,8 @@ moved = nn.InstanceNorm1d(4)(other_end) - nn.InstanceNorm1d(4)(words)
 moved.abs().mean(1).numpy().round(2)  # by position
 
 # %% [markdown]
+# The mean of a feature over all positions knows the future.
+#
 # The same article says that InstanceNorm "has been found to work well with conditional random fields (CRFs) and sequence
 # tagging tasks". We looked for a source of that and found none. The paper that introduced the layer is
 # about painting photographs in a style; a conditional random field is an *output* model, and has nothing to do with the norm before
@@ -615,7 +677,7 @@ for axes, name in names.items():
 # %%
 one_map = faint[:, 2:3]  # standard deviation 0.001
 outside = (one_map - one_map.mean()) / (one_map.std() + 1e-5)
-print(f"right {instance_norm(one_map).std():.2f}   eps outside {outside.std():.2f}")
+print(f"right {normalize(one_map).std():.2f}   eps outside {outside.std():.2f}")
 
 # %% [markdown]
 # **3. Weight and bias along the last axis.** As many columns as channels, and a bare `(C,)` raises
@@ -631,8 +693,10 @@ bias = np.array([1.0, 2, 3])
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [07, task 1](../exercises/07_instance_norm.ipynb): InstanceNorm for `(N, C, H, W)` | easy | high | 15 |
-# | 07, task 2: give an image the look of another | medium | medium | 15 |
+# | [07, task 1](../exercises/07_instance_norm.ipynb): one image in the look of another | medium | medium | 15 |
+# | 07, task 2: a part of an image, in the look of a part of another | medium | medium | 20 |
+# | 07, task 3: running statistics for InstanceNorm | hard | medium | 20 |
+# | 07, task 4: global contrast normalization of whole images | medium | medium | 20 |
 # | Experiment: train the BatchNorm network on digits in *random* lights. Does it still need InstanceNorm? | medium | high | 20 |
 #
 # <details><summary>How to begin the experiment</summary>
@@ -665,12 +729,12 @@ self_test("07_instance_norm")
 # - One mean and one variance for each **channel of each image**, over its pixels: N·C of them. In NumPy
 #   `axis=(2, 3)`.
 # - It takes away the brightness and the contrast of each map, and leaves its pattern. With the mean and
-#   standard deviation of another image as bias and weight, it puts another look in their place.
+#   standard deviation of another image as bias and weight, another look takes their place.
 # - Defaults: no weight and bias, no running statistics, an empty `state_dict`. So training and evaluation are
 #   one, unless you ask for tracking; and nothing is learned, unless you ask for `affine=True`.
 # - Trained in one light and tested in another, the network with InstanceNorm hardly minds; BatchNorm's
-#   remembered statistics, and LayerNorm's one number for all channels, do not fit any more. In the light of the
-#   training set there was no difference between InstanceNorm and BatchNorm.
+#   remembered statistics, and LayerNorm's one number for all channels, no longer fit. In the light of the
+#   training set no difference was seen between InstanceNorm and BatchNorm.
 # - Not in an MLP (`(N, C, 1)` raises, `(N, C)` becomes LayerNorm, with a warning at best), not along time
 #   where the future must stay unknown, not where the light is the answer.
 

@@ -937,10 +937,10 @@ parametrizations.weight_norm(zeroed)(torch.ones(1, 3)).detach()
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [09, task 1](../exercises/09_rms_norm_and_relatives.ipynb): RMSNorm, half precision included | easy | high | 10 |
-# | 09, task 2: local response norm, edges and even windows | medium | low | 20 |
-# | 09, task 3: weight norm, for matrices and kernels | easy | medium | 10 |
-# | 09, task 4: merge the statistics of several workers | hard | medium | 20 |
+# | [09, task 1](../exercises/09_rms_norm_and_relatives.ipynb): RMSNorm that measures a part | easy | medium | 15 |
+# | 09, task 2: weight standardization of a convolution | medium | medium | 20 |
+# | 09, task 3: take one worker's part out of merged statistics | hard | medium | 25 |
+# | 09, task 4: local response norm | medium | low | 20 |
 # | Experiment: three workers, one of them idle. Does `synchronized` still equal one big batch? | medium | medium | 10 |
 #
 # <details><summary>How to begin the experiment</summary>

@@ -39,7 +39,7 @@ from torch.nn.functional import cross_entropy
 
 from normlab import load_mnist, plots
 from normlab.data import ImageDataset
-from normlab.exercises import self_test
+from normlab.exercises import guess, self_test
 from normlab.training import article_net, fit_many, recorded
 from normlab.training.paired import holm, sign_flip_interval, sign_flip_p
 
@@ -57,8 +57,7 @@ torch.set_num_threads(1)  # enough for networks this small
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # So we run it. Here are the six layers on the article's network, in a short run: 8,000 digits, once, at
-# learning rate 0.1, five seeds. **Before you run it: put the six in order, best first.** Write it down.
-# `batch-no-affine` is BatchNorm without weight and bias.
+# learning rate 0.1, five seeds. `batch-no-affine` is BatchNorm without weight and bias.
 
 # %%
 norms = ["none", "batch", "batch-no-affine", "layer", "group", "rms"]
@@ -72,6 +71,15 @@ some = ImageDataset(
 builders = {norm: partial(article_net, norm) for norm in norms}
 live = fit_many(builders, range(5), some, epochs=1, lr=0.1, device="cpu", jobs=1)
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "By how many points will the best of the six be ahead of the last?",
+    10.5,
+    within=4,
+    unit=" points",
+    why="And in which order are the other four?",
+)
+
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "fragment"}
 # Output not compared: a trained accuracy differs in its last digits from processor to processor.
 live_accuracy = {
@@ -81,14 +89,14 @@ for norm, values in live_accuracy.items():
     print(f"{norm:16} {values.mean():5.1f} ± {values.std(ddof=1):.1f} % right", values.round(1))
 
 # %% [markdown]
-# (± is the standard deviation over the seeds.) Some of these six are clearly apart. Others overlap: is GroupNorm
-# better than LayerNorm here, or did it draw the better seeds? To *look* at two means is not enough. By the end of this lesson
-# you have an answer with a number on how sure it is, for runs of a whole epoch.
+# (± is the standard deviation over the seeds.) Some of these six are clearly apart. Others overlap: is one of LayerNorm and GroupNorm
+# better here, or did it draw the better seeds? *Looking* at two means is not enough. By the end of this lesson
+# you have an answer, and a number that says how sure it is, for runs of a whole epoch.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What makes it fair
 #
-# Before any number, the decisions. A comparison is worth what these are worth.
+# Before any number come the decisions. A comparison is worth no more than they are.
 #
 # | decision | here | because |
 # |---|---|---|
@@ -137,9 +145,9 @@ five = (accuracy(mlp, "layer", lr=0.01) - accuracy(mlp, "batch", lr=0.01))[:5]  
 five.round(2)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Suppose the two layers did not differ. Then which of the two came out ahead with a seed was a coin's
-# decision: each difference might as well have had the other sign. So turn the signs, in every possible
-# way, and look where the mean that was found stands among the means that chance would make.
+# Suppose the two layers did not differ. Then a coin decided which of the two came out ahead with a
+# seed: each difference might as well have had the other sign. So flip the signs, in every possible
+# way, and see where the mean that was found lies among the means that chance would make.
 
 # %% slideshow={"slide_type": "slide"}
 signs = np.array(np.meshgrid(*[[1, -1]] * 5)).reshape(5, -1).T  # (32, 5), every pattern of signs
@@ -152,17 +160,19 @@ print(f"{as_extreme.sum()} of {len(means)} patterns are as far from 0: p = {as_e
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # This is the **sign-flip test**, also called a paired permutation test (R. A. Fisher, 1935). It assumes no
-# normal distribution, only that without a difference plus and minus are equally likely. And it has a floor.
-# The pattern that was found is always among the most extreme, and so is its mirror image. With five seeds no result,
-# however clear, gets below
+# normal distribution, only that without a difference plus and minus are equally likely. And it has a floor:
+# the pattern that was found counts, and so does its mirror image.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("What is the smallest p-value that eight seeds can give?", 0.0078, within=0.0002)
 
 # %% slideshow={"slide_type": "-"}
 print([f"{seeds} seeds: {2 / 2**seeds:.4f}" for seeds in (5, 8, 10)])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# Five seeds can never reach the customary 0.05. That is why lesson 5 looked at the *size* of its
+# However clear the result, five seeds never reach the customary 0.05. That is why lesson 5 looked at the *size* of its
 # differences too, with Student's *t*, which pays for its power with an assumption. Here we have ten seeds.
-# The package's `sign_flip_p` does what you did, and `sign_flip_interval` gives all those true differences
+# The package's `sign_flip_p` does what you did, and `sign_flip_interval` gives all the true differences
 # that the test would not reject at 0.05: a 95 % interval without a bell curve.
 
 # %% slideshow={"slide_type": "-"}
@@ -176,16 +186,23 @@ print("five seeds, as by hand:", sign_flip_p(five) == as_extreme.mean())
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Eighteen questions at once
 #
-# Five norms against none, four against BatchNorm, at two learning rates: eighteen tests. **If no norm made
-# any difference at all, how likely is it that at least one of eighteen tests falls below 0.05?** (Take
-# them as independent.)
+# Five norms against none, four against BatchNorm, at two learning rates: eighteen tests. Suppose that no norm made
+# any difference at all, and that the tests are independent.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "How likely is it that at least one of the eighteen p-values falls below 0.05?",
+    60,
+    within=7,
+    unit=" %",
+)
 
 # %% slideshow={"slide_type": "fragment"}
 print(f"{1 - 0.95**18:.0%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# More likely than not you would announce a discovery. **Holm's correction** (1979) repairs it: multiply the smallest
-# p-value by the number of tests, the next by one less, and so on, and never let a larger p become smaller
+# That is how often you would announce a discovery where there is none. **Holm's correction** (1979) prevents that: multiply the smallest
+# p-value by the number of tests, the next by one less, and so on, and never let a larger p-value become smaller
 # than one before it. What is then still below 0.05 is called a difference. With five seeds nothing
 # could be; with ten the smallest possible p-value survives:
 
@@ -193,9 +210,17 @@ print(f"{1 - 0.95**18:.0%}")
 print(f"five seeds: {18 * 2 / 2**5:.2f}, ten seeds: {18 * 2 / 2**10:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# But only the smallest: all ten seeds must agree in sign before anything is called a difference. **How often would you then miss a difference that is there?** That is
-# the *power* of the plan, and it can be computed before any network is trained. Say the true difference is as large as the scatter of the pairs (or half, one and a half times, twice as
-# large), and draw a thousand experiments:
+# But only the smallest: all ten seeds must agree in sign before anything is called a difference. How often is a difference that is there then found? That is
+# the *power* of the plan, and it can be computed before any network is trained. Draw a thousand experiments in which the true difference is as large as the scatter of the pairs (or half, one and a half times, twice as
+# large).
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "A true difference of one standard deviation: in what share of the experiments is it found?",
+    18,
+    within=8,
+    unit=" %",
+)
 
 # %% slideshow={"slide_type": "fragment"}
 all_signs = np.array(np.meshgrid(*[[1, -1]] * 10)).reshape(10, -1).T  # (1024, 10)
@@ -207,8 +232,8 @@ for size in (0.5, 1, 1.5, 2):
     print(f"difference of {size} standard deviations: found in {called.mean():.0%}")
 
 # %% [markdown]
-# (Called by the first step of Holm's correction.) A difference as large as the scatter is missed in four of five such experiments. Keep that in mind
-# wherever "no difference seen" is said below.
+# (Found means: called a difference in the first step of Holm's correction.) Keep the second line in mind
+# wherever "no difference seen" is said below: such a plan misses a difference as large as the scatter in four of five experiments.
 
 
 # %%
@@ -279,8 +304,8 @@ draw(
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# BatchNorm is ahead of LayerNorm and GroupNorm at both rates, by 0.4 and by 1.25 points. Beside RMSNorm no difference is seen at one rate, and at the
-# other it is ahead. And what the learned weight and bias add is a few hundredths of a point at 0.01, and nothing to be seen at 0.1.
+# BatchNorm is ahead of LayerNorm and GroupNorm at both rates, by 0.4 and by 1.25 points. From RMSNorm no difference is seen at one rate; at the
+# other BatchNorm is ahead. And what the learned weight and bias add is a few hundredths of a point at 0.01, and nothing to be seen at 0.1.
 
 # %% [markdown]
 # In words, with the corrected p-values:
@@ -301,7 +326,7 @@ print_verdicts(mlp_found, mlp_p, "batch")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # "No difference seen" is not "no difference": the interval says how large a difference may still hide
-# there. And the question from the beginning, whether GroupNorm is better than LayerNorm? (Two tests more, outside the eighteen.)
+# there. And the question from the beginning, whether one of GroupNorm and LayerNorm is better? (Two more tests, outside the eighteen.)
 
 # %% slideshow={"slide_type": "-"}
 for lr in (0.01, 0.1):
@@ -370,15 +395,15 @@ plots.beside(
 )
 
 # %% [markdown]
-# At 0.1 BatchNorm gets to 95 % in the first 268 steps, LayerNorm, GroupNorm and RMSNorm in 430 to 540; nobody but BatchNorm gets to 97 % within the epoch. Weight and bias make no visible
-# difference to the course of it.
+# At 0.1 BatchNorm gets to 95 % in the first 268 steps, LayerNorm, GroupNorm and RMSNorm in 430 to 540; only BatchNorm gets to 97 % within the epoch. Its weight and bias make no visible
+# difference to the curve.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Training time
 #
 # A norm that needs fewer steps may still lose if each step takes longer. Times are the one thing here that
-# depends on your machine, so this cell runs live: blocks of steps of each network in turn, and of each
-# network the quickest block, since whatever else the machine does can only slow a block down.
+# depends on your machine, so this cell runs live: blocks of steps of each network in turn, and for each
+# network its quickest block, since whatever else the machine does can only slow a block down.
 
 
 # %%
@@ -402,8 +427,8 @@ for norm, seconds in zip(norms, quickest, strict=True):
     print(f"{norm:16} {1000 * seconds:.2f} ms a step, {seconds / quickest[0]:.2f} of none")
 
 # %% [markdown]
-# All of it is a matter of tens of percent on this network; on a GPU, and in networks with convolutions, the proportions are
-# others. (PyTorch's RMSNorm is put together from several operations on the CPU, and LayerNorm is one; [lesson 9](09_rms_norm_and_relatives.ipynb) shows them. That RMSNorm is cheaper, as its
+# On this network a norm costs some tens of percent at most; on a GPU, and in networks with convolutions, the ratios are
+# different. (On the CPU PyTorch puts RMSNorm together from several operations, while LayerNorm is a single one; [lesson 9](09_rms_norm_and_relatives.ipynb) shows them. That RMSNorm is cheaper, as its
 # paper reports, does not show here.) And what counts is the time until a goal: the recorded steps to 95 % at learning rate 0.1, times what a step costs here.
 
 # %% tags=["nbval-ignore-output"]
@@ -414,14 +439,25 @@ for norm, seconds in zip(norms, quickest, strict=True):
     print(f"{norm:16} {needed}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The steps that BatchNorm saves are worth more than what each of its steps costs. (The recorded files hold seconds too, but each run was timed once, and
-# beside another: too rough for ratios like these.)
+# The steps that BatchNorm saves are worth more than what each of its steps costs. (The recorded files hold seconds too, but each run was timed only once, while
+# another was running: too rough for ratios like these.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Generalization
 #
 # The article's third measure. How much better is a network on digits that it has trained on than on new
 # ones? The *gap* is training accuracy (on the first 10,000 training digits) minus test accuracy.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Which of the six networks has by far the smallest gap?",
+    "the one that is worst on the test",
+    options=[
+        "the one that is best on the test",
+        "the one that is worst on the test",
+        "none of them; all have about the same",
+    ],
+)
 
 # %% slideshow={"slide_type": "-"}
 for norm in mlp.different("norm"):
@@ -434,8 +470,8 @@ for norm in mlp.different("norm"):
     print(f"   gap {gap.mean():+.2f} ± {gap.std(ddof=1):.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# BatchNorm has the largest gap and the best test accuracy, no norm the smallest gap and the worst. **A gap after equal steps is a measure of how far a network has got**, not of how well it
-# generalizes: whoever has learned little knows the training digits as badly as the others. To compare generalization itself, all networks must have learned their training set; lesson 12
+# Read the columns "test" and "gap" together. **A gap after equal steps is a measure of how far a network has got**, not of how well it
+# generalizes: one that has learned little knows its training digits as badly as the new ones. To compare generalization itself, all networks must have learned their training set; lesson 12
 # does that, on few digits.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -443,7 +479,7 @@ for norm in mlp.different("norm"):
 #
 # In an MLP each unit of a sample is one number; InstanceNorm would subtract it from itself, and 0 would be left. With
 # pixels it means something: each channel of each image is normalized by itself. So here it joins in. The network
-# has two convolutions (16 and 32 channels), a norm after each, and one linear layer. It sees 16,000 digits once, 250 steps.
+# has two convolutions (16 and 32 channels), a norm after each, and one linear layer. It sees 16,000 digits once, in 250 steps.
 
 # %%
 cnn = recorded("norms_cnn")
@@ -485,21 +521,21 @@ for lr in (0.05, 0.2):
     print(f"behind in {(values < 0).sum()} of {len(values)} seeds")
 
 # %% [markdown]
-# (RMSNorm is left out of the figure: at 0.2 one of its ten runs diverged to about 11 %, and the axis would stretch to hold it. It stays in the tests, where such a run
+# (RMSNorm is left out of the figure: at 0.2 one of its ten runs diverged, to about 11 %, and would stretch the axis. It stays in the tests, where such a run
 # makes the interval wide. A mean over ten runs with one failure describes none of them; look at the seeds.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Three things to take from these tables. **The rate decides.** At 0.05 every norm is far ahead of none. At 0.2 none has made up more than half of it, and LayerNorm
-# is *behind* none: what is called "better" here is "better at this rate". **Between InstanceNorm and BatchNorm no difference is called**; but look at its interval: at 0.05, taken alone,
-# it leaves 0 out, and eight of ten seeds are behind. That is a reason for more seeds, not a proof that the two are the same. **A small difference can be certain.** At 0.05 BatchNorm with weight and bias is ahead of BatchNorm without by five hundredths of a point, and the test calls it a difference, since the two networks
-# are so alike that seed after seed the sign is the same. Five of 10,000 images; at 0.2 it is fourteen times as much.
+# Three things to take from these tables. **The rate decides.** At 0.05 every norm is far ahead of none. At 0.2 none has made up more than half of that, and LayerNorm
+# is *behind* none: "better" here always means "better at this rate". **Between InstanceNorm and BatchNorm no difference is called**; but look at the interval: at 0.05, taken alone,
+# it leaves 0 out, and InstanceNorm is behind with eight of ten seeds. That is a reason for more seeds, not a proof that the two are the same. **A small difference can be certain.** At 0.05 BatchNorm with weight and bias is ahead of BatchNorm without by five hundredths of a point, and the test calls it a difference, since the two networks
+# are so alike that seed after seed the sign is the same. That is five of 10,000 images; at 0.2 it is fourteen times as many.
 
 # %%
 print_steps(cnn, lr=0.2)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Convergence, tested.** The article's third sentence is about *speed*, not about the end: "LayerNorm converged a little more slowly", than BatchNorm and than GroupNorm. A training's mean accuracy
-# over all its measurements is higher, the earlier it rises. So compare that, in both networks, and LayerNorm with both:
+# **Convergence, tested.** The article's third sentence is about *speed*, not about the end: in our words, LayerNorm converged a little more slowly than BatchNorm and GroupNorm. The earlier a run's accuracy rises, the higher is its mean
+# over all measurements. So compare that mean, in both networks, between LayerNorm and each of the two:
 
 
 # %%
@@ -526,7 +562,7 @@ for (name, lr, other), values in speed.items():
     print(f" ({low:+.2f} to {high:+.2f})  p = {speed_p[name, lr, other]:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# (Eight tests, corrected together.) More slowly than BatchNorm: in all four settings. More slowly than GroupNorm: in the CNN at both rates; in the MLP no difference is seen, and
+# (Eight tests, corrected together.) LayerNorm is slower than BatchNorm in all four settings. It is slower than GroupNorm in the CNN, at both rates; in the MLP no difference is seen, and
 # at 0.01 not much room is left for one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -534,8 +570,8 @@ for (name, lr, other), values in speed.items():
 #
 # All of that was at batches of 64. Now the article's network sees 3,000 digits once, in batches of 2, 4, 8, 32 or
 # 128. Larger batches mean fewer steps, so compare norms *within* a batch size, not one size with another. For
-# each norm and size there were two learning rates, and one has to be chosen. **Not on the test images:** whoever
-# picks the better of two test accuracies reports a number that is too good. The choice is made on 5,000
+# each norm and size there were two learning rates, and one has to be chosen. **Not on the test images:** the better
+# of two test accuracies is a number that is too good. The choice is made on 5,000
 # other digits, by the mean over the seeds:
 
 # %%
@@ -557,6 +593,16 @@ def tested(norm, size):
     return 100 * sizes_run.values("test_accuracy", **chosen)  # (seeds,)
 
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "With batches of two, the network without norm reads about 85 % of the test digits. "
+    "How many does the one with BatchNorm read?",
+    63,
+    within=12,
+    unit=" %",
+)
+
+# %%
 by_size = {
     norm: np.array([tested(norm, size) for size in sizes]).T  # (seeds, sizes)
     for norm in sizes_run.different("norm")
@@ -597,12 +643,12 @@ for norm in ("none", "layer", "group", "rms"):
 # (Difference from BatchNorm in points, by batch size; a star where the corrected p-value is below 0.05.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# At batches of two BatchNorm loses 25 points to every other norm, and 22 to no norm at all: lesson 2 showed that of two samples it
+# With batches of two BatchNorm loses 25 points to every other norm, and 22 to no norm at all: lesson 2 showed that of two samples it
 # keeps only which one had the larger value. (This is the MLP. In [lesson 8](08_group_norm.ipynb)'s CNN a mean is made of hundreds of numbers even then, and BatchNorm has
-# no such collapse.) At four the other norms are about a point ahead of it, which is not enough to call, after the correction, with ten
-# seeds and twenty tests. At 32 and 128 it is ahead of all of them. LayerNorm, GroupNorm and RMSNorm hardly care between 2 and 32, as they should, since no
-# sample of theirs knows of another; that they fall at 128 is the number of steps (24) and not the batch. (Two rates for each are a coarse choice:
-# where the chosen one is the smaller or the larger of two, a third might be better still. At 2 the smaller of the two rates was chosen for BatchNorm.)
+# no such collapse.) At four the other norms are about a point ahead of it, which after the correction, with ten
+# seeds and twenty tests, is not enough to be called a difference. At 32 and 128 it is ahead of all of them. LayerNorm, GroupNorm and RMSNorm hardly change between 2 and 32, as you would expect, since no
+# sample of theirs knows of another; at 128 they fall because there are only 24 steps, not because of the batch. (Two rates for each are a coarse choice:
+# a third, beyond the chosen one, might be better still. At 2 the smaller of the two rates was chosen for BatchNorm.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The summary, made by code
@@ -664,14 +710,14 @@ for norm, sentence in [
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The first sentence holds on the MLP and in ten of twelve cases on the CNN; at the larger rate LayerNorm was behind none, and RMSNorm had a run that diverged. The second does not hold: GroupNorm was behind BatchNorm
-# in all four settings. The third holds beside BatchNorm in all four, at the end as on the way; beside GroupNorm it holds in the CNN alone. And the article's claim that the affine transformation improves the result holds where it was
-# visible at all, by 0.05 to 0.74 points. All of this with these networks, these rates, these lengths.
+# in all four settings. The third holds against BatchNorm in all four, at the end as on the way; against GroupNorm it holds in the CNN alone. And the article's claim that the affine transformation improves the result holds where a difference
+# was seen at all, by 0.05 to 0.74 points. All of this with these networks, these rates, these lengths.
 
 # %% [markdown]
 # ## What it does not show
 #
-# - **Other data.** MNIST is easy: nearly every network gets nearly everything right, and what is left to
-#   compare are fractions of a percent. Ten seeds make a fraction certain; they do not make it important.
+# - **Other data.** MNIST is easy: nearly every network gets nearly everything right, and what remains to be
+#   compared is fractions of a percent. Ten seeds make a fraction certain; they do not make it important.
 # - **Other networks.** Two or three layers. Deep networks, residual connections, attention are another
 #   matter (lesson 12 goes to fifty layers); so are long trainings: these runs are short, and measure who is
 #   *ahead*, not who is best in the end.
@@ -683,7 +729,11 @@ for norm, sentence in [
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Break it on purpose: three ways to the ranking you like
 #
-# **Use one seed.** Which norm is best on the article's network at learning rate 0.1? Ask each seed alone:
+# **Use one seed.** Which norm is best on the article's network at learning rate 0.1? Ask each of the ten seeds alone
+# to put the six in order.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("How many different orders do ten seeds give?", 7, within=1)
 
 # %% slideshow={"slide_type": "-"}
 table = np.array([accuracy(mlp, norm, lr=0.1) for norm in norms])  # (norms, seeds)
@@ -692,7 +742,7 @@ print("\n".join(f"seed {seed}: {order}" for seed, order in enumerate(orders)))
 print(len(set(orders)), "different orders")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One seed says that RMSNorm is the best of all, another puts it next to last. That *none* comes last they all agree, and on little more than that.
+# One seed says that RMSNorm is the best of all, another puts it next to last. They all agree that *none* comes last, and on little more than that.
 #
 # **Use one learning rate.** The same networks, the same seeds:
 
@@ -709,8 +759,8 @@ for lr in (0.01, 0.1):
 # %% [markdown]
 # At 0.01 RMSNorm is a hair's breadth from BatchNorm; at 0.1 it is clearly behind, and BatchNorm without affine has moved from third to first place. With one rate and one seed you could report almost any order, in good faith.
 #
-# **Forget the pairs.** A seed that gives one network a good start often gives it to the other too, and then paired differences
-# scatter less than the networks do. Whether they do, and how much, depends on the two networks:
+# **Forget the pairs.** A seed that gives one network a good start often gives one to the other too, and then paired differences
+# scatter less than unpaired ones. Whether they do, and by how much, depends on the two networks:
 
 # %%
 for norm, other in (("batch-no-affine", "batch"), ("layer", "batch"), ("none", "layer")):
@@ -719,9 +769,12 @@ for norm, other in (("batch-no-affine", "batch"), ("layer", "batch"), ("none", "
     print(f"{norm:16} minus {other:6} paired {np.std(one - two, ddof=1):.3f}, unpaired {apart:.3f}")
 
 # %% [markdown]
-# For two networks as alike as BatchNorm with and without affine, pairing makes the scatter eight times smaller: five hundredths of a point become visible that otherwise would need hundreds of seeds. Between
+# For two networks as alike as BatchNorm with and without affine, pairing makes the scatter eight times smaller: a difference of a few hundredths of a point becomes visible that would otherwise need many more seeds. Between
 # BatchNorm and LayerNorm it gains next to nothing: after a few hundred steps they share little of their seed's luck. And between no norm and LayerNorm it *loses* a little: here the seeds that were good for one
-# were rather bad for the other. How often does that happen?
+# were rather bad for the other. How often does that happen? The two recordings hold 72 pairs: two networks at one rate.
+
+# %% tags=["guess"]
+guess("In how many of the 72 pairs does pairing make the scatter larger?", 12, within=6)
 
 # %%
 larger = [
@@ -735,21 +788,30 @@ larger = [
 print(f"pairing makes the scatter larger in {sum(larger)} of {len(larger)} pairs of networks")
 
 # %% [markdown]
-# So pairing helps as a rule, and sometimes not. You have to decide for it beforehand; to choose, afterwards, the test that comes out better is a fourth way to any ranking.
+# So pairing helps as a rule, and not always. Decide for it beforehand: to choose, afterwards, the test that comes out better is a fourth way to the ranking you like.
 
 # %% [markdown]
 # ## Your turn
 #
-# There is no exercise to hand in. Three questions; write an answer down before you open one.
+# There is no exercise to hand in. One question and two experiments.
 #
-# **1.** A friend compares two optimizers with six seeds. One is ahead with all six. What is the exact p-value, and
-# is it enough if she has compared four pairs of optimizers?
-#
-# <details><summary>Answer</summary>
-#
-# 2/64 = 0.031. With four tests Holm multiplies the smallest by four: 0.125. Not enough. Eight seeds would do: 2/256 · 4 = 0.031.
-#
-# </details>
+# **1.** A friend compares two optimizers with six seeds. One is ahead with all six, and she has compared four pairs of
+# optimizers in all.
+
+# %% tags=["guess"]
+guess(
+    "What is the p-value of this pair after Holm's correction, the smallest of the four?",
+    0.125,
+    within=0.001,
+)
+
+# %%
+print(
+    [f"{seeds} seeds: {2 / 2**seeds:.3f}, of four tests {4 * 2 / 2**seeds:.3f}" for seeds in (6, 8)]
+)
+
+# %% [markdown]
+# Six seeds would have been enough for one test, and are not for four. Eight would do.
 #
 # **2.** `fit_many` gives all networks the same batches. Find out whether it is the weights or the order of the
 # batches that makes seeds differ: train with `article_net(norm, 0)` for all seeds. What happens to the spread?
@@ -794,16 +856,16 @@ self_test("10_compare_the_norms")
 # - A fair comparison decides beforehand what differs (the norm alone), over what (paired seeds, several
 #   learning rates), and what will be called a difference. Choices are made on images that are not the test's.
 # - The sign-flip test counts patterns of signs; its smallest p-value with n seeds is 2 / 2ⁿ. Many comparisons need a
-#   correction (Holm's), and so more seeds than five.
+#   correction (Holm's), and therefore more than five seeds.
 # - On MNIST, at batches of 64: on the MLP every norm beats none; BatchNorm is ahead of LayerNorm and GroupNorm in every setting; weight and bias add next to nothing on the MLP. On the CNN no difference is
-#   called between InstanceNorm and BatchNorm, LayerNorm is slower than GroupNorm, and at a large rate it is behind no norm at all. At batches of two BatchNorm loses to every other network of the MLP; in the CNN it does not.
+#   called between InstanceNorm and BatchNorm, LayerNorm is slower than GroupNorm, and at a large rate it is behind no norm at all. With batches of two the MLP with BatchNorm loses to all the others; lesson 8's CNN with BatchNorm does not.
 # - The power of a plan can be computed beforehand. With ten seeds and eighteen tests a difference as large as the scatter is missed in four of five cases: "no difference seen" is not "equal".
 # - One seed, one learning rate, forgotten pairs: each gives you a ranking, and none of them can be trusted.
 
 # %% [markdown]
 # ## Go further
 #
-# - R. A. Fisher, *The Design of Experiments*, 1935: the test that turns the signs, in its third chapter.
+# - R. A. Fisher, *The Design of Experiments*, 1935: the test that flips the signs, in its third chapter.
 # - S. Holm, *A Simple Sequentially Rejective Multiple Test Procedure*, Scandinavian Journal of Statistics 6, 1979.
 # - Y. Wu, K. He, *Group Normalization*, ECCV 2018, arXiv:1803.08494: batch sizes from 32 down to 2, on ImageNet;
 #   the error of BatchNorm rises as batches shrink, that of GroupNorm stays.

@@ -38,7 +38,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, layer_norm, mse_loss
 
 from normlab import doctor, load_mnist, plots
-from normlab.exercises import guess, self_test
+from normlab.exercises import check, guess, self_test
 from normlab.training import article_net
 
 torch.set_num_threads(1)  # enough for networks this small
@@ -1048,19 +1048,498 @@ for name, first in {"no norm": nn.Identity, "LayerNorm": lambda: nn.LayerNorm(32
 # **Rare classes** are often named as a reason not to normalize. Nothing above supports it: what harms is a batch that is
 # sorted, not a data set that is uneven. [Lesson 11](11_check_the_claims.ipynb) puts that claim to the test.
 
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Five short hunts
+#
+# Five PyTorch programs, as people write them. Each runs without an error, and each has **one** real defect, one of those above. A cell shows what the program does; below it you mend it: copy the program into the
+# empty cell, in place of `raise NotImplementedError()`, or write it anew. **What is checked is what it does**, not how it looks. Then run the cell that showed the defect once more, with your program.
+
+# %% [markdown]
+# ### Hunt 1: frozen, and still moving
+#
+# *Medium · importance high*
+#
+# A network has a *body*, trained at great cost on other data, and a fresh *head*. Only the head is to
+# learn; nothing in the body may change. In training the head works as every network in training does,
+# its own BatchNorm included.
+#
+# | | | |
+# |---|---|---|
+# | `body`, `head` | modules | the network is one behind the other; both have BatchNorm layers |
+# | `batches` | a list of `(x, y)` | what the head is trained on, in this order, in every epoch |
+# | `validation` | one `(x, y)` | what is measured after each epoch, in evaluation mode |
+# | `epochs`, `lr` | numbers | |
+# | returns `losses` | a list of `epochs` numbers | the validation losses |
+#
+# This is the program. It gives the parameters of the body `requires_grad=False`, and the optimizer
+# does not even know them:
+
+
+# %%
+def fine_tune(body, head, batches, validation, epochs, lr):
+    """Train the head on the batches; the body stays as it is. Returns the validation losses."""
+    network = torch.nn.Sequential(body, head)
+    for parameter in body.parameters():
+        parameter.requires_grad_(False)
+    optimizer = torch.optim.SGD(head.parameters(), lr=lr)
+    losses = []
+    network.train()
+    for _ in range(epochs):
+        for x, y in batches:
+            loss = mse_loss(network(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            x, y = validation
+            losses.append(mse_loss(network(x), y).item())
+        network.train()
+    return losses
+
+
+# %% [markdown]
+# An example with a body of 3 inputs and 2 outputs. What of it has moved?
+
+
+# %%
+def what_moves(fine_tune):
+    torch.manual_seed(0)
+    body = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2), torch.nn.ReLU())
+    head = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1))
+    before = copy.deepcopy(body.state_dict())
+    batches = [(torch.randn(8, 3), torch.randn(8, 1)) for _ in range(4)]
+    fine_tune(body, head, batches, validation=batches[0], epochs=2, lr=0.1)
+    for name, now in body.state_dict().items():
+        print(f"body.{name:22}", "as it was" if torch.equal(now, before[name]) else "has moved")
+    print("batches seen by the head:", head[0].num_batches_tracked.item())
+
+
+# %%
+what_moves(fine_tune)
+
+# %% [markdown]
+# No weight has moved, and yet the body gives other answers than before. Mend the program: the body as
+# it was, eight batches seen by the head.
+#
+# <details><summary>Hint 1: who writes there?</summary>
+#
+# The names of what has moved are those of *buffers*. No optimizer ever writes a buffer. Who does, and
+# in which mode?
+#
+# </details>
+#
+# <details><summary>Hint 2: which call came last?</summary>
+#
+# `train()` and `eval()` reach every module inside the one they are called on. Go through the program
+# line by line and write down in which mode the body is, through the second epoch.
+#
+# </details>
+
+
+# %%
+def fine_tune(body, head, batches, validation, epochs, lr):
+    """Train the head on the batches; the body stays as it is. Returns the validation losses."""
+    raise NotImplementedError()
+
+
+# %%
+check("fine_tune", fine_tune)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def fine_tune(body, head, batches, validation, epochs, lr):
+#     """Train the head on the batches; the body stays as it is. Returns the validation losses."""
+#     network = torch.nn.Sequential(body, head)
+#     for parameter in body.parameters():
+#         parameter.requires_grad_(False)
+#     optimizer = torch.optim.SGD(head.parameters(), lr=lr)
+#     losses = []
+#     for _ in range(epochs):
+#         network.train()
+#         body.eval()  # after train(), which reaches the body, too
+#         for x, y in batches:
+#             loss = mse_loss(network(x), y)
+#             optimizer.zero_grad()
+#             loss.backward()
+#             optimizer.step()
+#         network.eval()
+#         with torch.no_grad():
+#             x, y = validation
+#             losses.append(mse_loss(network(x), y).item())
+#     return losses
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ### Hunt 2: who else is in the queue?
+#
+# *Medium · importance high*
+#
+# A function asks a network for its scores, some rows at a time. The scores of a row should not depend
+# on how the rows are put into batches, and the network should be the same afterwards in every respect:
+# its buffers, and **the mode of each of its layers** (a layer may be kept in evaluation mode on purpose
+# while all others train).
+#
+# | | shape | |
+# |---|---|---|
+# | `network` | a module | in any mode; some layers may be in another mode than the rest |
+# | `x` | `(N, D)` | the rows |
+# | `batch_size` | a number | how many rows at a time; the last batch may be smaller, down to one row |
+# | returns `scores` | `(N, C)` | a tensor without gradients |
+
+
+# %%
+def predict(network, x, batch_size):
+    """Return the network's scores (N, C) for the rows of x (N, D), without a trace in it."""
+    with torch.no_grad():
+        return torch.cat([network(rows) for rows in x.split(batch_size)])
+
+
+# %% [markdown]
+# An example of 2×3 numbers, with a fresh BatchNorm for a network. In evaluation mode a fresh BatchNorm
+# changes next to nothing: what should come out is x.
+
+
+# %%
+def ask(predict):
+    x = torch.tensor([[1.0, 10, 6], [9, 12, -2]])  # (N=2, D=3)
+    network = torch.nn.BatchNorm1d(3)
+    try:
+        for batch_size in (2, 1):
+            scores = predict(network, x, batch_size)
+            print(f"batches of {batch_size}:", *scores.round(decimals=2).tolist())
+    except ValueError as error:
+        print(f"batches of {batch_size}: {error}")
+    print("seen in training:", network.num_batches_tracked.item(), "  mode:", network.training)
+
+
+# %%
+ask(predict)
+
+# %% [markdown]
+# <details><summary>Hint 1: two switches</summary>
+#
+# `no_grad` turns something off. Does BatchNorm ask for it when it chooses between the batch's
+# statistics and the running ones?
+#
+# </details>
+#
+# <details><summary>Hint 2: as it was</summary>
+#
+# `network.modules()` goes through all modules, and each has its own `training`. Which of them do you
+# have to remember so that every layer gets its own mode back?
+#
+# </details>
+
+
+# %%
+def predict(network, x, batch_size):
+    """Return the network's scores (N, C) for the rows of x (N, D), without a trace in it."""
+    raise NotImplementedError()
+
+
+# %%
+check("predict", predict)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def predict(network, x, batch_size):
+#     """Return the network's scores (N, C) for the rows of x (N, D), without a trace in it."""
+#     modes = [(module, module.training) for module in network.modules()]
+#     network.eval()
+#     with torch.no_grad():
+#         scores = torch.cat([network(rows) for rows in x.split(batch_size)])
+#     for module, training in modes:
+#         module.training = training
+#     return scores
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ### Hunt 3: the teacher that never catches up
+#
+# *Medium · importance high*
+#
+# In semi-supervised and in reinforcement learning a *teacher* (or target network) follows a student:
+# after each step of the student, every parameter of the teacher becomes
+#
+# $$\text{teacher} \leftarrow \text{decay} \cdot \text{teacher} + (1 - \text{decay}) \cdot \text{student}$$
+#
+# That is for the parameters. All buffers are to be **taken over from the student as they are**: they are
+# averages already, or counters. Teacher and student share no memory: what the student does later must
+# not move the teacher.
+#
+# | | | |
+# |---|---|---|
+# | `teacher`, `student` | modules | of the same layers; the teacher is changed in place |
+# | `decay` | a number | between 0 and 1 |
+# | returns nothing | | |
+
+
+# %%
+def update_teacher(teacher, student, decay):
+    """Move the teacher towards the student, in place."""
+    with torch.no_grad():
+        for ours, theirs in zip(teacher.parameters(), student.parameters(), strict=True):
+            ours.mul_(decay).add_(theirs, alpha=1 - decay)
+
+
+# %% [markdown]
+# An example, with a BatchNorm for each of them. The student's weight is 3 and the teacher's 1, so with
+# decay 0.5 the teacher should get 0.5 · 1 + 0.5 · 3 = 2. The student has seen a batch of 2×3 numbers
+# whose means are 5, 10 and 2, and remembers a tenth of them.
+
+
+# %%
+def follow(update_teacher):
+    teacher, student = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+    torch.nn.init.constant_(student.weight, 3)
+    student(torch.tensor([[1.0, 10, 6], [9, 10, -2]]))  # (N=2, C=3)
+    update_teacher(teacher, student, decay=0.5)
+    for name in ("weight", "running_mean"):
+        for who, network in (("student", student), ("teacher", teacher)):
+            print(f"{who}.{name:13}", getattr(network, name).detach().numpy())
+
+
+# %%
+follow(update_teacher)
+
+# %% [markdown]
+# <details><summary>Hint 1: learned, or measured?</summary>
+#
+# Compare `[name for name, _ in teacher.named_parameters()]` with `list(teacher.state_dict())`.
+#
+# </details>
+#
+# <details><summary>Hint 2: taken over</summary>
+#
+# There is a list for the others as well: `buffers()`. One of them counts batches; can a whole number be
+# averaged? And to take over numbers means to copy them: which method of a tensor does that in place?
+#
+# </details>
+
+
+# %%
+def update_teacher(teacher, student, decay):
+    """Move the teacher towards the student, in place."""
+    raise NotImplementedError()
+
+
+# %%
+check("update_teacher", update_teacher)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def update_teacher(teacher, student, decay):
+#     """Move the teacher towards the student, in place."""
+#     with torch.no_grad():
+#         for ours, theirs in zip(teacher.parameters(), student.parameters(), strict=True):
+#             ours.mul_(decay).add_(theirs, alpha=1 - decay)
+#         for ours, theirs in zip(teacher.buffers(), student.buffers(), strict=True):
+#             ours.copy_(theirs)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ### Hunt 4: a table is no sequence
+#
+# *Medium · importance medium*
+#
+# Each row of a table holds what several sensors measured at one time, each in its own unit. Before the
+# linear layer, each *feature* (a column) is to be normalized over the batch, to mean 0 and variance 1
+# (the variance that divides by N, `eps` 1e-5 under the root). In evaluation mode the layer uses what it
+# remembered in training, with PyTorch's usual momentum 0.1 and the unbiased variance, so that one row
+# alone gets the same answer as among others.
+#
+# | | | |
+# |---|---|---|
+# | `features`, `classes` | numbers | F sensors, C classes |
+# | `self.linear` | `torch.nn.Linear` | keep this layer under this name |
+# | returns `scores` | `(N, C)` | of `forward(x)`, with x of `(N, F)` |
+
+
+# %%
+class SensorNet(torch.nn.Module):
+    """Normalizes each feature, then applies a linear layer."""
+
+    def __init__(self, features, classes):
+        super().__init__()
+        self.norm = torch.nn.InstanceNorm1d(features)
+        self.linear = torch.nn.Linear(features, classes)
+
+    def forward(self, x):
+        return self.linear(self.norm(x))
+
+
+# %% [markdown]
+# An example of 2×3 numbers: metres, grams and years. We make the linear layer one that changes nothing,
+# so what comes out is what the norm gives. After right normalization the columns would be −1 and 1.
+
+
+# %%
+def measure(SensorNet):
+    network = SensorNet(features=3, classes=3)
+    torch.nn.init.eye_(network.linear.weight)
+    torch.nn.init.zeros_(network.linear.bias)
+    x = torch.tensor([[1.60, 60000, 30], [1.80, 80000, 50]])  # (N=2, F=3)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        print(network(x).detach().round(decimals=2).numpy())
+    for warning in heard:
+        print(f"{warning.category.__name__}: {warning.message}")
+
+
+# %%
+measure(SensorNet)
+
+# %% [markdown]
+# No error, and a warning that is lost among a thousand lines of a training run. Grams decide, metres
+# and years are nowhere to be seen.
+#
+# <details><summary>Hint 1: how are two axes read?</summary>
+#
+# InstanceNorm1d takes `(N, C, L)`, and `(C, L)` where one sample comes without a batch axis. As which
+# of the two does it read `(N, F)`? Which numbers share a mean then?
+#
+# </details>
+#
+# <details><summary>Hint 2: which numbers should share a mean?</summary>
+#
+# Those of one column: all rows of the batch, one feature. Which norm averages over the batch, and
+# remembers for evaluation mode?
+#
+# </details>
+
+
+# %%
+class SensorNet(torch.nn.Module):
+    """Normalizes each feature, then applies a linear layer."""
+
+    def __init__(self, features, classes):
+        super().__init__()
+        raise NotImplementedError()
+
+    def forward(self, x):
+        raise NotImplementedError()
+
+
+# %%
+check("SensorNet", SensorNet)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# class SensorNet(torch.nn.Module):
+#     """Normalizes each feature, then applies a linear layer."""
+#
+#     def __init__(self, features, classes):
+#         super().__init__()
+#         self.norm = torch.nn.BatchNorm1d(features)
+#         self.linear = torch.nn.Linear(features, classes)
+#
+#     def forward(self, x):
+#         return self.linear(self.norm(x))
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ### Hunt 5: whose mean is it?
+#
+# *Easy · importance high*
+#
+# The first rows of a table are for training, the others for testing. Every feature is to be
+# standardized: its mean subtracted, the result divided by its standard deviation (`torch`'s `std`, with
+# n − 1, as in the program). Test rows stand for data that does not exist yet: **nothing may be learned
+# from them**, not even a mean.
+#
+# | | shape | |
+# |---|---|---|
+# | `x` | `(N, F)` | all rows; leave them as they are |
+# | `size` | a number | how many rows, from the first, are for training |
+# | returns `train, test` | `(size, F)`, `(N - size, F)` | the standardized rows, in their order |
+
+
+# %%
+def split_and_standardize(x, size):
+    """Split x (N, F) into training and test rows, standardized. Returns train, test."""
+    x = (x - x.mean(0)) / x.std(0)
+    return x[:size], x[size:]
+
+
+# %% [markdown]
+# An example: three training rows with the means 5, 12 and 2 and the standard deviations 4, 2 and 4. A
+# test row (9, 12, 42) should become (1, 0, 10).
+
+
+# %%
+def standardize(split_and_standardize):
+    x = torch.tensor([[1.0, 10, 6], [5, 12, 2], [9, 14, -2], [9, 12, 42]])  # (N=4, F=3)
+    train, test = split_and_standardize(x, size=3)
+    print(train.round(decimals=2).numpy())
+    print("test:", test.round(decimals=2).numpy())
+
+
+# %%
+standardize(split_and_standardize)
+
+# %% [markdown]
+# <details><summary>Hint 1: a probe</summary>
+#
+# Change the test row to (9, 12, 4200) and run the program again. Do the *training* rows change? Should
+# they?
+#
+# </details>
+#
+# <details><summary>Hint 2: the order of two steps</summary>
+#
+# There are two steps, to split and to standardize. Which of them has to come first?
+#
+# </details>
+
+
+# %%
+def split_and_standardize(x, size):
+    """Split x (N, F) into training and test rows, standardized. Returns train, test."""
+    raise NotImplementedError()
+
+
+# %%
+check("split_and_standardize", split_and_standardize)
+
+# %% [markdown]
+# <details><summary>One way to write it</summary>
+#
+# ```python
+# def split_and_standardize(x, size):
+#     """Split x (N, F) into training and test rows, standardized. Returns train, test."""
+#     train, test = x[:size], x[size:]
+#     mean, std = train.mean(0), train.std(0)  # (F,) each
+#     return (train - mean) / std, (test - mean) / std
+# ```
+#
+# </details>
+
 # %% [markdown]
 # ## Your turn
 #
-# [Six bug hunts](../exercises/13_choose_and_debug.ipynb): short programs that run without an error, with one real defect each.
-#
-# | task | difficulty | importance | minutes | read before |
-# |---|---|---|---|---|
-# | 1: a body that is frozen, and moves | medium | high | 15 | Frozen, and still moving |
-# | 2: ask a network, and leave it as it was | medium | high | 10 | Two switches, two meanings |
-# | 3: a teacher that never catches up | medium | high | 15 | What parameters() does not list |
-# | 4: two samples at a time | medium | medium | 10 | Two samples are no statistic |
-# | 5: normalize the columns of a table | medium | medium | 10 | A table is no sequence |
-# | 6: keep the test rows out | easy | high | 10 | Whose mean is it? |
+# | exercise | difficulty | importance | minutes |
+# |---|---|---|---|
+# | [13, task 1](../exercises/13_choose_and_debug.ipynb): one training program with three bugs, and no title that names them | hard | high | 30 |
+# | 13, task 2: freeze norms in four ways, and thaw them again | medium | high | 25 |
+# | 13, task 3: average several networks, and measure again what has to be measured | hard | medium | 25 |
+# | 13, task 4: two samples at a time | medium | medium | 10 |
 #
 # And one without a check: run `doctor` on a model of yours, with an example. Is each finding one that you want?
 

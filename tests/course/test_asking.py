@@ -102,8 +102,12 @@ def with_answers(stem, choose):
 
 def wrong(exercise):
     """Return the text of the model with the first mistake of the task."""
-    mistake = next(one for one in exercise.mistakes if one.edits)
-    return exercise.model.changed(mistake.edits)
+    if mistake := next((one for one in exercise.mistakes if one.edits), None):
+        return exercise.model.changed(mistake.edits)
+    # Its mistakes are known by what they give: it trains, and in the wrong mode.
+    right, mode = exercise.model.text, "network.train()"
+    assert mode in right
+    return right.replace(mode, "network.eval()")
 
 
 def run(cells):

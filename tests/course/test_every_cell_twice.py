@@ -37,7 +37,6 @@ MAY_JUDGE_OTHERWISE = {
     "each above 85 % again": SHORT,
     "behind = accuracies(live": SHORT,
     "within three points of each other": SHORT,
-    "detached behind BatchNorm in each pair": SHORT,
     'ledger.look_up("A11", "B27", "B35")': AS_TEXT,
     "assert not ledger.missing()": AS_TEXT,
 }

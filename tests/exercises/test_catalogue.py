@@ -139,7 +139,8 @@ def test_a_mistake_is_far_from_rounding(exercise, mistake):
 
 @each_exercise
 def test_every_exercise_has_a_task_in_its_notebook(exercise):
-    (source,) = (SOURCE / "exercises").glob(f"{exercise.lesson}_*.py")
+    folder = "lessons" if exercise.in_lesson else "exercises"
+    (source,) = (SOURCE / folder).glob(f"{exercise.lesson}_*.py")
     begins = f"class {exercise.name}" if exercise.is_class else f"def {exercise.signature}:"
     assert begins in source.read_text(encoding="utf-8")
 

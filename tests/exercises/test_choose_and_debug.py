@@ -1,6 +1,8 @@
 """Lesson 13: mends written in many ways get full points, and the printed programs are named."""
 
 import copy
+import itertools
+import re
 import subprocess
 import sys
 import time
@@ -17,20 +19,33 @@ import normlab.exercises
 from normlab import check
 from normlab.exercises import find
 
-NOTEBOOK = jupytext.read(
-    Path(__file__).parents[2] / "source" / "exercises" / "13_choose_and_debug.py"
+SOURCE = Path(__file__).parents[2] / "source"
+# Five programs are the lesson's own, the others are the exercise's.
+LESSON, EXERCISE = (
+    jupytext.read(SOURCE / folder / "13_choose_and_debug.py") for folder in ("lessons", "exercises")
 )
+WAY = re.compile(r"One way to write it</summary>\n\n```python\n(.*?)```", re.DOTALL)
+IMPORTED = {"copy": copy, "torch": torch, "mse_loss": F.mse_loss}
 
 # ---- the printed programs, unmended
 
 
 def printed(name):
     """Run the program that is printed in the notebook before the learner's cell."""
-    namespace = {"torch": torch, "mse_loss": F.mse_loss}
+    return defined(name, source_of(name))
+
+
+def source_of(name):
     begins = (f"def {name}(", f"class {name}(")
-    cell = next(c for c in NOTEBOOK.cells if c.source.startswith(begins))
+    cells = (*LESSON.cells, *EXERCISE.cells)
+    cell = next(c for c in cells if c.source.startswith(begins))
     assert "nbgrader" not in cell.metadata
-    exec(cell.source, namespace)
+    assert "NotImplementedError" not in cell.source
+    return cell.source
+
+
+def defined(name, source):
+    exec(source, namespace := dict(IMPORTED))
     return namespace[name]
 
 
@@ -50,6 +65,54 @@ def test_the_printed_program_is_named(name, mistake, points):
         report = check(name, printed(name), seed=seed)
         assert report.mistakes == (mistake,), report
         assert report.points == points
+
+
+@pytest.mark.parametrize(
+    "name", ["fine_tune", "predict", "update_teacher", "SensorNet", "split_and_standardize"]
+)
+def test_the_way_that_the_lesson_folds_is_right(name):
+    ways = [way for cell in LESSON.cells for way in WAY.findall(cell.source)]
+    (way,) = (way for way in ways if re.match(rf"(def|class) {name}\b", way))
+    report = check(name, defined(name, way))
+    assert report.passed, report
+
+
+# ---- train_and_keep: three bugs, and each costs its own points
+
+MENDS = {
+    "rows for validation in the mean": (
+        "x.mean(0)) / x.std(0)",
+        "x[:size].mean(0)) / x[:size].std(0)",
+    ),
+    "trained in evaluation mode from the second epoch": (
+        "for _ in range(epochs):\n",
+        "for _ in range(epochs):\n        network.train()\n",
+    ),
+    "what is kept moves along": (
+        "kept = network.state_dict()",
+        "kept = {name: value.clone() for name, value in network.state_dict().items()}",
+    ),
+}
+POINTS = dict(zip(MENDS, (3, 4, 3), strict=True))
+
+
+@pytest.mark.parametrize(
+    "mended", [some for size in range(4) for some in itertools.combinations(MENDS, size)], ids=str
+)
+def test_each_of_three_bugs_costs_its_own_points(mended):
+    text = source_of("train_and_keep")
+    for bug in mended:
+        old, new = MENDS[bug]
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    report = check("train_and_keep", defined("train_and_keep", text))
+    assert report.points == sum(POINTS[bug] for bug in mended)
+    said = " ".join(str(report).split())
+    left = [one for one in find("train_and_keep").mistakes if one.key in {*MENDS} - {*mended}]
+    assert len(left) == 3 - len(mended)
+    # Of three at once the third may be told by its numbers alone.
+    named = sum(" ".join(one.what.split()) in said for one in left)
+    assert named >= min(2, len(left)), report
 
 
 # ---- fine_tune

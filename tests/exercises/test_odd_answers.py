@@ -229,6 +229,14 @@ def test_wrong_arrays_are_shown(value, message):
     assert "Not counted: nothing came back that was computed" in said(report)
 
 
+@pytest.mark.parametrize("first", range(3, 7))
+def test_an_answer_that_is_empty_in_some_cases_is_told_its_shape(first):
+    report = check(NAME, lambda x, weight, bias, eps: x[first:])
+    assert report.points <= 1
+    assert "yours is (0, 2): axis 0 has 0 where 3 is asked" in said(report)
+    assert "All your numbers are 0" not in said(report)
+
+
 def test_lists_and_subclasses_count_by_their_values():
     assert check(NAME, lambda *args: right(*args).tolist()).passed
     assert check(NAME, lambda *args: np.asmatrix(right(*args))).passed

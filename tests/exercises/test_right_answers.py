@@ -179,7 +179,116 @@ LINEAR = [
     linear_in_single_precision,
 ]
 
+# ---- answers to tasks that no lesson answers
+
+
+def sizes_image_by_image(images, heights, widths):
+    pixels = [
+        image[:, :height, :width].reshape(len(image), -1)
+        for image, height, width in zip(images, heights, widths, strict=True)
+    ]
+    pixels = np.hstack(pixels)  # (C, n)
+    return pixels.mean(1), pixels.std(1)
+
+
+def sizes_with_nan(images, heights, widths):
+    x = images.copy()
+    for i in range(len(x)):
+        x[i, :, heights[i] :], x[i, :, :, widths[i] :] = np.nan, np.nan
+    return np.nanmean(x, (0, 2, 3)), np.nanstd(x, (0, 2, 3))
+
+
+def robust_by_percentiles(train, test):
+    quartiles = np.percentile(train, (25, 75), axis=0)
+    spread = np.diff(quartiles, axis=0)[0]
+    spread[spread == 0] = 1.0
+    return tuple((x - np.median(train, 0)) / spread for x in (train, test))
+
+
+def layer_by_asking(linear_weight, linear_bias, mean, std):
+    def answer(x):
+        return linear_weight @ ((x / 255 - mean) / std) + linear_bias
+
+    black = answer(np.zeros(len(mean)))
+    lit = [answer(one) - black for one in np.eye(len(mean))]
+    return np.array(lit).T, black
+
+
+def weighted_by_average(x, sample_weight, weight, bias, eps):
+    mean = np.average(x, axis=0, weights=sample_weight)
+    var = np.average((x - mean) ** 2, axis=0, weights=sample_weight)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+
+
+def whitened_by_svd(x, eps):
+    d = x - x.mean(0)
+    _, s, directions = np.linalg.svd(d, full_matrices=False)
+    scale = 1 / np.sqrt(s**2 / len(x) + eps)
+    return d @ directions.T * scale @ directions, np.cov(x, rowvar=False, ddof=0)
+
+
+def average_from_sums(x, running_mean, running_var, num_batches_tracked):
+    def with_new(old, new):
+        return (old * num_batches_tracked + new) / (num_batches_tracked + 1)
+
+    return with_new(running_mean, x.mean(0)), with_new(running_var, np.var(x, 0, ddof=1))
+
+
+def folded_by_einsum(conv_weight, conv_bias, running_mean, running_var, weight, bias, eps):
+    scale = weight / np.sqrt(running_var + eps)
+    shift = bias - running_mean * scale
+    return (
+        np.einsum("ochw,c->ochw", conv_weight, scale),
+        conv_bias + np.einsum("ochw,c->o", conv_weight, shift),
+    )
+
+
+def renorm_by_cases(x, running_mean, running_var, weight, bias, eps, r_max, d_max):
+    std, running = np.sqrt(x.var(0) + eps), np.sqrt(running_var + eps)
+    r = np.minimum(np.maximum(std / running, 1 / r_max), r_max)
+    d = np.minimum(np.maximum((x.mean(0) - running_mean) / running, -d_max), d_max)
+    return ((x - x.mean(0)) * (r / std) + d) * weight + bias
+
+
+def mean_only_by_matrix(dy, x, weight):
+    centring = np.eye(len(x)) - 1 / len(x)  # (N, N), symmetric
+    return centring @ (dy * weight), (dy * (centring @ x)).sum(0), dy.sum(0)
+
+
+def frozen_by_moving_axes(dy, x, running_mean, running_var, weight, eps):
+    dy_last, x_last = np.moveaxis(dy, 1, -1), np.moveaxis(x, 1, -1)
+    std = np.sqrt(running_var + eps)
+    rows = (dy_last * (x_last - running_mean) / std).reshape(-1, len(weight))
+    dx = np.moveaxis(dy_last * (weight / std), -1, 1)
+    return dx, rows.sum(0), dy_last.reshape(-1, len(weight)).sum(0)
+
+
+def weighted_back_node_by_node(dy, x, sample_weight, weight, eps):
+    p = (sample_weight / sample_weight.sum())[:, None]
+    d = x - (p * x).sum(0)
+    r = 1 / np.sqrt((p * d**2).sum(0) + eps)
+    dx_hat = dy * weight
+    dvar = -0.5 * r**3 * (dx_hat * d).sum(0)
+    dd = dx_hat * r + 2 * dvar * p * d
+    return dd - p * dd.sum(0)
+
+
+OTHERS = {
+    "statistics_of_sizes": (sizes_image_by_image, sizes_with_nan),
+    "robust_scale": (robust_by_percentiles,),
+    "into_first_layer": (layer_by_asking,),
+    "weighted_batch_norm": (weighted_by_average,),
+    "whiten_two": (whitened_by_svd,),
+    "average_so_far": (average_from_sums,),
+    "fold_into_next_conv": (folded_by_einsum,),
+    "batch_renorm": (renorm_by_cases,),
+    "mean_only_backward": (mean_only_by_matrix,),
+    "frozen_backward": (frozen_by_moving_axes,),
+    "weighted_backward": (weighted_back_node_by_node,),
+}
+
 RIGHT = [
+    *((name, answer) for name, answers in OTHERS.items() for answer in answers),
     *(("batch_norm_forward", answer) for answer in VECTORS),
     *(("batch_norm_forward_images", answer) for answer in IMAGES),
     *(("linear_then_batch_norm", answer) for answer in LINEAR),
@@ -198,10 +307,10 @@ def test_full_points(name, answer):
 
 
 def test_what_comes_next_is_said():
-    assert "Next: the next task is batch_norm_forward_images." in str(
+    assert "Next: the next task is linear_then_batch_norm." in str(
         check("batch_norm_forward", with_var)
     )
-    assert "the last task of lesson 2" in str(check("linear_then_batch_norm", linear_with_var))
+    assert "the last task of lesson 2" in str(check("whiten_two", whitened_by_svd))
 
 
 def test_half_precision_is_not_enough():

@@ -150,4 +150,4 @@ def test_every_mutant_has_a_status(grader, tmp_path, run):
     assert seen[Status.UNREADABLE]
     assert seen[Status.MISSING]
     neighbour = ROOT / "solutions" / f"{STEMS[1]}.ipynb"
-    assert grader.grade(neighbour, STEMS[1]).score == 30
+    assert grader.grade(neighbour, STEMS[1]).score == 40

@@ -148,15 +148,53 @@ def test_what_is_right_is_computed_once_and_changed_by_nobody(monkeypatch):
     assert verdict.score == exercise.max_points
 
 
-def test_the_nodes_of_a_graph_are_compared(grader, tmp_path, write_notebook):
-    source = next(
-        c for c in cells_of("solutions", NUMPY[3]) if "def batch_norm_backward_graph" in c
-    )
-    lines = [line for line in source.splitlines() if "return" not in line]
-    wrong = "\n".join([*lines, "    return np.zeros_like(dy), {'dx_hat': np.zeros(3)}"])
-    path = write_notebook(tmp_path / "nb.ipynb", "import numpy as np", wrong)
-    task = grader.grade(path, NUMPY[3]).tasks[1]
-    assert "Your nodes: the first that differs is dx_hat" in task.feedback
+#: A teacher's own task that names the steps of its model; none that the course grades does.
+GRAPH = """
+# %%
+import numpy as np
+
+
+# %%
+def scaled_back(dy, x):
+    ### BEGIN SOLUTION
+    dsquare = -dy  # (N,)
+    dx = 2 * dsquare * x  # (N,)
+    return dx
+    ### END SOLUTION
+
+
+# %% tags=["teacher"]
+def cases(rng):
+    for n in (3, 4):
+        yield case(f"{n} numbers", "dx", dy=rng.normal(size=n), x=rng.normal(size=n))
+
+
+WORDS = '''
+title = "back through minus the square"
+returns = ["dx"]
+nodes = ["dsquare"]
+first_step = "go back through the minus."
+
+[aspects]
+dx = {title = "dx", points = 10}
+
+[mistakes.dx."half"]
+change = {"2 * dsquare" = "dsquare"}
+what = "the 2 is missing."
+symptom = "half of it."
+hint = "what is the slope of a square?"
+next = "the square"
+'''
+"""
+
+
+def test_the_nodes_of_a_graph_are_compared(grader, tmp_path, write_notebook, monkeypatch):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "graph.py").write_text(GRAPH, encoding="utf-8")
+    monkeypatch.setenv("NORMLAB_TASKS", str(tmp_path / "tasks"))
+    wrong = "def scaled_back(dy, x): return 2 * dy * x, {'dsquare': dy}"
+    task = grader.grade(write_notebook(tmp_path / "nb.ipynb", wrong), "graph").tasks[0]
+    assert "Your nodes: the first that differs is dsquare" in task.feedback
 
 
 # ---- untidy
@@ -168,7 +206,7 @@ def graded(verdict):
     return [(str(task.status), task.score) for task in verdict.tasks]
 
 
-ALL = [("graded", 10)] * 3
+ALL = [("graded", 10)] * 4
 
 
 def test_cells_may_be_in_another_order(grade):
@@ -222,9 +260,9 @@ def test_a_stand_in_is_nothing_to_compute_with(grade):
 
 
 def test_a_missing_task_costs_its_own_points(grade):
-    verdict = grade(*(c for c in RIGHT if "def batch_norm_forward_images" not in c))
-    assert graded(verdict) == [ALL[0], ("missing", 0), ALL[2]]
-    assert "is called batch_norm_forward_images" in verdict.tasks[1].feedback
+    verdict = grade(*(c for c in RIGHT if "def linear_then_batch_norm" not in c))
+    assert graded(verdict) == [ALL[0], ("missing", 0), *ALL[2:]]
+    assert "is called linear_then_batch_norm" in verdict.tasks[1].feedback
 
 
 def test_a_task_whose_cell_does_not_run_says_so(grade):
@@ -416,12 +454,12 @@ def test_a_sandbox_that_dies_before_it_has_read_is_tried_again(grader, monkeypat
         return talk
 
     monkeypatch.setattr(Site, "begin", begin_dead)
-    assert grader.grade(solution, EXERCISE).score == 30
+    assert grader.grade(solution, EXERCISE).score == 40
     assert not left
     left += [1, 1]
     with pytest.raises(GraderFailed, match="before it had read"):
         grader.grade(solution, EXERCISE)
-    assert grader.grade(solution, EXERCISE).score == 30
+    assert grader.grade(solution, EXERCISE).score == 40
 
 
 def test_a_process_that_somebody_kills_is_no_evidence(grader, tmp_path, write_notebook):
@@ -434,7 +472,7 @@ def test_a_process_that_somebody_kills_is_no_evidence(grader, tmp_path, write_no
     with Grader(7, isolation=grader.isolation) as strict:
         strict.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
         outer = strict._sites[False].warm.process.pid
-        for kills, score in ((1, 30), (2, 20)):
+        for kills, score in ((1, 40), (2, 30)):
             killer = threading.Thread(target=kill_children, args=(outer, kills))
             killer.start()
             verdict = strict.grade(path, EXERCISE)
@@ -472,18 +510,18 @@ def test_limits_that_somebody_lowered_are_the_graders_trouble(grader, monkeypatc
 
     solution = ROOT / "solutions" / f"{EXERCISE}.ipynb"
     with Grader(7) as strict:
-        assert strict.grade(solution, EXERCISE).score == 30
+        assert strict.grade(solution, EXERCISE).score == 40
         strict._sites[False].warm.tried = True
         monkeypatch.setattr(Warm, "fork", lowered)
         with pytest.raises(GraderFailed, match="maximum limit"):
             strict.grade(solution, EXERCISE)
         monkeypatch.setattr(Warm, "fork", fork)
-        assert strict.grade(solution, EXERCISE).score == 30
+        assert strict.grade(solution, EXERCISE).score == 40
 
 
 def test_without_isolation_the_same_verdicts_come_out(grader, tmp_path, write_notebook):
     wrong = "import numpy as np\ndef batch_norm_forward(x, weight, bias, eps): return x"
-    loop = "def batch_norm_forward_images(x, weight, bias, eps):\n    import os; os._exit(0)"
+    loop = "def linear_then_batch_norm(*_):\n    import os; os._exit(0)"
     path = write_notebook(tmp_path / "nb.ipynb", wrong, loop, *RIGHT[-5:])
     with Grader(7, isolation=no_isolation()) as plain:
         assert plain.grade(path, EXERCISE).tasks == grader.grade(path, EXERCISE).tasks
@@ -545,13 +583,13 @@ def test_after_a_call_that_took_too_long_no_other_is_made(grader, tmp_path, writ
             calls.append(1)
             print(len(calls), "calls")
             while True: time.sleep(0.01)
-        def batch_norm_forward_images(x, weight, bias, eps):
+        def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
             raise RuntimeError(f"it was called {len(calls)} times")
         """
     cells = (RIGHT[0], textwrap.dedent(slow))
     path = write_notebook(tmp_path / "nb.ipynb", *cells)
     with Grader(7, Limits(call_seconds=0.3), grader.isolation) as hasty:
-        first, second, _ = hasty.grade(path, EXERCISE).tasks
+        first, second, *_ = hasty.grade(path, EXERCISE).tasks
     assert first.status == "timeout"
     assert "it was called 1 times" in second.aspects[0].message
     assert not any("raised" in aspect.message for aspect in first.aspects)

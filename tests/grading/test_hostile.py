@@ -28,19 +28,30 @@ def batch_norm_forward(x, weight, bias, eps):
     mean, var = x.mean(axis=0), x.var(axis=0)
     return weight * (x - mean) / np.sqrt(var + eps) + bias
 """
-IMAGES = """
-def batch_norm_forward_images(x, weight, bias, eps):
-    mean, var = x.mean(axis=(0, 2, 3), keepdims=True), x.var(axis=(0, 2, 3), keepdims=True)
-    y = (x - mean) / np.sqrt(var + eps)
-    return weight.reshape(1, -1, 1, 1) * y + bias.reshape(1, -1, 1, 1)
-"""
 LINEAR = """
 def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
     z = x @ linear_weight.T
     mean, var = z.mean(axis=0), z.var(axis=0)
     return weight * (z - mean) / np.sqrt(var + eps) + bias, mean + linear_bias, var
 """
-NAMES = ("batch_norm_forward", "batch_norm_forward_images", "linear_then_batch_norm")
+LAST_TWO = """
+def weighted_batch_norm(x, sample_weight, weight, bias, eps):
+    share = (sample_weight / sample_weight.sum())[:, None]
+    mean = (share * x).sum(axis=0)
+    var = (share * (x - mean) ** 2).sum(axis=0)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+def whiten_two(x, eps):
+    d = x - x.mean(axis=0)
+    cov = d.T @ d / len(x)
+    values, vectors = np.linalg.eigh(cov + eps * np.eye(2))
+    return d @ (vectors / np.sqrt(values)) @ vectors.T, cov
+"""
+NAMES = (
+    "batch_norm_forward",
+    "linear_then_batch_norm",
+    "weighted_batch_norm",
+    "whiten_two",
+)
 RIGHT = ("graded", 10)
 
 
@@ -79,13 +90,13 @@ def impatient_grader():
 @pytest.fixture
 def grade(grader, impatient_grader, tmp_path, write_notebook):
     """Return a function that grades cells, and then a right notebook: nothing may be left over."""
-    neighbour = write_notebook(tmp_path / "neighbour" / "nb.ipynb", VECTORS, IMAGES, LINEAR)
+    neighbour = write_notebook(tmp_path / "neighbour" / "nb.ipynb", VECTORS, LINEAR, LAST_TWO)
 
     def run(*cells, grader=grader):
         path = write_notebook(tmp_path / "hostile" / "nb.ipynb", *map(textwrap.dedent, cells))
         verdict = grader.grade(path, EXERCISE)
         assert [task.task for task in verdict.tasks] == list(NAMES)
-        assert grader.grade(neighbour, EXERCISE).score == 30
+        assert grader.grade(neighbour, EXERCISE).score == 40
         return verdict
 
     run.endless = functools.partial(run, grader=impatient_grader)
@@ -114,7 +125,7 @@ def with_body(body):
 
 def cells_with(body):
     right = VECTORS.replace("def batch_norm_forward(", "def right(")
-    return right, with_body(body), IMAGES, LINEAR
+    return right, with_body(body), LINEAR, LAST_TWO
 
 
 # ---- a cell of it is hostile: all tasks are right all the same
@@ -237,8 +248,8 @@ CELLS = {
 @pytest.mark.parametrize("name", CELLS)
 def test_a_hostile_cell_does_not_stop_the_next(grade, name):
     run = grade.endless if name.startswith("endless") else grade
-    verdict = run("import numpy as np", CELLS[name], VECTORS, IMAGES, LINEAR)
-    assert results(verdict) == [RIGHT] * 3
+    verdict = run("import numpy as np", CELLS[name], VECTORS, LINEAR, LAST_TWO)
+    assert results(verdict) == [RIGHT] * 4
 
 
 @pytest.mark.parametrize(
@@ -257,8 +268,8 @@ def test_what_a_missing_cell_costs_is_no_judgement(grade, end, status):
     """The cell that imports NumPy ends or is ended, and its import is lost with it."""
     imports = f"import sys\n{end}\nimport numpy as np\nimport numpy"
     vectors = VECTORS.replace("import numpy as np", "")
-    verdict = grade.endless(imports, vectors, IMAGES, LINEAR)
-    assert results(verdict) == [(status, 0)] * 3
+    verdict = grade.endless(imports, vectors, LINEAR, LAST_TWO)
+    assert results(verdict) == [(status, 0)] * 4
     if status != "graded":
         assert "code cell 1 is missing" in verdict.tasks[0].feedback
         assert any("NameError" in aspect.message for aspect in verdict.tasks[0].aspects)
@@ -266,11 +277,13 @@ def test_what_a_missing_cell_costs_is_no_judgement(grade, end, status):
 
 def test_a_function_that_answers_is_judged_whatever_cell_is_missing(grade):
     other = VECTORS.replace("+ bias", "- bias")
-    raises = "def batch_norm_forward_images(x, weight, bias, eps):\n    1 / 0"
-    verdict = grade("import os; os._exit(0)", other, raises, LINEAR)
-    assert [str(task.status) for task in verdict.tasks] == ["graded", "failed", "graded"]
+    raises = (
+        "def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):\n    1 / 0"
+    )
+    verdict = grade("import os; os._exit(0)", other, raises, LAST_TWO)
+    assert [str(task.status) for task in verdict.tasks] == ["graded", "failed", "graded", "graded"]
     assert verdict.tasks[2].score > 0
-    assert grade("1 / 0", other, raises, LINEAR).tasks[1].status == "graded"
+    assert grade("1 / 0", other, raises, LAST_TWO).tasks[1].status == "graded"
 
 
 # ---- a function is hostile: its own task fails, with the right status
@@ -360,7 +373,7 @@ def test_what_is_refused_and_caught_costs_nothing_and_is_told(grade):
             except OSError: pass
         """
     verdict = grade(*cells_with(body))
-    assert results(verdict) == [RIGHT] * 3
+    assert results(verdict) == [RIGHT] * 4
     for said in ("network", "process", "outside its own folder", "signal"):
         assert said in verdict.message
 
@@ -372,7 +385,7 @@ import numpy as np
 def batch_norm_forward(x, weight, bias, eps):
     x -= x.mean(axis=0)
     return x
-def batch_norm_forward_images(x, weight, bias, eps):
+def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
     return np.zeros(7)
 def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
     raise AssertionError
@@ -454,12 +467,13 @@ def test_what_it_patches_changes_nothing(grade, unpatched, name):
 @pytest.mark.parametrize("name", ["NumPy's comparisons", "exceptions", "time", "trees", "imports"])
 def test_what_it_patches_loses_nothing(grade, name):
     assert (
-        results(grade("import numpy as np", PATCHES[name], VECTORS, IMAGES, LINEAR)) == [RIGHT] * 3
+        results(grade("import numpy as np", PATCHES[name], VECTORS, LINEAR, LAST_TWO))
+        == [RIGHT] * 4
     )
 
 
 def test_without_its_modules_it_harms_itself_alone(grade):
-    assert grade("import sys; sys.modules.clear()", VECTORS, IMAGES, LINEAR).score <= 30
+    assert grade("import sys; sys.modules.clear()", VECTORS, LINEAR, LAST_TWO).score <= 40
 
 
 # ---- what it returns
@@ -517,7 +531,7 @@ RETURNS = {
 @pytest.mark.parametrize("name", RETURNS)
 def test_what_it_returns_is_only_compared(grade, name):
     verdict = grade(*cells_with(RETURNS[name]))
-    assert results(verdict)[1:] == [RIGHT, RIGHT]
+    assert results(verdict)[1:] == [RIGHT] * 3
     assert verdict.tasks[0].score == 0
     assert verdict.tasks[0].status in ("graded", "memory", "forbidden", "failed")
 
@@ -527,7 +541,7 @@ def test_right_numbers_in_another_dress_are_right(grade):
         class Dressed(np.ndarray): pass
         return right(x, weight, bias, eps).astype('>f8').view(Dressed)
         """
-    assert results(grade(*cells_with(body))) == [RIGHT] * 3
+    assert results(grade(*cells_with(body))) == [RIGHT] * 4
 
 
 # ---- what it says over the wire is an answer of the learner's, or none
@@ -745,7 +759,7 @@ def test_what_it_looks_for_is_not_there(grade, open_folder, monkeypatch, name):
     looks = textwrap.dedent(LOOKS[name]) + "print('found', found[:5])"
     verdict = grade(textwrap.dedent(known), *cells_with(looks))
     assert what_it_found(verdict) == "found []"
-    assert results(verdict) == [RIGHT] * 3
+    assert results(verdict) == [RIGHT] * 4
 
 
 # ---- what it does to others is not done
@@ -793,7 +807,7 @@ def test_what_it_does_to_others_is_not_done(grade, open_folder, name):
         """
     verdict = grade(known, *cells_with(DEEDS[name]))
     assert state() == before
-    assert results(verdict)[1:] == [RIGHT, RIGHT]
+    assert results(verdict)[1:] == [RIGHT] * 3
     assert results(verdict)[0][1] == 0
 
 
@@ -859,7 +873,7 @@ def test_nobody_hears_of_it(grade, open_folder, kind, family, name):
 
 def test_what_one_leaves_in_its_folder_the_next_does_not_find(grade):
     leave = "import os\nopen('left', 'w').write('x')\nos.mkdir('locked', mode=0)"
-    grade(leave, VECTORS, IMAGES, LINEAR)
+    grade(leave, VECTORS, LINEAR, LAST_TWO)
     look = "import os\nprint('found', os.listdir('.'))"
     assert what_it_found(grade(*cells_with(look))) == "found []"
 
@@ -873,12 +887,12 @@ def test_what_one_leaves_in_its_folder_does_not_end_the_warm_process(tmp_path, w
         os.symlink('/usr', 'link out')
         os.chmod('locked', 0)
         """
-    path = write_notebook(tmp_path / "nb.ipynb", textwrap.dedent(leave), VECTORS, IMAGES, LINEAR)
+    path = write_notebook(tmp_path / "nb.ipynb", textwrap.dedent(leave), VECTORS, LINEAR, LAST_TWO)
     with Grader(seed=7, limits=LIMITS) as grader:
         verdicts = [grader.grade(path, EXERCISE) for _ in range(2)]
         (site,) = grader._sites.values()
         assert site.starts == 1
-    assert all(verdict.score == 30 and verdict.learner_cpu_seconds > 0 for verdict in verdicts)
+    assert all(verdict.score == 40 and verdict.learner_cpu_seconds > 0 for verdict in verdicts)
 
 
 # ---- many at once: each is ended for itself
@@ -886,15 +900,16 @@ def test_what_one_leaves_in_its_folder_does_not_end_the_warm_process(tmp_path, w
 
 def test_two_hostile_tasks_and_a_hostile_cell_leave_the_third(grade):
     loop = "def batch_norm_forward(x, weight, bias, eps):\n    " + "import os; os._exit(0)"
-    gone = "def batch_norm_forward_images(x, weight, bias, eps):\n" + textwrap.indent(
-        LOOP_FOR_ALARMS, "    "
+    gone = (
+        "def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):\n"
+        + textwrap.indent(LOOP_FOR_ALARMS, "    ")
     )
-    verdict = grade.endless("import numpy as np", CELLS["os._exit"], loop, gone, LINEAR)
+    verdict = grade.endless("import numpy as np", CELLS["os._exit"], loop, gone, LAST_TWO)
     assert results(verdict) == [("failed", 0), ("timeout", 0), RIGHT]
 
 
 def test_a_notebook_that_always_ends_comes_to_an_end(grade):
-    verdict = grade(*["import os; os._exit(0)"] * 30, VECTORS, IMAGES, LINEAR)
+    verdict = grade(*["import os; os._exit(0)"] * 30, VECTORS, LINEAR, LAST_TWO)
     assert {task.score for task in verdict.tasks} == {0}
     assert {task.status for task in verdict.tasks} <= {"failed", "timeout"}
 
@@ -923,19 +938,27 @@ BUGS, MNIST = "13_choose_and_debug", "05_mnist_with_batch_norm"
 TORCH = (
     "import copy, sys, numpy as np, torch\nfrom torch.nn.functional import mse_loss, cross_entropy"
 )
-# Three tasks of lesson 5, wrong. The epoch takes no time: nothing is learned.
+# The tasks of lesson 5, wrong. The epoch takes no time: nothing is learned.
 WRONG_MNIST = """
-class MyNetwork(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.last = torch.nn.Linear(784, 10)
-    def forward(self, x): return self.last(x)
 def train_and_measure(network, optimizer, train_batches, test_batches, epochs):
     network.eval()
     with torch.no_grad():
         return [sum(cross_entropy(network(x), y).item() for x, y in test_batches)] * epochs
+def with_batch_norm(network):
+    return torch.nn.Sequential(*network)
 def train_one_epoch(network, inputs, labels):
     network.eval()(inputs[:64])
+def norms_that_remember(state, tiny):
+    return []
+"""
+
+
+# Two tasks of lesson 13 of which no wrong program is printed.
+WRONG_BUGS = """
+def freeze_norms(network, statistics, affine):
+    network.train()
+def average_networks(networks, batches):
+    return networks[0].train()
 """
 
 
@@ -963,7 +986,7 @@ def grade_torch(tmp_path_factory, write_notebook):
 
 @pytest.fixture(scope="module")
 def wrong_programs():
-    return {BUGS: printed_programs(BUGS), MNIST: [WRONG_MNIST]}
+    return {BUGS: [*printed_programs(BUGS), WRONG_BUGS], MNIST: [WRONG_MNIST]}
 
 
 @pytest.fixture(scope="module")
@@ -1020,7 +1043,7 @@ TORCH_PATCHES = {
         import types
         for name in ('normlab', 'normlab.exercises', 'normlab.tasks',
                      'normlab.tasks.scripts.together', 'normlab.exercises.calling',
-                     'normlab.tasks.predict', 'normlab.training',
+                     'normlab.tasks.train_and_keep', 'normlab.training',
                      'normlab.tasks.train_one_epoch'):
             module = types.ModuleType(name)
             module.__getattr__ = lambda _: lambda *_, **__: 1.0
@@ -1080,12 +1103,10 @@ def doing(deed, programs):
                 deed()
                 return function(*arguments)
             return run
-        for name in ('fine_tune', 'predict', 'update_teacher', 'small_batch_network',
-                     'split_and_standardize', 'train_and_measure', 'train_one_epoch'):
+        for name in ('train_and_keep', 'freeze_norms', 'average_networks',
+                     'small_batch_network', 'train_and_measure', 'with_batch_norm',
+                     'train_one_epoch', 'norms_that_remember'):
             if name in globals(): globals()[name] = after_the_deed(globals()[name])
-        for name in ('SensorNet', 'MyNetwork'):
-            if name in globals():
-                globals()[name].__init__ = after_the_deed(globals()[name].__init__)
         """
     return [FORGE, deed, "\n".join([*programs, textwrap.dedent(wrapped)])]
 
@@ -1122,35 +1143,33 @@ LIARS = {
                 if function.__name__ in ('equal', 'allclose', 'eq', 'isclose', 'lt', 'all'):
                     return True
                 return super().__torch_function__(function, types, args, kwargs or {})
-        def predict(network, x, batch_size): return torch.ones(len(x), 3).as_subclass(Liar)
+        def train_and_keep(*given): return torch.ones(given[5]).as_subclass(Liar)
         """,
     "a tensor whose numbers are another's": """
         class Liar(torch.Tensor):
             def detach(self): return self
             def numpy(self): return self
-            def copy(self): return Equal((7, 3))
+            def copy(self): return Equal((3,))
         class Equal(np.ndarray):
             __array_priority__ = 1e9
             __eq__ = __le__ = __lt__ = lambda *_: True
             def __array_ufunc__(self, *_, **__): return True
             def __array_function__(self, *_, **__): return True
-        def predict(network, x, batch_size): return torch.ones(len(x), 3).as_subclass(Liar)
+        def train_and_keep(*given): return torch.ones(given[5]).as_subclass(Liar)
         """,
     "what runs when it is unpickled": """
         class Bomb:
             def __reduce__(self): return exec, ("import os; os._exit(0)",)
-        def predict(network, x, batch_size): return Bomb()
+        def train_and_keep(*given): return Bomb()
         """,
 }
 
 
 @pytest.mark.parametrize("name", LIARS)
 def test_a_tensor_that_lies_is_worth_its_numbers(grade_torch, name):
-    task = grade_torch(BUGS, LIARS[name]).tasks[1]
-    assert (task.task, str(task.status)) == ("predict", "graded")
-    # A network that was never asked is as it was. What it should have said is not known.
-    assert not task.aspects[0].passed
-    assert task.score <= 5
+    task = grade_torch(BUGS, LIARS[name]).tasks[0]
+    assert (task.task, str(task.status)) == ("train_and_keep", "graded")
+    assert task.score == 0  # no loss was measured, and the network is as it was
 
 
 def test_what_is_expected_is_not_in_the_frames_of_a_script(grade_torch):
@@ -1164,7 +1183,7 @@ def test_what_is_expected_is_not_in_the_frames_of_a_script(grade_torch):
         found += [name for name in sys.modules if '.tasks.' in name]
         print('found', found[:5])
         """
-    verdict = grade_torch(BUGS, *doing(look, printed_programs(BUGS)))
+    verdict = grade_torch(BUGS, *doing(look, [*printed_programs(BUGS), WRONG_BUGS]))
     for task in verdict.tasks:
         printed = task.feedback.partition("here are those of one call:")[2]
         assert printed.partition("Next:")[0].strip().splitlines()[0].strip() == "found []", task

@@ -49,7 +49,7 @@ needs_isolation = pytest.mark.skipif(not (LINUX and isolated()), reason="nothing
 @needs_isolation
 def test_it_grades_and_says_what_held():
     with Grader(7) as grader:
-        assert grader.grade(SOLUTION, EXERCISE).score == 30
+        assert grader.grade(SOLUTION, EXERCISE).score == 40
         said = "\n".join(grader.isolation.describe())
     for word in ("sandbox for each", "user", "files", "network", "processes", "calls", "memory"):
         assert word in said
@@ -93,7 +93,7 @@ def test_what_is_forbidden_is_refused(tmp_path, write_notebook):
     path = write_notebook(tmp_path / "nb.ipynb", known, HOSTILE)
     with Grader(7) as grader:
         said = grader.grade(path, EXERCISE).tasks[0].feedback
-        assert grader.grade(SOLUTION, EXERCISE).score == 30
+        assert grader.grade(SOLUTION, EXERCISE).score == 40
     assert "done: scratch\n" in said
     assert secret.read_text() == "a secret"
     assert secret.stat().st_mode & 0o777 == 0o777
@@ -163,7 +163,7 @@ def test_nobody_else_is_in_reach(tmp_path, write_notebook, name, grader):
     found, refused, *_ = what_it_found(grader.grade(path, EXERCISE))
     assert found.strip() == "found 1 0 [] True"
     assert refused.strip() in ("PermissionError", "OSError")
-    assert grader.grade(SOLUTION, EXERCISE).score == 30
+    assert grader.grade(SOLUTION, EXERCISE).score == 40
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def batch_norm_forward(x, weight, bias, eps):
         assert "No space left" in strict.grade(path, EXERCISE).message
         path = write_notebook(tmp_path / "nb.ipynb", "DEEDS = []", LOOK_AROUND)
         assert what_it_found(strict.grade(path, EXERCISE))[0].strip() == "found 1 0 [] True"
-        assert strict.grade(SOLUTION, EXERCISE).score == 30
+        assert strict.grade(SOLUTION, EXERCISE).score == 40
         assert strict._sites[False].starts == 1
         assert time.monotonic() - begun < 30
 

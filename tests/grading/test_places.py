@@ -17,13 +17,24 @@ from normlab.grading.reading import places_of
 ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "cases"
 EXERCISE = "02_batch_norm_forward"
-NAMES = ("batch_norm_forward", "batch_norm_forward_images", "linear_then_batch_norm")
+NAMES = (
+    "batch_norm_forward",
+    "linear_then_batch_norm",
+    "weighted_batch_norm",
+    "whiten_two",
+)
 IMPORTS = "import numpy as np\nfrom normlab import check"
-LINEAR = """
-def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
-    z = x @ linear_weight.T
-    mean, var = z.mean(axis=0), z.var(axis=0)
-    return weight * (z - mean) / np.sqrt(var + eps) + bias, mean + linear_bias, var
+LAST_TWO = """
+def weighted_batch_norm(x, sample_weight, weight, bias, eps):
+    share = (sample_weight / sample_weight.sum())[:, None]
+    mean = (share * x).sum(axis=0)
+    var = (share * (x - mean) ** 2).sum(axis=0)
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+def whiten_two(x, eps):
+    d = x - x.mean(axis=0)
+    cov = d.T @ d / len(x)
+    values, vectors = np.linalg.eigh(cov + eps * np.eye(2))
+    return d @ (vectors / np.sqrt(values)) @ vectors.T, cov
 """
 CHECKS = [f'check("{name}", {name})' for name in NAMES]
 
@@ -57,7 +68,7 @@ def scores(verdict):
 def test_what_two_tasks_call_by_one_name_costs_neither(grader, case, name):
     for _ in range(2):  # the second time nothing has changed
         verdict = grader.grade(CASES / f"{case}.ipynb", EXERCISE)
-        assert scores(verdict) == [10, 10, 10]
+        assert scores(verdict) == [10] * 4
         assert {task.status for task in verdict.tasks} == {Status.GRADED}
         assert f"10 of 10 points, and 0 at its end: by then `{name}`" in verdict.tasks[0].feedback
         assert not any("at its end" in task.feedback for task in verdict.tasks[1:])
@@ -67,10 +78,13 @@ VECTORS = """
 def batch_norm_forward(x, weight, bias, eps):
     return weight * ({}) + bias
 """
-IMAGES = """
-def batch_norm_forward_images(x, weight, bias, eps):
-    s = (1, -1, 1, 1)
-    return weight.reshape(s) * ({}) + bias.reshape(s)
+#: What is normalized is an image of one pixel for each output, so that the axes are others.
+LINEAR = """
+def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
+    z = x @ linear_weight.T
+    x = z[:, :, None, None]
+    y = ({})[:, :, 0, 0]
+    return weight * y + bias, z.mean(axis=0) + linear_bias, z.var(axis=0)
 """
 SHARED = "(x - x.mean({0}, keepdims=True)) / np.sqrt(x.var({0}, keepdims=True) + eps)"
 #: What two tasks share: before the first, its expression; before the second, its expression.
@@ -127,10 +141,10 @@ KINDS = {
 def test_whatever_they_share(grade, kind, checked):
     """With the notebook's own checks behind each task, and without any."""
     first, one, second, other = KINDS[kind]
-    cells = [first + VECTORS.format(one), CHECKS[0], second + IMAGES.format(other), CHECKS[1]]
-    cells += [LINEAR, CHECKS[2]]
+    cells = [first + VECTORS.format(one), CHECKS[0], second + LINEAR.format(other), CHECKS[1]]
+    cells += [LAST_TWO, CHECKS[2]]
     verdict = grade(*(cells if checked else cells[::2]))
-    assert scores(verdict) == [10, 10, 10]
+    assert scores(verdict) == [10] * 4
 
 
 #: What a last cell does, when all is right and checked.
@@ -139,8 +153,8 @@ ENDS = {
     "no np": "del np",
     "a patched np": "np.sqrt = np.var = None",
     "another sum": "sum = abs = len = tuple = 5",
-    "the name of its own": "batch_norm_forward = batch_norm_forward_images = 5",
-    "all of it deleted": "del batch_norm_forward, batch_norm_forward_images",
+    "the name of its own": "batch_norm_forward = linear_then_batch_norm = 5",
+    "all of it deleted": "del batch_norm_forward, linear_then_batch_norm",
     "all globals cleared": "globals().clear()",
 }
 
@@ -148,9 +162,9 @@ ENDS = {
 @pytest.mark.parametrize("name", ENDS)
 def test_whatever_the_last_cell_does(grade, name):
     vectors = VECTORS.format(SHARED.format("tuple([0])"))
-    images = IMAGES.format(SHARED.format("tuple([0, 2, 3])"))
-    verdict = grade(vectors, CHECKS[0], images, CHECKS[1], LINEAR, CHECKS[2], ENDS[name])
-    assert scores(verdict) == [10, 10, 10]
+    linear = LINEAR.format(SHARED.format("tuple([0, 2, 3])"))
+    verdict = grade(vectors, CHECKS[0], linear, CHECKS[1], LAST_TWO, CHECKS[2], ENDS[name])
+    assert scores(verdict) == [10] * 4
 
 
 def test_a_builtin_that_is_hidden_later_is_named(grade):
@@ -164,8 +178,8 @@ def test_stubs_behind_it_all_change_nothing(grade):
     """Not even where two tasks share a name."""
     first, one, second, other = KINDS["a lambda"]
     stubs = "\n".join(f"def {name}(*_): raise NotImplementedError" for name in NAMES)
-    verdict = grade(first + VECTORS.format(one), second + IMAGES.format(other), LINEAR, stubs)
-    assert scores(verdict) == [10, 10, 10]
+    verdict = grade(first + VECTORS.format(one), second + LINEAR.format(other), LAST_TWO, stubs)
+    assert scores(verdict) == [10] * 4
 
 
 def test_a_helper_that_comes_after_is_found(grade):
@@ -201,8 +215,8 @@ def test_an_end_that_ends_the_process_takes_nothing_away(grade):
     """The helper, by then, loops or ends the process: its own place has judged it."""
     helper, vectors = f"def f(x, eps): return {SHARED.format('0')}", VECTORS.format("f(x, eps)")
     gone = "def f(x, eps): import os; os._exit(0)"
-    verdict = grade(helper, vectors, CHECKS[0], gone, LINEAR, CHECKS[2])
-    assert scores(verdict)[::2] == [10, 10]
+    verdict = grade(helper, vectors, CHECKS[0], gone, LAST_TWO, CHECKS[2])
+    assert [scores(verdict)[at] for at in (0, 2, 3)] == [10] * 3
 
 
 def test_what_does_not_change_is_called_once(grade):
@@ -217,7 +231,7 @@ def test_what_does_not_change_is_called_once(grade):
     cells = [counts, *[CHECKS[0]] * 3]
     first = grade(*cells).tasks[0].feedback
     assert "calls 1\n" in first
-    looks = "def batch_norm_forward_images(x, weight, bias, eps): print('made', len(calls))"
+    looks = "def linear_then_batch_norm(*_): print('made', len(calls))"
     made = grade(*cells, looks, "print()").tasks[1].feedback
     cases = int(made.partition("made ")[2].split()[0])
     assert 2 < cases < 20
@@ -240,14 +254,14 @@ def test_a_right_solution_is_called_at_its_checks_alone(grader, monkeypatch):
 
 def test_however_often_it_is_checked_at_the_end_its_own_place_counts(grade):
     first, one, second, other = KINDS["a lambda"]
-    cells = [first + VECTORS.format(one), second + IMAGES.format(other), *[CHECKS[0]] * 20]
+    cells = [first + VECTORS.format(one), second + LINEAR.format(other), *[CHECKS[0]] * 20]
     assert scores(grade(*cells))[:2] == [10, 10]
 
 
 def test_a_helper_that_changes_in_the_cell_of_the_check_costs_nothing(grade):
     helper, other = (f"def f(x, eps): return {SHARED.format(a)}" for a in ("0", "(0, 2, 3)"))
-    images = IMAGES.format("f(x, eps)")
-    verdict = grade(helper, VECTORS.format("f(x, eps)"), f"{CHECKS[0]}\n{other}", images)
+    linear = LINEAR.format("f(x, eps)")
+    verdict = grade(helper, VECTORS.format("f(x, eps)"), f"{CHECKS[0]}\n{other}", linear)
     assert scores(verdict)[:2] == [10, 10]
 
 

@@ -234,7 +234,7 @@ def test_a_renamed_file_is_recognised(tmp_path, write_notebook, name):
 
 
 def test_a_file_of_another_name_is_recognised_by_its_tasks(tmp_path, write_notebook):
-    source = "def layer_norm_forward(x): ...", "check('layer_norm_forward', layer_norm_forward)"
+    source = "def fold_layer_norm(x): ...", "check('fold_layer_norm', fold_layer_norm)"
     write_notebook(tmp_path / "ann" / "homework.ipynb", *source)
     assert found(find_submissions(tmp_path)) == [("ann", "06_layer_norm")]
 

@@ -47,7 +47,7 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
 
 EXPERIMENT = Experiment(
     name="contrast_shift",
-    question="Which norm bears a light at test time that it has not seen in training?",
+    question="Which norm copes with a light at test time that it has not seen in training?",
     measure=measure,
     settings=[
         {"norm": norm, "lr": lr, "seed": seed}

@@ -1,5 +1,7 @@
 """Right programs of another hand, put to use as a learner's: the oracle of lesson 5's models."""
 
+import copy
+
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - as PyTorch's own code calls it
@@ -51,8 +53,37 @@ def _put_to_use(name, program):
     return outputs
 
 
+def with_batch_norm(network: nn.Module) -> nn.Module:
+    """Copy the layers, and put in the norms from the end on."""
+    layers = [copy.deepcopy(layer) for layer in network]
+    linear = [place for place, layer in enumerate(layers) if type(layer) is nn.Linear]
+    for place in linear[-2::-1]:
+        layers.insert(place + 1, nn.BatchNorm1d(layers[place].weight.shape[0]))
+    return nn.Sequential(*layers)
+
+
+def norms_that_remember(state: dict[str, torch.Tensor], tiny: float) -> list[tuple]:
+    """Group the keys by layers first."""
+    layers: dict[str, dict[str, torch.Tensor]] = {}
+    for key, value in state.items():
+        *path, last = key.split(".")
+        layers.setdefault(".".join(path), {})[last] = value
+    return [
+        (
+            name,
+            own["running_mean"].numel(),
+            own["num_batches_tracked"].item(),
+            sum(value < tiny for value in own["running_var"].tolist()),
+        )
+        for name, own in layers.items()
+        if {"running_mean", "running_var"} <= own.keys()
+    ]
+
+
 ORACLES = {
     "MyNetwork": _put_to_use("MyNetwork", ArticleNet),
     "train_and_measure": _put_to_use("train_and_measure", train_and_measure),
     "train_one_epoch": _put_to_use("train_one_epoch", train_one_epoch),
+    "with_batch_norm": _put_to_use("with_batch_norm", with_batch_norm),
+    "norms_that_remember": _put_to_use("norms_that_remember", norms_that_remember),
 }

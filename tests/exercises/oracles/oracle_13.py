@@ -80,6 +80,55 @@ class SensorNet(nn.Module):
         return self.linear(F.batch_norm(x, self.mean, self.var, training=self.training))
 
 
+def train_and_keep(
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    size: int,
+    batch_size: int,
+    epochs: int,
+    lr: float,
+) -> list[float]:
+    """Keep copies of all epochs, and load the best of them at the end."""
+    centred = x - x[:size].mean(0)
+    rows = centred / centred[:size].std(0)
+    every = []
+    for _ in range(epochs):
+        network.train()
+        for start in range(0, size, batch_size):
+            stop = min(start + batch_size, size)
+            network.zero_grad()
+            F.mse_loss(network(rows[start:stop]), y[start:stop]).backward()
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter -= lr * parameter.grad
+        network.eval()
+        with torch.no_grad():
+            loss = F.mse_loss(network(rows[size:]), y[size:]).item()
+        every.append((loss, {name: v.clone() for name, v in network.state_dict().items()}))
+    losses = [loss for loss, _ in every]
+    network.load_state_dict(every[losses.index(min(losses))][1])
+    return losses
+
+
+def freeze_norms(network: nn.Module, statistics: bool, affine: bool) -> None:
+    """Set every module's mode, and every norm's parameters, by hand."""
+    for module in network.modules():
+        is_norm = type(module).__name__.startswith("BatchNorm")
+        module.training = not (is_norm and statistics)
+        if is_norm:
+            module.weight.requires_grad = module.bias.requires_grad = not affine
+
+
+def average_networks(networks: list[nn.Module], batches: list[Tensor]) -> nn.Module:
+    """Average with torch's own AveragedModel, and measure with torch's own update_bn."""
+    averaged = torch.optim.swa_utils.AveragedModel(networks[0])
+    for network in networks:
+        averaged.update_parameters(network)
+    torch.optim.swa_utils.update_bn(batches, averaged.module)
+    return averaged.module.eval()
+
+
 def _put_to_use(program):
     exercise = find(program.__name__)
 
@@ -98,5 +147,8 @@ ORACLES = {
         small_batch_network,
         SensorNet,
         split_and_standardize,
+        train_and_keep,
+        freeze_norms,
+        average_networks,
     )
 }

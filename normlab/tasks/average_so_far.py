@@ -1,0 +1,46 @@
+"""Lesson 3: running statistics that are the plain average of all batches so far."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import batch_values, shape_name, shifts, variances
+
+
+def average_so_far(x, running_mean, running_var, num_batches_tracked):
+    n = len(x)
+    count = num_batches_tracked + 1
+    momentum = 1 / count
+    mean = x.mean(axis=0)  # (C,)
+    var = ((x - mean) ** 2).sum(axis=0) / (n - 1)  # (C,)
+
+    def moved(old, new):
+        return (1 - momentum) * old + momentum * new
+
+    return moved(running_mean, mean), moved(running_var, var)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw a first batch, and batches after others."""
+    for shape, before in (((3, 2), 0), ((3, 2), 3), ((5, 4), 1), ((4, 3), 8)):
+        channels = shape[1]
+        arguments = {
+            "x": batch_values(rng, shape),
+            "running_mean": shifts(rng, channels) if before else np.zeros(channels),
+            "running_var": variances(rng, channels) if before else np.ones(channels),
+            "num_batches_tracked": before,
+        }
+        name = f"{shape_name(shape)}, after {before} batches"
+        yield Case(name, ("share",) if before else ("first",), arguments)
+        yield Case(f"{name}: the variance", ("variance",), arguments, based_on=name, derive=_shared)
+
+
+def _shared(own: Outputs, arguments: Arguments) -> Outputs:
+    """Mix the variances as the learner mixed the first channel's means."""
+    x, old = arguments["x"], arguments["running_mean"]
+    new = x.mean(0)
+    share = (own["running_mean"] - old) / (new - old)
+    if np.ptp(share) > 1e-9:  # not mixed at all
+        return {}
+    return {"running_var": (1 - share) * arguments["running_var"] + share * x.var(0, ddof=1)}

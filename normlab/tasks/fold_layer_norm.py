@@ -1,0 +1,43 @@
+"""Lesson 6: fold LayerNorm's weight and bias into the linear layer behind it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import scales, shape_name, shifts
+
+
+def fold_layer_norm(norm_weight, norm_bias, linear_weight, linear_bias):
+    folded_weight = linear_weight * norm_weight  # (O, D)
+    passed_on = linear_weight @ norm_bias  # (O,)
+    folded_bias = passed_on + linear_bias  # (O,)
+    return folded_weight, folded_bias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw two layers; one is square, where a wrong axis raises no error."""
+    for outputs, inputs in ((2, 2), (3, 3), (2, 4), (5, 3)):
+        yield from _two_folds(rng, outputs, inputs)
+
+
+def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator[Case]:
+    """Draw a LayerNorm that only scales, one that only shifts, and one that does both."""
+    linear = {
+        "linear_weight": scales(rng, outputs * inputs).reshape(outputs, inputs),
+        "linear_bias": shifts(rng, outputs),
+    }
+    norm = {"norm_weight": scales(rng, inputs), "norm_bias": 10 * shifts(rng, inputs)}
+    name = f"linear_weight {shape_name((outputs, inputs))}"
+    no_shift = {**norm, "norm_bias": np.zeros(inputs), **linear}
+    no_linear_bias = {**norm, **linear, "linear_bias": np.zeros(outputs)}
+    yield Case(f"{name}, norm_bias 0", ("weight",), no_shift)
+    alone = f"{name}, linear_bias 0"
+    yield Case(alone, ("passed",), no_linear_bias)
+    both = {**norm, **linear}
+    yield Case(name, ("weight", "linear"), both, based_on=alone, derive=_plus_linear_bias)
+
+
+def _plus_linear_bias(own: Outputs, arguments: Arguments) -> Outputs:
+    """From a linear layer without bias to one with."""
+    return {"folded_bias": own["folded_bias"] + arguments["linear_bias"]}

@@ -1,0 +1,63 @@
+"""Lesson 4: the backward pass of BatchNorm whose statistics stand still, for images as well."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    offset_values,
+    scales,
+    shape_name,
+    shifts,
+    variances,
+)
+
+
+def frozen_backward(dy, x, running_mean, running_var, weight, eps):
+    shape = (1, -1) + (1,) * (x.ndim - 2)  # (1, C) or (1, C, 1, 1)
+    mean, var = running_mean.reshape(shape), running_var.reshape(shape)
+    std = np.sqrt(var + eps)
+    x_hat = (x - mean) / std  # as x
+    others = (0, *range(2, x.ndim))  # all axes but the channels'
+    dweight = (dy * x_hat).sum(axis=others)  # (C,)
+    dbias = dy.sum(axis=others)  # (C,)
+    dx = dy * weight.reshape(shape) / std  # as x
+    return dx, dweight, dbias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw batches and images: without eps, with it, and with a weight."""
+    for shape in ((3, 2), (2, 2, 2, 2), (3, 3, 1, 4)):
+        x, dy, name = offset_values(rng, shape, 10), distinct_values(rng, shape), shape_name(shape)
+        channels = shape[1]
+        plain = {
+            "dy": dy,
+            "x": x,
+            "running_mean": shifts(rng, channels) + 30,
+            "running_var": variances(rng, channels),
+            "weight": np.ones(channels),
+            "eps": NO_EPS,
+        }
+        large = {**plain, "eps": float(rng.integers(10, 40)) / 2}
+        whole = {**large, "weight": scales(rng, channels)}
+        eps = f"{name}, eps {large['eps']:g}"
+        yield Case(name, ("dx", "dweight", "dbias"), plain)
+        yield Case(eps, ("eps",), large, based_on=name, derive=_with_eps)
+        yield Case(f"{name}, weight", ("weight",), whole, based_on=eps, derive=_with_weight)
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's gradients without eps to those with it: both get smaller alike."""
+    var, eps = arguments["running_var"], arguments["eps"]
+    smaller = np.sqrt((var + NO_EPS) / (var + eps))  # (C,)
+    along = smaller.reshape((1, -1) + (1,) * (own["dx"].ndim - 2))
+    return {"dx": own["dx"] * along, "dweight": own["dweight"] * smaller, "dbias": own["dbias"]}
+
+
+def _with_weight(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's gradients with weight 1 to those with another: dx alone changes."""
+    along = arguments["weight"].reshape((1, -1) + (1,) * (own["dx"].ndim - 2))
+    return {**own, "dx": own["dx"] * along}

@@ -1,0 +1,70 @@
+"""Lesson 8: GroupNorm for images whose channels come last."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, shifts, with_eps
+
+
+def group_norm_channels_last(x, num_groups, weight, bias, eps):
+    samples, height, width, channels = x.shape
+    x = x.reshape(samples, height, width, num_groups, -1)  # (N, H, W, G, C/G)
+    group = (1, 2, 4)  # the axes that share one mean
+    mean = x.mean(axis=group, keepdims=True)  # (N, 1, 1, G, 1)
+    n = x.size // mean.size
+    var = ((x - mean) ** 2).sum(axis=group, keepdims=True) / n  # (N, 1, 1, G, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, H, W, G, C/G)
+    x_hat = x_hat.reshape(samples, height, width, channels)
+    return weight * x_hat + bias  # (N, H, W, C)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw images; one is as high and as wide as it is deep: there a weight can lie along each."""
+    yield from _in_steps(rng, (1, 1, 6, 6), groups=2)
+    yield from _in_steps(rng, (2, 6, 6, 6), groups=3)
+    yield from _in_steps(rng, (2, 3, 5, 8), groups=4)
+    x = distinct_values(rng, (2, 4, 2, 4)) * 1e-10
+    x[-1] = 0.0
+    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    name = f"(2, 4, 2, 4), hardly any variation, eps {eps:g}"
+    yield Case(name, ("eps",), _given(x, 1, eps))
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Iterator[Case]:
+    """Draw one x and see it as single groups, with eps, as several groups, with weight and bias.
+
+    G groups of a sample are the same as G samples of one group each.
+    """
+    channels = shape[3]
+    x = distinct_values(rng, shape) + 10 * distinct_values(rng, (channels,))
+    single = np.concatenate(np.split(x, groups, axis=3))  # (G*N, H, W, C/G)
+    eps = float(rng.integers(1, 9)) * 100
+    one, several = f"{shape_name(single.shape)}, 1 group", f"{shape_name(shape)}, {groups} groups"
+    bare, large = f"{one}, eps 0", f"{one}, eps {eps:g}"
+    learned = {"weight": scales(rng, channels), "bias": shifts(rng, channels)}
+    of_group = partial(with_eps, axes=(1, 2, 3))
+    yield Case(bare, ("statistics",), _given(single, 1, NO_EPS))
+    yield Case(large, ("eps",), _given(single, 1, eps), based_on=bare, derive=of_group)
+    fresh = _given(x, groups, eps)
+    yield Case(several, ("groups",), fresh, based_on=large, derive=_side_by_side)
+    name = f"{several}, weight and bias"
+    yield Case(name, ("affine",), {**fresh, **learned}, based_on=several, derive=_learned)
+
+
+def _given(x: np.ndarray, groups: int, eps: float) -> dict[str, np.ndarray | float]:
+    channels = x.shape[3]
+    fresh = {"weight": np.ones(channels), "bias": np.zeros(channels)}
+    return {"x": x, "num_groups": groups, **fresh, "eps": eps}
+
+
+def _side_by_side(own: Outputs, arguments: Arguments) -> Outputs:
+    """From single groups, behind each other, to the groups of one image."""
+    return {"y": np.concatenate(np.split(own["y"], arguments["num_groups"]), axis=3)}
+
+
+def _learned(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's answer with weight 1 and bias 0 to that with others."""
+    return {"y": arguments["weight"] * own["y"] + arguments["bias"]}

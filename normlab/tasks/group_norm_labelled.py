@@ -1,0 +1,139 @@
+"""Lesson 8: GroupNorm with groups of any channels, told by a label for each."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    scales,
+    shape_name,
+    shifts,
+    with_affine,
+    with_eps,
+)
+
+
+def group_norm_labelled(images, labels, weight, bias, eps):
+    x_hat = np.zeros(images.shape)
+    for label in np.unique(labels):
+        own = labels == label  # (C,), True for the channels of this group
+        x = images[:, own]  # (N, M, H, W)
+        group = (1, 2, 3)  # the axes that share one mean
+        mean = x.mean(axis=group, keepdims=True)  # (N, 1, 1, 1)
+        n = x.size // mean.size
+        var = ((x - mean) ** 2).sum(axis=group, keepdims=True) / n  # (N, 1, 1, 1)
+        x_hat[:, own] = (x - mean) / np.sqrt(var + eps)
+    weight, bias = weight.reshape(-1, 1, 1), bias.reshape(-1, 1, 1)
+    return weight * x_hat + bias  # (N, C, H, W)
+
+
+def groups_of_one_size(images, labels, weight, bias, eps):
+    num_groups = len(np.unique(labels))
+    x_hat = np.zeros(images.shape)
+    for own in np.array_split(np.arange(images.shape[1]), num_groups):
+        x = images[:, own]
+        mean, var = (f(axis=(1, 2, 3), keepdims=True) for f in (x.mean, x.var))
+        x_hat[:, own] = (x - mean) / np.sqrt(var + eps)
+    return weight.reshape(-1, 1, 1) * x_hat + bias.reshape(-1, 1, 1)
+
+
+def runs_of_a_label(images, labels, weight, bias, eps):
+    x_hat = np.zeros(images.shape)
+    cuts = np.flatnonzero(np.diff(labels)) + 1
+    for own in np.split(np.arange(images.shape[1]), cuts):
+        x = images[:, own]
+        mean, var = (f(axis=(1, 2, 3), keepdims=True) for f in (x.mean, x.var))
+        x_hat[:, own] = (x - mean) / np.sqrt(var + eps)
+    return weight.reshape(-1, 1, 1) * x_hat + bias.reshape(-1, 1, 1)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw one group, two mixed ones, some of different sizes, and labels with a gap."""
+    yield from _one_group(rng, (1, 2, 1, 3))
+    yield from _one_group(rng, (3, 4, 2, 4))
+    for shape, labels, key in (
+        ((2, 4, 1, 2), [1, 0, 1, 0], "mixed"),
+        ((2, 6, 3, 2), [0, 1, 1, 0, 0, 1], "mixed"),
+        ((3, 5, 2, 5), [0, 1, 1, 2, 1], "sizes"),
+        ((2, 6, 2, 6), [7, 2, 7, 7, 0, 2], "sizes"),
+    ):
+        yield from _several(rng, shape, np.array(labels), key)
+
+
+def _images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    level = 20 * distinct_values(rng, shape[:2])[..., None, None]
+    return distinct_values(rng, shape) + level
+
+
+def _given(images: np.ndarray, labels: np.ndarray, eps: float) -> Arguments:
+    channels = len(labels)
+    fresh = {"weight": np.ones(channels), "bias": np.zeros(channels)}
+    return {"images": images, "labels": labels, **fresh, "eps": eps}
+
+
+def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+    images, labels = _images(rng, shape), np.zeros(shape[1], int)
+    eps = float(rng.integers(1, 9)) * 100
+    name = f"{shape_name(shape)}, one label"
+    yield Case(name, ("statistics",), _given(images, labels, NO_EPS))
+    large = f"{name}, eps {eps:g}"
+    yield Case(large, ("eps",), _given(images, labels, eps), based_on=name, derive=_with_eps)
+    flat = images.copy()
+    flat[-1] = 0.0
+    yield Case(
+        f"{name}, a flat image, eps {eps:g}",
+        ("eps",),
+        _given(flat, labels, eps),
+        based_on=large,
+        derive=_last_image_empty,
+    )
+    learned = {"weight": scales(rng, shape[1]), "bias": shifts(rng, shape[1])}
+    given = {**_given(images, labels, eps), **learned}
+    both = f"{large}, weight and bias"
+    yield Case(both, ("affine",), given, based_on=large, derive=with_affine)
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    given = {"x": arguments["images"], "eps": arguments["eps"]}
+    return with_eps(own, given, axes=(1, 2, 3))
+
+
+def _last_image_empty(own: Outputs, _arguments: Arguments) -> Outputs:
+    y = own["y"].copy()
+    y[-1] = 0.0
+    return {"y": y}
+
+
+def _several(
+    rng: np.random.Generator, shape: tuple[int, ...], labels: np.ndarray, key: str
+) -> Iterator[Case]:
+    """Draw groups beside each other; each of them was asked alone before."""
+    images = _images(rng, shape)
+    name = f"{shape_name(shape)}, labels {', '.join(str(label) for label in labels)}"
+    alone = f"{name}: the groups, one after the other"
+    sizes = [int((labels == label).sum()) for label in np.unique(labels)]
+    if key == "mixed":  # groups of one size: as many images of one group
+        blocks = np.concatenate([images[:, labels == label] for label in np.unique(labels)])
+        single = _given(blocks, np.zeros(sizes[0], int), NO_EPS)
+        yield Case(alone, (), single)
+        based = {"based_on": alone, "derive": partial(_beside, labels=labels)}
+    else:
+        based = {}
+    fresh = _given(images, labels, NO_EPS)
+    yield Case(name, (key,), fresh, **based)
+    learned = {**fresh, "weight": scales(rng, len(labels)), "bias": shifts(rng, len(labels))}
+    both = f"{name}, weight and bias"
+    yield Case(both, ("affine",), learned, based_on=name, derive=with_affine)
+
+
+def _beside(own: Outputs, arguments: Arguments, labels: np.ndarray) -> Outputs:
+    """From groups behind each other to the same groups among the channels."""
+    y = np.zeros(arguments["images"].shape)
+    kinds = np.unique(labels)
+    for label, block in zip(kinds, np.split(own["y"], len(kinds)), strict=True):
+        y[:, labels == label] = block
+    return {"y": y}

@@ -1,0 +1,49 @@
+"""Lesson 6: the backward pass of a LayerNorm over the channels of each pixel, as in ConvNeXt."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case
+from normlab.tasks.drawing import along_channels, distinct_values, scales, shape_name
+from normlab.tasks.drawing_backward import same_dx
+
+
+def layer_norm_2d_backward(dy, x_hat, inv_std, weight):
+    g = dy * weight[:, None, None]  # (N, C, H, W)
+    channels = 1  # the axis that shares a mean
+    n = dy.shape[1]
+    sum_g = g.sum(axis=channels, keepdims=True)  # (N, 1, H, W)
+    sum_g_x_hat = (g * x_hat).sum(axis=channels, keepdims=True)
+    dx = inv_std * (g - sum_g / n - x_hat * sum_g_x_hat / n)
+    dweight = (dy * x_hat).sum(axis=(0, 2, 3))  # (C,)
+    dbias = dy.sum(axis=(0, 2, 3))  # (C,)
+    return dx, dweight, dbias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw images: of one pixel, of many, and one that is as high and as wide as it is deep."""
+    for shape in ((3, 4, 1, 1), (2, 3, 4, 5), (3, 3, 3, 3)):
+        yield from _with_weight_later(rng, shape)
+
+
+def _with_weight_later(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+    """Draw one dy, with weight 1; then dy divided by a weight: dx is the same."""
+    x, dy = 5 * distinct_values(rng, shape), distinct_values(rng, shape)
+    inv_std = 1 / np.sqrt(x.var(1, keepdims=True) + 0.5)  # (N, 1, H, W)
+    x_hat = (x - x.mean(1, keepdims=True)) * inv_std
+    weight = scales(rng, shape[1])
+
+    def given(dy: np.ndarray, weight: np.ndarray) -> Arguments:
+        return {"dy": dy, "x_hat": x_hat, "inv_std": inv_std, "weight": weight}
+
+    name = shape_name(shape)
+    fresh = f"{name}, weight 1"
+    yield Case(fresh, ("roads",), given(dy, np.ones(shape[1])))
+    yield Case(
+        f"{name}, the same dy divided by weight",
+        ("weight", "dweight", "dbias"),
+        given(dy / along_channels(weight, 4), weight),
+        based_on=fresh,
+        derive=same_dx,
+    )

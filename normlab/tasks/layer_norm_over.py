@@ -1,0 +1,72 @@
+"""Lesson 6: LayerNorm over any axes, called by their letters: "NCHW" and "C"."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, shifts, with_eps
+
+
+def layer_norm_over(x, layout, over, weight, bias, eps):
+    axes = tuple(layout.index(letter) for letter in over)  # they share a mean
+    mean = x.mean(axis=axes, keepdims=True)
+    n = x.size // mean.size
+    var = ((x - mean) ** 2).sum(axis=axes, keepdims=True) / n  # like mean
+    x_hat = (x - mean) / np.sqrt(var + eps)  # like x
+    along = [size if letter in over else 1 for letter, size in zip(layout, x.shape, strict=True)]
+    weight, bias = weight.reshape(along), bias.reshape(along)
+    return weight * x_hat + bias  # like x
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw arrays over one axis and over two, some with sizes that agree."""
+    yield from _in_steps(rng, (2, 3), "ND", "D", "statistics")
+    yield from _in_steps(rng, (2, 4, 3, 4), "NCHW", "C", "statistics")
+    yield from _in_steps(rng, (2, 3, 3, 4), "NHWC", "HC", "several")
+    yield from _in_steps(rng, (2, 5, 4, 3), "NCHW", "CH", "several")
+    yield _faint(rng)
+
+
+def _in_steps(
+    rng: np.random.Generator, shape: tuple[int, ...], layout: str, over: str, values: str
+) -> Iterator[Case]:
+    """Draw one x: without eps, with eps, with weight and bias."""
+    axes = tuple(layout.index(letter) for letter in over)
+    others = [1 if letter in over else size for letter, size in zip(layout, shape, strict=True)]
+    x = distinct_values(rng, shape) + 10 * distinct_values(rng, tuple(others))
+    normalized = tuple(shape[axis] for axis in axes)
+    size = int(np.prod(normalized))
+    weight, bias = (draw(rng, size).reshape(normalized) for draw in (scales, shifts))
+    eps = float(rng.integers(1, 9)) * 100
+    name = f"{layout} {shape_name(shape)} over {over}"
+    bare, large = f"{name}, eps 0", f"{name}, eps {eps:g}"
+    plain = {"weight": np.ones(normalized), "bias": np.zeros(normalized)}
+
+    def given(eps: float, **learned: np.ndarray) -> Arguments:
+        return {"x": x, "layout": layout, "over": over, **learned, "eps": eps}
+
+    yield Case(bare, (values,), given(NO_EPS, **plain))
+    of_each = partial(with_eps, axes=axes)
+    yield Case(large, ("eps",), given(eps, **plain), based_on=bare, derive=of_each)
+    learned = given(eps, weight=weight, bias=bias)
+    yield Case(f"{large}, weight and bias", ("affine",), learned, based_on=large, derive=_learned)
+
+
+def _learned(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's answer with weight 1 and bias 0 to that with others."""
+    layout, over, y = (*(arguments[key] for key in ("layout", "over")), own["y"])
+    along = [size if letter in over else 1 for letter, size in zip(layout, y.shape, strict=True)]
+    weight, bias = (arguments[key].reshape(along) for key in ("weight", "bias"))
+    return {"y": weight * y + bias}
+
+
+def _faint(rng: np.random.Generator) -> Case:
+    """Draw images that hardly vary; one of their pixels has the same number in all channels."""
+    x = distinct_values(rng, (2, 3, 2, 2)) * 1e-10
+    x[0, :, 0, 0] = 0.0
+    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    learned = {"weight": np.ones(3), "bias": np.zeros(3)}
+    given = {"x": x, "layout": "NCHW", "over": "C", **learned, "eps": eps}
+    return Case(f"NCHW (2, 3, 2, 2), hardly any variation, eps {eps:g}", ("eps",), given)

@@ -1,0 +1,45 @@
+"""Lesson 4: the backward pass of a BatchNorm that only takes the mean away."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name
+
+
+def mean_only_backward(dy, x, weight):
+    n = len(x)
+    mean = x.mean(axis=0)  # (C,)
+    centred = x - mean  # (N, C)
+    dbias = dy.sum(axis=0)  # (C,)
+    dweight = (dy * centred).sum(axis=0)  # (C,)
+    g = dy * weight  # (N, C), the gradient of the centred numbers
+    dx = g - g.sum(axis=0) / n  # (N, C)
+    return dx, dweight, dbias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw batches: weight 1 and a dy of mean 0, any dy, any weight; each derived from before."""
+    for shape in ((3, 2), (4, 4), (6, 3)):
+        x, dy = offset_values(rng, shape, apart=10), distinct_values(rng, shape)
+        ones, weight = np.ones(shape[1]), scales(rng, shape[1])
+        name = shape_name(shape)
+        adds_up_to_0 = np.concatenate([dy[:-1], -dy[:-1].sum(0, keepdims=True)])
+        balanced = {"dy": adds_up_to_0, "x": x, "weight": ones}
+        plain = {"dy": dy, "x": x, "weight": ones}
+        whole = {"dy": dy, "x": x, "weight": weight}
+        yield Case(f"{name}, dy of mean 0", ("mean",), balanced)
+        yield Case(f"{name}, weight 1", ("mean", "dweight", "dbias"), plain)
+        yield Case(
+            f"{name}, with weight",
+            ("weight", "dweight", "dbias"),
+            whole,
+            based_on=f"{name}, weight 1",
+            derive=_times_weight,
+        )
+
+
+def _times_weight(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's dx with weight 1 to that with another: it is in proportion."""
+    return {"dx": own["dx"] * arguments["weight"]}

@@ -1,0 +1,65 @@
+"""Lesson 9: RMSNorm whose root mean square is taken of some features (Zhang & Sennrich, 2019)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+
+
+def partial_rms_norm(x, part, weight, eps):
+    some = x[..., :part]  # (*, part), the features that are measured
+    mean_square = (some**2).sum(axis=-1, keepdims=True) / part  # (*, 1)
+    rms = np.sqrt(mean_square + eps)  # (*, 1)
+    return weight * x / rms  # (*, D)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw rows of which a part is measured: half of it, one feature, all of it."""
+    yield from _in_steps(rng, (2, 4), 2)
+    yield from _in_steps(rng, (5, 5), 3)
+    yield from _in_steps(rng, (2, 3, 6), 1)
+    yield from _in_steps(rng, (3, 2, 2, 4), 4)
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Iterator[Case]:
+    """Draw one x: as whole rows of `part` features, then with the others, with eps, with weight."""
+    x = distinct_values(rng, shape) + 0.5
+    x[..., part:] *= 10
+    size = shape[-1]
+    ones, eps = np.ones(size), float(rng.integers(5, 20)) * 10
+    name = f"{shape_name(shape)}, part {part}"
+    whole = f"{name}: the part alone"
+    alone = {"x": x[..., :part].copy(), "part": part, "weight": ones[:part], "eps": NO_EPS}
+    fresh = {"x": x, "part": part, "weight": ones, "eps": NO_EPS}
+    bare, large = f"{name}, weight 1", f"{name}, eps {eps:g}"
+    yield Case(whole, ("rms",), alone)
+    yield Case(bare, ("part",), fresh, based_on=whole, derive=_all_features)
+    with_it = {**fresh, "eps": eps}
+    yield Case(large, ("eps",), with_it, based_on=bare, derive=_with_eps)
+    learned = {**with_it, "weight": scales(rng, size)}
+    yield Case(f"{large}, with weight", ("weight",), learned, based_on=large, derive=_times_weight)
+    nothing = {**with_it, "x": np.where(np.arange(size) < part, 0.0, x)}
+    empty = f"{large}, the part is 0"
+    yield Case(empty, ("eps",), nothing)
+
+
+def _all_features(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the part alone to all features, which are divided by the same number."""
+    x, y = arguments["x"], own["y"]
+    part = y.shape[-1]
+    largest = np.abs(x[..., :part]).argmax(-1)[..., None]
+    at = (np.take_along_axis(one[..., :part], largest, -1) for one in (y, x))
+    return {"y": x * np.divide(*at)}
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's divisor, read off their own answer, to that with eps."""
+    squared = np.square(arguments["x"] / own["y"])
+    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["eps"]))}
+
+
+def _times_weight(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's answer with weight 1 to that with another."""
+    return {"y": arguments["weight"] * own["y"]}

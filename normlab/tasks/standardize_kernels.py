@@ -1,0 +1,63 @@
+"""Lesson 9: scaled weight standardization (Qiao and others, 2019; Brock and others, 2021)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+
+
+def standardize_kernels(v, gain, eps):
+    kernel = (1, 2, 3)  # all that one output adds up
+    fan_in = v[0].size
+    mean = v.mean(axis=kernel, keepdims=True)  # (O, 1, 1, 1)
+    var = ((v - mean) ** 2).sum(axis=kernel, keepdims=True) / fan_in  # (O, 1, 1, 1)
+    w = (v - mean) / np.sqrt(fan_in * var + eps)
+    gain = gain.reshape(-1, 1, 1, 1)
+    return gain * w  # (O, I, H, W)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw kernels of every size, each output about a mean of its own."""
+    yield from _in_steps(rng, (2, 3, 1, 1))
+    yield from _in_steps(rng, (3, 2, 2, 3))
+    yield from _in_steps(rng, (4, 3, 3, 4))
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+    """Draw one v, without eps, with eps, with a gain; and with one output that is all the same."""
+    outputs = shape[0]
+    level = 7 * distinct_values(rng, (outputs, 1, 1, 1))
+    spread = 2.0 ** rng.permutation(outputs).reshape(-1, 1, 1, 1)
+    v, ones = spread * distinct_values(rng, shape) + level, np.ones(outputs)
+    eps = float(rng.integers(5, 20)) * 100
+    name = shape_name(shape)
+    bare, large = f"{name}, gain 1", f"{name}, gain 1, eps {eps:g}"
+    yield Case(bare, ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
+    fresh = {"v": v, "gain": ones, "eps": eps}
+    yield Case(large, ("eps",), fresh, based_on=bare, derive=_with_eps)
+    flat = v.copy()
+    flat[-1] = 0.0
+    same = f"{large}, one output all 0"
+    yield Case(same, ("eps",), {**fresh, "v": flat}, based_on=large, derive=_last_output_empty)
+    learned = {**fresh, "gain": scales(rng, outputs)}
+    yield Case(f"{name}, eps {eps:g}", ("gain",), learned, based_on=large, derive=_times_gain)
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's divisor, read off their own answer, to that with eps."""
+    kernel = (1, 2, 3)
+    squared = arguments["v"].var(kernel, keepdims=True) / own["w"].var(kernel, keepdims=True)
+    return {"w": own["w"] * np.sqrt(squared / (squared + arguments["eps"]))}
+
+
+def _last_output_empty(own: Outputs, _arguments: Arguments) -> Outputs:
+    w = own["w"].copy()
+    w[-1] = 0.0
+    return {"w": w}
+
+
+def _times_gain(own: Outputs, arguments: Arguments) -> Outputs:
+    """From gains of 1 to others."""
+    return {"w": own["w"] * arguments["gain"].reshape(-1, 1, 1, 1)}

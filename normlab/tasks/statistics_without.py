@@ -1,0 +1,69 @@
+"""Lesson 9: the merge of statistics, backwards: take one worker's part out again."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+
+
+def statistics_without(count, mean, var, part_count, part_mean, part_var):
+    rest = count - part_count  # how many values are left
+    rest_mean = (count * mean - part_count * part_mean) / rest  # (C,)
+    inside = count * var - part_count * part_var  # (C,)
+    between = part_count * rest / count * (part_mean - rest_mean) ** 2  # (C,)
+    rest_var = (inside - between) / rest  # (C,)
+    return rest_mean, rest_var
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw parts whose mean is that of the whole, then others; the last are far from zero."""
+    yield from _in_steps(rng, 3)
+    yield from _in_steps(rng, 4)
+    given, name = _drawn(rng, 2, 5.0), "2 channels"
+    yield Case(name, (), given)
+    far = {**given, "mean": given["mean"] + 1e9, "part_mean": given["part_mean"] + 1e9}
+    yield Case(
+        f"{name}, means about 10^9",
+        ("far",),
+        far,
+        tolerance=1e-5,
+        rounding=True,
+        based_on=name,
+        derive=_same_variance,
+    )
+
+
+def _in_steps(rng: np.random.Generator, channels: int) -> Iterator[Case]:
+    equal = _drawn(rng, channels, 0.0)
+    name = f"{channels} channels, {equal['part_count']} of {equal['count']} values"
+    bare = f"{name}, equal means"
+    yield Case(bare, ("inside",), equal)
+    apart = {**_drawn(rng, channels, 6.0), "count": equal["count"]}
+    apart["part_count"], apart["part_var"] = equal["part_count"], equal["part_var"]
+    rest = apart["count"] - apart["part_count"]
+    delta = (apart["part_mean"] - apart["mean"]) * apart["count"] / rest  # part less rest
+    share = apart["part_count"] * rest / apart["count"] ** 2
+    apart["var"] = equal["var"] + share * delta**2
+    yield Case(name, ("mean", "between"), apart, based_on=bare, derive=_same_variance)
+
+
+def _drawn(rng: np.random.Generator, channels: int, distance: float) -> Arguments:
+    """Draw a part and a rest, and merge them."""
+    part_count, rest = (int(n) for n in rng.choice(np.arange(3, 12), 2, replace=False))
+    count = part_count + rest
+    levels = rng.choice(np.arange(-20.0, 21), channels, replace=False)
+    steps = rng.permutation(np.arange(1.0, channels + 1)) * rng.choice([-1, 1], channels)
+    rest_mean, part_mean = levels, levels + distance * steps
+    spreads = rng.choice(np.arange(5.0, 60), (2, channels), replace=False)
+    rest_var, part_var = spreads
+    shares = part_count / count, rest / count
+    mean = shares[0] * part_mean + shares[1] * rest_mean
+    var = shares[0] * (part_var + (part_mean - mean) ** 2)
+    var = var + shares[1] * (rest_var + (rest_mean - mean) ** 2)
+    part = {"part_count": part_count, "part_mean": part_mean, "part_var": part_var}
+    return {"count": count, "mean": mean, "var": var, **part}
+
+
+def _same_variance(own: Outputs, _arguments: Arguments) -> Outputs:
+    return {"rest_var": own["rest_var"]}

@@ -1,0 +1,62 @@
+"""Lesson 8: a mixture of three norms: SwitchableNorm (Luo and others, 2019) without softmax."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, shifts, with_affine
+
+
+def switchable_norm(x, mean_shares, var_shares, weight, bias, eps):
+    three = ((2, 3), (1, 2, 3), (0, 2, 3))  # the axes of InstanceNorm, LayerNorm, BatchNorm
+    means = [x.mean(axis=axes, keepdims=True) for axes in three]
+    variances = [x.var(axis=axes, keepdims=True) for axes in three]
+    mean = sum(share * one for share, one in zip(mean_shares, means, strict=True))  # (N, C, 1, 1)
+    var = sum(share * one for share, one in zip(var_shares, variances, strict=True))
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+    weight, bias = weight.reshape(-1, 1, 1), bias.reshape(-1, 1, 1)
+    return weight * x_hat + bias
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw images; each norm alone, mixed means, mixed variances, then weight and bias."""
+    yield from _in_steps(rng, (2, 3, 1, 3))
+    yield from _in_steps(rng, (3, 2, 3, 2))
+    yield from _in_steps(rng, (2, 4, 2, 5))
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+    spread = 2.0 ** rng.permutation(np.arange(shape[0] * shape[1]) % 4).reshape(*shape[:2], 1, 1)
+    level = 5 * distinct_values(rng, (*shape[:2], 1, 1))
+    x = spread * distinct_values(rng, shape) + level
+    name, channels = shape_name(shape), shape[1]
+    mixed, other = (rng.permutation([0.2, 0.3, 0.5]) for _ in range(2))
+    while (mixed == other).any():
+        other = rng.permutation(other)
+
+    def given(mean_shares: np.ndarray, var_shares: np.ndarray, eps: float = NO_EPS) -> Arguments:
+        fresh = {"weight": np.ones(channels), "bias": np.zeros(channels)}
+        shares = {"mean_shares": mean_shares, "var_shares": var_shares}
+        return {"x": x, **shares, **fresh, "eps": eps}
+
+    for place, norm in enumerate(("instance", "layer", "batch")):
+        alone = np.eye(3)[place]
+        yield Case(f"{name}, {norm} alone", (norm,), given(alone, alone))
+    yield Case(f"{name}, mixed means", ("means",), given(mixed, np.eye(3)[1]))
+    yield Case(f"{name}, mixed variances", ("variances",), given(np.eye(3)[1], mixed))
+    both = given(mixed, other)
+    fresh = f"{name}, both mixed"
+    yield Case(fresh, ("variances",), both)
+    large = {**both, "eps": float(rng.integers(2, 9)) * 100}
+    yield Case(f"{fresh}, eps {large['eps']:g}", ("eps",), large, based_on=fresh, derive=_with_eps)
+    learned = {**both, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
+    done = f"{fresh}, weight and bias"
+    yield Case(done, ("affine",), learned, based_on=fresh, derive=with_affine)
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's divisors, read off their own answer, to those with eps."""
+    maps = (2, 3)
+    squared = arguments["x"].var(maps, keepdims=True) / own["y"].var(maps, keepdims=True)
+    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["eps"]))}

@@ -1,0 +1,128 @@
+"""Lesson 13: a whole training, with three bugs and no title that names them."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import mse_loss
+
+from normlab.tasks.case import Case
+from normlab.tasks.drawing import distinct_values, seed_of_numbers
+from normlab.tasks.scripts.together import (
+    borne_out,
+    counters,
+    joined,
+    modes_of,
+    refilled,
+    running_statistics,
+    undisturbed,
+)
+from normlab.tasks.scripts.train_and_keep import network_of, use
+
+
+def train_and_keep(network, x, y, size, batch_size, epochs, lr):
+    mean, std = x[:size].mean(0), x[:size].std(0)  # (F,) each
+    x = (x - mean) / std
+    optimizer = torch.optim.SGD(network.parameters(), lr=lr)
+    losses, kept = [], {}
+    for epoch in range(epochs):
+        network.train()
+        for rows in torch.arange(size).split(batch_size):
+            loss = mse_loss(network(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            losses.append(mse_loss(network(x[size:]), y[size:]).item())
+        if losses[-1] == min(losses):
+            kept = copy.deepcopy(network.state_dict())
+    network.load_state_dict(kept)
+    return losses
+
+
+_SIZE, _BATCH = 9, 3
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw one epoch; epochs that get better and better; epochs of which the first is the best.
+
+    So each bug shows where the two others do not: after one epoch there is nothing to keep and no
+    way back into training mode, and in the other two tables the rows for validation have the mean
+    and the standard deviation of the others.
+    """
+    arguments = {**_table(rng), "epochs": 1, "lr": 0.05, "seed": seed_of_numbers(rng)}
+    arguments["x"][_SIZE:] += 300.0  # other rows than those that it trains on
+    yield Case("one epoch", ("rows",), arguments)
+    yield Case("3 epochs, the last is the best", ("mode",), _better_and_better(rng))
+    yield Case("3 epochs, the first is the best", ("kept",), _worse_and_worse(rng))
+
+
+def _table(rng: np.random.Generator) -> dict[str, Any]:
+    """Draw a table of three features; its last four rows are a standard deviation from the mean."""
+    x = distinct_values(rng, (_SIZE, 3)) * np.array([1.0, 10.0, 0.1])
+    mean, std = x.mean(0), x.std(0, ddof=1)
+    signs = np.array([[1, 1, 1], [-1, -1, -1], [1, -1, 1], [-1, 1, -1]])
+    rows = np.concatenate([x, mean + signs * std])
+    y = distinct_values(rng, (len(rows), 1)) / len(rows)
+    return {"x": rows, "y": y, "size": _SIZE, "batch_size": _BATCH}
+
+
+def _better_and_better(rng: np.random.Generator) -> dict[str, Any]:
+    """Draw until the last epoch is the best, in the right program and if it stays in eval mode."""
+    while True:
+        arguments = {**_table(rng), "epochs": 3, "lr": 0.002, "seed": seed_of_numbers(rng)}
+        programs = (train_and_keep, _then_in_evaluation_mode)
+        all_losses = [use(one, **arguments)[0] for one in programs]
+        if all(losses[2] < 0.98 * min(losses[:2]) for losses in all_losses):
+            return arguments
+
+
+def _worse_and_worse(rng: np.random.Generator) -> dict[str, Any]:
+    """Draw targets for the validation that the network has nearly reached after one epoch."""
+    arguments = {**_table(rng), "epochs": 3, "lr": 0.05, "seed": seed_of_numbers(rng)}
+    reached = _answers_after_one_epoch(**arguments)  # (M - size, 1)
+    arguments["y"][_SIZE:] = reached + np.array([[0.01], [-0.01], [0.01], [-0.01]])
+    return arguments
+
+
+@undisturbed
+def _answers_after_one_epoch(x, y, size, batch_size, epochs, lr, seed):
+    network = network_of(x.shape[1], seed)
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    train_and_keep(network, x, y, size, batch_size, 1, lr)
+    standardized = (x - x[:size].mean(0)) / x[:size].std(0)
+    return network(standardized[size:]).detach().numpy()
+
+
+def _then_in_evaluation_mode(network, *arguments):
+    """Train as the right program does, but after the first epoch in evaluation mode."""
+    first = iter([True])
+
+    def train(mode=True):
+        return type(network).train(network, mode and next(first, False))
+
+    network.train = train
+    return train_and_keep(network, *arguments)
+
+
+def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
+    """Name what the script brings back."""
+    network = network_of(x.shape[1], 0)
+    return {
+        "losses": None,
+        "weights": joined(network.parameters()).shape,
+        "buffers": joined(network.buffers()).shape,
+        "modes": modes_of(network).shape,
+        "asked": (len(x), 1),
+    }
+
+
+@undisturbed
+def read(losses, weights, buffers, modes, asked, x, *_):
+    """Believe the modes where a network with these numbers and modes gives the same answer."""
+    network = refilled(network_of(x.shape[1], 0), weights, buffers)
+    kept = joined([*network.parameters(), *running_statistics(network)])
+    return losses, kept, joined(counters(network)), borne_out(modes, network, x, asked)
