@@ -16,7 +16,7 @@ from normlab.grading.reports import COLUMNS, page_names, write_reports, write_wh
 from normlab.grading.submissions import Submission
 from normlab.grading.verdict import Verdict
 
-EXERCISE = "02_batch_norm_forward"
+EXERCISE = "04_batch_norm_backward"
 TERMS = Terms(seed=190_823_475, version="1.0", timeout=60)
 TASKS = [task.name for task in tasks_of(EXERCISE)]
 EVIL = '<script>alert("1")</script>'
