@@ -149,7 +149,7 @@ def test_the_overview_counts(report):
     named = f"2 of 4 made this mistake {first}{TASKS[0]}{TASKS[1]} "
     other = f"1 of 4 made this mistake {second}{TASKS[0]} "
     assert page.text.index(named) < page.text.index(other)
-    assert f"Lesson 2, “{find(TASKS[0]).mistakes[0].section}”" in page.text
+    assert f"Lesson 4, “{find(TASKS[0]).mistakes[0].section}”" in page.text
     assert f"no known mistake explains: {TASKS[2]} 1." in page.text
     assert (
         "60 % of the points in the mean 1 of 3 with all points memory 1, missing 1" in page.text
