@@ -62,6 +62,7 @@ test: lint
 		--numprocesses $(JOBS) --dist loadfile
 
 course: $(VENV)/ready-to-make
+	$(BIN)/python source/counts.py
 	$(BIN)/python source/build.py
 
 lint: $(VENV)/ready-to-make

@@ -144,7 +144,8 @@ NOTES = {
         "μ, σ²: mean and variance (divided by n) of the coloured values; BatchNorm puts the "
         "variance divided by n − 1 into running_var. γ: weight, β: bias, ε: eps. Indices: sample "
         "n, channel c, position l, group g, output o. LocalResponseNorm: j runs over s "
-        "neighbouring channels; β is its exponent. Spectral norm: u, v are what it remembers."
+        "neighbouring channels; β is its exponent. Spectral norm: u, v are what it remembers. "
+        "Told by a condition c (15): γ is 1 + scale(c), β is shift(c)."
     ],
     "Choose: stop at the first that applies (lesson 13)": [
         "1 A sample's size or contrast is part of the answer: none",

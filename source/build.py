@@ -233,6 +233,30 @@ def build(source: Path, overwrite: bool = False) -> None:
         write(execute(solution, ROOT / "solutions"), ROOT / "solutions" / name, overwrite)
 
 
+def take_over_words(source: Path, overwrite: bool = False) -> bool:
+    """Make all that comes from one source without running it, where only its words have changed.
+
+    The outputs are those that are there.
+
+    Returns
+    -------
+    bool
+        Whether that could be: False where the code of a notebook is another.
+    """
+    name, new = f"{source.stem}.ipynb", read_source(source)
+    run = SHOWN_IN.get(source.parent, ROOT / "solutions") / name
+    old = nbformat.read(run, as_version=4) if run.exists() else nbformat.v4.new_notebook()
+    before, after = ([cell for cell in one.cells if cell.cell_type == "code"] for one in (old, new))
+    if [cell.source for cell in before] != [cell.source for cell in after]:
+        return False
+    if run.parent not in SHOWN_IN.values():
+        write(cut_solutions(read_source(source)), ROOT / "exercises" / name, overwrite)
+    for was, cell in zip(before, after, strict=True):
+        cell.outputs, cell.execution_count = was.outputs, was.execution_count
+    write(new, run, overwrite)
+    return True
+
+
 def sources(names: list[str]) -> Iterator[Path]:
     """Yield the sources whose file name contains one of the names; all without names."""
     for path in sorted([*EXERCISES.glob("*.py"), *LESSONS.glob("*.py"), *DOCS.glob("*.py")]):

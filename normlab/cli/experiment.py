@@ -42,7 +42,7 @@ def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) 
       normlab experiment learning_rates
       normlab experiment --all --into normlab/training/recorded
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.training import experiment_names, find_experiment, record
+    from normlab.training import experiment_names, find_experiment, pick_device, record
 
     if everything and names:
         raise click.UsageError("give either names or --all.")
@@ -54,6 +54,9 @@ def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) 
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     for one in chosen:
+        if one.needs_accelerator and pick_device().type == "cpu":
+            click.echo(f"{one.name}: needs an accelerator, and torch finds none here. Not run.")
+            continue
         click.echo(f"{one.name}: {one.question} ({len(one.settings)} runs)")
         try:
             path = record(one, into, jobs=jobs)

@@ -7,9 +7,9 @@ import click
 from normlab.cli.faults import faults_in_a_sentence
 
 # The names of normlab.grading.exports.FORMATS, repeated here so that --help need not wait.
-FORMAT_NAMES = ("canvas", "moodle", "gradescope", "nbgrader", "csv")
+FORMAT_NAMES = ("canvas", "moodle", "nbgrader", "csv")
 # What is written where nothing else is said; the others are named after the system.
-_FILES = {"gradescope": "gradescope", "csv": "points.csv"}
+_FILES = {"csv": "points.csv"}
 
 
 @click.command()
@@ -49,7 +49,7 @@ _FILES = {"gradescope": "gradescope", "csv": "points.csv"}
     "-o",
     "path",
     type=click.Path(path_type=Path),
-    help="What to write: a file, or a folder for Gradescope. By default in OUT, named after it.",
+    help="What file to write. By default in OUT, named after the system.",
 )
 def export(
     out: Path,

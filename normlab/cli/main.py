@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from normlab.cli.autograder import autograder
 from normlab.cli.completion import completion
 from normlab.cli.demo import demo_class
 from normlab.cli.experiment import experiment
@@ -28,7 +29,7 @@ _INTERRUPTED = 130
 
 _SECTIONS = {
     "To learn": [lab, progress, update, mnist, experiment],
-    "To teach": [release, grade, remarks, students, export, demo_class],
+    "To teach": [release, grade, remarks, students, export, autograder, demo_class],
     "To write exercises": [try_task, show],
     "To type less": [completion],
 }

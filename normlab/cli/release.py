@@ -19,7 +19,7 @@ def release(out: Path, lessons: str | None) -> None:
     """Make the students' bundle in OUT: lessons, exercises and the package, no solutions.
 
     Your own exercises in tasks/ (docs/own_exercises.md) go along; outside of the course's folder
-    they are all that is in it.
+    they are all that is in it. Tasks that course.toml leaves out are not in it.
 
     OUT is a new folder, or a zip where its name ends in .zip. A student unpacks it, runs
     `pip install ".[lab]"` in it, and then `normlab lab`.
@@ -30,16 +30,20 @@ def release(out: Path, lessons: str | None) -> None:
       normlab release ~/course/week-1 --lessons 02,03
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.exercises import own
+    from normlab.grading.points import RulesError, course_rules
     from normlab.grading.release import ReleaseError
     from normlab.grading.release import release as write_bundle
 
     folder = here()
     alone = own.files() and not any(map(is_course, (folder, *folder.parents)))
-    chosen = lessons.split(",") if lessons else _lessons_of(folder / "course.toml")
+    rules = folder / "course.toml"
+    chosen = lessons.split(",") if lessons else _lessons_of(rules)
     numbers = [number.strip().zfill(2) for number in chosen]
     try:
-        files = write_bundle(None if alone else find_course(folder), out, numbers)
-    except ReleaseError as error:
+        told = rules.read_text(encoding="utf-8") if rules.is_file() else ""
+        _, left_out, _ = course_rules(told)
+        files = write_bundle(None if alone else find_course(folder), out, numbers, left_out)
+    except (ReleaseError, RulesError) as error:
         raise click.ClickException(str(error)) from error
     notebooks = [path.parts[0] for path in files if path.suffix == ".ipynb"]
     exercises, given = notebooks.count("exercises"), notebooks.count("notebooks")

@@ -9,8 +9,10 @@ import base64
 import json
 import math
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from normlab.exercises.logbook import record_guess
@@ -72,6 +74,12 @@ def guess(
     asked = Guess(question, answer, within, tuple(options), unit, why)
     _cover(asked, outputs)
     return asked
+
+
+def all_guesses() -> dict[str, list[str]]:
+    """Return the questions of each lesson, by the stem of its notebook's name, in order."""
+    text = resources.files("normlab.exercises").joinpath("guesses.toml").read_text("utf-8")
+    return tomllib.loads(text)
 
 
 def seal(**rest: Any) -> str:  # noqa: ANN401 - what `guess` takes

@@ -6,19 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from normlab.exercises.finding import all_exercises
+from normlab.exercises.guessing import all_guesses
 from normlab.exercises.loading import TASKS
 from normlab.exercises.logbook import EXERCISES, GUESSES, SELF_TESTS, kept_in, progress_file
 from normlab.exercises.panel import GREEN, GREY
 from normlab.exercises.self_tests import all_self_tests
 
 _WIDTH = 20  # of a bar of text
+_GUESSES = "the guesses"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One exercise, or one self-test.
+    """One task, one self-test, or the guesses of a lesson, of which `best` have been given.
 
-    `checks` is 0 where it was never tried; `notebook` is where an exercise stands.
+    `checks` is 0 where it was never tried; `notebook` is where a task stands.
     """
 
     lesson: str
@@ -36,38 +38,54 @@ class Line:
             return "open"
         return "done" if self.best == self.max_points else "begun"
 
+    @property
+    def what(self) -> str:
+        """What it is, in a word or two."""
+        if self.notebook:
+            return self.name
+        return self.title if self.title == _GUESSES else "the self-test"
+
+    @property
+    def in_lesson(self) -> bool:
+        """Whether the lesson itself asks for it, and it is not graded."""
+        return self.notebook.startswith("notebooks/")
+
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: its exercises and its self-test."""
+    """One lesson: its own tasks and its exercises, its self-test and its guesses."""
 
     number: str
     title: str
     lines: tuple[Line, ...]
     self_test: tuple[Line, ...]
+    guesses: tuple[Line, ...] = ()
 
     @property
-    def both(self) -> tuple[Line, ...]:
-        """Everything that counts."""
-        return (*self.lines, *self.self_test)
+    def own(self) -> tuple[Line, ...]:
+        """The tasks that the lesson asks for and goes on with."""
+        return tuple(line for line in self.lines if line.in_lesson)
+
+    @property
+    def exercises(self) -> tuple[Line, ...]:
+        """The tasks of its exercise notebook."""
+        return tuple(line for line in self.lines if not line.in_lesson)
+
+    @property
+    def all(self) -> tuple[Line, ...]:
+        """Everything that counts, in the order in which it comes."""
+        return (*self.guesses, *self.own, *self.self_test, *self.exercises)
 
     @property
     def state(self) -> str:
         """In a word: done, begun or open."""
-        states = {line.state for line in self.both}
+        states = {line.state for line in self.all}
         return states.pop() if len(states) == 1 else "begun"
 
     @property
     def share(self) -> float:
         """How much of it is done, from 0 to 1."""
-        return _sum("best", self.both) / max(1, _sum("max_points", self.both))
-
-    @property
-    def score(self) -> str:
-        """What there is in points and answers."""
-        points = [f"{_sum('best', self.lines)} of {_sum('max_points', self.lines)} points"]
-        right = [f"self-test {line.best} of {line.max_points}" for line in self.self_test]
-        return ", ".join((points if self.lines else []) + right)
+        return _sum("best", self.all) / max(1, _sum("max_points", self.all))
 
 
 def _sum(what: str, lines: tuple[Line, ...]) -> int:
@@ -76,22 +94,24 @@ def _sum(what: str, lines: tuple[Line, ...]) -> int:
 
 @dataclass(frozen=True)
 class Progress:
-    """Every exercise and self-test of the course, and how far the learner has come.
+    """All that the course asks for, and how far the learner has come.
 
-    It shows itself: a bar for each lesson, and under it the exercises, folded in a notebook, and
-    as text where the lesson is begun. `file` is what was read, and `note` says what could not be
-    read of it. `guesses` are how many were right, and how many can be judged.
+    It shows itself: a bar for each lesson, and under it what it consists of, folded in a notebook,
+    and as text where the lesson is begun. `file` is what was read, and `note` says what could not
+    be read of it. `given` are the guesses of each lesson; `guesses` are how many of all were right,
+    and how many can be judged.
     """
 
     lines: tuple[Line, ...]
     self_tests: tuple[Line, ...]
+    given: tuple[Line, ...] = ()
     guesses: tuple[int, int] = (0, 0)
     file: Path | None = None
     note: str = ""
 
     @property
     def points(self) -> int:
-        """The best points of each exercise, added up."""
+        """The best points of each task, added up."""
         return _sum("best", self.lines)
 
     @property
@@ -108,8 +128,10 @@ class Progress:
             Lesson(
                 number,
                 titles.get(number, "your teacher's own"),
-                tuple(line for line in self.lines if line.lesson == number),
-                tuple(line for line in self.self_tests if line.lesson == number),
+                *(
+                    tuple(line for line in lines if line.lesson == number)
+                    for lines in (self.lines, self.self_tests, self.given)
+                ),
             )
             for number in numbers
         )
@@ -117,7 +139,9 @@ class Progress:
     @property
     def next(self) -> str:
         """What to do next, in a few words: what is begun, or what comes after the last done."""
-        lines = [line for lesson in self.lessons for line in (*lesson.self_test, *lesson.lines)]
+        lines = [
+            line for lesson in self.lessons for line in lesson.all if line not in lesson.guesses
+        ]
         begun = [line for line in self.lines if line.state == "begun"]
         touched = [place for place, line in enumerate(lines) if line.checks]
         after = lines[touched[-1] + 1 :] if touched else lines
@@ -132,24 +156,33 @@ class Progress:
         rows = []
         for lesson in self.lessons:
             bar = "█" * round(_WIDTH * lesson.share)
-            rows.append(f"  {lesson.number:4}{lesson.title:32.32}{bar:░<{_WIDTH}}  {lesson.score}")
+            head = f"  {lesson.number:4}{lesson.title:32.32}{bar:░<{_WIDTH}} {lesson.share:4.0%}"
+            rows.append(head)
             if lesson.state == "begun":
                 rows += [
-                    f"      {line.state:6}{line.lesson:4}{line.name:32}"
-                    f"{line.best:3} /{line.max_points:3}"
-                    for line in lesson.lines
+                    f"      {line.state:6}{line.what:36}{line.best:3} /{line.max_points:3}"
+                    for line in lesson.all
                 ]
         note = ["", self.note] if self.note else []
         return "\n".join([*self._sums(), "", *rows, "", f"Next: {self.next}.", *note])
 
     def _sums(self) -> list[str]:
-        right, asked = _sum("best", self.self_tests), _sum("max_points", self.self_tests)
+        own = tuple(line for line in self.lines if line.in_lesson)
+        graded = tuple(line for line in self.lines if not line.in_lesson)
         sums = [
-            f"Exercises: {self.points} of {self.max_points} points",
-            f"Self-tests: {right} of {asked} questions right at the first go",
+            f"{name}: {_sum('best', lines)} of {_sum('max_points', lines)} {what}"
+            for name, lines, what in (
+                ("Lessons", own, "points"),
+                ("Exercises", graded, "points"),
+                ("Self-tests", self.self_tests, "questions right at the first go"),
+                ("Guesses", self.given, "given"),
+            )
+            if lines
         ]
         hits, judged = self.guesses
-        return [*sums, f"Guesses: {hits} of {judged} right at the first go"] if judged else sums
+        if judged:
+            sums[-1] += f", {hits} of {judged} right at the first go"
+        return sums
 
     __repr__ = __str__
 
@@ -170,14 +203,13 @@ def _html_lesson(lesson: Lesson) -> str:
         f'<span style="display:block;height:100%;width:{lesson.share:.0%};background:{GREEN}">'
         "</span></span>"
     )
-    head = f"{bar}<b>{escape(f'{lesson.number} {lesson.title}'.strip())}</b>: {lesson.score}"
-    rows = "".join(_html_row(line) for line in lesson.both)
+    head = f"{bar}<b>{escape(f'{lesson.number} {lesson.title}'.strip())}</b>: {lesson.share:.0%}"
+    rows = "".join(_html_row(line) for line in lesson.all)
     return f"<details><summary>{head}</summary><table>{rows}</table></details>"
 
 
 def _html_row(line: Line) -> str:
-    title = escape(line.title)
-    what = f"<code>{escape(line.name)}</code><br>{title}" if line.notebook else "the self-test"
+    what = f"<code>{line.name}</code><br>{escape(line.title)}" if line.notebook else line.what
     texts = (line.state, what, f"{line.best} / {line.max_points}")
     cells = (f'<td style="text-align:left;padding:0.15em 0.8em">{text}</td>' for text in texts)
     return f"<tr>{''.join(cells)}</tr>"
@@ -192,7 +224,7 @@ def progress() -> Progress:
     except (OSError, RuntimeError) as error:  # no home folder, or no folder here any more
         trouble = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     note = f"Your progress file {trouble}: this is what could be read." if trouble else ""
-    guesses = kept[GUESSES].values()
+    guesses = kept[GUESSES]
     return Progress(
         tuple(
             _line(kept[EXERCISES], each.lesson, name, each.title, each.max_points, each.place)
@@ -204,7 +236,13 @@ def progress() -> Progress:
             for lesson, questions in all_self_tests().items()
             if _is_given_out(_number_and_words(lesson)[0])
         ),
-        (sum(each["best"] for each in guesses), sum(each["max_points"] for each in guesses)),
+        tuple(
+            Line(lesson[:2], lesson, _GUESSES, given, len(questions), given)
+            for lesson, questions in all_guesses().items()
+            for given in [sum(question in guesses for question in questions)]
+            if _is_given_out(lesson[:2])
+        ),
+        tuple(sum(one[what] for one in guesses.values()) for what in ("best", "max_points")),
         file,
         note,
     )

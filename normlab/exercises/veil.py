@@ -87,7 +87,7 @@ class Veil:
 
 
 class _Capture:
-    """What a cell shows and prints, kept back; its warnings and errors are not."""
+    """What a cell shows and prints, kept back; its warnings, errors and progress bars are not."""
 
     def __init__(self, shell: "InteractiveShell") -> None:
         from IPython.core.displayhook import CapturingDisplayHook
@@ -99,6 +99,7 @@ class _Capture:
         self.before = shell.display_pub, shell.display_trap.hook, sys.stdout
         shell.display_pub = CapturingDisplayPublisher()
         shell.display_pub.outputs = self.messages
+        shell.display_pub.publish = _with_bars(self.before[0].publish, shell.display_pub.publish)
         shell.display_trap.hook = CapturingDisplayHook(shell, self.messages)
         sys.stdout = self.printed
 
@@ -108,6 +109,15 @@ class _Capture:
         printed = self.printed.getvalue()
         text = [{"data": {"text/plain": printed.rstrip("\n")}, "metadata": {}}] if printed else []
         return text + [message for message in self.messages if message["data"]]
+
+
+def _with_bars(publish: Callable[..., None], keep_back: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows a progress bar while it runs, and keeps back all else."""
+
+    def either(data: Mapping[str, Any], *rest: Any, **more: Any) -> None:  # noqa: ANN401
+        (publish if _WIDGET in data else keep_back)(data, *rest, **more)
+
+    return either
 
 
 class _Shown:

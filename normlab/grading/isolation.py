@@ -2,9 +2,11 @@
 
 There is one way, which is Linux's: each submission has namespaces of its own (users, processes,
 mounts, network), a folder in memory that goes with them, limits, and a short list of system calls
-(`normlab.grading.sandbox.locks`). The other is none, which has to be asked for. It is tried before
-it is used: a process in the place of a submission says what it can reach, and
-`Isolation.describe` tells what was seen to hold.
+(`normlab.grading.sandbox.locks`). In a container that forbids namespaces, root can make a
+submission nobody's, with the same limits and the same short list: that is less, and enough where
+the container is thrown away after it, as in Gradescope. The last is none, which has to be asked
+for. Each is tried before it is used: a process in the place of a submission says what it can reach,
+and `Isolation.describe` tells what was seen to hold.
 """
 
 import contextlib
@@ -12,7 +14,8 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from normlab.grading.processes import (
     Late,
     Talk,
     Warm,
+    begin_as_nobody,
     begin_unprotected,
 )
 from normlab.grading.view import View, make_view
@@ -52,24 +56,41 @@ class Isolation:
     Parameters
     ----------
     name
-        "namespaces" or "none".
+        "namespaces", "nobody" or "none".
     held
         What was seen to hold when it was tried, in words.
+    guarded
+        What a submission that is nobody's must not be able to read.
     """
 
     name: str
     held: tuple[str, ...] = ()
+    guarded: tuple[str, ...] = ()
 
     def describe(self) -> list[str]:
         """Say, line by line, what holds: for the head of a report."""
         if self.name == "none":
             return ["Isolation: NONE. The submissions ran with the rights of whoever graded them."]
-        return ["Isolation: a sandbox for each submission, in Linux namespaces", *self.held]
+        what = "a sandbox for each submission, in Linux namespaces"
+        if self.name == "nobody":
+            what = "a user who owns nothing; this machine forbids namespaces, which would be more"
+        return [f"Isolation: {what}", *self.held]
 
 
 def no_isolation() -> Isolation:
     """Return what runs a submission's code unprotected; only for code that is trusted."""
     return Isolation("none")
+
+
+def nobodys(guarded: Sequence[Path]) -> Isolation:
+    """Return what runs a submission's code as a user who owns nothing; only root can.
+
+    Parameters
+    ----------
+    guarded
+        What that user must not be able to read or write, besides this package's answers.
+    """
+    return Isolation("nobody", guarded=tuple(map(str, guarded)))
 
 
 def best_isolation() -> Isolation:
@@ -138,6 +159,9 @@ class Site:
         """
         if self.isolation.name == "none":
             return
+        if self.isolation.name == "nobody":
+            self._try_as_nobody()
+            return
         if lacking := what_isolation_lacks():
             raise NoIsolation(
                 f"{lacking}: grade them on Linux, or allow them to run unprotected with "
@@ -146,10 +170,21 @@ class Site:
         self.starts += 1
         self.warm = Warm(self.view, self.limits)
         try:
-            found = _probe(self.warm.fork(), self.view, self.limits)
+            found = _probe(self.warm.fork(), _secrets(self.view), self.limits)
         except (Gone, Late, WireError) as problem:
             raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
         self.isolation = Isolation("namespaces", _judge(found))
+
+    def _try_as_nobody(self) -> None:
+        if what_isolation_lacks() or os.getuid() != 0:
+            raise NoIsolation("Only root, on Linux, can make a submission nobody's.")
+        guarded = [*map(Path, self.isolation.guarded), *_answers()]
+        try:
+            process = begin_as_nobody(self.view, self.limits)
+            found = _probe(process, guarded, self.limits)
+        except (Gone, Late, WireError) as problem:
+            raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
+        self.isolation = replace(self.isolation, held=_judge_nobody(found))
 
     def begin(self) -> Talk:
         """Begin the process of a submission.
@@ -163,6 +198,8 @@ class Site:
         """
         if self.isolation.name == "none":
             return begin_unprotected(self.view)
+        if self.isolation.name == "nobody":
+            return begin_as_nobody(self.view, self.limits)
         if self.warm is None or not self.warm.works:
             self.start()
         try:
@@ -186,13 +223,13 @@ class Site:
 # ---- try it
 
 
-def _probe(process: Talk, view: View, limits: Limits) -> dict[str, Any]:
+def _probe(process: Talk, secrets: Iterable[Path], limits: Limits) -> dict[str, Any]:
     """Ask a submission's process what it can do."""
     end = time.monotonic() + _PROBE_SECONDS
     with tempfile.NamedTemporaryFile() as secret:
         request = {
             "do": "probe",
-            "paths": [secret.name, *map(str, _secrets(view))],
+            "paths": [secret.name, *map(str, secrets)],
             "processes": [os.getpid(), os.getppid()],
             "file_size": limits.file_size,
             "memory": limits.memory + 2**20,
@@ -206,13 +243,44 @@ def _probe(process: Talk, view: View, limits: Limits) -> dict[str, Any]:
 def _secrets(view: View) -> list[Path]:
     """List some of what no submission may see."""
     shown = [os.path.realpath(path) for path in (sys.base_prefix, *view.links.values())]
-    package = Path(normlab.__file__).parent
-    found = [package / "tasks" / "batch_norm_forward.toml", package / "nn" / "__init__.py"]
+    found = _answers()
     for folder in (Path.home(), Path.cwd()):
         with contextlib.suppress(OSError):
             # The way to what is shown is there in outline.
             found += sorted(p for p in folder.iterdir() if not any(f"{p}/" in s for s in shown))[:5]
     return [*found, Path("/etc/passwd"), Path("/proc/self/environ"), Path("/proc/1/cmdline")]
+
+
+def _answers() -> list[Path]:
+    """List some of this package's files in which there are answers."""
+    package = Path(normlab.__file__).parent
+    return [package / "tasks" / "batch_norm_forward.toml", package / "nn" / "__init__.py"]
+
+
+#: What a user who owns nothing may do in a container that is thrown away afterwards.
+_BEARABLE = {"see other processes", "fill more than its folder"}
+_FOR_ALL = {"/tmp", "/dev/shm"}  # where everybody may write
+
+
+def _judge_nobody(found: dict[str, Any]) -> tuple[str, ...]:
+    """Put what was found of a submission that is nobody's into words; refuse what is not enough."""
+    reached = [
+        *(f"can read {path}" for path in found["reads"]),
+        *(f"can write to {path}" for path in found["writes"] if path not in _FOR_ALL),
+        *(f"can {deed}" for deed in found["does"] if deed not in _BEARABLE),
+    ]
+    if reached:
+        raise NoIsolation(f"Submissions cannot be kept apart here: what runs {reached[0]}.")
+    return (
+        f"user {found['user']}, without rights of its own",
+        "files: not the answers, the hand-in, the results or what belongs to root alone. It can "
+        "read what everybody may read here, and write to /tmp",
+        "network: no socket can be made",
+        "processes: none can be started or signalled; that there are others it can see",
+        "system calls: those on a short list",
+        "memory, processor time, size of a file, threads: limited, and the limits cannot be "
+        "raised; what it writes in all is not",
+    )
 
 
 def _judge(found: dict[str, Any]) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ _USED = struct.Struct("<idd")
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
+#: The user who owns nothing, as in sandbox.locks.
+NOBODY = 65534
 #: The environment of a submission: nothing of the teacher's, and one thread.
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -241,6 +243,38 @@ class Warm:
             self.process.wait()
 
 
+# ---- as a user who owns nothing
+
+
+def begin_as_nobody(view: View, limits: Limits) -> Talk:
+    """Begin a process for one submission that root makes nobody's; it needs no namespaces.
+
+    Raises
+    ------
+    CannotStart
+        It does not get ready.
+    """
+    scratch = make_folder("scratch")
+    os.chown(scratch, NOBODY, NOBODY)
+    most = (limits.memory, limits.seconds, limits.file_size, limits.threads)
+    options = ["torch"] if view.torch else []
+    ours, theirs = socket.socketpair()
+    with theirs:
+        talk = theirs.fileno()
+        words = (str(view.folder), str(scratch), str(talk), *map(str, most), *options)
+        process = subprocess.Popen(
+            [sys.executable, *boot("nobody"), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            pass_fds=(talk,),
+        )
+    told = Talk(ours, lambda gone: _end_process(process, str(scratch), gone))
+    told.wait_until_ready()
+    return told
+
+
 # ---- without
 
 
@@ -271,14 +305,14 @@ def begin_unprotected(view: View) -> Talk:
         except OSError:
             known = False
     if not known:
-        _end_unprotected(process, scratch, gone=False)
+        _end_process(process, scratch, gone=False)
         raise CannotStart("somebody else answered, or nobody")
-    talk = Talk(ours, lambda gone: _end_unprotected(process, scratch, gone))
+    talk = Talk(ours, lambda gone: _end_process(process, scratch, gone))
     talk.wait_until_ready()
     return talk
 
 
-def _end_unprotected(process: subprocess.Popen, scratch: str, gone: bool) -> Used:
+def _end_process(process: subprocess.Popen, scratch: str, gone: bool) -> Used:
     before = _seconds_of_children()
     if not gone:
         process.kill()

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from normlab import __version__
 from normlab.exercises import finding, own
@@ -35,6 +36,7 @@ _NOT_COPIED = ("__pycache__", "*.pyc", ".*")
 _MARKS = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS")
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _LINK = re.compile(r"\[([^\[\]]+)\]\(([\w./-]+\.ipynb)(?:#[^)]*)?\)")
+_NUMBERED = re.compile(r"## Task (\d)")
 _OPEN = "NotImplementedError"
 
 
@@ -42,7 +44,12 @@ class ReleaseError(Exception):
     """The bundle cannot be made; the message says why and what to do."""
 
 
-def release(course: Path | None, out: Path, lessons: Collection[str] = ()) -> list[Path]:
+def release(
+    course: Path | None,
+    out: Path,
+    lessons: Collection[str] = (),
+    left_out: Collection[str] = (),
+) -> list[Path]:
     """Write the bundle; the teacher's own exercises, as `own.files` finds them, are in it.
 
     Parameters
@@ -53,6 +60,8 @@ def release(course: Path | None, out: Path, lessons: Collection[str] = ()) -> li
         A folder that is new or empty; or, where the name ends in ".zip", a zip.
     lessons
         The numbers of those that are taught, "02"; with none, all of them.
+    left_out
+        The tasks that the exercises go without.
 
     Returns
     -------
@@ -75,13 +84,16 @@ def release(course: Path | None, out: Path, lessons: Collection[str] = ()) -> li
         bundle.mkdir()
         if course:
             _copy(course, bundle)
+            for stem, tasks in contents().items():
+                for task in set(left_out).intersection(tasks):
+                    _leave_task_out(bundle, stem, task)
             if lessons:
                 _leave_out(bundle, {"00", *lessons})
         _add_own(bundle)
         files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
         if as_zip:
             unfinished = Path(scratch) / "bundle.zip"
-            _pack(bundle, files, unfinished)
+            pack(bundle, files, unfinished, FOLDER)
             os.replace(unfinished, out)
         else:
             if out.exists():
@@ -151,18 +163,74 @@ def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
         if path.name.partition("_")[0] not in lessons:
             path.unlink()
     for path in _notebooks(bundle):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = _read(path)
         for cell in notebook["cells"]:
-            text = "".join(cell["source"])
-            mended = _LINK.sub(functools.partial(_link, path.parent), text)
-            if cell["cell_type"] == "markdown" and mended != text:
-                cell["source"] = mended.splitlines(keepends=True)
-        text = json.dumps(notebook, indent=1, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
+            if cell["cell_type"] == "markdown":
+                text = "".join(cell["source"])
+                _say(cell, _LINK.sub(functools.partial(_link, path.parent), text))
+        _write(notebook, path)
     # What `normlab progress` counts.
     given_out = bundle / _PACKAGE / "tasks" / "lessons.txt"
     given_out.parent.mkdir(exist_ok=True)
     given_out.write_text("\n".join(sorted(lessons)) + "\n")
+
+
+def _leave_task_out(bundle: Path, stem: str, task: str) -> None:
+    """Take a task out of its exercise, its lesson's table and what progress counts."""
+    exercise, lesson = (bundle / folder / f"{stem}.ipynb" for folder in _NOTEBOOKS)
+    notebook = _read(exercise)
+    cells = notebook["cells"]
+    starts = [number for number, cell in enumerate(cells) if _heading(cell)]
+    (own,) = (n for n, cell in enumerate(cells) if _grade_id(cell) == task)
+    start = max(number for number in starts if number < own)
+    end = min([number for number in starts if number > own], default=len(cells))
+    named = _NUMBERED.match(_heading(cells[start]))
+    del cells[start:end]
+    if named:
+        _mend_head(cells[0], named[1])
+    _write(notebook, exercise)
+    if named and lesson.exists():
+        notebook = _read(lesson)
+        row = rf"(?m)^\| [^|\n]*\b{stem[:2]}, task {named[1]}\b.*\|\n?"
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                _say(cell, re.sub(row, "", "".join(cell["source"])))
+        _write(notebook, lesson)
+    told = bundle / _PACKAGE / "tasks" / "contents.toml"
+    text = told.read_text(encoding="utf-8")
+    told.write_text(re.sub(rf'"{task}"(, )?', "", text), encoding="utf-8")
+
+
+def _mend_head(cell: dict[str, Any], number: str) -> None:
+    """Take a task's row out of an exercise's first cell, and count tasks and minutes anew."""
+    text = re.sub(rf"(?m)^\| {number} \|.*\n", "", "".join(cell["source"]))
+    minutes = [int(found) for found in re.findall(r"(?m)^\| \d \|.*\| (\d+) \| \d+ \|$", text)]
+    tasks = "one task" if len(minutes) == 1 else f"{len(minutes)} tasks"
+    text = re.sub(r"\w+ tasks · about \d+ minutes", f"{tasks} · about {sum(minutes)} minutes", text)
+    _say(cell, text)
+
+
+def _heading(cell: dict[str, Any]) -> str:
+    """Return a section's heading, where a cell begins with one."""
+    text = "".join(cell["source"])
+    return text if cell["cell_type"] == "markdown" and text.startswith("## ") else ""
+
+
+def _grade_id(cell: dict[str, Any]) -> str:
+    return str(cell["metadata"].get("nbgrader", {}).get("grade_id", ""))
+
+
+def _say(cell: dict[str, Any], text: str) -> None:
+    cell["source"] = text.splitlines(keepends=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write(notebook: dict[str, Any], path: Path) -> None:
+    text = json.dumps(notebook, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _link(folder: Path, link: re.Match[str]) -> str:
@@ -200,15 +268,20 @@ def _add_own(bundle: Path) -> None:
         shutil.copyfile(file, tasks / file.name)
 
 
-def _copy(course: Path, bundle: Path) -> None:
+def copy_package(course: Path, folder: Path) -> None:
+    """Copy what `pip install` needs, without a README.md."""
     for name in _FILES:
-        shutil.copyfile(course / name, bundle / name)
+        shutil.copyfile(course / name, folder / name)
+    ignored = shutil.ignore_patterns(*_NOT_COPIED)
+    shutil.copytree(course / _PACKAGE, folder / _PACKAGE, ignore=ignored)
+
+
+def _copy(course: Path, bundle: Path) -> None:
+    copy_package(course, bundle)
     for folder in _NOTEBOOKS:
         (bundle / folder).mkdir()
     for path in _notebooks(course):
         shutil.copyfile(path, bundle / path.relative_to(course))
-    ignored = shutil.ignore_patterns(*_NOT_COPIED)
-    shutil.copytree(course / _PACKAGE, bundle / _PACKAGE, ignore=ignored)
     (bundle / "README.md").write_text(_readme(), encoding="utf-8")
 
 
@@ -217,7 +290,8 @@ def _readme() -> str:
     return template.read_text(encoding="utf-8").replace("VERSION", __version__)
 
 
-def _pack(bundle: Path, files: Iterable[Path], path: Path) -> None:
+def pack(bundle: Path, files: Iterable[Path], path: Path, inside: str = "") -> None:
+    """Write files into a zip, relative to a folder, in a folder of this name or none."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for file in files:
-            archive.write(bundle / file, f"{FOLDER}/{file.as_posix()}")
+            archive.write(bundle / file, Path(inside, file).as_posix())

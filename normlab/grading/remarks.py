@@ -4,6 +4,7 @@ A row says of whom, of what, what, and why. What is said wins over what was judg
 """
 
 import csv
+import difflib
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -203,7 +204,9 @@ def known(name: str, students: Sequence[str]) -> str:
         return found[0]
     if found:
         raise RemarksError(f"{name!r} may be {' or '.join(found)}.")
-    raise RemarksError(f"there is no student {name!r}.")
+    close = difflib.get_close_matches(name, students, n=3, cutoff=0.5)
+    meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    raise RemarksError(f"there is no student {name!r}.{meant}")
 
 
 def _exercise_and_task(name: str) -> tuple[str, str]:

@@ -213,6 +213,11 @@ def find_submissions(where: Path) -> HandedIn:
     return handed_in
 
 
+def of_one(folder: Path, student: str) -> HandedIn:
+    """Find the notebooks of one student, whose files are all that a folder holds."""
+    return _assign(list(_files_below(folder, (student,))), [student])
+
+
 def exercise_named(name: str) -> str:
     """Return the exercise that a name or a number means: "02", "02_batch_norm_forward".
 

@@ -24,6 +24,7 @@ _HARNESS = (
     "grading/wire.py",
     "grading/sandbox/child.py",
     "grading/sandbox/locks.py",
+    "grading/sandbox/nobody.py",
     "grading/sandbox/plain.py",
     "grading/sandbox/probe.py",
     "grading/sandbox/rehearsal.py",

@@ -11,12 +11,12 @@ of `torch.nn.functional`. What torch leaves to autograd is explicit::
     dx = layer.backward(dy)     # gradient of the input, same shape as x
     layer.grads["weight"]       # gradients of the parameters, by name
 
-The mathematics is in `functional`; in `parametrizations`, for norms of weights; and in `sync`,
-for a batch that several workers share. `transforms` has torchvision's `Normalize`. The other
-modules keep the books.
+The mathematics is in `functional`; in `parametrizations`, for norms of weights; in
+`conditional`, for norms that are told their scale and shift; and in `sync`, for a batch that
+several workers share. `transforms` has torchvision's `Normalize`. The other modules keep the books.
 """
 
-from normlab.nn import functional, parametrizations, sync, transforms
+from normlab.nn import conditional, functional, parametrizations, sync, transforms
 from normlab.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from normlab.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from normlab.nn.module import Module
@@ -36,6 +36,7 @@ __all__ = [
     "Module",
     "Normalize",
     "RMSNorm",
+    "conditional",
     "functional",
     "parametrizations",
     "sync",

@@ -11,7 +11,7 @@
     of several runs into one array.
 ``Experiment``, ``record``, ``run_live``, ``Recording``
     A question with the runs that answer it; run and recorded, or run in place.
-``experiment_names``, ``find_experiment``, ``recorded``
+``experiment_names``, ``find_experiment``, ``recorded``, ``recorded_if_there``
     The course's experiments, and what they measured when it was made. ``RECORDED`` is the folder
     of the files.
 """
@@ -28,6 +28,7 @@ from normlab.training.experiments import (
     experiment_names,
     find_experiment,
     recorded,
+    recorded_if_there,
 )
 from normlab.training.fit import as_inputs, evaluate, fit, pick_device
 from normlab.training.history import History, Point, stack
@@ -62,6 +63,7 @@ __all__ = [
     "pick_device",
     "record",
     "recorded",
+    "recorded_if_there",
     "run_live",
     "small_cnn",
     "stack",

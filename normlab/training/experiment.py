@@ -57,6 +57,8 @@ class Experiment:
     repeatable
         The settings of the run that is repeated to check the recorded file: one whose numbers
         hardly depend on rounding. Empty: the quickest run is.
+    needs_accelerator
+        It measures a GPU or the like, one run at a time, and cannot be run without one.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Experiment:
     timings: frozenset[str] = frozenset()
     tolerances: Mapping[str, float] = field(default_factory=dict)
     repeatable: Settings = field(default_factory=dict)
+    needs_accelerator: bool = False
 
     def only(self, **chosen: Scalar | Iterable[Scalar]) -> "Experiment":
         """Return the experiment with fewer runs.
@@ -277,6 +280,8 @@ def _run_all(
 ) -> None:
     tasks = (joblib.delayed(_run)(experiment.measure, one) for one in settings)
     total = len(experiment.settings)
+    if experiment.needs_accelerator:
+        jobs = 1  # two runs on one card would measure each other
     with progress_bar(total, "run", show=progress) as bar:
         bar.update(total - len(settings))  # what an earlier call has finished
         for run in side_by_side(min(jobs or joblib.cpu_count(), len(settings) or 1), tasks):

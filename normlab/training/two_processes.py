@@ -27,7 +27,7 @@ from torch.multiprocessing.spawn import (
 
 
 def run_workers(
-    function: Callable[[Any], Any], parts: Sequence[Any], *, timeout: float = 60.0
+    function: Callable[[Any], Any], parts: Sequence[Any], *, timeout: float = 120.0
 ) -> list[Any]:
     """Call ``function(part)`` once for each part, each in a process of its own.
 

@@ -345,10 +345,9 @@ print("right more than nine times in ten:", accuracy(network) > 0.9)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Is it BatchNorm that does it?
 #
-# Is that much? For an answer we need the same network *without* BatchNorm,
-# the same weights to start from, the same batches in the same order. And one pair of runs would be an
-# anecdote. So: five seeds. Each seed decides on the weights and on the order of the images, for both
-# networks alike.
+# Is that much, after one epoch? For an answer we need the same network *without* BatchNorm, the same weights to start
+# from, the same batches in the same order. And one pair of runs would be an anecdote. So: five seeds. Each seed decides
+# on the weights and on the order of the images, for both networks alike.
 
 # %% [markdown]
 # `normlab.training` has such a network and such a loop, with a progress bar, a clock, and all of

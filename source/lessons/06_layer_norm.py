@@ -69,9 +69,9 @@ guess(
 nn.LayerNorm(3)(people).detach()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# You can hardly tell the two people apart. Beside an income, a height and a weight are both "about
-# nothing", and that is what the layer says of everyone: two low numbers and a high one. It averages
-# metres, kilograms and euros, and such a mean has no meaning.
+# Beside an income, a height and a weight are both "about nothing", and the layer says the same of
+# everyone: two low numbers and a high one. It averages metres, kilograms and euros, and such a
+# mean has no meaning.
 #
 # So LayerNorm is not for columns of a table. It is for numbers of one kind: the units of one hidden
 # layer, the entries of one word's vector. There it does something that BatchNorm cannot: it gives a
@@ -670,9 +670,9 @@ for cell in cells:
     )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With fixed lengths it is ahead in every pair: by 8 points and more with batches of 64, by less and with less certainty with batches of 4. With ragged lengths it is behind in
-# most pairs. Five pairs are few: even if there were no difference at all, all five would agree in sign in one of sixteen such comparisons, and these are four. Of the four, only the first, with its
-# twelve points and its small scatter, would survive a correction for that. So what the articles say is half confirmed: LayerNorm copes with small
+# Five pairs are few: even if there were no difference at all, all five would agree in sign in one of sixteen such comparisons, and these are four. Of the four, only the first, with its
+# twelve points and its small scatter, would survive a correction for that. With batches of 4 LayerNorm's lead is smaller and less certain, and with ragged lengths it is behind in
+# most pairs. So what the articles say is half confirmed: LayerNorm copes with small
 # batches and with many lengths, where BatchNorm does not. That it makes a recurrent network better than it was, we saw clearly
 # in one case of four. (Ba and others measured larger networks with gates, on longer sequences,
 # trained to the end. This was a small tanh network at the start of its training.)

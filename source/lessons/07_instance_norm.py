@@ -140,8 +140,8 @@ x_hat = deviation / np.sqrt(var)  # (N, C, H, W)
 x_hat.reshape(2, 2, 4)  # each map as a row
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Compare the first row and the last: the same four numbers. Ten times the light is ten times the deviation and ten
-# times the standard deviation.
+# Compare the first row and the last. Ten times the light is ten times the deviation, and ten times the standard
+# deviation.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## InstanceNorm in a formula
@@ -190,7 +190,7 @@ print("InstanceNorm2d", list(nn.InstanceNorm2d(3).state_dict()))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Of PyTorch's norms with channels this is the only one with `affine=False` and
-# `track_running_stats=False` as its defaults, and so it holds nothing. Three things follow.
+# `track_running_stats=False` as its defaults. Three things follow.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **No weight and bias.** Every map leaves with mean 0 and standard deviation 1, and no channel can become more
@@ -549,8 +549,8 @@ print("remembered:", np.round(live["batch"][thick], 1), "  renewed:", np.round(r
 print("each above 85 % again:", min(renewed) > 85)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With statistics of the new light the same weights read nearly as well as in the old one. What was wrong was the
-# memory. But the repair took thousands of images in *that* light, and the next light needs new ones.
+# What was wrong was the memory: with statistics of the new light the same weights read nearly as well as in the
+# old one. But the repair took thousands of images in *that* light, and the next light needs new ones.
 # InstanceNorm takes its statistics from the image in front of it, and needs nothing else.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -432,11 +432,11 @@ length.ravel(), g[:, None] * v / length
 # The rows of $v$ had the lengths 5 and 3, those of $w$ have 10 and 6. In a convolution everything that belongs to one output is one vector,
 # all its input channels and all their pixels. So the length is taken over every axis but the first, however many there are. (In a `ConvTranspose`, whose kernel has the inputs first, over every axis but the second: `dim=1`.)
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # **Your turn.** For matrices and for kernels: `v` is `(out, *)`, `g` is `(out,)`. There is no `eps`.
 
 
-# %% slideshow={"slide_type": "-"}
+# %%
 def weight_norm(v, g):
     raise NotImplementedError()
 

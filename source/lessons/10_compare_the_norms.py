@@ -201,7 +201,7 @@ guess(
 print(f"{1 - 0.95**18:.0%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# More likely than not you would announce a discovery. **Holm's correction** (1979) prevents that: multiply the smallest
+# That is how often you would announce a discovery where there is none. **Holm's correction** (1979) prevents that: multiply the smallest
 # p-value by the number of tests, the next by one less, and so on, and never let a larger p-value become smaller
 # than one before it. What is then still below 0.05 is called a difference. With five seeds nothing
 # could be; with ten the smallest possible p-value survives:
@@ -232,8 +232,8 @@ for size in (0.5, 1, 1.5, 2):
     print(f"difference of {size} standard deviations: found in {called.mean():.0%}")
 
 # %% [markdown]
-# (Found means: called a difference in the first step of Holm's correction.) One as large as the scatter is missed in four of five experiments. Keep that in mind
-# wherever "no difference seen" is said below.
+# (Found means: called a difference in the first step of Holm's correction.) Keep the second line in mind
+# wherever "no difference seen" is said below: such a plan misses a difference as large as the scatter in four of five experiments.
 
 
 # %%
@@ -470,7 +470,7 @@ for norm in mlp.different("norm"):
     print(f"   gap {gap.mean():+.2f} ± {gap.std(ddof=1):.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# No norm has the smallest gap and the worst test accuracy, BatchNorm the largest gap and nearly the best accuracy. **A gap after equal steps is a measure of how far a network has got**, not of how well it
+# Read the columns "test" and "gap" together. **A gap after equal steps is a measure of how far a network has got**, not of how well it
 # generalizes: one that has learned little knows its training digits as badly as the new ones. To compare generalization itself, all networks must have learned their training set; lesson 12
 # does that, on few digits.
 

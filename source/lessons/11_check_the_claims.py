@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Check every claim of two articles
 #
-# *Lesson 11 · 120 minutes · medium · the whole course, seen from the other side, in two sittings*
+# *Lesson 11 · 135 minutes, self-test 10 · medium · the whole course, seen from the other side, in two sittings*
 #
 # When you have finished you can
 #
@@ -47,7 +47,7 @@ from normlab.claims.evidence.tools import (
     moved_by,
     told,
 )
-from normlab.exercises import self_test
+from normlab.exercises import guess, self_test
 from normlab.training import article_net, recorded
 from normlab.training.paired import holm, sign_flip_interval, sign_flip_p
 
@@ -60,9 +60,24 @@ judge, argue = ledger.judge, ledger.argue
 # %% [markdown] slideshow={"slide_type": "-"}
 # ## A question first
 #
-# There are 89 claims in two articles of a few pages. **How many of them hold as they are written?** And which
-# will do worse: statements of fact about PyTorch, definitions, or the empirical ones? Write down two guesses.
-# The answer is at the end of the lesson, counted.
+# There are 89 claims in two articles of a few pages: statements of fact about PyTorch, definitions, advice, and
+# empirical ones. Two guesses before you know any of them; both are counted out at the end of the lesson.
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess("How many of the 89 claims hold as they are written?", 32, within=8, outputs=0)
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Which of these four kinds of claim does worst?",
+    "why it works: theory",
+    options=[
+        "what PyTorch does: API",
+        "what a word means: definitions",
+        "what comes of it: empirical claims",
+        "why it works: theory",
+    ],
+    outputs=0,
+)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # The verdicts, and what each is to mean here:
@@ -76,7 +91,7 @@ for verdict, meaning in VERDICTS.items():
 # core is true; else *wrong*. `argue` is for the two that no single measurement can give. The course keeps a list of the claims
 # with what it found when it was made; if a cell here finds another verdict than that list, it stops.
 #
-# Each claim stands in italics above the cells that test it, in our words and no harsher than it was written: **guess its verdict before you read on.** "It" is normalization
+# Each claim stands in italics above the cells that test it, in our words and no harsher than it was written, and you are asked for your verdict before you see ours. "It" is normalization
 # in the claims of A, and BatchNorm in those of B. A name with a year, such as Santurkar2018, is a source; the table
 # at the end gives it in full.
 #
@@ -91,6 +106,13 @@ for verdict, meaning in VERDICTS.items():
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **A9.** *BatchNorm gives each mini-batch's activations mean 0 and variance 1.*
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on A9?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %% slideshow={"slide_type": "-"}
 layer = nn.BatchNorm1d(3)
@@ -119,6 +141,13 @@ judge(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **B9.** *BatchNorm normalizes the inputs of each layer.*
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on B9?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
+
 # %% slideshow={"slide_type": "-"}
 network = article_net("batch")
 normalized = network.bn1(network.fc1(digits()))  # (256, 256)
@@ -140,6 +169,13 @@ judge(
 # %% [markdown]
 # **A15.** *LayerNorm takes a mean and a variance for each channel.*
 
+# %% tags=["guess"]
+guess(
+    "What is your verdict on A15?",
+    "wrong",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
+
 # %%
 # claim A15
 moved = moved_by(nn.LayerNorm([6, 5]))
@@ -152,6 +188,13 @@ judge(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **A23.** *GroupNorm lies between BatchNorm and LayerNorm.*
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on A23?",
+    "wrong",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %% slideshow={"slide_type": "-"}
 x = torch.randn(4, 6, 5)
@@ -173,6 +216,14 @@ judge(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **A32.** *The kinds of norm offer different degrees of normalization.*
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on A32?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=2,
+)
 
 # %%
 kinds = {
@@ -228,6 +279,13 @@ for network in ("mlp", "cnn"):
 # %% [markdown]
 # **A16.** *LayerNorm is useful where batches are small.*
 
+# %% tags=["guess"]
+guess(
+    "What is your verdict on A16?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
+
 # %%
 # claim A16
 layer, batch = (
@@ -244,6 +302,13 @@ judge(
 
 # %% [markdown]
 # **B41.** *GroupNorm is more robust to changes of the batch size.*
+
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B41?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %%
 norm, x = nn.GroupNorm(2, 6), torch.randn(64, 6, 5)
@@ -287,6 +352,14 @@ for network, images in trained:
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **A27.** *LayerNorm and GroupNorm suit smaller data sets and shallower models.*
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on A27?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=3,
+)
+
 # %%
 leads = {
     (network, images): with_images(network, "LayerNorm", images)
@@ -328,6 +401,14 @@ judge(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **B40.** *GroupNorm is useful where the data depends strongly within each group.*
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on B40?",
+    "right",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=2,
+)
+
 # %%
 lights = {
     (light, groups): at_its_best("dependent_channels", light=light, groups=groups)
@@ -352,7 +433,19 @@ judge(
 # ## Sequences and recurrent networks
 #
 # InstanceNorm, says article A, works well for sequence tagging and for sequences with dependencies (A20, A28). Two tasks of tagging each step of a sequence: in one the tag is the sign of the sequence's own
-# *level*; in the other it says whether a step is *above* that level, and each sequence has a gain and a level of its own, as recordings have. **In which of them will it help?**
+# *level*; in the other it says whether a step is *above* that level, and each sequence has a gain and a level of its own, as recordings have.
+
+# %% tags=["guess"]
+guess(
+    "In which of the two tasks will InstanceNorm help?",
+    "where the tag says whether a step is above the level",
+    options=[
+        "where the tag is the sign of the level",
+        "where the tag says whether a step is above the level",
+        "in both",
+        "in neither",
+    ],
+)
 
 # %%
 for tags in recorded("tagging").different("tags"):
@@ -361,6 +454,13 @@ for tags in recorded("tagging").different("tags"):
 
 # %% [markdown]
 # **A28.** *InstanceNorm is effective for sequences whose parts depend on each other.*
+
+# %% tags=["guess"]
+guess(
+    "What is your verdict on A28?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %%
 # claim A28
@@ -382,6 +482,14 @@ judge(
 
 # %% [markdown]
 # **B45.** *LayerNorm makes recurrent networks train more stably and generalize better.*
+
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B45?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=2,
+)
 
 # %%
 ahead = {}
@@ -414,6 +522,13 @@ judge(
 # %% [markdown] slideshow={"slide_type": "-"}
 # **B15.** *With it a model converges faster and performs better.*
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on B15?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
+
 # %%
 early, late = (
     {
@@ -437,6 +552,13 @@ judge(
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **B18.** *It allows higher learning rates.*
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on B18?",
+    "right",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %%
 rates = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -462,6 +584,13 @@ judge(
 
 # %% [markdown]
 # **B17.** *It makes careful initialization less necessary.*
+
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B17?",
+    "right",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %%
 scaled = {
@@ -510,6 +639,13 @@ for lr, gain in gains.items():
 # %% [markdown]
 # **A13.** *Gamma and beta learn the best values, and the network gets better by it.*
 
+# %% tags=["guess"]
+guess(
+    "What is your verdict on A13?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
+
 # %%
 seen = {
     lr: gain.mean() > 2.26 * gain.std(ddof=1) / math.sqrt(len(gain)) for lr, gain in gains.items()
@@ -533,6 +669,14 @@ judge(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **B10.** *BatchNorm reduces overfitting.*
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on B10?",
+    "right",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=2,
+)
 
 # %%
 gains = {}
@@ -567,6 +711,14 @@ judge(
 # %% [markdown]
 # **B12.** *It regularizes because it adds noise to the inputs.*
 
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B12?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=2,
+)
+
 # %% [markdown]
 # Take the noise away: all 500 images in every batch, so that the statistics are those of the training set (recorded for [lesson 12](12_why_it_works.ipynb)).
 
@@ -598,6 +750,14 @@ judge(
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **B49.** *BatchNorm with affine and GroupNorm are alike, and LayerNorm converges a little more slowly.*
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "What is your verdict on B49?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=2,
+)
 
 
 # %%
@@ -678,6 +838,13 @@ for (name, norm), ratio in ratios.items():
 # %% [markdown]
 # **B13.** *BatchNorm improves the flow of gradients.*
 
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B13?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
+
 # %%
 # claim B13
 rescued = ratios["20 sigmoid", "Identity"] < 1e-6 < 0.1 < ratios["20 sigmoid", "BatchNorm1d"] < 10
@@ -691,6 +858,13 @@ judge(
 
 # %% [markdown]
 # **B14.** *It helps to keep the gradients within a reasonable range.*
+
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B14?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %%
 # claim B14
@@ -707,6 +881,14 @@ judge(
 
 # %% [markdown]
 # **B16.** *It makes gradients depend less on the scale of the weights.*
+
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B16?",
+    "right",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+    outputs=2,
+)
 
 
 # %%
@@ -738,6 +920,13 @@ judge(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **Internal covariate shift**: the change of what a *layer* gets while the layers before it learn. [Lesson 12](12_why_it_works.ipynb) brings the shift back by force ("noisy batch"), and takes away the other suspect, PyTorch's first
 # weights ("none, He"). After 120 steps, each network at its best of five rates:
+
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "With the shift brought back, how many points is BatchNorm behind BatchNorm as it is?",
+    1.0,
+    within=1.5,
+)
 
 # %%
 shift = {
@@ -775,6 +964,14 @@ argue("B8", "contested", saw)
 # Article A names two reasons: uneven classes, and batches that carry information. For the first, MNIST with one in 50 of the
 # digits 5 to 9: how many of *those* are right in a test of all? Each network at the best of four rates, chosen on held-out digits; after one epoch, and after three.
 
+# %% tags=["guess"] slideshow={"slide_type": "-"}
+guess(
+    "Without a norm, after one epoch: how many percent of the rare digits are right?",
+    0,
+    within=5,
+    unit=" %",
+)
+
 # %% slideshow={"slide_type": "-"}
 rare = {
     (norm, epochs): at_its_best("rare_classes", "rare_accuracy", norm=norm, epochs=epochs)
@@ -805,6 +1002,13 @@ argue(
 
 # %% [markdown]
 # **B54.** *BatchNorm makes centring and scaling the inputs less necessary.*
+
+# %% tags=["guess"]
+guess(
+    "What is your verdict on B54?",
+    "imprecise",
+    options=["right", "imprecise", "wrong", "contested", "untestable"],
+)
 
 # %%
 same = [
@@ -870,7 +1074,7 @@ ledger
 print(ledger.only("wrong", "momentum"))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# And now your two guesses. How many of 89 hold as written, and by kind of claim?
+# And now the count. How many of 89 hold as written, and by kind of claim?
 
 # %% slideshow={"slide_type": "-"}
 print(ledger.counts(), "in all", len(ledger.findings))

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from normlab import training
@@ -58,6 +59,28 @@ def test_a_named_experiment_is_recorded(made_up, tmp_path):
     path = tmp_path / "new" / "second.csv"
     assert result.stdout == f"second: What of second? (2 runs)\n  written to {path}\n"
     assert load_recording(path).values("twice").tolist() == [6, 8]
+
+
+def test_without_an_accelerator_a_line_says_so_and_nothing_is_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(training, "pick_device", lambda: torch.device("cpu"))
+    result = CliRunner().invoke(normlab, ["experiment", "gpu_norms", "--into", str(tmp_path)])
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "gpu_norms: needs an accelerator, and torch finds none here. Not run.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_go_on_without_what_needs_an_accelerator_and_with_one_it_is_recorded(
+    made_up, monkeypatch, tmp_path
+):
+    first = training.find_experiment("first")
+    object.__setattr__(first, "needs_accelerator", True)
+    arguments = ["experiment", "--all", "--into", str(tmp_path), "--jobs", "1"]
+    for device, written in (("cpu", ["second.csv"]), ("cuda", ["first.csv", "second.csv"])):
+        monkeypatch.setattr(training, "pick_device", lambda device=device: torch.device(device))
+        assert CliRunner().invoke(normlab, arguments).exit_code == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == written
 
 
 def test_all_are_recorded(made_up, tmp_path):

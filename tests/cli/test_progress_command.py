@@ -15,4 +15,4 @@ def test_it_shows_what_a_check_noted(tmp_path, monkeypatch):
     assert line.split()[0] == "begun"
     assert int(line.split("/")[0].split()[-1]) > 0
     assert before != after
-    assert before.splitlines()[0].startswith("Exercises: 0 of ")
+    assert before.splitlines()[1].startswith("Exercises: 0 of ")

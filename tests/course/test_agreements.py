@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import jupytext
 import pytest
 
 from normlab.exercises.self_tests import all_self_tests
@@ -18,46 +17,7 @@ def read(path):
     return path.read_text(encoding="utf-8")
 
 
-def stated_minutes(lesson):
-    return int(re.search(r"^# \*(?:Lesson \d+ · )?(\d+) minutes · ", read(lesson), re.MULTILINE)[1])
-
-
-def counted_minutes(lesson):
-    """Words at 150 a minute, lines of code at 5, a minute for each question in bold."""
-    words = lines = questions = 0
-    for cell in jupytext.read(lesson).cells:
-        if cell.cell_type == "markdown":
-            text = re.sub(r"<[^>]+>|\]\([^)]*\)|```.*?```", " ", cell.source, flags=re.DOTALL)
-            if not text.startswith("## Go further"):
-                words += len(re.findall(r"[\w'’-]+", re.sub(r"\$[^$]*\$", " x ", text)))
-                questions += len(re.findall(r"\*\*[^*]*\?\*\*", text))
-        else:
-            code = re.sub(r'alt="""[\s\S]*?"""', "", cell.source).splitlines()
-            lines += sum(1 for line in code if line.strip() and not line.strip().startswith("#"))
-    return words / 150 + lines / 5 + questions
-
-
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-
-
-@each_lesson
-def test_the_minutes_are_counted(lesson):
-    """The self-test and the exercises come on top, and say their own."""
-    assert stated_minutes(lesson) == pytest.approx(counted_minutes(lesson), rel=0.2)
-
-
-@each_lesson
-def test_the_minutes_are_the_same_wherever_they_are_said(lesson):
-    number = lesson.stem[:2]
-    rows = [
-        re.search(rf"^(?:# )?\| \[{number} .*?\| (\d+) \|", read(ROOT / place), re.MULTILINE)
-        for place in ("README.md", "source/lessons/00_start_here.py")
-    ]
-    heading = re.search(
-        rf"^### {number} .*\((\d+) minutes\)$", read(ROOT / "docs" / "teaching.md"), re.MULTILINE
-    )
-    said = {int(found[1]) for found in (*rows, heading) if found}
-    assert said == {stated_minutes(lesson)}
 
 
 def tasks_of(text, pattern):

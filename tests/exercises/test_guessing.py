@@ -1,6 +1,7 @@
 """`guess`: a question before an output is seen; the first guess is counted."""
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -51,7 +52,7 @@ def test_the_first_guess_is_counted_and_no_later_one(file):
     assert [kept(file)[ASKED][key] for key in ("points", "max_points")] == [0, 1]
     guess("And now?", 4).give("4")
     guess("In words?", "so").give("thus")
-    assert "Guesses: 1 of 2 right at the first go" in str(progress())
+    assert re.search(r"Guesses: 0 of \d+ given, 1 of 2 right at the first go", str(progress()))
 
 
 @pytest.mark.parametrize(
@@ -204,6 +205,14 @@ def live():
             early_answer="3 + 1",
             controls=asked("Controls?"),
             slider="import ipywidgets; ipywidgets.IntSlider()",
+            long=asked("Long?"),
+            with_a_bar=(
+                "from normlab.training.progress import progress_bar\n"
+                "for name in ('one', 'two'):\n"
+                "    with progress_bar(2, name) as bar:\n"
+                "        bar.update()\n"
+                "print('fo' + 'ur')"
+            ),
         )
 
 
@@ -247,6 +256,13 @@ def test_a_guess_before_the_output_leaves_it_plain(live):
 def test_what_has_controls_is_not_folded(live):
     assert "IntSlider" in live["slider"]
     assert FOLDED not in live["slider"]
+
+
+def test_the_bar_of_a_long_cell_runs_and_what_the_cell_says_is_folded(live):
+    bars, _, folded = live["with_a_bar"].partition(FOLDED)
+    assert "0/2" in bars
+    assert "four" in folded
+    assert "four" not in bars
 
 
 def test_it_is_at_hand():

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from normlab import check
-from normlab.exercises import all_exercises, progress
-from normlab.exercises.logbook import progress_file, record, record_self_test
+from normlab.exercises import all_exercises, find, progress
+from normlab.exercises.guessing import all_guesses
+from normlab.exercises.logbook import progress_file, record, record_guess, record_self_test
 
 NAME = "batch_norm_forward"
 
@@ -70,8 +71,11 @@ def test_progress_lists_every_exercise_with_its_state(file):
     shown = progress()
     assert shown.points == 10
     assert shown.max_points == sum(e.max_points for e in all_exercises().values())
-    assert f"Exercises: 10 of {shown.max_points} points" in str(shown)
-    assert "  done  02  batch_norm_forward               10 / 10" in str(shown)
+    in_lessons = sum(e.max_points for e in all_exercises().values() if e.in_lesson)
+    points = {True: in_lessons, False: shown.max_points - in_lessons}
+    table = "Lessons" if find(NAME).in_lesson else "Exercises"
+    assert f"{table}: 10 of {points[find(NAME).in_lesson]} points" in str(shown)
+    assert "  done  batch_norm_forward                   10 / 10" in str(shown)
     assert "<code>batch_norm_forward</code>" in shown._repr_html_()
     assert repr(shown) == str(shown)
 
@@ -82,8 +86,10 @@ def test_there_is_one_bar_a_lesson_and_the_exercises_only_where_one_is_begun(fil
     assert not [row for row in text if row.split()[:1] in (["open"], ["begun"], ["done"])]
     check(NAME, without_eps)
     shown = progress()
-    rows = [row.split()[:2] for row in str(shown).splitlines() if "/" in row and "░" not in row]
-    assert rows[:3] == [["open", "02"], ["begun", "02"], ["open", "02"]]
+    (second,) = (lesson for lesson in shown.lessons if lesson.number == "02")
+    rows = [row.split()[0] for row in str(shown).splitlines() if " / " in row]
+    assert rows == [one.state for one in second.all]
+    assert rows.count("begun") == 1
     html = shown._repr_html_()
     assert html.count("<details>") == 14
     assert " open>" not in html
@@ -92,9 +98,12 @@ def test_there_is_one_bar_a_lesson_and_the_exercises_only_where_one_is_begun(fil
 @pytest.mark.parametrize(
     ("answers", "following"),
     [
-        ({}, "the self-test of lesson 0, in notebooks/00_start_here.ipynb"),
-        ({NAME: without_eps}, f"{NAME}, in exercises/02_batch_norm_forward.ipynb"),
-        ({NAME: right}, "linear_then_batch_norm, in exercises/02_batch_norm_forward.ipynb"),
+        ({}, "subtract_mean, in notebooks/00_start_here.ipynb"),
+        (
+            {"subtract_mean": lambda x: x - x.mean(axis=0)},
+            "the self-test of lesson 0, in notebooks/00_start_here.ipynb",
+        ),
+        ({NAME: without_eps}, f"{NAME}, in {find(NAME).place}"),
     ],
 )
 def test_it_says_what_is_next(file, answers, following):
@@ -112,7 +121,29 @@ def test_it_is_over_when_all_is_done(file):
         else:
             record_self_test(each.name, each.max_points, each.max_points)
     assert progress().next.startswith("nothing is open")
+    with_guesses = {stem[:2] for stem in all_guesses()}
+    assert {one.number for one in progress().lessons if one.state != "done"} == with_guesses
+    for question in (question for asked in all_guesses().values() for question in asked):
+        record_guess(question, right=False)
     assert {lesson.state for lesson in progress().lessons} == {"done"}
+    assert {lesson.share for lesson in progress().lessons} == {1.0}
+
+
+def test_a_lesson_is_its_guesses_its_own_tasks_its_self_test_and_its_exercises(file):
+    (start, *others) = progress().lessons
+    assert [line.name for line in start.own] == ["subtract_mean"]
+    assert start.exercises == ()
+    assert not any(line.in_lesson for lesson in others for line in lesson.exercises)
+    record_guess(all_guesses()["00_start_here"][0], right=False)
+    check("subtract_mean", lambda x: x - x.mean(axis=0))
+    start = progress().lessons[0]
+    asked = len(all_guesses()["00_start_here"])
+    assert start.share == 11 / (asked + 10 + 5)
+    text = str(progress())
+    assert f"begun the guesses                           1 /  {asked}" in text
+    assert f"Guesses: 1 of {sum(map(len, all_guesses().values()))} given, 0 of 1 right" in text
+    html = progress()._repr_html_()
+    assert f"<b>00 start here</b>: {start.share:.0%}</summary>" in html
 
 
 @pytest.mark.parametrize(

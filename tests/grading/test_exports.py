@@ -1,7 +1,6 @@
 """Grades for other systems: their columns, their files filled in, and no failure made a 0."""
 
 import csv
-import json
 from dataclasses import replace
 
 import pytest
@@ -13,11 +12,11 @@ from normlab.grading.exports import FORMATS, ExportError, export
 from normlab.grading.gradebook import Entry, refused
 from normlab.grading.verdict import Verdict
 
-FORWARD, LAYER = "02_batch_norm_forward", "06_layer_norm"
+BACKWARD, LAYER = "04_batch_norm_backward", "06_layer_norm"
 WHEN = "2026-11-20T10:00:00+00:00"
 
 
-def entry(student, exercise=FORWARD, scores=(10, 7.5, 0), status=Status.GRADED):
+def entry(student, exercise=BACKWARD, scores=(10, 7.5, 0), status=Status.GRADED):
     """Return an entry; a status other than "graded" is that of the last task."""
     tasks = []
     for task, score in zip(tasks_of(exercise), scores, strict=True):
@@ -31,7 +30,7 @@ def entry(student, exercise=FORWARD, scores=(10, 7.5, 0), status=Status.GRADED):
     return Entry(student, exercise, Verdict(exercise, tuple(tasks)), "a box", WHEN)
 
 
-def failed(student, exercise=FORWARD, status=Status.FAILED):
+def failed(student, exercise=BACKWARD, status=Status.FAILED):
     modified = "" if status is Status.MISSING else WHEN
     return Entry(student, exercise, refused(exercise, status, "Why."), "", modified)
 
@@ -59,16 +58,16 @@ def test_no_failure_becomes_a_0(tmp_path):
     done = export(entries, "csv", tmp_path / "all.csv")
     rows = rows_of(tmp_path / "all.csv")
     assert rows == [
-        ["student", FORWARD, "total", "max_total", "not_judged"],
-        ["ann", "", "", "30", f"{FORWARD}: failed"],
-        ["bob", "", "", "30", f"{FORWARD}: missing"],
-        ["carl", "17.5", "17.5", "30", f"{FORWARD}: timeout (linear_then_batch_norm)"],
+        ["student", BACKWARD, "total", "max_total", "not_judged"],
+        ["ann", "", "", "30", f"{BACKWARD}: failed"],
+        ["bob", "", "", "30", f"{BACKWARD}: missing"],
+        ["carl", "17.5", "17.5", "30", f"{BACKWARD}: timeout (weighted_backward)"],
         ["dora", "0", "0", "30", ""],
     ]
     assert done.open_questions == (
-        f"ann, {FORWARD}: failed",
-        f"bob, {FORWARD}: missing",
-        f"carl, {FORWARD}: timeout (linear_then_batch_norm)",
+        f"ann, {BACKWARD}: failed",
+        f"bob, {BACKWARD}: missing",
+        f"carl, {BACKWARD}: timeout (weighted_backward)",
     )
 
 
@@ -94,7 +93,7 @@ def test_without_grades_nothing_is_written(tmp_path, system):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("system", ["csv", "nbgrader", "gradescope"])
+@pytest.mark.parametrize("system", ["csv", "nbgrader"])
 def test_only_canvas_and_moodle_have_a_template(tmp_path, system):
     template = write(tmp_path / "t.csv", "a,b", "1,2")
     with pytest.raises(ExportError, match="for Canvas and Moodle"):
@@ -106,7 +105,7 @@ def test_only_canvas_and_moodle_have_a_template(tmp_path, system):
 
 CANVAS = (
     "Student,ID,SIS User ID,SIS Login ID,Section,Essay (501),"
-    "Batch norm forward (502),02_batch_norm_forward (503),Final Score",
+    "Batch norm forward (502),04_batch_norm_backward (503),Final Score",
     "    Points Possible,,,,,10,10,60,(read only)",
     '"Lee, Ann",4711,s1,ann,A,9,,,81',
     '"Dyk, Bob",12,s2,bob,"A, B",,7,1,70',
@@ -118,7 +117,7 @@ CANVAS = (
 def test_canvas_anew_has_its_header_and_its_row_of_points(tmp_path):
     done = export([entry("leeann_4711"), entry("bob")], "canvas", tmp_path / "c.csv")
     assert rows_of(tmp_path / "c.csv") == [
-        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", FORWARD],
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", BACKWARD],
         ["    Points Possible", "", "", "", "", "30"],
         ["leeann", "4711", "", "", "", "17.5"],
         ["bob", "", "", "bob", "", "17.5"],
@@ -133,7 +132,7 @@ def test_canvas_is_filled_in_and_nothing_else_changes(tmp_path):
     expected = rows_of(template)
     expected[2][7], expected[3][7] = "35", "35"  # of 60, and a failure leaves the cell as it is
     assert rows_of(tmp_path / "c.csv") == expected
-    assert done.notes == (f"{FORWARD}: 30 points here are 60 there, and scores are scaled.",)
+    assert done.notes == (f"{BACKWARD}: 30 points here are 60 there, and scores are scaled.",)
     assert rows_of(template)[2][7] == ""
 
 
@@ -147,8 +146,8 @@ def test_canvas_finds_the_column_by_the_exercises_name(tmp_path, title):
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({FORWARD: "Twice"}, "more than one column for 02_batch_norm_forward"),
-        ({FORWARD: "Nothing"}, "no column for 02_batch_norm_forward.*Twice.*--column"),
+        ({BACKWARD: "Twice"}, "more than one column for 04_batch_norm_backward"),
+        ({BACKWARD: "Nothing"}, "no column for 04_batch_norm_backward.*Twice.*--column"),
     ],
 )
 def test_canvas_asks_which_column_where_it_is_not_clear(tmp_path, columns, said):
@@ -161,7 +160,7 @@ def test_canvas_asks_which_column_where_it_is_not_clear(tmp_path, columns, said)
 
 def test_two_exercises_do_not_share_a_column(tmp_path):
     template = write(tmp_path / "t.csv", *CANVAS)
-    columns = {FORWARD: "Essay", LAYER: "Essay"}
+    columns = {BACKWARD: "Essay", LAYER: "Essay"}
     with pytest.raises(ExportError, match="same column"):
         export([entry("ann"), entry("ann", LAYER)], "canvas", tmp_path / "c", template, columns)
 
@@ -170,7 +169,7 @@ def test_who_is_not_in_the_template_is_listed_and_nothing_is_written(tmp_path):
     template = write(tmp_path / "t.csv", *CANVAS)
     entries = [entry("ann"), entry("zoe"), entry("yan_77")]
     with pytest.raises(ExportError, match="2 of the students.*zoe, yan_77.*Nothing was written"):
-        export(entries, "canvas", tmp_path / "c.csv", template, {FORWARD: "Essay"})
+        export(entries, "canvas", tmp_path / "c.csv", template, {BACKWARD: "Essay"})
     assert not (tmp_path / "c.csv").exists()
 
 
@@ -182,7 +181,7 @@ def test_two_students_do_not_get_one_row(tmp_path):
             "canvas",
             tmp_path / "c",
             template,
-            {FORWARD: "Essay"},
+            {BACKWARD: "Essay"},
         )
 
 
@@ -203,7 +202,7 @@ def test_two_students_do_not_get_one_row(tmp_path):
 def test_the_number_decides_and_no_name_stands_in_for_it(tmp_path, students, row_of):
     template = write(
         tmp_path / "t.csv",
-        "Student,ID,SIS User ID,SIS Login ID,Section,02_batch_norm_forward (1)",
+        "Student,ID,SIS User ID,SIS Login ID,Section,04_batch_norm_backward (1)",
         "    Points Possible,,,,,30",
         '"Lee, Ann",4711,a1,leeann,S1,',
         "bob_12,99,e1,eve,S1,",
@@ -224,14 +223,14 @@ def test_canvas_says_where_it_does_not_know_out_of_how_many(tmp_path):
     template = write(tmp_path / "t.csv", CANVAS[0], CANVAS[1].replace("60", ""), *CANVAS[2:])
     done = export([entry("ann")], "canvas", tmp_path / "c.csv", template)
     assert rows_of(tmp_path / "c.csv")[2][7] == "17.5"
-    assert done.notes == (f"{FORWARD}: the template does not say out of how many, so it is 30.",)
+    assert done.notes == (f"{BACKWARD}: the template does not say out of how many, so it is 30.",)
 
 
 def test_a_name_that_two_rows_share_is_not_guessed(tmp_path):
     lines = [line.replace('"Dyk, Bob"', '"Lee, Ann"') for line in CANVAS]
     template = write(tmp_path / "t.csv", *lines)
     with pytest.raises(ExportError, match="Lee, Ann"):
-        export([entry("Lee, Ann")], "canvas", tmp_path / "c", template, {FORWARD: "Essay"})
+        export([entry("Lee, Ann")], "canvas", tmp_path / "c", template, {BACKWARD: "Essay"})
 
 
 def test_what_is_no_gradebook_of_canvas_is_refused(tmp_path):
@@ -246,7 +245,7 @@ def test_semicolons_and_the_byte_order_mark_are_kept(tmp_path):
         for line in CANVAS
     ]
     template = write(tmp_path / "t.csv", "\ufeff" + lines[0], *lines[1:], newline="\r\n")
-    export([entry("ann")], "canvas", tmp_path / "c.csv", template, {FORWARD: "Essay"})
+    export([entry("ann")], "canvas", tmp_path / "c.csv", template, {BACKWARD: "Essay"})
     text = (tmp_path / "c.csv").read_text(encoding="utf-8")
     assert text.startswith("\ufeffStudent;ID;")
     assert rows_of(tmp_path / "c.csv", delimiter=";")[2][5] == "5.83"
@@ -287,9 +286,9 @@ def test_moodles_worksheet_is_filled_in(tmp_path):
     ]
     done = export(entries, "moodle", tmp_path / "m.csv", template)
     expected = rows_of(template)
-    expected[1][4], expected[1][9] = "17.5", f"{FORWARD}: timeout (linear_then_batch_norm)"
+    expected[1][4], expected[1][9] = "17.5", f"{BACKWARD}: timeout (weighted_backward)"
     expected[2][4] = "17.5"
-    expected[3][9] = f"{FORWARD}: failed"
+    expected[3][9] = f"{BACKWARD}: failed"
     assert rows_of(tmp_path / "m.csv") == expected
     assert done.notes == ()
 
@@ -303,7 +302,7 @@ def test_moodles_worksheet_in_another_language(tmp_path):
     template = write(tmp_path / "t.csv", header, *rows)
     with pytest.raises(ExportError, match='no column "Grade".*Bewertung.*--column'):
         export([entry("Ann Lee_4711")], "moodle", tmp_path / "m.csv", template)
-    columns = {FORWARD: "Bewertung"}
+    columns = {BACKWARD: "Bewertung"}
     export([entry("Ann Lee_4711")], "moodle", tmp_path / "m.csv", template, columns)
     assert rows_of(tmp_path / "m.csv")[1][4] == "17.5"
 
@@ -330,12 +329,12 @@ FRENCH = (
 def test_a_worksheet_in_any_language_is_scaled(tmp_path, sheet, title, delimiter):
     template = write(tmp_path / "t.csv", *sheet)
     entries = [entry("Ann Lee_4711", scores=(10, 10, 10)), failed("Hans Müller_4714")]
-    done = export(entries, "moodle", tmp_path / "m.csv", template, {FORWARD: title})
+    done = export(entries, "moodle", tmp_path / "m.csv", template, {BACKWARD: title})
     header, ann, *others = rows_of(tmp_path / "m.csv", delimiter=delimiter)
     assert (ann[4], others[-2 % len(others)][4]) == ("20", "")
-    assert f"{FORWARD}: 30 points here are 20 there, and scores are scaled." in done.notes
+    assert f"{BACKWARD}: 30 points here are 20 there, and scores are scaled." in done.notes
     if sheet is GERMAN:
-        assert others[1][9] == f"{FORWARD}: failed"
+        assert others[1][9] == f"{BACKWARD}: failed"
     else:
         assert "No column for comments was found" in done.notes[1]
         assert header[8] == "Dernière modification (note)"
@@ -360,7 +359,7 @@ def test_a_worksheet_that_does_not_say_out_of_how_many_is_refused(tmp_path, chan
 
 def test_nobody_gets_anothers_points_by_what_they_are_called(tmp_path):
     template = write(tmp_path / "t.csv", *GERMAN)
-    columns = {FORWARD: "Bewertung"}
+    columns = {BACKWARD: "Bewertung"}
     export([entry("Hans Müller_4713")], "moodle", tmp_path / "m.csv", template, columns)
     grades = [row[4] for row in rows_of(tmp_path / "m.csv", delimiter=";")]
     assert grades == ["Bewertung", "", "11.67", "", ""]
@@ -375,8 +374,8 @@ def test_moodles_grade_is_the_sum_of_the_exercises_and_scaled(tmp_path):
     done = export(entries, "moodle", tmp_path / "m.csv", template)
     assert rows_of(tmp_path / "m.csv")[1][4] == "15"
     assert done.notes == (
-        f"The grade is the sum of {FORWARD}, {LAYER}; --exercise chooses.",
-        f"{FORWARD} + {LAYER}: 60 points here are 30 there, and scores are scaled.",
+        f"The grade is the sum of {BACKWARD}, {LAYER}; --exercise chooses.",
+        f"{BACKWARD} + {LAYER}: 60 points here are 30 there, and scores are scaled.",
     )
 
 
@@ -389,45 +388,6 @@ def test_who_is_not_in_the_worksheet_is_listed(tmp_path):
     template = write(tmp_path / "t.csv", *MOODLE)
     with pytest.raises(ExportError, match="1 of the students.*Zoe Xu_5"):
         export([entry("Ann Lee_4711"), entry("Zoe Xu_5")], "moodle", tmp_path / "m", template)
-
-
-# ---- Gradescope
-
-
-def test_gradescope_has_results_for_each_submission(tmp_path):
-    entries = [
-        entry("ann", status=Status.TIMEOUT),
-        entry("b/../../b"),
-        failed("carl"),
-        failed("dora", status=Status.MISSING),
-    ]
-    export(entries, "gradescope", tmp_path / "g")
-    files = sorted((tmp_path / "g").rglob("*.json"))
-    assert [path.name for path in files] == ["results.json"] * 3
-    assert {path.parent.name for path in files} == {FORWARD}
-    ann = json.loads((tmp_path / "g" / "ann" / FORWARD / "results.json").read_text())
-    assert set(ann) == {"score", "output", "visibility", "tests"}
-    assert ann["score"] == 17.5
-    assert ann["output"] == "Not judged: timeout (linear_then_batch_norm)."
-    assert ann["tests"][0] == {
-        "name": "batch_norm_forward: first",
-        "score": 5,
-        "max_score": 5,
-        "output": "about ann",
-        "status": "passed",
-        "visibility": "visible",
-    }
-    assert ann["tests"][-1] == {
-        "name": "linear_then_batch_norm",
-        "score": 0,
-        "max_score": 10,
-        "output": "It went on.",
-        "status": "failed",
-        "visibility": "visible",
-    }
-    assert sum(test["max_score"] for test in ann["tests"]) == 30
-    carl = json.loads((tmp_path / "g" / "carl" / FORWARD / "results.json").read_text())
-    assert carl["output"] == "Why.\nNot judged: failed."
 
 
 # ---- nbgrader
@@ -447,7 +407,7 @@ def test_nbgrader_has_the_columns_of_its_own_export(tmp_path):
     plugin.export(Nobody())
     assert [header] == rows_of(tmp_path / "theirs.csv")
     assert dict(zip(header, ann, strict=True)) == {
-        "assignment": FORWARD,
+        "assignment": BACKWARD,
         "duedate": "",
         "timestamp": "2026-11-20 10:00:00",
         "student_id": "ann",

@@ -148,15 +148,53 @@ def test_what_is_right_is_computed_once_and_changed_by_nobody(monkeypatch):
     assert verdict.score == exercise.max_points
 
 
-def test_the_nodes_of_a_graph_are_compared(grader, tmp_path, write_notebook):
-    source = next(
-        c for c in cells_of("solutions", NUMPY[3]) if "def batch_norm_backward_graph" in c
-    )
-    lines = [line for line in source.splitlines() if "return" not in line]
-    wrong = "\n".join([*lines, "    return np.zeros_like(dy), {'dx_hat': np.zeros(3)}"])
-    path = write_notebook(tmp_path / "nb.ipynb", "import numpy as np", wrong)
-    task = grader.grade(path, NUMPY[3]).tasks[1]
-    assert "Your nodes: the first that differs is dx_hat" in task.feedback
+#: A teacher's own task that names the steps of its model; none that the course grades does.
+GRAPH = """
+# %%
+import numpy as np
+
+
+# %%
+def scaled_back(dy, x):
+    ### BEGIN SOLUTION
+    dsquare = -dy  # (N,)
+    dx = 2 * dsquare * x  # (N,)
+    return dx
+    ### END SOLUTION
+
+
+# %% tags=["teacher"]
+def cases(rng):
+    for n in (3, 4):
+        yield case(f"{n} numbers", "dx", dy=rng.normal(size=n), x=rng.normal(size=n))
+
+
+WORDS = '''
+title = "back through minus the square"
+returns = ["dx"]
+nodes = ["dsquare"]
+first_step = "go back through the minus."
+
+[aspects]
+dx = {title = "dx", points = 10}
+
+[mistakes.dx."half"]
+change = {"2 * dsquare" = "dsquare"}
+what = "the 2 is missing."
+symptom = "half of it."
+hint = "what is the slope of a square?"
+next = "the square"
+'''
+"""
+
+
+def test_the_nodes_of_a_graph_are_compared(grader, tmp_path, write_notebook, monkeypatch):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "graph.py").write_text(GRAPH, encoding="utf-8")
+    monkeypatch.setenv("NORMLAB_TASKS", str(tmp_path / "tasks"))
+    wrong = "def scaled_back(dy, x): return 2 * dy * x, {'dsquare': dy}"
+    task = grader.grade(write_notebook(tmp_path / "nb.ipynb", wrong), "graph").tasks[0]
+    assert "Your nodes: the first that differs is dsquare" in task.feedback
 
 
 # ---- untidy

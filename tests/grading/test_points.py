@@ -23,11 +23,11 @@ from normlab.grading.remarks import RemarksError, TeachersRemark, most_in_the_co
 from normlab.grading.submissions import Submission, SubmissionsError, is_marked_late
 from normlab.grading.verdict import AspectVerdict, TaskVerdict, Verdict
 
-FORWARD = "02_batch_norm_forward"
-TASKS = [task.name for task in tasks_of(FORWARD)]
+BACKWARD = "04_batch_norm_backward"
+TASKS = [task.name for task in tasks_of(BACKWARD)]
 DUE = datetime(2026, 12, 1, 23, 0, tzinfo=UTC)
 TERMS = Terms(seed=7, version="1", timeout=60)
-TEN_A_DAY = Rules(due={FORWARD: DUE}, percent_a_day=10, days=3)
+TEN_A_DAY = Rules(due={BACKWARD: DUE}, percent_a_day=10, days=3)
 
 
 def entry(*scores, late=timedelta(0), file="02.ipynb", status=Status.GRADED):
@@ -37,11 +37,13 @@ def entry(*scores, late=timedelta(0), file="02.ipynb", status=Status.GRADED):
         for name, score in zip(TASKS, scores, strict=True)
     ]
     when = (DUE + late).isoformat()
-    return Entry("ann", FORWARD, Verdict(FORWARD, tuple(tasks)), "a box", when, file)
+    return Entry("ann", BACKWARD, Verdict(BACKWARD, tuple(tasks)), "a box", when, file)
 
 
 def remark(**what):
-    return TeachersRemark("ann", FORWARD, what.pop("task", ""), what.pop("why", "so it is"), **what)
+    return TeachersRemark(
+        "ann", BACKWARD, what.pop("task", ""), what.pop("why", "so it is"), **what
+    )
 
 
 # ---- time
@@ -67,15 +69,15 @@ def test_each_day_begun_costs_and_after_the_last_day_nothing_is_left(late, days,
 
 
 def test_without_a_rule_lateness_is_shown_and_costs_nothing():
-    done = settle(entry(late=timedelta(days=9)), [], Rules(due={FORWARD: DUE}))
+    done = settle(entry(late=timedelta(days=9)), [], Rules(due={BACKWARD: DUE}))
     assert (done.days_late, done.score) == (9, 30)
     assert "Late by 9 days (due 2026-12-01 23:00 UTC): 100 %" in done.remarks[0]
 
 
 def test_what_canvas_marks_as_late_is_late_by_a_day_at_least_and_the_mark_is_told():
-    file = "annlee_LATE_4711_90210_02_batch_norm_forward.ipynb"
+    file = "annlee_LATE_4711_90210_04_batch_norm_backward.ipynb"
     assert is_marked_late(file)
-    assert not is_marked_late("late_work/02_batch_norm_forward.ipynb")
+    assert not is_marked_late("late_work/04_batch_norm_backward.ipynb")
     done = settle(entry(file=file), [], TEN_A_DAY)
     assert (done.days_late, done.score) == (1, 27)
     assert "Marked as late by the system" in done.remarks[0]
@@ -105,7 +107,7 @@ def test_points_by_hand_take_the_place_of_what_was_judged_or_could_not_be():
 
 
 def test_who_is_excused_has_neither_points_nor_a_maximum():
-    nothing = Entry("ann", FORWARD, refused(FORWARD, Status.MISSING))
+    nothing = Entry("ann", BACKWARD, refused(BACKWARD, Status.MISSING))
     done = settle(nothing, [], TEN_A_DAY, [remark(excused=True)])
     assert (done.max_score, done.has_score, done.is_judged, done.excused) == (0, False, True, True)
 
@@ -133,28 +135,28 @@ def test_the_last_the_best_or_the_last_in_time_counts_and_all_are_told():
 
 
 def test_points_weights_and_tasks_left_out():
-    said = f'[02]\nweight = 2\nleave_out = ["{TASKS[2]}"]\npoints = {{{TASKS[0]} = 5}}'
-    said = f'lessons = ["02"]\n{said}'
+    said = f'[04]\nweight = 2\nleave_out = ["{TASKS[2]}"]\npoints = {{{TASKS[0]} = 5}}'
+    said = f'lessons = ["04"]\n{said}'
     rules = Rules(**dict(zip(("points", "left_out", "weights"), course_rules(said), strict=True)))
     done = settle(entry(10, 5, 10), [], rules)
     assert [(task.score, task.max_score) for task in done.verdict.tasks] == [(10, 10), (10, 20)]
     assert done.verdict.tasks[0].aspects[0].points == 10
-    assert rules.most(FORWARD) == 30
-    assert rules.most(FORWARD, TASKS[1]) == 20
+    assert rules.most(BACKWARD) == 30
+    assert rules.most(BACKWARD, TASKS[1]) == 20
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[99]\nweight = 1", "no exercise '99'"),
-        ("[02]\nwieght = 1", "there is no wieght"),
-        ('[02]\nleave_out = ["predict"]', "there is no predict"),
-        ("[02]\nweight = 0", "no number of points above 0"),
-        ("[02]\nweight = true", "no number of points above 0"),
-        ("[02]\nweight = '2'", "no number of points above 0"),
+        ("[04]\nwieght = 1", "there is no wieght"),
+        ('[04]\nleave_out = ["predict"]', "there is no predict"),
+        ("[04]\nweight = 0", "no number of points above 0"),
+        ("[04]\nweight = true", "no number of points above 0"),
+        ("[04]\nweight = '2'", "no number of points above 0"),
         ("02 = 1", "course.toml"),
         ("[02", "course.toml"),
-        (f"[02]\nleave_out = {TASKS}", "all tasks are left out"),
+        (f"[04]\nleave_out = {TASKS}", "all tasks are left out"),
     ],
 )
 def test_what_is_wrong_in_course_toml_is_said(text, said):
@@ -193,7 +195,7 @@ def test_every_kind_of_row_is_read(tmp_path):
         "ann lee,02,excused,ill",
         "4711,03,excused,ill",
         "bob,batch_norm_forward,7.5,right but for its name",
-        "bob,02_batch_norm_forward,late -10 %,",
+        "bob,04_batch_norm_backward,late -10 %,",
         "bob,03,until 2026-12-03T23:59+01:00,a note",
         "bob,06,with Ida Ek,",
         "",
@@ -217,8 +219,9 @@ def test_every_kind_of_row_is_read(tmp_path):
     ("line", "said"),
     [
         ("eve,02,excused,", "row 3: there is no student 'eve'"),
+        ("bobb,02,excused,", "no student 'bobb'. Did you mean bob?"),
         ("bob,99,excused,", "row 3: there is no exercise and no task '99'"),
-        ("bob,02,31,", "31 points are more than the 30"),
+        ("bob,02,41,", "41 points are more than the 40"),
         ("bob,batch_norm_forward,11,", "11 points are more than the 10"),
         ("bob,02,-1,", "'-1' is none of"),
         ("bob,02,late -101 %,", "is none of"),
@@ -263,20 +266,20 @@ def test_points_are_never_above_the_maximum_never_lost_and_the_history_is_whole(
     ]
     points = {TASKS[0]: task_points} if task_points else {}
     outs = frozenset({left_out} - {""})
-    rules = Rules({FORWARD: DUE}, percent, days, attempt, points, outs, {FORWARD: weight})
+    rules = Rules({BACKWARD: DUE}, percent, days, attempt, points, outs, {BACKWARD: weight})
     said = [remark(percent_off=off)] if off is not None else []
     if share_by_hand is not None:
         task = "" if whole else TASKS[0]
-        said.append(remark(task=task, points=share_by_hand * rules.most(FORWARD, task)))
+        said.append(remark(task=task, points=share_by_hand * rules.most(BACKWARD, task)))
     done = settle(attempts[-1], attempts[:-1], rules, said)
-    assert done.max_score == pytest.approx(rules.most(FORWARD))
+    assert done.max_score == pytest.approx(rules.most(BACKWARD))
     assert -1e-9 <= done.score <= done.max_score * (1 + 1e-9)
     if whole and share_by_hand is not None:
         assert done.score == said[-1].points
     elif not percent and off is None and share_by_hand is None:
         ours = [
             sum(
-                score * rules.scale(FORWARD, name, 10)
+                score * rules.scale(BACKWARD, name, 10)
                 for score, name in zip(one, TASKS, strict=True)
             )
             for one in scores
@@ -293,7 +296,7 @@ def test_points_are_never_above_the_maximum_never_lost_and_the_history_is_whole(
 
 def hand_in(gradebook, digest, scores, when=DUE, student="ann", is_earlier=False):
     one = Submission(
-        student, FORWARD, None, digest, -1, when.isoformat(), "", f"{digest}.ipynb", is_earlier
+        student, BACKWARD, None, digest, -1, when.isoformat(), "", f"{digest}.ipynb", is_earlier
     )
     if not is_earlier:
         gradebook.note([student], [one])
@@ -306,13 +309,13 @@ def test_earlier_attempts_are_never_overwritten(tmp_path):
         hand_in(gradebook, "d1", (10, 10, 0), DUE - timedelta(days=2))
         hand_in(gradebook, "d2", (1, 1, 1), DUE - timedelta(days=1))
         hand_in(gradebook, "d3", (5, 5, 5), DUE - timedelta(days=3), is_earlier=True)
-        assert [one.score for one in gradebook.earlier("ann", FORWARD)] == [15, 20]
+        assert [one.score for one in gradebook.earlier("ann", BACKWARD)] == [15, 20]
         for attempt, score in (("last", 3), ("best", 20)):
             gradebook.keep_rule("attempt", attempt)
             (done,) = settled(gradebook, tmp_path)
             assert done.score == score
         again = hand_in(gradebook, "d1", (10, 10, 10), DUE)
-        assert [one.score for one in gradebook.earlier("ann", FORWARD)] == [15, 3]
+        assert [one.score for one in gradebook.earlier("ann", BACKWARD)] == [15, 3]
         assert gradebook.needing([again, replace(again, digest="d3", is_earlier=True)], TERMS) == []
         other = replace(again, digest="d9", is_earlier=True)
         assert gradebook.needing([other], TERMS) == [other]
@@ -323,8 +326,8 @@ def test_a_group_hands_in_one_notebook_and_the_folder_is_nobody(tmp_path):
         hand_in(gradebook, "d1", (10, 10, 5), student="Ida+Jan")
         gradebook.add_class(["Ida", "Jan"])
         gradebook.remove("Ida+Jan")
-        gradebook.set_exercises([FORWARD])
-        write(tmp_path, "Ida,02,with Ida+Jan,", "Jan,02,with Ida+Jan,")
+        gradebook.set_exercises([BACKWARD])
+        write(tmp_path, "Ida,04,with Ida+Jan,", "Jan,04,with Ida+Jan,")
         done = list(settled(gradebook, tmp_path))
     assert [(one.student, one.score) for one in done] == [("Ida", 25), ("Jan", 25)]
     assert done[0].remarks[0] == "handed in by Ida+Jan"

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from normlab import __version__
 from normlab.cli.main import normlab
+from normlab.exercises.loading import contents
 from normlab.grading.release import FOLDER, ReleaseError, release
 
 ROOT = Path(__file__).parents[2]
@@ -249,3 +251,50 @@ def test_the_lessons_may_stand_in_the_teachers_file_and_have_to_be_there(tmp_pat
     assert "There is no lesson 77" in run('lessons = ["77"]').output
     assert "course.toml" in run("lessons = [").output
     assert "1 exercises, 2 lessons" in run('lessons = ["06"]').output
+
+
+def sections(path):
+    cells = json.loads(path.read_text())["cells"]
+    return re.findall(r"^## (.+)$", "\n".join("".join(c["source"]) for c in cells), re.MULTILINE)
+
+
+def test_a_task_that_is_left_out_is_in_no_notebook_and_not_counted(tmp_path, monkeypatch):
+    """The second of exercise 04, whose others stay as they are, under their own numbers."""
+    monkeypatch.chdir(tmp_path)
+    exercise = "04_batch_norm_backward"
+    first, left_out, *others = contents()[exercise]
+    (tmp_path / "course.toml").write_text(f'[04]\nleave_out = ["{left_out}"]\n')
+    monkeypatch.setattr("normlab.cli.release.find_course", lambda _: ROOT)
+    done = CliRunner().invoke(normlab, ["release", "out"])
+    assert done.exit_code == 0, done.output
+    made, whole = (
+        folder / "exercises" / f"{exercise}.ipynb" for folder in (tmp_path / "out", ROOT)
+    )
+    before = sections(whole)
+    assert sections(made) == [name for name in before if not name.startswith("Task 2")]
+    text = made.read_text()
+    assert left_out not in re.findall(r"\w+", text)
+    assert all(f"def {name}(" in text for name in (first, *others))
+    head = "".join(json.loads(text)["cells"][0]["source"])
+    rows = re.findall(r"^\| (\d) \|.* (\d+) \| \d+ \|$", head, re.MULTILINE)
+    assert [number for number, _ in rows] == [str(n) for n in (1, *range(3, 3 + len(others)))]
+    assert (
+        f"{1 + len(others)} tasks · about {sum(int(n) for _, n in rows)} minutes"
+        in head.replace("one task", "1 tasks")
+    )
+    lesson = (tmp_path / "out" / "notebooks" / f"{exercise}.ipynb").read_text()
+    assert "04, task 2" not in lesson
+    counted = tomllib.loads((tmp_path / "out/normlab/tasks/contents.toml").read_text())
+    assert counted["exercises"][exercise] == [first, *others]
+
+
+def test_the_last_task_can_be_left_out_too(tmp_path):
+    exercise = "02_batch_norm_forward"
+    *others, last = contents()[exercise]
+    release(ROOT, tmp_path / "out", (), [last])
+    made, whole = (
+        folder / "exercises" / f"{exercise}.ipynb" for folder in (tmp_path / "out", ROOT)
+    )
+    gone = set(sections(whole)) - set(sections(made))
+    assert [name.split(":")[0] for name in gone] == [f"Task {len(others) + 1}"]
+    assert sections(made)[-1] == sections(whole)[-1]

@@ -20,6 +20,7 @@ FILES = (
     "vectors",
     "neighbours",
     "functional",
+    "conditional",
     "module",
     "batchnorm",
     "instancenorm",
@@ -804,4 +805,67 @@ ERRORS = [
     ),
 ]
 
-MUTANTS = [*FUNCTIONAL, *NEIGHBOURS, *VECTORS, *LAYERS, *OTHERS, *ERRORS]
+TOLD = functional(
+    ("gamma on the samples", "told.reshape(told.shape + (1,) * (input.ndim - 2))", "told.T"),
+    ("beta before gamma", "* input + _spatial(beta, input)", "* (input + _spatial(beta, input))"),
+    ("1 + gamma", "_spatial(gamma, input) * input", "(1 + _spatial(gamma, input)) * input"),
+    ("beta subtracted", "* input + _spatial(beta", "* input - _spatial(beta"),
+    ("gamma's gradient without x", "(grad_output * input).sum", "grad_output.sum"),
+    (
+        "gamma's gradient summed over the batch",
+        "axis=places)  # (N, C)\n    grad_beta",
+        "axis=(0, *places))\n    grad_beta",
+    ),
+    (
+        "beta's gradient times gamma",
+        "grad_output.sum(axis=places)",
+        "(grad_output * _spatial(gamma, input)).sum(axis=places)",
+    ),
+    (
+        "gradient not scaled by gamma",
+        "FilmGradients(grad_output * _spatial(gamma, input)",
+        "FilmGradients(grad_output",
+    ),
+    ("scale for 1 + scale", "return x_hat * (1 + scale) + shift", "return x_hat * scale + shift"),
+    ("scale and shift in the other order", "shift, scale = np.split", "scale, shift = np.split"),
+    (
+        "shift scaled, too",
+        "return x_hat * (1 + scale) + shift",
+        "return (x_hat + shift) * (1 + scale)",
+    ),
+    (
+        "scale on the input",
+        "return x_hat * (1 + scale) + shift",
+        "return input * (1 + scale) + shift",
+    ),
+    ("another eps", "eps=eps, ctx", "ctx"),
+    ("the condition's bias forgotten", "condition @ weight.T + bias  #", "condition @ weight.T  #"),
+    (
+        "gradient through the norm unscaled",
+        "grad_output * (1 + scale), context",
+        "grad_output, context",
+    ),
+    (
+        "gradient around the norm",
+        "F.affine_backward(grad_output * (1 + scale), context).input",
+        "grad_output * (1 + scale)",
+    ),
+    ("scale's gradient without x_hat", "(grad_output * x_hat).sum", "grad_output.sum"),
+    ("scale's gradient with x", "(grad_output * x_hat).sum", "(grad_output * input).sum"),
+    ("gradients in the other order", "[grad_shift, grad_scale]", "[grad_scale, grad_shift]"),
+    (
+        "the first token alone",
+        "grad_shift = grad_output.sum(axis=tokens)",
+        "grad_shift = grad_output.reshape(len(input), -1, input.shape[-1])[:, 0]",
+    ),
+    (
+        "the weight's gradient averaged",
+        "grad_told.T @ condition",
+        "grad_told.T @ condition / len(input)",
+    ),
+    ("the bias's gradient averaged", "grad_told.sum(axis=0)", "grad_told.mean(axis=0)"),
+    ("the condition's gradient forgotten", "grad_told @ weight", "0 * grad_told @ weight"),
+    file="conditional",
+)
+
+MUTANTS = [*TOLD, *FUNCTIONAL, *NEIGHBOURS, *VECTORS, *LAYERS, *OTHERS, *ERRORS]

@@ -964,6 +964,48 @@ def _dtype_errors() -> Iterator[Case]:
 ERRORS = [*_shape_errors(), *_functional_errors(), *_dtype_errors()]
 
 
+def _told_cases() -> Iterator[Case]:
+    """Norms that are told their scale and shift, as torch's functions would write them."""
+    torch_f = torch.nn.functional
+
+    def film(input: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+        lined_up = (*gamma.shape, *(1,) * (input.ndim - 2))
+        return gamma.view(lined_up) * input + beta.view(lined_up)
+
+    def ada(input: torch.Tensor, condition: Any, weight: Any, bias: Any) -> torch.Tensor:
+        told = torch_f.linear(condition, weight, bias)
+        shift, scale = told.view(len(input), *(1,) * (input.ndim - 2), -1).chunk(2, dim=-1)
+        return torch_f.layer_norm(input, input.shape[-1:], eps=0.1) * (1 + scale) + shift
+
+    for shape in ((4, 3), (2, 3, 5), (3, 3, 2, 4)):  # 3 and 3: an axis too early would not raise
+        generator = rng("film", shape)
+        arrays = {"input": generator.normal(size=shape)}
+        arrays |= {k: generator.normal(size=shape[:2]) for k in ("gamma", "beta")}
+        yield function_case(
+            f"conditional.film {shape}",
+            arrays,
+            lambda nn, **a: nn.conditional.film(**a),
+            lambda nn, *a: nn.conditional.film_backward(*a),
+            film,
+        )
+    for shape in ((4, 3), (5, 5, 5), (2, 3, 4, 5)):
+        generator = rng("ada_layer_norm", shape)
+        samples, features, known = shape[0], shape[-1], 3
+        arrays = {
+            "input": generator.normal(2, 1, size=shape),
+            "condition": generator.normal(size=(samples, known)),
+            "weight": generator.normal(size=(2 * features, known)),
+            "bias": generator.normal(size=2 * features),
+        }
+        yield function_case(
+            f"conditional.ada_layer_norm {shape}",
+            arrays,
+            lambda nn, **a: nn.conditional.ada_layer_norm(**a, eps=0.1),
+            lambda nn, *a: nn.conditional.ada_layer_norm_backward(*a, eps=0.1),
+            ada,
+        )
+
+
 def cases() -> list[Case]:
     """Return the battery."""
     groups = (
@@ -974,6 +1016,7 @@ def cases() -> list[Case]:
         _response_cases(),
         _dtype_cases(),
         _function_cases(),
+        _told_cases(),
         _other_cases(),
     )
     right = [case for group in groups for case in group]

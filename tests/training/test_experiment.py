@@ -16,6 +16,7 @@ from normlab.training import (
     experiment_names,
     find_experiment,
     load_recording,
+    pick_device,
     record,
     recorded,
     run_live,
@@ -192,10 +193,15 @@ def test_the_points_of_a_training_become_its_history():
 
 def test_every_experiment_is_recorded_and_every_recording_has_its_experiment():
     made = {path.stem for path in RECORDED.glob("*.csv")}
-    assert made == set(experiment_names())
+    on_a_card = {name for name in experiment_names() if find_experiment(name).needs_accelerator}
+    assert made - on_a_card == set(experiment_names()) - on_a_card
 
 
-@pytest.mark.parametrize("name", experiment_names())
+# An experiment that needs an accelerator is recorded where somebody had one.
+THERE = [name for name in experiment_names() if (RECORDED / f"{name}.csv").exists()]
+
+
+@pytest.mark.parametrize("name", THERE)
 def test_a_recording_has_all_runs_and_says_how_it_was_made(name):
     recording, one = recorded(name), find_experiment(name)
     assert one.name == name
@@ -207,10 +213,12 @@ def test_a_recording_has_all_runs_and_says_how_it_was_made(name):
     assert list(runs) == [tuple(settings.values()) for settings in one.settings]
 
 
-@pytest.mark.parametrize("name", experiment_names())
+@pytest.mark.parametrize("name", THERE)
 def test_a_recorded_run_comes_out_again(name):
     """One run of each experiment, done again, gives what its file says."""
     recording, one = recorded(name), find_experiment(name)
+    if one.needs_accelerator and pick_device().type == "cpu":
+        pytest.skip("measured on an accelerator")
     quickest = min(recording.rows, key=lambda row: row["run_seconds"])
     chosen = one.repeatable or {setting: quickest[setting] for setting in one.settings[0]}
     again = run_live(one.only(**chosen), jobs=1)

@@ -1,4 +1,4 @@
-"""Hand the grades on: to Canvas, Moodle, Gradescope, nbgrader's format, or a plain table.
+"""Hand the grades on: to Canvas, Moodle, nbgrader's format, or a plain table.
 
 Where nothing of an exercise could be judged the cell stays empty: no failure becomes a 0 on its
 way into another system. `Export.open_questions` lists them. Each system has a file here.
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from normlab.grading.exports import canvas, gradescope, moodle, nbgrader, table
+from normlab.grading.exports import canvas, moodle, nbgrader, table
 from normlab.grading.exports.cells import state
 from normlab.grading.exports.sheet import ExportError
 from normlab.grading.gradebook import Entry
@@ -19,7 +19,6 @@ __all__ = ["FORMATS", "Export", "ExportError", "export", "open_questions"]
 FORMATS = {
     "canvas": canvas.write,
     "moodle": moodle.write,
-    "gradescope": gradescope.write,
     "nbgrader": nbgrader.write,
     "csv": table.write,
 }
@@ -61,7 +60,7 @@ def export(
     to
         One of `FORMATS`.
     path
-        Of the file, or of the folder for Gradescope.
+        Of the file.
     template
         A CSV file downloaded from Canvas or Moodle, to be filled in. The file itself is left as
         it is. Moodle takes nothing else.

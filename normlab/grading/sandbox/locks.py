@@ -57,9 +57,7 @@ def enter_world_as_nobody(proc: int) -> None:
         The open folder /proc: it is closed.
     """
     if os.getuid() == 0:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        become_nobody()
     set_dumpable(True)  # what is not dumpable may not write its own map
     _enter_users(proc, _REST)
 
@@ -292,6 +290,36 @@ def limit(space: int, seconds: float, file_size: int, threads: int) -> None:
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
         resource.setrlimit(what, (most, most))
+
+
+def lock_up(talk: int, limits: tuple[int, float, int, int], filters) -> None:  # noqa: ANN001
+    """Give up all that a notebook lacks: what is open, rights, most system calls, more of anything.
+
+    Parameters
+    ----------
+    talk
+        The one file that stays open.
+    limits
+        As `limit` takes them.
+    filters
+        Of `make_filter`.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    os.closerange(3, talk)
+    os.closerange(talk + 1, os.sysconf("SC_OPEN_MAX"))
+    os.setsid()
+    limit(*limits)
+    give_up_rights()
+    filters.load()
+
+
+def become_nobody() -> None:
+    """Let root be the user who owns nothing, for good."""
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
 def used_space(proc: int) -> int:

@@ -215,12 +215,4 @@ def _lock_up(
     locks.enter_world_as_nobody(proc)
     locks.mount_memory(SCRATCH, file_size, files, 0o700)
     os.chdir(SCRATCH)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nowhere, standard)
-    os.closerange(3, talk)
-    os.closerange(talk + 1, os.sysconf("SC_OPEN_MAX"))
-    os.setsid()
-    locks.limit(space, seconds, file_size, threads)
-    locks.give_up_rights()
-    filters.load()
+    locks.lock_up(talk, (space, seconds, file_size, threads), filters)

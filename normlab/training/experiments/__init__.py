@@ -6,6 +6,8 @@
     An experiment by its name.
 ``recorded``
     What it measured when the course was made, from the file that comes with the package.
+``recorded_if_there``
+    The same, or None where nobody has recorded it: those that need an accelerator.
 """
 
 import importlib
@@ -42,3 +44,10 @@ def recorded(name: str) -> Recording:
     """Return the recorded measurements of an experiment."""
     find_experiment(name)
     return load_recording(RECORDED / f"{name}.csv")
+
+
+def recorded_if_there(name: str) -> Recording | None:
+    """Return the recorded measurements of an experiment; None where there are none."""
+    find_experiment(name)
+    path = RECORDED / f"{name}.csv"
+    return load_recording(path) if path.exists() else None

@@ -1,0 +1,37 @@
+"""``normlab autograder``: an exercise's autograder, for Gradescope."""
+
+from pathlib import Path
+
+import click
+
+from normlab.cli.lab import find_course, here
+
+
+@click.command()
+@click.argument("exercise")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def autograder(exercise: str, out: Path) -> None:
+    """Write into the zip OUT what Gradescope grades EXERCISE with, in its own container.
+
+    EXERCISE is 02 or 02_batch_norm_forward, or one of yours in tasks/. Points, and tasks that are
+    left out, are those of course.toml in this folder. README.md in the zip says how to upload it,
+    and what keeps a student's code in its place there.
+
+    \b
+    Examples:
+      normlab autograder 02 autograder-02.zip
+      normlab autograder 06_layer_norm week-6.zip
+    """  # noqa: D301 - \b is how click is told not to rewrap
+    from normlab.grading.gradescope import write_autograder
+    from normlab.grading.points import RulesError
+    from normlab.grading.release import ReleaseError
+    from normlab.grading.submissions import SubmissionsError, exercise_named
+
+    rules = here() / "course.toml"
+    text = rules.read_text(encoding="utf-8") if rules.is_file() else ""
+    try:
+        name = exercise_named(exercise)
+        most = write_autograder(find_course(here()), name, out, text)
+    except (ReleaseError, RulesError, SubmissionsError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{out} grades {name}, of {most:g} points; README.md in it says how to upload it.")

@@ -1,0 +1,67 @@
+"""Lesson 15: a LayerNorm whose scale and shift are what a condition says."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, shifts
+
+
+def ada_layer_norm(x, condition, weight, bias, eps):
+    mean = x.mean(axis=-1, keepdims=True)  # (N, T, 1)
+    var = x.var(axis=-1, keepdims=True)  # (N, T, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, T, D)
+    told = condition @ weight.T + bias  # (N, 2D)
+    told = told[:, np.newaxis]  # (N, 1, 2D)
+    shift, scale = np.split(told, 2, axis=-1)  # (N, 1, D) each
+    return x_hat * (1 + scale) + shift  # (N, T, D)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw as many samples as tokens and features, where no axis raises, and other sizes."""
+    for shape, known in (((3, 3, 3), 4), ((2, 4, 5), 3)):
+        yield from _in_steps(rng, shape, known)
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int) -> Iterator[Case]:
+    """Draw tokens that are told nothing, then with an eps, then told something."""
+    samples, _, features = shape
+    x = distinct_values(rng, shape) + 5
+    eps = float(rng.integers(20, 90))
+    silent = {
+        "x": x,
+        "condition": np.zeros((samples, known)),
+        "weight": np.zeros((2 * features, known)),
+        "bias": np.zeros(2 * features),
+    }
+    told = {
+        "x": x,
+        "condition": distinct_values(rng, (samples, known)) / known,
+        "weight": distinct_values(rng, (2 * features, known)) / 10,
+        "bias": shifts(rng, 2 * features),
+    }
+    name = shape_name(shape)
+    bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
+    yield Case(bare, ("norm",), {**silent, "eps": NO_EPS})
+    yield Case(large, ("eps",), {**silent, "eps": eps}, based_on=bare, derive=_with_eps)
+    yield Case(
+        f"{name}, eps {eps:g}, told something",
+        ("told",),
+        {**told, "eps": eps},
+        based_on=large,
+        derive=_told,
+    )
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From no eps to some, where nothing is told."""
+    squared = arguments["x"].var(-1, keepdims=True) / own["y"].var(-1, keepdims=True)
+    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["eps"]))}
+
+
+def _told(own: Outputs, arguments: Arguments) -> Outputs:
+    """From being told nothing to being told something."""
+    told = arguments["condition"] @ arguments["weight"].T + arguments["bias"]
+    shift, scale = np.split(told[:, np.newaxis], 2, axis=-1)
+    return {"y": own["y"] * (1 + scale) + shift}

@@ -1,0 +1,49 @@
+"""Lesson 15: BatchNorm whose scale and shift are looked up for each sample's class."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, with_eps
+
+
+def conditional_batch_norm(x, labels, gain, bias, eps):
+    axes = (0, 2, 3)  # they share one mean
+    mean = x.mean(axis=axes, keepdims=True)  # (1, C, 1, 1)
+    var = x.var(axis=axes, keepdims=True)  # (1, C, 1, 1)
+    x_hat = (x - mean) / np.sqrt(var + eps)  # (N, C, H, W)
+    scale, shift = 1 + gain[labels], bias[labels]  # (N, C) each
+    scale, shift = scale[:, :, np.newaxis, np.newaxis], shift[:, :, np.newaxis, np.newaxis]
+    return x_hat * scale + shift  # (N, C, H, W)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw a batch whose classes come in no order, and one of as many samples as classes."""
+    yield from _in_steps(rng, (4, 3, 2, 3), [2, 0, 2, 4], classes=5)
+    yield from _in_steps(rng, (3, 3, 2, 2), [1, 2, 1], classes=3)
+
+
+def _in_steps(
+    rng: np.random.Generator, shape: tuple[int, ...], labels: list[int], classes: int
+) -> Iterator[Case]:
+    """Draw a batch that is told nothing, then with an eps, then told its classes."""
+    channels = shape[1]
+    means = rng.permutation(shape[0])[:, None, None, None] * 7.0
+    x = distinct_values(rng, shape) + means
+    eps = float(rng.integers(100, 400))
+    silent = np.zeros((classes, channels))
+    given = {"x": x, "labels": np.array(labels), "gain": silent, "bias": silent}
+    table = distinct_values(rng, (2, classes, channels)) / 10 + 0.05
+    told = {**given, "gain": table[0], "bias": table[1], "eps": eps}
+    name = f"{shape_name(shape)}, classes {labels}"
+    bare, large = f"{name}, tables of 0", f"{name}, tables of 0, eps {eps:g}"
+    yield Case(bare, ("norm",), {**given, "eps": NO_EPS})
+    yield Case(large, ("eps",), {**given, "eps": eps}, based_on=bare, derive=with_eps)
+    yield Case(f"{name}, eps {eps:g}", ("told",), told, based_on=large, derive=_told)
+
+
+def _told(own: Outputs, arguments: Arguments) -> Outputs:
+    """From tables of zeros to others."""
+    gain, bias = (arguments[k][arguments["labels"]][:, :, None, None] for k in ("gain", "bias"))
+    return {"y": own["y"] * (1 + gain) + bias}

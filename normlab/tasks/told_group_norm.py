@@ -1,0 +1,75 @@
+"""Lesson 15: GroupNorm that is told the time, as in a diffusion model's U-Net."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, shifts
+
+
+def told_group_norm(h, condition, weight, bias, num_groups, eps):
+    active = condition / (1 + np.exp(-condition))  # (N, K): SiLU
+    told = active @ weight.T + bias  # (N, 2C)
+    scale, shift = np.split(told[:, :, np.newaxis, np.newaxis], 2, axis=1)  # (N, C, 1, 1)
+    groups = h.reshape(len(h), num_groups, -1)  # (N, G, C / G * H * W)
+    mean = groups.mean(axis=2, keepdims=True)  # (N, G, 1)
+    var = groups.var(axis=2, keepdims=True)  # (N, G, 1)
+    h_hat = ((groups - mean) / np.sqrt(var + eps)).reshape(h.shape)  # (N, C, H, W)
+    return h_hat * (1 + scale) + shift  # (N, C, H, W)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw six channels in three groups, and eight in two."""
+    yield from _in_steps(rng, (2, 6, 2, 2), 3)
+    yield from _in_steps(rng, (3, 8, 1, 3), 2)
+
+
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Iterator[Case]:
+    """Draw maps that are told nothing, then with an eps, then told something."""
+    samples, channels = shape[:2]
+    known = 3
+    h = distinct_values(rng, shape) + 9 * rng.permutation(channels)[:, None, None]
+    eps = float(rng.integers(200, 900))
+    none = {
+        "h": h,
+        "condition": np.zeros((samples, known)),
+        "weight": np.zeros((2 * channels, known)),
+        "bias": np.zeros(2 * channels),
+        "num_groups": groups,
+    }
+    told = {
+        "h": h,
+        "condition": distinct_values(rng, (samples, known)) / 4,
+        "weight": distinct_values(rng, (2 * channels, known)) / 20,
+        "bias": shifts(rng, 2 * channels),
+        "num_groups": groups,
+    }
+    name = f"{shape_name(shape)}, {groups} groups"
+    bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
+    yield Case(bare, ("norm",), {**none, "eps": NO_EPS})
+    yield Case(large, ("eps",), {**none, "eps": eps}, based_on=bare, derive=_with_eps)
+    yield Case(
+        f"{name}, told something",
+        ("told",),
+        {**told, "eps": eps},
+        based_on=large,
+        derive=_told,
+    )
+
+
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From no eps to some: the divisor of each group can be read off the answer."""
+    blocks = (len(arguments["h"]), arguments["num_groups"], -1)
+    h, y = arguments["h"].reshape(blocks), own["y"].reshape(blocks)
+    squared = h.var(2, keepdims=True) / y.var(2, keepdims=True)
+    y = y * np.sqrt(squared / (squared + arguments["eps"]))
+    return {"y": y.reshape(own["y"].shape)}
+
+
+def _told(own: Outputs, arguments: Arguments) -> Outputs:
+    """From being told nothing to being told something."""
+    condition = arguments["condition"]
+    told = condition / (1 + np.exp(-condition)) @ arguments["weight"].T + arguments["bias"]
+    scale, shift = np.split(told[:, :, None, None], 2, axis=1)
+    return {"y": own["y"] * (1 + scale) + shift}
