@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Read, port and mend a model's norms
 #
-# *Exercises for lesson 14 · four tasks · about 75 minutes · NumPy, and PyTorch in the last*
+# *Exercises for lesson 14 · four tasks · about 85 minutes · NumPy, and PyTorch in the last*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `convert_norms`, between w and w - 1 | easy | high | 15 | 10 |
-# | 2 | `gated_rms_norm`, a norm that you have not met | medium | medium | 15 | 10 |
-# | 3 | `sandwich_backward`, two roads and two norms | hard | medium | 25 | 10 |
-# | 4 | `decoder`: three mistakes in a model file | medium | high | 20 | 10 |
+# | 1 | `convert_norms`, between w and w - 1 | easy | high | 20 | 10 |
+# | 2 | `gated_rms_norm`, a norm that you have not met | medium | medium | 10 | 10 |
+# | 3 | `sandwich_backward`, two roads and two norms | hard | medium | 30 | 10 |
+# | 4 | `decoder`: three mistakes in a model file | medium | high | 25 | 10 |
 #
 # **What you need:** lesson 14, and for task 3 the backward pass of RMSNorm from lesson 9. The tasks do not build on each other.
 #
@@ -42,7 +42,7 @@ torch.set_printoptions(precision=4, sci_mode=False)
 # %% [markdown]
 # ## Task 1: a checkpoint that moves to another library
 #
-# *Easy · importance high · 15 minutes · 10 points*
+# *Easy · importance high · 20 minutes · 10 points*
 #
 # A checkpoint is a dict: names, and arrays in float16. In one library its norms hold $w$, in the other $w - 1$. You write the function that
 # converts it, in both directions. This is the family's rule:
@@ -122,7 +122,7 @@ report.points
 # %% [markdown]
 # ## Task 2: a norm that you have not met
 #
-# *Medium · importance medium · 15 minutes · 10 points*
+# *Medium · importance medium · 10 minutes · 10 points*
 #
 # Inside each block of Mamba-2 stands a *gated* RMSNorm, in groups. It has two inputs of the same shape: what is normalized, and a gate that decides how much
 # of it there is in the first place.
@@ -193,7 +193,7 @@ report.points
 # %% [markdown]
 # ## Task 3: through a sandwich and back
 #
-# *Hard · importance medium · 25 minutes · 10 points*
+# *Hard · importance medium · 30 minutes · 10 points*
 #
 # One step of a sandwich, whose branch is a matrix:
 #
@@ -277,7 +277,7 @@ report.points
 # %% [markdown]
 # ## Task 4: three mistakes in a model file
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance high · 25 minutes · 10 points*
 #
 # Somebody has written a model's forward pass anew, from its description. It runs, nothing is missing in the checkpoint, and it answers a little worse than the original. There are **three** mistakes in it, all about
 # norms, each of a kind that has been in a well-known library. The description is right:

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Put the data on one scale, and say which "normalize" you mean
 #
-# *Lesson 1 · 45 minutes · gentle · data, vectors, and the word itself*
+# *Lesson 1 · 75 minutes, self-test 10 · gentle · data, vectors, and the word itself*
 #
 # When you have finished you can
 #
@@ -630,7 +630,7 @@ print("right:                       ", describe((unit_test - mean) / std))
 # | [01, task 1](../exercises/01_normalize_data.ipynb): standardize with the training set's statistics | easy | high | 10 |
 # | 01, task 2: the statistics of images of several sizes | medium | medium | 15 |
 # | 01, task 3: scale data in which one number is wrong | easy | medium | 10 |
-# | 01, task 4: move the constants into the network's first layer | medium | high | 15 |
+# | 01, task 4: move the constants into the network's first layer | medium | high | 10 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

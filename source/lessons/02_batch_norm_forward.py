@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize a batch, one feature at a time
 #
-# *Lesson 2 · 50 minutes · gentle · the forward pass of BatchNorm*
+# *Lesson 2 · 65 minutes, self-test 10 · gentle · the forward pass of BatchNorm*
 #
 # When you have finished you can
 #
@@ -646,9 +646,9 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
 # | [02, task 1](../exercises/02_batch_norm_forward.ipynb): BatchNorm for `(N, C)` | easy | high | 10 |
-# | 02, task 2: do without the bias before BatchNorm | medium | medium | 10 |
-# | 02, task 3: samples that count for more, or for less | medium | high | 15 |
-# | 02, task 4: take away what two channels share | hard | medium | 25 |
+# | 02, task 2: do without the bias before BatchNorm | medium | medium | 15 |
+# | 02, task 3: samples that count for more, or for less | medium | high | 10 |
+# | 02, task 4: take away what two channels share | hard | medium | 15 |
 #
 # Task 1 is the function that you wrote above: put it in there, and it counts. The others are not in this lesson.
 # The checks tell you not only *that* something is wrong, but what you did.

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Give one image one answer: train and eval
 #
-# *Lesson 3 · 50 minutes · medium · the two modes of BatchNorm, and what goes wrong between them*
+# *Lesson 3 · 75 minutes, self-test 10 · medium · the two modes of BatchNorm, and what goes wrong between them*
 #
 # When you have finished you can
 #
@@ -587,10 +587,10 @@ torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [03, task 1](../exercises/03_batch_norm_train_and_eval.ipynb): a small class with both modes | medium | high | 20 |
+# | [03, task 1](../exercises/03_batch_norm_train_and_eval.ipynb): a small class with both modes | medium | high | 40 |
 # | 03, task 2: the average of all batches so far | easy | medium | 10 |
-# | 03, task 3: fold a norm that stands before a convolution | medium | high | 20 |
-# | 03, task 4: batch renormalization | medium | medium | 20 |
+# | 03, task 3: fold a norm that stands before a convolution | medium | high | 15 |
+# | 03, task 4: batch renormalization | medium | medium | 15 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Follow the gradient back through BatchNorm
 #
-# *Lesson 4 · 60 minutes · demanding · the backward pass, twice*
+# *Lesson 4 · 120 minutes, self-test 10 · demanding · the backward pass, twice*
 #
 # When you have finished you can
 #
@@ -791,9 +791,9 @@ plots.curves(
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [04, task 1](../exercises/04_batch_norm_backward.ipynb): back through a BatchNorm that does not divide | easy | high | 15 |
+# | [04, task 1](../exercises/04_batch_norm_backward.ipynb): back through a BatchNorm that does not divide | easy | high | 10 |
 # | 04, task 2: back through statistics that stand still | medium | high | 15 |
-# | 04, task 3: back through weighted statistics | hard | medium | 30 |
+# | 04, task 3: back through weighted statistics | hard | medium | 20 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

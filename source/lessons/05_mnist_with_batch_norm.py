@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Train the article's network, with BatchNorm and without
 #
-# *Lesson 5 · 80 minutes · medium · the MNIST example that this course grew from*
+# *Lesson 5 · 130 minutes, self-test 15 · medium · the MNIST example that this course grew from*
 #
 # When you have finished you can
 #
@@ -971,7 +971,7 @@ for name, network in trained.items():
 # |---|---|---|---|
 # | [Exercise 05, task 1](../exercises/05_mnist_with_batch_norm.ipynb): fix a loop that forgets `eval()` | medium | high | 15 |
 # | Exercise 05, task 2: put norms into somebody else's network | medium | high | 15 |
-# | Exercise 05, task 3: reach a stated accuracy in one epoch | medium | medium | 15 |
+# | Exercise 05, task 3: reach a stated accuracy in one epoch | medium | medium | 10 |
 # | Exercise 05, task 4: read the norms off a file of weights | medium | medium | 20 |
 # | Experiment: put `"layer"`, `"group"` or `"rms"` in BatchNorm's place. Which comes nearest to it at lr 0.01? | easy | high | 10 |
 # | Experiment: the sweep of the learning rate for another norm. Is it as wide as BatchNorm's? | medium | high | 15 |

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Read the norms of a modern transformer
 #
-# *Lesson 14 · 110 minutes · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
+# *Lesson 14 · 150 minutes, self-test 10 · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
 #
 # When you have finished you can
 #
@@ -966,10 +966,10 @@ for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
 #
 # | task | difficulty | importance | minutes |
 # |---|---|---|---|
-# | 1 `convert_norms`: a checkpoint moves between w and w - 1 | easy | high | 15 |
-# | 2 `gated_rms_norm`: a norm that you have not met | medium | medium | 15 |
-# | 3 `sandwich_backward`: a gradient through two norms | hard | medium | 25 |
-# | 4 `decoder`: three mistakes in a model file | medium | high | 20 |
+# | 1 `convert_norms`: a checkpoint moves between w and w - 1 | easy | high | 20 |
+# | 2 `gated_rms_norm`: a norm that you have not met | medium | medium | 10 |
+# | 3 `sandwich_backward`: a gradient through two norms | hard | medium | 30 |
+# | 4 `decoder`: three mistakes in a model file | medium | high | 25 |
 
 # %%
 self_test("14_norms_in_a_modern_transformer")
