@@ -60,7 +60,8 @@ def measure() -> list[tuple[str, int, int, float]]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     measured = measure()
-    made = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, torch {torch.__version__}"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    made = f"{datetime.now(UTC):%Y-%m-%d}, {versions}"
     with RECORD.open("w", newline="", encoding="utf-8") as file:
         file.write(f"# made by python docs/site/{Path(__file__).name}, {made}\n")
         table = csv.writer(file, lineterminator="\n")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from normlab.claims.ledger import _COLOURS as VERDICT_COLOURS
 from normlab.exercises.finding import tasks_of
 
 # Which of a lesson's figures stands for it, where the first does not say most.
@@ -19,7 +18,7 @@ _FIGURES = {"00": 1, "02": 2, "05": 1, "06": 1, "07": 2, "08": 2, "09": 2, "14":
 _CARD_WIDTH = 640  # pixels: sharp on a dense screen
 _ROW = re.compile(r"\| \[(\d\d) ([^\]]+)\]\((notebooks/[^)]+)\.ipynb\) \| (.+?) \| (\d+) \|")
 _FIGURE = re.compile(r'<img [^>]*?src="data:image/png;base64,([^"]+)"')
-_VERDICT = re.compile(r">\S (right|imprecise|wrong|contested|untestable), (\d+)</th>")
+_TILE = re.compile(r'<a href="#claim-[^>]+background: (#\w+); color: (#\w+);')
 
 
 @dataclass(frozen=True)
@@ -77,17 +76,17 @@ def _picture(number: str, outputs: list[str], folder: Path) -> str:
 
 
 def _tiles(outputs: str) -> str:
-    """Draw a tile for each claim that was judged, in the colour of its verdict."""
-    verdicts = [word for word, count in _VERDICT.findall(outputs) for _ in range(int(count))]
-    if not verdicts:
+    """Draw a tile for each claim that was judged, in the colours of the lesson's own map."""
+    tiles = _TILE.findall(outputs)
+    if not tiles:
         raise SystemExit("A lesson has neither a figure nor verdicts: give its card a picture.")
-    tiles = "".join(
+    drawn = "".join(
         f'<rect x="{10 + 25 * (k % 15)}" y="{10 + 25 * (k // 15)}" width="21" height="21" rx="4" '
-        f'fill="{VERDICT_COLOURS[verdict][0]}" stroke="{VERDICT_COLOURS[verdict][1]}"/>'
-        for k, verdict in enumerate(verdicts)
+        f'fill="{ground}" stroke="{ink}"/>'
+        for k, (ground, ink) in enumerate(tiles)
     )
-    height = 20 + 25 * (1 + (len(verdicts) - 1) // 15)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 392 {height}">{tiles}</svg>'
+    height = 20 + 25 * (1 + (len(tiles) - 1) // 15)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 392 {height}">{drawn}</svg>'
 
 
 def toctree(entries: list[tuple[str, str]]) -> str:

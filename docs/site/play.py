@@ -1,7 +1,7 @@
 """The page to play with: every explorable of the course, with numbers that were recorded."""
 
 import csv
-from dataclasses import dataclass
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -11,74 +11,16 @@ from normlab.plots.explorable import Explorable
 from normlab.training import recorded
 
 _FORGOTTEN = Path(__file__).with_name("forgotten_eval.csv")
+_FIRST = """\
+Nothing to install: these compute in your browser. With the Tab and arrow keys everything moves,
+too. In Jupyter each is a line of code: `plots.explore.valley()`."""
 _NAMES = {"without": "none", "BatchNorm": "batch"}
 
 
-@dataclass(frozen=True)
-class Toy:
-    """A section of the page."""
-
-    title: str
-    text: str
-    shown: Explorable
-
-
-def toys() -> list[Toy]:
-    """Return what the page shows, in the order of the lessons."""
-    return [
-        Toy(
-            "Who shares my mean?",
-            "120 numbers: 4 samples of 6 channels with 5 positions, and in each place what the norm makes of it. Touch one, choose a norm, push the number. "
-            "Whose answers change? [Lesson 00](notebooks/00_start_here.ipynb) begins here.",
-            explore.who_shares_my_mean(),
-        ),
-        Toy(
-            "Down the valley",
-            "The loss of two weights. Scale one of the inputs, or move their mean, and watch how long gradient descent takes "
-            "([lesson 01](notebooks/01_normalize_data.ipynb)).",
-            explore.valley(),
-        ),
-        Toy(
-            "Move one number",
-            "A small batch. Which statistics and which outputs change with one of its numbers, over samples and over features "
-            "([lesson 02](notebooks/02_batch_norm_forward.ipynb))?",
-            explore.one_number(),
-        ),
-        Toy(
-            "What BatchNorm remembers",
-            "Batch after batch the running statistics follow. Choose a momentum, and a moment for `eval()` "
-            "([lesson 03](notebooks/03_batch_norm_train_and_eval.ipynb)).",
-            explore.buffers(),
-        ),
-        Toy(
-            "You forgot eval()",
-            "The article's network with BatchNorm, trained for one pass over 9,600 digits, the mean of five seeds, asked for 2,000 test digits in training mode. "
-            "The answers depend on how many are asked together ([lesson 13](notebooks/13_choose_and_debug.ipynb)).",
-            forgotten_eval(),
-        ),
-        Toy(
-            "Back, box by box",
-            "The gradient's way through BatchNorm, one arrow at a time ([lesson 04](notebooks/04_batch_norm_backward.ipynb)).",
-            explore.backward(),
-        ),
-        Toy(
-            "Inside the layers",
-            "The article's network over an epoch at learning rate 0.01, the mean of five seeds, recorded "
-            "([lesson 05](notebooks/05_mnist_with_batch_norm.ipynb)).",
-            layers(),
-        ),
-        Toy(
-            "The block",
-            "Tick the axes to average over: each norm is a shape in this block ([lesson 09](notebooks/09_rms_norm_and_relatives.ipynb) has them all).",
-            explore.block(),
-        ),
-        Toy(
-            "The stream behind each block",
-            "Transformers of twelve blocks with their norms in three places, before and after 300 steps, the mean of five seeds, recorded "
-            "([lesson 14](notebooks/14_norms_in_a_modern_transformer.ipynb)).",
-            stream(),
-        ),
-    ]
+def explorable(name: str) -> Explorable:
+    """Return one of the explorables; with recorded numbers where it shows some."""
+    of_records = {"forgotten_eval": forgotten_eval, "layers": layers, "by_block": stream}
+    return of_records.get(name, getattr(explore, name))()
 
 
 def forgotten_eval() -> Explorable:
@@ -151,15 +93,13 @@ def stream() -> Explorable:
 def play_page(fragments: Path) -> str:
     """Return the page, and write what its sections show into a folder beside it."""
     fragments.mkdir(parents=True, exist_ok=True)
-    parts = [
-        "# Play",
-        "Nothing to install: these compute in your browser. Tab and the arrow keys move everything, "
-        "too. In Jupyter they are one line each: `plots.explore.valley()`.",
-    ]
-    for toy in toys():
-        file = fragments / f"{toy.shown.name}.html"
-        file.write_text(f'<div class="toy">{toy.shown._repr_html_()}</div>\n', encoding="utf-8")
-        parts.append(f"## {toy.title}\n\n{toy.text}\n\n{included(file)}")
+    words = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    parts = ["# Play\n\n" + _FIRST]
+    for name, section in words.items():
+        file = fragments / f"{name}.html"
+        shown = explorable(name)._repr_html_()
+        file.write_text(f'<div class="toy">{shown}</div>\n', encoding="utf-8")
+        parts.append(f"## {section['title']}\n{section['text']}\n\n{included(file)}")
     return "\n\n".join(parts) + "\n"
 
 
