@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-
 CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
 WIDTH, HEADS, CONTEXT, BATCH = 32, 4, 32, 8
 PLACES = ("pre", "post", "sandwich", "out", "parallel")
