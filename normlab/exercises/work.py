@@ -73,8 +73,9 @@ class Work:
             if np.shape(given) != got.shape:
                 return False
             given = np.asarray(given)
-            if given.dtype.kind not in "fiu":
+            if given.dtype.kind not in "fiub":
                 return False
+            given = given.astype(np.float64) if given.dtype.kind == "b" else given  # a mask
             largest = np.abs(given).max(initial=0.0)
             if not largest or not np.isfinite(largest):
                 continue
