@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Start here
 #
-# *30 minutes, self-test 10 · no lesson needed before this one*
+# *35 minutes, self-test 10 · no lesson needed before this one*
 #
 # When you have finished you can
 #
