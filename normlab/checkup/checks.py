@@ -296,6 +296,49 @@ def decayed(patient: Patient) -> Iterator[Finding]:
             yield Finding(known.DECAYED, name, f"weight_decay={decays[0]}")
 
 
+# ---- in a transformer
+
+QK_NAMES = {"q_norm", "k_norm", "qnorm", "knorm", "norm_q", "norm_k", "query_norm", "key_norm"}
+
+
+def no_last_norm(patient: Patient) -> Iterator[Finding]:
+    """Find pre-norm whose stream is read as it is."""
+    for reader, norm in patient.bare_readers.items():
+        what = f"it reads {norm}'s input plus what was added to it, with no norm in between"
+        yield Finding(known.NO_LAST_NORM, reader, what)
+    order = [name for name, _ in patient.model.named_modules()]
+    for name, module in patient.model.named_modules():
+        if not isinstance(module, nn.TransformerEncoder | nn.TransformerDecoder):
+            continue
+        first = module.layers[0]
+        behind = order[max(i for i, one in enumerate(order) if one.startswith(name)) + 1 :]
+        size = first.linear1.in_features
+        normed = any(one in patient.norms and patient.norms[one].size == size for one in behind)
+        if first.norm_first and module.norm is None and not normed:
+            what = f"norm_first=True in its {len(module.layers)} layers, and its own norm is None"
+            yield Finding(known.NO_LAST_NORM, name, what)
+
+
+def around_0(patient: Patient) -> Iterator[Finding]:
+    """Find norm weights that look like what is to be added to 1."""
+    for name, norm in patient.norms.items():
+        if norm.over != "last" or norm.weight is None or norm.weight.numel() < 8:
+            continue
+        weight = norm.weight.detach().double()
+        negative = (weight < 0).double().mean().item()
+        if 0.2 < negative < 0.8 and 0 < weight.abs().max() < 1:
+            what = f"{negative:.0%} of its weights are below 0, and all are between -1 and 1"
+            yield Finding(known.AROUND_0, name, what)
+
+
+def qk_axis(patient: Patient) -> Iterator[Finding]:
+    """Find a norm of queries or keys that is taken over something else than features."""
+    for name, norm in patient.norms.items():
+        if name.rpartition(".")[2] in QK_NAMES and norm.over in ("batch", "instance", "sample"):
+            does = norm.like or type(norm.module).__name__
+            yield Finding(known.QK_AXIS, name, f"it does what {does} does")
+
+
 # ---- what the doctor could not look at
 
 
@@ -353,6 +396,9 @@ CHECKS: tuple[Check, ...] = (
     flag,
     several_calls,
     neighbours,
+    no_last_norm,
+    around_0,
+    qk_axis,
     decayed,
     scripted,
     unknown,

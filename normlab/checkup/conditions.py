@@ -295,6 +295,36 @@ DECAYED = Condition(
     section="Weight decay on weight and bias",
 )
 
+NO_LAST_NORM = Condition(
+    name="pre-norm without a last norm",
+    level="suspicious",
+    why="In pre-norm nothing makes the stream smaller: what reads it at the end gets it in "
+    "whatever size it has grown to.",
+    cure="Put a norm between the last block and what reads it; nn.TransformerEncoder takes it as "
+    "norm=. If the weights are a published model's, it has one: load it.",
+    section="The stream grows, so a last norm",
+    lesson="14_norms_in_a_modern_transformer",
+)
+AROUND_0 = Condition(
+    name="norm weights around 0, of both signs",
+    level="suspicious",
+    why="A norm's weight begins at 1. Files of some models hold what is added to 1: read as they "
+    "are, such weights let next to nothing through.",
+    cure="Look whether the model multiplies by 1 + w; then add 1 when you load, in float32. "
+    "Compare one answer with the original's.",
+    section="w or 1 + w",
+    lesson="14_norms_in_a_modern_transformer",
+)
+QK_AXIS = Condition(
+    name="QK-norm that looks at other tokens, or at other samples",
+    level="suspicious",
+    why="It is to give each query and each key one size, so that no logit outgrows the others. "
+    "Over this axis it does not, and a token depends on those after it.",
+    cure="Normalize over the features of a head: the last axis of (B, heads, T, size).",
+    section="QK-norm",
+    lesson="14_norms_in_a_modern_transformer",
+)
+
 CONDITIONS: tuple[Condition, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Condition)
 )

@@ -67,6 +67,9 @@ class Patient:
     neighbours
         For each norm layer the name of the layer registered right before it in the same module,
         and whether that module is an ``nn.Sequential``, in which they also *run* in that order.
+    bare_readers
+        For the last linear layer that ran the name of a norm, if it read that norm's input plus
+        another layer's output: a residual stream, not normalized.
     optimizer
         The model's optimizer, if it was given.
     looked_at
@@ -82,6 +85,7 @@ class Patient:
     optimizer: torch.optim.Optimizer | None = None
     calls: Mapping[str, list[Call]] = field(default_factory=dict)
     trouble: Exception | str | None = None
+    bare_readers: Mapping[str, str] = field(default_factory=dict)
     looked_at: list[str] = field(default_factory=list)
 
     def layer(self, name: str) -> nn.Module:
@@ -106,15 +110,25 @@ def admit(
     norms, unknown = _norms(model, unbuilt)
     looked_at = [_headline(model, len(norms) + len(unknown) + len(unbuilt))]
     calls: dict[str, list[Call]] = {}
-    trouble = None
+    trouble, stream = None, _Stream()
     if example is not None:
-        calls, told, trouble = _watch(model, list(norms), example)
+        calls, told, trouble = _watch(model, list(norms), example, stream)
         looked_at.append(told)
     looked_at += _recognized(norms)
     by_hand = dict(_by_hand(model, {*norms, *unknown, *unbuilt}))
     neighbours = dict(_neighbours(model))
     return Patient(
-        model, norms, unknown, unbuilt, by_hand, neighbours, optimizer, calls, trouble, looked_at
+        model,
+        norms,
+        unknown,
+        unbuilt,
+        by_hand,
+        neighbours,
+        optimizer,
+        calls,
+        trouble,
+        stream.bare,
+        looked_at,
     )
 
 
@@ -195,8 +209,38 @@ class _Made:
     channel_axis: int
 
 
+class _Stream:
+    """What is known of a residual stream while the example runs."""
+
+    def __init__(self) -> None:
+        self.norm, self.given, self.added = "", torch.empty(0), torch.empty(0)
+        self.bare: dict[str, str] = {}
+
+    def normalized(self, name: str) -> Callable[..., None]:
+        """Write down what a norm is given."""
+
+        def hook(module: nn.Module, arguments: tuple) -> None:
+            if arguments and isinstance(arguments[0], Tensor):
+                self.norm, self.given = name, arguments[0].clone()
+
+        return hook
+
+    def read(self, name: str) -> Callable[..., None]:
+        """Look whether a linear layer reads that norm's input plus the last one's output."""
+
+        def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+            x, shape = inputs[0], inputs[0].shape
+            alike = shape == self.given.shape == self.added.shape and x.dtype == self.added.dtype
+            together = self.given + self.added if alike else x
+            bare = alike and not x.is_meta and torch.allclose(x, together, rtol=1e-4, atol=1e-6)
+            self.bare = {name: self.norm} if bare else {}
+            self.added = output.clone()
+
+        return hook
+
+
 def _watch(
-    model: nn.Module, names: list[str], example: Example
+    model: nn.Module, names: list[str], example: Example, stream: _Stream
 ) -> tuple[dict[str, list[Call]], str, Exception | str | None]:
     """Run the example on a copy of the model, in its present mode, and write down what happens."""
     try:
@@ -209,6 +253,9 @@ def _watch(
     for name, module in watched.named_modules():
         if name in names:
             module.register_forward_pre_hook(_write_down(name, calls, made), with_kwargs=True)
+            module.register_forward_pre_hook(stream.normalized(name))
+        if isinstance(module, nn.Linear):
+            module.register_forward_hook(stream.read(name))
         if isinstance(module, nn.Linear | _ConvNd | _DropoutNd):
             module.register_forward_hook(_remember(name, made))
     try:

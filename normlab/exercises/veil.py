@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from IPython.display import DisplayHandle
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_PRE = "white-space:pre;overflow-x:auto;margin:0;padding:0.3em 0.5em;background:none;color:inherit"
+_PRE = "white-space:pre;overflow-x:auto;margin:0;padding:0.3em 0.5em;background:none"
 
 Message = dict[str, Any]
 

@@ -13,7 +13,8 @@ of `torch.nn.functional`. What torch leaves to autograd is explicit::
 
 The mathematics is in `functional`; in `parametrizations`, for norms of weights; in
 `conditional`, for norms that are told their scale and shift; and in `sync`, for a batch that
-several workers share. `transforms` has torchvision's `Normalize`. The other modules keep the books.
+several workers share. `residual` puts norms into a transformer's block, and before its attention's
+product. `transforms` has torchvision's `Normalize`. The other modules keep the books.
 """
 
 from normlab.nn import conditional, functional, parametrizations, sync, transforms
@@ -21,12 +22,14 @@ from normlab.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from normlab.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from normlab.nn.module import Module
 from normlab.nn.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from normlab.nn.residual import Block, QKNorm, Residual
 from normlab.nn.transforms import Normalize
 
 __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Block",
     "GroupNorm",
     "InstanceNorm1d",
     "InstanceNorm2d",
@@ -35,7 +38,9 @@ __all__ = [
     "LocalResponseNorm",
     "Module",
     "Normalize",
+    "QKNorm",
     "RMSNorm",
+    "Residual",
     "conditional",
     "functional",
     "parametrizations",

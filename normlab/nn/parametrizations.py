@@ -1,4 +1,4 @@
-"""Weight and spectral normalization: norms of a layer's weights rather than of its data.
+"""Weight, spectral norm and weight standardization: of a layer's weights, not of its data.
 
 The functions hold the mathematics; the two classes keep what torch's parametrizations of the
 same names keep (`torch.nn.utils.parametrizations`), for a weight that the caller holds.
@@ -90,6 +90,40 @@ def weight_norm_backward(
     grad_g = (grad_weight * direction).sum(axis=others, keepdims=norm.ndim > 0)
     grad_v = weight_g / norm * (grad_weight - direction * grad_g)
     return WeightNormGradients(grad_g.reshape(weight_g.shape), grad_v)
+
+
+def weight_standardization(weight: np.ndarray, eps: float = 1e-5) -> np.ndarray:
+    """Give the weights of each output mean 0 and variance 1: ``(W - mean) / sqrt(var + eps)``.
+
+    Parameters
+    ----------
+    weight : (out, *), of a linear layer or a convolution
+    eps : added to the variance
+
+    Raises
+    ------
+    TypeError
+        The weight has no axis.
+
+    References
+    ----------
+    Qiao, Wang, Liu, Shen & Yuille, 2019, "Micro-Batch Training with Batch-Channel Normalization
+    and Weight Standardization".
+    """
+    return F.standardize(weight, tuple(range(1, weight.ndim)), eps).x_hat
+
+
+def weight_standardization_backward(
+    grad_weight: np.ndarray, weight: np.ndarray, eps: float = 1e-5
+) -> np.ndarray:
+    """Return the gradient of the weight (out, *) of `weight_standardization`.
+
+    It has no part along the ones of an output, and none along its weights: neither a shift nor a
+    scale of them changes anything. `grad_weight` (out, *) is the gradient of the result; the errors
+    are those of `weight_standardization` (Qiao et al., 2019).
+    """
+    standardized = F.standardize(weight, tuple(range(1, weight.ndim)), eps)
+    return F.standardize_backward(grad_weight, standardized)
 
 
 def power_iteration(

@@ -28,6 +28,10 @@
     Values against a quantity that doubles from step to step, such as a batch size.
 ``gallery``
     The block of several norms side by side.
+``placements``
+    A transformer's block, its norms in five places.
+``stream``
+    How the residual stream grows from block to block, and what each block is worth.
 ``lights``
     The same images in several lights, a row each.
 ``stretch``
@@ -37,7 +41,7 @@
 ``descent``
     Level lines of a loss of two weights, and the path of gradient descent.
 ``explore``
-    Pictures with controls under them: ``plots.explore.block()``.
+    Pictures with controls, which need no kernel: ``plots.explore.block()``.
 
 One style, readable at the width of a notebook, without colour and without eyes: beside colour
 there is always a second cue (a hatch, a marker, a dash, a label on the line), and each picture
@@ -60,6 +64,7 @@ from normlab.plots.images import images
 from normlab.plots.layers import by_layer, layer_bands
 from normlab.plots.lights import lights
 from normlab.plots.picture import Picture
+from normlab.plots.stream import placements, stream
 from normlab.plots.stretch import stretch
 from normlab.plots.sweeps import sweep
 
@@ -84,6 +89,8 @@ __all__ = [
     "images",
     "layer_bands",
     "lights",
+    "placements",
+    "stream",
     "stretch",
     "sweep",
 ]

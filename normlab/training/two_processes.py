@@ -111,6 +111,7 @@ def _work(rank: int, tasks: Sequence[bytes], folder: str, timeout: float) -> Non
         world_size=len(tasks),
         timeout=timedelta(seconds=timeout),
     )
+    distributed.barrier()  # one that is done at once would leave before the others have met it
     answer = function(part)
     Path(folder, f"{rank}.pickle").write_bytes(pickle.dumps(answer))
     distributed.destroy_process_group()

@@ -271,3 +271,25 @@ plots.stretch(
     alt="A unit circle and the ellipse that a matrix makes of it: longer than the circle on the left, within it on the "
     "right.",
 )
+
+# %% [markdown]
+# ## A transformer's stream
+#
+# **placements**: one block, its norms in five places.
+
+# %%
+plots.placements()
+
+# %% [markdown]
+# **stream**: how large the stream is behind each block, and what the model loses without one.
+
+# %%
+blocks = np.arange(7)
+grown = {"pre": 1 + 0.8 * blocks, "post": np.ones(7)}
+plots.stream(
+    {name: np.sqrt(size)[None] for name, size in grown.items()},
+    {name: size[None] for name, size in grown.items()},
+    {"pre": 0.5 ** blocks[None, 1:], "post": 0.5 ** blocks[None, :0:-1]},
+    alt="Left: the stream of pre grows from 1 to 5.8, that of post stays at 1. Right: in pre the first block is worth "
+    "most, in post the last.",
+)

@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Normalize data that is not as it should be
 #
-# *Exercises for lesson 1 · four tasks · about 50 minutes · NumPy alone*
+# *Exercises for lesson 1 · four tasks · about 45 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
 # | 1 | `standardize`, with the training set's statistics | easy | high | 10 | 10 |
 # | 2 | `statistics_of_sizes`, of images of several sizes | medium | medium | 15 | 10 |
 # | 3 | `robust_scale`, where somebody has typed a number wrong | easy | medium | 10 | 10 |
-# | 4 | `into_first_layer`, and the constants are gone | medium | high | 15 | 10 |
+# | 4 | `into_first_layer`, and the constants are gone | medium | high | 10 | 10 |
 #
 # **What you need:** [lesson 1](../notebooks/01_normalize_data.ipynb). Task 1 you know from there. The others are
 # not in it: they ask for the same thoughts in another place.
@@ -269,7 +269,7 @@ report.points
 # %% [markdown]
 # ## Task 4: no constants left
 #
-# *Medium · importance high · 15 minutes · 10 points*
+# *Medium · importance high · 10 minutes · 10 points*
 #
 # A network was trained on standardized pixels. Now it is to run in a camera, which gives bytes from 0 to 255. For
 # each picture the camera would have to divide by 255, subtract the means and divide by the standard deviations,

@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Write BatchNorm's forward pass, and some that are like it
 #
-# *Exercises for lesson 2 · four tasks · about 60 minutes · NumPy alone*
+# *Exercises for lesson 2 · four tasks · about 50 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
 # | 1 | `batch_norm_forward`, for `(N, C)` | easy | high | 10 | 10 |
-# | 2 | `linear_then_batch_norm`, and the bias it can do without | medium | medium | 10 | 10 |
-# | 3 | `weighted_batch_norm`, where samples count for more or for less | medium | high | 15 | 10 |
-# | 4 | `whiten_two`, and what two channels share is gone | hard | medium | 25 | 10 |
+# | 2 | `linear_then_batch_norm`, and the bias it can do without | medium | medium | 15 | 10 |
+# | 3 | `weighted_batch_norm`, where samples count for more or for less | medium | high | 10 | 10 |
+# | 4 | `whiten_two`, and what two channels share is gone | hard | medium | 15 | 10 |
 #
 # **What you need:** [lesson 2](../notebooks/02_batch_norm_forward.ipynb), and nothing after it. We
 # are in training mode all the way: the mean and the variance are those of the batch. Task 1 you know from
@@ -115,7 +115,7 @@ report.points
 # %% [markdown]
 # ## Task 2: the bias that BatchNorm takes away
 #
-# *Medium · importance medium · 10 minutes · 10 points*
+# *Medium · importance medium · 15 minutes · 10 points*
 #
 # A linear layer stands before BatchNorm, as in the article's network. It computes
 # $z = x W^\top + b_{\text{linear}}$, and BatchNorm normalizes $z$. Lesson 2 ended with a surprise:
@@ -205,7 +205,7 @@ report.points
 # %% [markdown]
 # ## Task 3: samples that count for more, or for less
 #
-# *Medium · importance high · 15 minutes · 10 points*
+# *Medium · importance high · 10 minutes · 10 points*
 #
 # Not every row of a batch is worth the same. Some rows only fill the batch up, and nobody should listen to them;
 # others stand for many that were left out. So each sample has a weight: in the mean and in the variance of a
@@ -284,7 +284,7 @@ report.points
 # %% [markdown]
 # ## Task 4: what two channels share
 #
-# *Hard · importance medium · 25 minutes · 10 points*
+# *Hard · importance medium · 15 minutes · 10 points*
 #
 # BatchNorm gives every channel mean 0 and spread 1. If two channels rise and fall together, they still do so
 # afterwards. **Whitening** takes that away, too: the covariance of what comes out is the identity. Write it for two

@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Remember the statistics, and what else can be done with them
 #
-# *Exercises for lesson 3 · four tasks · about 70 minutes · NumPy alone*
+# *Exercises for lesson 3 · four tasks · about 80 minutes · NumPy alone*
 #
 # | task | what you write | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `BatchNorm`: a class with both modes | medium | high | 20 | 10 |
+# | 1 | `BatchNorm`: a class with both modes | medium | high | 40 | 10 |
 # | 2 | `average_so_far`: every batch counts the same | easy | medium | 10 | 10 |
-# | 3 | `fold_into_next_conv`: a norm that stands before | medium | high | 20 | 10 |
-# | 4 | `batch_renorm`: training sees what evaluation will do | medium | medium | 20 | 10 |
+# | 3 | `fold_into_next_conv`: a norm that stands before | medium | high | 15 | 10 |
+# | 4 | `batch_renorm`: training sees what evaluation will do | medium | medium | 15 | 10 |
 #
 # **What you need:** [lesson 3](../notebooks/03_batch_norm_train_and_eval.ipynb), in which you have written what
 # BatchNorm remembers and how it is used. Here you put it together, and then change it.
@@ -39,7 +39,7 @@ np.set_printoptions(precision=4, suppress=True)
 # %% [markdown]
 # ## Task 1: a layer that remembers
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance high · 40 minutes · 10 points*
 #
 # Now the bookkeeping: a class for batches `(N, C)` that is used like `nn.BatchNorm1d`.
 #
@@ -232,7 +232,7 @@ report.points
 # %% [markdown]
 # ## Task 3: a norm that stands before
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance high · 15 minutes · 10 points*
 #
 # In lesson 3 BatchNorm stood *behind* a linear layer, and was folded into it. In many networks it stands *before*
 # the next layer: norm, then convolution. That one can be folded as well, into the convolution behind it, and it is
@@ -324,7 +324,7 @@ report.points
 # %% [markdown]
 # ## Task 4: batch renormalization
 #
-# *Medium · importance medium · 20 minutes · 10 points*
+# *Medium · importance medium · 15 minutes · 10 points*
 #
 # A layer that trains by the batch's statistics and is tested by the running ones is two layers, and in small
 # batches they differ. Sergey Ioffe, one of BatchNorm's two authors, proposed in 2017 to let training see what

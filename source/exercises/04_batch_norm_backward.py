@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Go back where no lesson has been
 #
-# *Exercises for lesson 4 · three tasks · about 60 minutes · NumPy alone*
+# *Exercises for lesson 4 · three tasks · about 45 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `mean_only_backward`: a BatchNorm that does not divide | easy | high | 15 | 10 |
+# | 1 | `mean_only_backward`: a BatchNorm that does not divide | easy | high | 10 | 10 |
 # | 2 | `frozen_backward`: statistics that stand still | medium | high | 15 | 10 |
-# | 3 | `weighted_backward`: samples that count for more, or for less | hard | medium | 30 | 10 |
+# | 3 | `weighted_backward`: samples that count for more, or for less | hard | medium | 20 | 10 |
 #
 # **What you need:** [lesson 4](../notebooks/04_batch_norm_backward.ipynb), in which you went back through
 # BatchNorm. Here are three layers that are like it. For each of them somebody has to find the backward pass: there
@@ -56,7 +56,7 @@ dy = np.array([[3.0, 2, 0], [-2, -1, 5]])  # (N=2, C=3)
 # %% [markdown]
 # ## Task 1: a BatchNorm that does not divide
 #
-# *Easy · importance high · 15 minutes · 10 points*
+# *Easy · importance high · 10 minutes · 10 points*
 #
 # A layer that only takes the mean away, and leaves the spread as it is:
 #
@@ -195,7 +195,7 @@ report.points
 # %% [markdown]
 # ## Task 3: samples that count for more, or for less
 #
-# *Hard · importance medium · 30 minutes · 10 points*
+# *Hard · importance medium · 20 minutes · 10 points*
 #
 # The layer of exercise 02, task 3: each sample has a weight $s_i$, and counts by its share $p_i = s_i / \sum_j s_j$
 # in the mean and in the variance of a channel. The shares add up to 1.

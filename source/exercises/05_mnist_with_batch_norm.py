@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Mend it, rebuild it, read it
 #
-# *Exercises for lesson 5 · four tasks · about 65 minutes · PyTorch*
+# *Exercises for lesson 5 · four tasks · about 60 minutes · PyTorch*
 #
 # | task | program | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
 # | 1 | `train_and_measure`: a loop with both modes | medium | high | 15 | 10 |
 # | 2 | `with_batch_norm`: norms for somebody else's network | medium | high | 15 | 10 |
-# | 3 | `train_one_epoch`: 93 % in one epoch | medium | medium | 15 | 10 |
+# | 3 | `train_one_epoch`: 93 % in one epoch | medium | medium | 10 | 10 |
 # | 4 | `norms_that_remember`: what a file of weights tells | medium | medium | 20 | 10 |
 #
 # **What you need:** [lesson 5](../notebooks/05_mnist_with_batch_norm.ipynb), where you have built the article's
@@ -231,7 +231,7 @@ report.points
 # %% [markdown]
 # ## Task 3: 93 % in one epoch
 #
-# *Medium · importance medium · 15 minutes · 10 points*
+# *Medium · importance medium · 10 minutes · 10 points*
 #
 # Train the article's network, with BatchNorm, for **one epoch** on 20,000 images of MNIST, in batches of
 # **64** (the last one is smaller), so that at least **93 %** of the 10,000 test images are right. All the

@@ -13,14 +13,14 @@
 # %% [markdown]
 # # LayerNorm over any axes, back through them, and folded away
 #
-# *Exercises for lesson 6 · four tasks · about 80 minutes · NumPy alone*
+# *Exercises for lesson 6 · four tasks · about 55 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `layer_norm_over`, over any axes, named by their letters | medium | high | 20 | 10 |
-# | 2 | `layer_norm_2d_backward`, over the channels of a pixel | medium | medium | 20 | 10 |
-# | 3 | `fold_layer_norm`, into the linear layer behind it | medium | high | 20 | 10 |
-# | 4 | `sequence_norm_padded`, for sequences of different lengths | medium | medium | 20 | 10 |
+# | 1 | `layer_norm_over`, over any axes, named by their letters | medium | high | 15 | 10 |
+# | 2 | `layer_norm_2d_backward`, over the channels of a pixel | medium | medium | 15 | 10 |
+# | 3 | `fold_layer_norm`, into the linear layer behind it | medium | high | 10 | 10 |
+# | 4 | `sequence_norm_padded`, for sequences of different lengths | medium | medium | 15 | 10 |
 #
 # **What you need:** [lesson 6](../notebooks/06_layer_norm.ipynb), in which you wrote LayerNorm over the *last* axes,
 # forward and back. All formulas are given here. No task needs another one's answer.
@@ -41,7 +41,7 @@ np.set_printoptions(precision=4, suppress=True)
 # %% [markdown]
 # ## Task 1: over whichever axes you name
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance high · 15 minutes · 10 points*
 #
 # `nn.LayerNorm` normalizes the last axes, and no others. ConvNeXt (Liu and others, 2022) wants one mean for each *pixel*,
 # over the channels, and its images are `(N, C, H, W)`: so it moves the channels to the end, normalizes, and moves them back.
@@ -128,7 +128,7 @@ report.points
 # %% [markdown]
 # ## Task 2: back through the channels of a pixel
 #
-# *Medium · importance medium · 20 minutes · 10 points*
+# *Medium · importance medium · 15 minutes · 10 points*
 #
 # Now the way back for the case that ConvNeXt needs: images `(N, C, H, W)`, one mean and one variance for each pixel of each image,
 # over its channels, and one weight and one bias for each channel. Write it for these shapes, without moving any axis.
@@ -209,7 +209,7 @@ report.points
 # %% [markdown]
 # ## Task 3: fold it forward
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance high · 10 minutes · 10 points*
 #
 # In a transformer nearly every LayerNorm stands right before a linear layer. Its mean and variance have to be taken anew for each token,
 # and cannot be folded away. But its weight and bias can: they become a part of the layer *behind* it. (Whoever looks into trained transformers does
@@ -286,7 +286,7 @@ report.points
 # %% [markdown]
 # ## Task 4: sequences of different lengths
 #
-# *Medium · importance medium · 20 minutes · 10 points*
+# *Medium · importance medium · 15 minutes · 10 points*
 #
 # Sequences of different lengths travel in one array: each is filled up to the longest with *padding*.
 # A LayerNorm over D alone does not mind, since each token has its own mean. But take one mean and one

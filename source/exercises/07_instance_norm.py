@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Whose look is it? A region, a memory, a preprocessing
 #
-# *Exercises for lesson 7 · four tasks · about 75 minutes · NumPy alone*
+# *Exercises for lesson 7 · four tasks · about 55 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
 # | 1 | `restyle`: one image in the look of another | medium | medium | 15 | 10 |
-# | 2 | `restyle_region`: a part of it, in the look of a part | medium | medium | 20 | 10 |
-# | 3 | `update_instance_stats`: running statistics for InstanceNorm | hard | medium | 20 | 10 |
-# | 4 | `contrast_normalize`: whole images, before any network | medium | medium | 20 | 10 |
+# | 2 | `restyle_region`: a part of it, in the look of a part | medium | medium | 15 | 10 |
+# | 3 | `update_instance_stats`: running statistics for InstanceNorm | hard | medium | 15 | 10 |
+# | 4 | `contrast_normalize`: whole images, before any network | medium | medium | 10 | 10 |
 #
 # **What you need:** [lesson 7](../notebooks/07_instance_norm.ipynb), in which you wrote InstanceNorm, and for task 3
 # [lesson 3](../notebooks/03_batch_norm_train_and_eval.ipynb). All formulas are given here.
@@ -121,7 +121,7 @@ report.points
 # %% [markdown]
 # ## Task 2: a part of an image
 #
-# *Medium · importance medium · 20 minutes · 10 points*
+# *Medium · importance medium · 15 minutes · 10 points*
 #
 # AdaIN gives the *whole* image one look. Who edits photographs wants a part of it: the sky of this picture in the look of the sky of that one. So
 # there are two masks, arrays of True and False: `region` says which pixels of the content are repainted, `style_region` from which pixels of
@@ -196,7 +196,7 @@ report.points
 # %% [markdown]
 # ## Task 3: a memory for a layer that needs none
 #
-# *Hard · importance medium · 20 minutes · 10 points*
+# *Hard · importance medium · 15 minutes · 10 points*
 #
 # `nn.InstanceNorm2d(C, track_running_stats=True)` keeps running statistics, one mean and one variance for each *channel*, and uses them in evaluation mode.
 # But in training it takes a mean and a variance for each *map*: N of each for one buffer. What does it remember?
@@ -264,7 +264,7 @@ report.points
 # %% [markdown]
 # ## Task 4: before any network
 #
-# *Medium · importance medium · 20 minutes · 10 points*
+# *Medium · importance medium · 10 minutes · 10 points*
 #
 # Long before InstanceNorm, images were prepared one by one: *global contrast normalization* (Goodfellow, Bengio & Courville, *Deep Learning*,
 # 2016, section 12.2.1.1) subtracts an image's mean and divides by its contrast. Here an image has **one** mean and **one** contrast, over all of

@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Groups in another layout, groups of any channels, and three norms in one
 #
-# *Exercises for lesson 8 · four tasks · about 75 minutes · NumPy alone*
+# *Exercises for lesson 8 · four tasks · about 60 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `group_norm_channels_last`, for `(N, H, W, C)` | medium | high | 20 | 10 |
-# | 2 | `group_norm_labelled`: a label for each channel | medium | medium | 20 | 10 |
-# | 3 | `switchable_norm`: a mixture of three norms | hard | medium | 25 | 10 |
-# | 4 | `two_ends`: LayerNorm and InstanceNorm | medium | high | 10 | 10 |
+# | 1 | `group_norm_channels_last`, for `(N, H, W, C)` | medium | high | 15 | 10 |
+# | 2 | `group_norm_labelled`: a label for each channel | medium | medium | 15 | 10 |
+# | 3 | `switchable_norm`: a mixture of three norms | hard | medium | 15 | 10 |
+# | 4 | `two_ends`: LayerNorm and InstanceNorm | medium | high | 15 | 10 |
 #
 # **What you need:** [lesson 8](../notebooks/08_group_norm.ipynb), in which you wrote GroupNorm for `(N, C, *)`. All formulas are given here.
 
@@ -40,7 +40,7 @@ np.set_printoptions(precision=4, suppress=True)
 # %% [markdown]
 # ## Task 1: channels last
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance high · 15 minutes · 10 points*
 #
 # TensorFlow and JAX keep images as `(N, H, W, C)`. GroupNorm is the same there: `num_groups` blocks of neighbouring channels, one mean and one (biased)
 # variance for each block of each sample, over its channels and all pixels; then a weight and a bias for each channel. With 6 channels and 2 groups, channels 0, 1, 2 are
@@ -115,7 +115,7 @@ report.points
 # %% [markdown]
 # ## Task 2: which channels belong together?
 #
-# *Medium · importance medium · 20 minutes · 10 points*
+# *Medium · importance medium · 15 minutes · 10 points*
 #
 # `nn.GroupNorm` takes neighbours, as many in each group. Sometimes one knows better: red, green and blue of two cameras, sensors of three kinds, the
 # heads of a pruned network, of which some have lost channels. Then each channel carries a **label**, and the channels with the same label share
@@ -186,7 +186,7 @@ report.points
 # %% [markdown]
 # ## Task 3: why choose?
 #
-# *Hard · importance medium · 25 minutes · 10 points*
+# *Hard · importance medium · 15 minutes · 10 points*
 #
 # *Switchable normalization* (Luo and others, 2019) does not choose between InstanceNorm, LayerNorm and BatchNorm. It takes the mean and the (biased) variance
 # of all three, mixes the three **means** with shares that the network learns, mixes the three **variances** with other shares, and normalizes once:
@@ -266,7 +266,7 @@ report.points
 # %% [markdown]
 # ## Task 4: the two ends
 #
-# *Medium · importance high · 10 minutes · 10 points*
+# *Medium · importance high · 15 minutes · 10 points*
 #
 # `num_groups` can be anything from 1 to C. At its two ends GroupNorm normalizes exactly as two
 # other layers do, and you need no new formula for them:

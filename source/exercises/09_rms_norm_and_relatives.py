@@ -13,14 +13,14 @@
 # %% [markdown]
 # # Measure a part, normalize the weights, and forget one of many
 #
-# *Exercises for lesson 9 · four tasks · about 80 minutes · NumPy alone*
+# *Exercises for lesson 9 · four tasks · about 50 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `partial_rms_norm`: measure some features, divide all | easy | medium | 15 | 10 |
-# | 2 | `standardize_kernels`: weights of a convolution, with sum 0 and length 1 | medium | medium | 20 | 10 |
-# | 3 | `statistics_without`: take one worker's part out again | hard | medium | 25 | 10 |
-# | 4 | `local_response_norm`, along the channels | medium | low | 20 | 10 |
+# | 1 | `partial_rms_norm`: measure some features, divide all | easy | medium | 5 | 10 |
+# | 2 | `standardize_kernels`: weights of a convolution, with sum 0 and length 1 | medium | medium | 15 | 10 |
+# | 3 | `statistics_without`: take one worker's part out again | hard | medium | 15 | 10 |
+# | 4 | `local_response_norm`, along the channels | medium | low | 15 | 10 |
 #
 # **What you need:** [lesson 9](../notebooks/09_rms_norm_and_relatives.ipynb). All formulas are given here, and the tasks do not build on each other.
 
@@ -40,7 +40,7 @@ np.set_printoptions(precision=4, suppress=True)
 # %% [markdown]
 # ## Task 1: measure less
 #
-# *Easy · importance medium · 15 minutes · 10 points*
+# *Easy · importance medium · 5 minutes · 10 points*
 #
 # If all features of a row are about the same size, a few of them tell how large the row is. The authors of RMSNorm (Zhang & Sennrich, 2019) call it
 # *partial* RMSNorm: the root mean square is taken of the first `part` features of a row, and **all** features are divided by it.
@@ -108,7 +108,7 @@ report.points
 # %% [markdown]
 # ## Task 2: no norm behind the layer
 #
-# *Medium · importance medium · 20 minutes · 10 points*
+# *Medium · importance medium · 15 minutes · 10 points*
 #
 # Weight norm gives each output of a layer a length. *Weight standardization* (Qiao and others, 2019) takes out the mean as well, and networks without any norm behind their convolutions
 # (Brock and others, 2021) use it in this form: the weights of each output add up to 0 and have length 1, times a gain that is learned. For inputs of variance 1 that
@@ -177,7 +177,7 @@ report.points
 # %% [markdown]
 # ## Task 3: forget one of them
 #
-# *Hard · importance medium · 25 minutes · 10 points*
+# *Hard · importance medium · 15 minutes · 10 points*
 #
 # In the lesson the statistics of several workers were merged. Now one of them asks to be forgotten: the count, mean and (biased) variance of **all** values are known, and those of the
 # part that has to go. The data itself is gone. What are the mean and the variance of the rest?
@@ -247,7 +247,7 @@ report.points
 # %% [markdown]
 # ## Task 4: divided by the neighbours
 #
-# *Medium · importance low · 20 minutes · 10 points*
+# *Medium · importance low · 15 minutes · 10 points*
 #
 # AlexNet (Krizhevsky, Sutskever & Hinton, 2012) had no BatchNorm. It let a value be suppressed by
 # what goes on at the same pixel in the neighbouring *channels*. No mean is subtracted and nothing is

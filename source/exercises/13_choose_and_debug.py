@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Bugs without a title
 #
-# *Exercises for lesson 13 · four tasks · about 90 minutes · PyTorch*
+# *Exercises for lesson 13 · four tasks · about 60 minutes · PyTorch*
 #
 # | task | program | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
-# | 1 | `train_and_keep`: one program, three bugs | hard | high | 30 | 10 |
-# | 2 | `freeze_norms`: in four ways, and back | medium | high | 25 | 10 |
-# | 3 | `average_networks`: one network made of several | hard | medium | 25 | 10 |
+# | 1 | `train_and_keep`: one program, three bugs | hard | high | 15 | 10 |
+# | 2 | `freeze_norms`: in four ways, and back | medium | high | 15 | 10 |
+# | 3 | `average_networks`: one network made of several | hard | medium | 20 | 10 |
 # | 4 | `small_batch_network`: two samples at a time | medium | medium | 10 | 10 |
 #
 # **What you need:** [lesson 13](../notebooks/13_choose_and_debug.ipynb) and its five short hunts; for task 4 the idea of the other norms (lessons 6 and 8).
@@ -38,7 +38,7 @@ from normlab import check
 # %% [markdown]
 # ## Task 1: one program, three bugs
 #
-# *Hard · importance high · 30 minutes · 10 points*
+# *Hard · importance high · 15 minutes · 10 points*
 #
 # A table, a network with BatchNorm, and a training like thousands of others. The first rows are to train on, the others to validate on: **they stand for data that does not exist yet**. The features are
 # standardized (with torch's `std`), each epoch goes once through the batches in their order and ends with a validation in evaluation mode. At the end the network is to be, in every number, that of
@@ -167,7 +167,7 @@ report.points
 # %% [markdown]
 # ## Task 2: four ways to be frozen
 #
-# *Medium · importance high · 25 minutes · 10 points*
+# *Medium · importance high · 15 minutes · 10 points*
 #
 # BatchNorm has two kinds of numbers: those that it *measures* and those that it *learns*. Each kind can be frozen or not, which makes four ways, and people say "frozen" to three of them. Write a
 # function that prepares a network for training in any of the four.
@@ -251,7 +251,7 @@ report.points
 # %% [markdown]
 # ## Task 3: one network made of several
 #
-# *Hard · importance medium · 25 minutes · 10 points*
+# *Hard · importance medium · 20 minutes · 10 points*
 #
 # Average the weights of several networks that were trained from one start, and the result is often better than each of them (*stochastic weight averaging*, Izmailov and others, 2018; *model soups*, Wortsman and others,
 # 2022). With BatchNorm there is a catch: what a norm has measured belongs to the network in which it was measured, and the average is a network that nobody has shown a batch.

@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Tell a norm what to do
 #
-# *Exercises for lesson 15 · three tasks · about 60 minutes · NumPy alone*
+# *Exercises for lesson 15 · three tasks · about 45 minutes · NumPy alone*
 #
 # | task | function | difficulty | importance | minutes | points |
 # |---|---|---|---|---|---|
 # | 1 | `conditional_batch_norm`: BatchNorm that is told a class | easy | medium | 15 | 10 |
-# | 2 | `told_group_norm`: GroupNorm that is told the time | medium | high | 20 | 10 |
-# | 3 | `spade`: a norm that is told a map | hard | medium | 25 | 10 |
+# | 2 | `told_group_norm`: GroupNorm that is told the time | medium | high | 15 | 10 |
+# | 3 | `spade`: a norm that is told a map | hard | medium | 15 | 10 |
 #
 # **What you need:** BatchNorm for images (lesson 2), InstanceNorm (lesson 7), GroupNorm (lesson 8).
 # All formulas are given here. No lesson prints an answer.
@@ -112,7 +112,7 @@ report.points
 # %% [markdown]
 # ## Task 2: told the time
 #
-# *Medium · importance high · 20 minutes · 10 points*
+# *Medium · importance high · 15 minutes · 10 points*
 #
 # The U-Net of a diffusion model hears the time in its GroupNorms. The condition, a vector for each sample, goes through
 # a SiLU and a linear layer. That gives 2C numbers: **the first C are the scale, the last C the shift**. (In a
@@ -186,7 +186,7 @@ report.points
 # %% [markdown]
 # ## Task 3: told a map
 #
-# *Hard · importance medium · 25 minutes · 10 points*
+# *Hard · importance medium · 15 minutes · 10 points*
 #
 # SPADE paints a scene from a map of labels: sky, road, tree. Each norm hears the map, at *every pixel*. Here the norm is
 # InstanceNorm without weight and bias (one mean and one biased variance for each channel of each image, over its pixels), and each label

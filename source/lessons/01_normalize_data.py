@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Put the data on one scale, and say which "normalize" you mean
 #
-# *Lesson 1 · 45 minutes · gentle · data, vectors, and the word itself*
+# *Lesson 1 · 75 minutes, self-test 10 · gentle · data, vectors, and the word itself*
 #
 # When you have finished you can
 #
@@ -396,6 +396,11 @@ plots.descent(
 # The star is the minimum; on the left you see the first 40 steps only. What counts is not the
 # number of parameters, as one of the articles has it, but the *shape* of the loss. (Standardizing
 # does not remove correlations between inputs, so the bowl is rounder, seldom perfectly round.)
+#
+# Below is a valley of your own: stretch one input, or move the mean of both away from 0, and count the steps.
+
+# %%
+plots.explore.valley()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## And a real network?
@@ -625,7 +630,7 @@ print("right:                       ", describe((unit_test - mean) / std))
 # | [01, task 1](../exercises/01_normalize_data.ipynb): standardize with the training set's statistics | easy | high | 10 |
 # | 01, task 2: the statistics of images of several sizes | medium | medium | 15 |
 # | 01, task 3: scale data in which one number is wrong | easy | medium | 10 |
-# | 01, task 4: move the constants into the network's first layer | medium | high | 15 |
+# | 01, task 4: move the constants into the network's first layer | medium | high | 10 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

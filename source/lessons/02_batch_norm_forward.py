@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize a batch, one feature at a time
 #
-# *Lesson 2 · 50 minutes · gentle · the forward pass of BatchNorm*
+# *Lesson 2 · 65 minutes, self-test 10 · gentle · the forward pass of BatchNorm*
 #
 # When you have finished you can
 #
@@ -134,7 +134,7 @@ x_hat.mean(axis=0), x_hat.var(axis=0)
 # ## Move one number
 #
 # Now `x[0, 0]` moves from 1 to 3, and nothing else. (In the picture what changed is marked; the numbers
-# have at most two decimals. If you run the cell, there is a slider under the picture.)
+# have at most two decimals. Where you see no slider, run the cell.)
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess(
@@ -159,7 +159,7 @@ plots.explore.one_number()
 
 # %% [markdown]
 # The statistics moved, the outputs stand still. Pull the slider past 4, the other sample's value: the two
-# signs change places, and that is all that can happen. (The second slider changes from averaging over the
+# signs change places, and that is all that can happen. (Under the slider you change from averaging over the
 # samples to averaging over the features of each sample, along the rows. That is another norm, LayerNorm,
 # and you may try what it does to the same six numbers.)
 
@@ -329,8 +329,8 @@ plots.explore.block()
 
 # %% [markdown]
 # Every sample and every position of one channel share one mean and one variance. The channels do
-# not share anything. With vectors, L is 1, and the slice is the column that you know. (If you run the
-# cell you can tick other axes. Each choice that has a name is a layer of `torch.nn`; lessons 6 to 8 are
+# not share anything. With vectors, L is 1, and the slice is the column that you know. (You
+# can tick other axes. Each choice that has a name is a layer of `torch.nn`; lessons 6 to 8 are
 # about them.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -646,9 +646,9 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
 # | [02, task 1](../exercises/02_batch_norm_forward.ipynb): BatchNorm for `(N, C)` | easy | high | 10 |
-# | 02, task 2: do without the bias before BatchNorm | medium | medium | 10 |
-# | 02, task 3: samples that count for more, or for less | medium | high | 15 |
-# | 02, task 4: take away what two channels share | hard | medium | 25 |
+# | 02, task 2: do without the bias before BatchNorm | medium | medium | 15 |
+# | 02, task 3: samples that count for more, or for less | medium | high | 10 |
+# | 02, task 4: take away what two channels share | hard | medium | 15 |
 #
 # Task 1 is the function that you wrote above: put it in there, and it counts. The others are not in this lesson.
 # The checks tell you not only *that* something is wrong, but what you did.

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Follow the gradient back through BatchNorm
 #
-# *Lesson 4 · 60 minutes · demanding · the backward pass, twice*
+# *Lesson 4 · 120 minutes, self-test 10 · demanding · the backward pass, twice*
 #
 # When you have finished you can
 #
@@ -356,6 +356,12 @@ dx, boxes = answer if isinstance(answer, tuple) else (answer, {})
 # If you gave back the boxes, there is a line for each, on the four samples and two features from above. If one of them
 # were `False`, you would know in which box to look. That is why it pays to compare the intermediate gradients, and not
 # only the last.
+#
+# Here is the walk once more, for one feature of four samples and a gradient that arrives at the first alone. Each step
+# back lights the arrows it takes.
+
+# %%
+plots.explore.backward()
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## On paper: all in one line
@@ -785,9 +791,9 @@ plots.curves(
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [04, task 1](../exercises/04_batch_norm_backward.ipynb): back through a BatchNorm that does not divide | easy | high | 15 |
+# | [04, task 1](../exercises/04_batch_norm_backward.ipynb): back through a BatchNorm that does not divide | easy | high | 10 |
 # | 04, task 2: back through statistics that stand still | medium | high | 15 |
-# | 04, task 3: back through weighted statistics | hard | medium | 30 |
+# | 04, task 3: back through weighted statistics | hard | medium | 20 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Test yourself

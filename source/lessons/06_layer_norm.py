@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize one sample at a time: LayerNorm
 #
-# *Lesson 6 · 85 minutes · medium · forward, backward, sequences, and where transformers put it*
+# *Lesson 6 · 115 minutes, self-test 10 · medium · forward, backward, sequences, and where transformers put it*
 #
 # When you have finished you can
 #
@@ -261,8 +261,7 @@ plots.block(
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # On images it takes everything of one sample. In a transformer the T tokens are the block's positions and the
-# D features its channels, and it takes one token. Here is the same block to try, with controls under it if you run
-# the cell. It shows tokens first; make it show the other two.
+# D features its channels, and it takes one token. Here is the same block to try. It shows tokens first; make it show the other two.
 
 # %%
 plots.explore.block("C")
@@ -911,10 +910,10 @@ for name, wrong in slips.items():
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [06, task 1](../exercises/06_layer_norm.ipynb): LayerNorm over any axes, named by their letters | medium | high | 20 |
-# | 06, task 2: back through the channels of a pixel, as ConvNeXt needs it | medium | medium | 20 |
-# | 06, task 3: fold LayerNorm's weight and bias into the layer behind it | medium | high | 20 |
-# | 06, task 4: a norm over whole sequences, and padding kept out of it | medium | medium | 20 |
+# | [06, task 1](../exercises/06_layer_norm.ipynb): LayerNorm over any axes, named by their letters | medium | high | 15 |
+# | 06, task 2: back through the channels of a pixel, as ConvNeXt needs it | medium | medium | 15 |
+# | 06, task 3: fold LayerNorm's weight and bias into the layer behind it | medium | high | 10 |
+# | 06, task 4: a norm over whole sequences, and padding kept out of it | medium | medium | 15 |
 # | Experiment: give `gradient_norms` the rows of 16 digits as tokens, and one loss for the mean over the tokens. What becomes of the figure? | easy | medium | 10 |
 # | Experiment: in the RNN, ragged lengths with twice as many steps. Is LayerNorm still behind? | medium | medium | 15 |
 #

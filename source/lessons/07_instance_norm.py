@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Take the light out of an image: InstanceNorm
 #
-# *Lesson 7 · 70 minutes · gentle · one image, one channel, one mean*
+# *Lesson 7 · 80 minutes, self-test 10 · gentle · one image, one channel, one mean*
 #
 # When you have finished you can
 #
@@ -151,8 +151,8 @@ x_hat.reshape(2, 2, 4)  # each map as a row
 # \sigma_{nc}^2 = \frac{1}{HW} \sum_{h,w} (x_{nchw} - \mu_{nc})^2$$
 #
 # In words: every channel $c$ of every image $n$ gets its own mean and its own variance (divided by the
-# number of pixels), with `eps` under the root. In the block picture, one coloured column. (If you run the
-# cell, tick N to get BatchNorm back, or C for LayerNorm.)
+# number of pixels), with `eps` under the root. In the block picture, one coloured column. (Tick N
+# to get BatchNorm back, or C for LayerNorm.)
 
 # %% slideshow={"slide_type": "subslide"}
 plots.explore.block("L")
@@ -694,9 +694,9 @@ bias = np.array([1.0, 2, 3])
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
 # | [07, task 1](../exercises/07_instance_norm.ipynb): one image in the look of another | medium | medium | 15 |
-# | 07, task 2: a part of an image, in the look of a part of another | medium | medium | 20 |
-# | 07, task 3: running statistics for InstanceNorm | hard | medium | 20 |
-# | 07, task 4: global contrast normalization of whole images | medium | medium | 20 |
+# | 07, task 2: a part of an image, in the look of a part of another | medium | medium | 15 |
+# | 07, task 3: running statistics for InstanceNorm | hard | medium | 15 |
+# | 07, task 4: global contrast normalization of whole images | medium | medium | 10 |
 # | Experiment: train the BatchNorm network on digits in *random* lights. Does it still need InstanceNorm? | medium | high | 20 |
 #
 # <details><summary>How to begin the experiment</summary>

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize one image, a few channels at a time
 #
-# *Lesson 8 · 75 minutes · medium · GroupNorm, and what it is good for*
+# *Lesson 8 · 105 minutes, self-test 10 · medium · GroupNorm, and what it is good for*
 #
 # When you have finished you can
 #
@@ -312,10 +312,16 @@ plots.block(
 )
 
 # %% [markdown]
-# Turn it yourself (the controls need a running notebook; without one you see the picture), and try the axes too:
+# Turn it yourself, and try the axes too:
 
 # %%
 plots.explore.block("CL", groups=3)
+
+# %% [markdown]
+# And from one number's point of view, in all norms so far: touch a number, choose a norm, push. Whose outputs move?
+
+# %%
+plots.explore.who_shares_my_mean("GroupNorm")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # You have met both ends. With one group, all channels and positions of a sample share a mean: LayerNorm over
@@ -837,10 +843,10 @@ for C in (6, 4):
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [08, task 1](../exercises/08_group_norm.ipynb): GroupNorm for `(N, H, W, C)` | medium | high | 20 |
-# | 08, task 2: groups of any channels | medium | medium | 20 |
-# | 08, task 3: a mixture of three norms | hard | medium | 25 |
-# | 08, task 4: LayerNorm and InstanceNorm as its two ends | medium | high | 10 |
+# | [08, task 1](../exercises/08_group_norm.ipynb): GroupNorm for `(N, H, W, C)` | medium | high | 15 |
+# | 08, task 2: groups of any channels | medium | medium | 15 |
+# | 08, task 3: a mixture of three norms | hard | medium | 15 |
+# | 08, task 4: LayerNorm and InstanceNorm as its two ends | medium | high | 15 |
 # | Experiment: the CNN at batches of 2 with GroupNorm(1), (4) and (16) in both places. Is there a best number of groups, beyond the spread of five seeds? | medium | medium | 20 |
 #
 # <details><summary>How to begin the experiment</summary>

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Drop the mean, and meet the relatives
 #
-# *Lesson 9 · 90 minutes · medium · RMSNorm and five others, and all norms of the course in one table*
+# *Lesson 9 · 120 minutes, self-test 10 · medium · RMSNorm and five others, and all norms of the course in one table*
 #
 # When you have finished you can
 #
@@ -937,10 +937,10 @@ parametrizations.weight_norm(zeroed)(torch.ones(1, 3)).detach()
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [09, task 1](../exercises/09_rms_norm_and_relatives.ipynb): RMSNorm that measures a part | easy | medium | 15 |
-# | 09, task 2: weight standardization of a convolution | medium | medium | 20 |
-# | 09, task 3: take one worker's part out of merged statistics | hard | medium | 25 |
-# | 09, task 4: local response norm | medium | low | 20 |
+# | [09, task 1](../exercises/09_rms_norm_and_relatives.ipynb): RMSNorm that measures a part | easy | medium | 5 |
+# | 09, task 2: weight standardization of a convolution | medium | medium | 15 |
+# | 09, task 3: take one worker's part out of merged statistics | hard | medium | 15 |
+# | 09, task 4: local response norm | medium | low | 15 |
 # | Experiment: three workers, one of them idle. Does `synchronized` still equal one big batch? | medium | medium | 10 |
 #
 # <details><summary>How to begin the experiment</summary>

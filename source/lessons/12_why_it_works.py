@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Ask why it works, and test each answer
 #
-# *Lesson 12 · 90 minutes · hard · the mechanisms behind BatchNorm, and what is known about them*
+# *Lesson 12 · 90 minutes, self-test 10 · hard · the mechanisms behind BatchNorm, and what is known about them*
 #
 # When you have finished you can
 #

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Choose a norm, and find the bug
 #
-# *Lesson 13 · 100 minutes · medium · the field guide: take what you need*
+# *Lesson 13 · 160 minutes, self-test 10 · medium · the field guide: take what you need*
 #
 # When you have finished you can
 #
@@ -1536,9 +1536,9 @@ check("split_and_standardize", split_and_standardize)
 #
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
-# | [13, task 1](../exercises/13_choose_and_debug.ipynb): one training program with three bugs, and no title that names them | hard | high | 30 |
-# | 13, task 2: freeze norms in four ways, and thaw them again | medium | high | 25 |
-# | 13, task 3: average several networks, and measure again what has to be measured | hard | medium | 25 |
+# | [13, task 1](../exercises/13_choose_and_debug.ipynb): one training program with three bugs, and no title that names them | hard | high | 15 |
+# | 13, task 2: freeze norms in four ways, and thaw them again | medium | high | 15 |
+# | 13, task 3: average several networks, and measure again what has to be measured | hard | medium | 20 |
 # | 13, task 4: two samples at a time | medium | medium | 10 |
 #
 # And one without a check: run `doctor` on a model of yours, with an example. Is each finding one that you want?

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Tell a norm what to do, and put norms to work
 #
-# *Lesson 15 · 60 minutes · hard · scale and shift from a condition; folding, freezing, averaging, exporting*
+# *Lesson 15 · 100 minutes, self-test 10 · hard · scale and shift from a condition; folding, freezing, averaging, exporting*
 #
 # When you have finished you can
 #
@@ -84,7 +84,7 @@ for seed in range(3):
 plots.lights(
     rows,
     [str(digit) for digit in range(10)],
-    alt="""Three rows of ten small painted digits, 0 to 9 from left to right, dark on white. Nearly all can
+    alt="""Three rows of ten small painted digits, 0 to 9 from left to right, dark on white. Most can
     be read as the digit at the top of their column; each row has other shapes of them.""",
 )
 
@@ -727,9 +727,9 @@ x_hat + shift
 # | exercise | difficulty | importance | minutes |
 # |---|---|---|---|
 # | [15, task 1](../exercises/15_told_norms.ipynb): BatchNorm that is told a class | easy | medium | 15 |
-# | 15, task 2: GroupNorm that is told the time | medium | high | 20 |
-# | 15, task 3: SPADE, told by a map | hard | medium | 25 |
-# | 13, task 2: freeze the norms of a network, in four ways | medium | high | 25 |
+# | 15, task 2: GroupNorm that is told the time | medium | high | 15 |
+# | 15, task 3: SPADE, told by a map | hard | medium | 15 |
+# | 13, task 2: freeze the norms of a network, in four ways | medium | high | 15 |
 # | Experiment: tell the painter a digit between two. `network.of_digit` is a table; what is painted for the mean of two of its rows? | medium | low | 20 |
 
 # %% [markdown] slideshow={"slide_type": "slide"}

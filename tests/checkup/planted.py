@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - as PyTorch's own code calls it
 
 from normlab.checkup import conditions as known
+from normlab.training.transformer import PLACES, TinyTransformer
 
 
 class Block(nn.Module):
@@ -194,6 +195,16 @@ def vision_transformer():
     return nn.TransformerEncoder(layer, 2, norm=nn.LayerNorm(16), enable_nested_tensor=False)
 
 
+def _without_embeddings(model):
+    """Take the part of a language model that reads numbers, so that a test may train it."""
+    return nn.Sequential(model.blocks, model.last, model.scores)
+
+
+def _pre_norm_encoder():
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, norm_first=True)
+    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+
 def trained(model, *example):
     """Give a model a few batches and steps, so that nothing is as on its first day."""
     torch.manual_seed(0)
@@ -242,6 +253,24 @@ HEALTHY = {
         ),
         (torch.randn(8, 5),),
     ),
+    **{
+        f"a transformer's norms, {place}": (
+            lambda place=place: _without_embeddings(TinyTransformer(place, 3, qk="each head")),
+            (torch.randn(2, 8, 32),),
+        )
+        for place in (*PLACES, "rezero")
+    },
+    "linear layers between norms": (
+        lambda: nn.Sequential(
+            *(layer for _ in range(3) for layer in (nn.LayerNorm(6), nn.Linear(6, 6), nn.GELU())),
+            nn.Linear(6, 6),
+        ),
+        (torch.randn(8, 6),),
+    ),
+    "an encoder with a norm behind it": (
+        lambda: nn.Sequential(_pre_norm_encoder(), nn.LayerNorm(16), nn.Linear(16, 3)),
+        (torch.randn(2, 5, 16),),
+    ),
     "no norm at all": (lambda: nn.Linear(5, 6), (torch.randn(8, 5),)),
 }
 
@@ -284,7 +313,15 @@ def _old(norm):
     return _filled(norm, num_batches_tracked=500)
 
 
+def _minus_1(model):
+    for norm in model.modules():
+        if isinstance(norm, nn.RMSNorm):
+            nn.init.normal_(norm.weight, std=0.2)
+    return model
+
+
 ROWS, VECTORS = torch.randn(8, 5), torch.randn(8, 4)
+TEXT = torch.randint(0, 96, (2, 8))
 
 # For each plant: the model, an example or None, and the one condition that must be found.
 PLANTED = {
@@ -394,6 +431,18 @@ PLANTED = {
         known.DROPOUT_BEFORE,
     ),
     "two calls": (Twice, VECTORS, known.SEVERAL_CALLS),
+    "pre-norm encoder without a norm": (_pre_norm_encoder, None, known.NO_LAST_NORM),
+    "pre-norm of one's own without a last norm": (
+        lambda: TinyTransformer("pre", 2, last=False),
+        TEXT,
+        known.NO_LAST_NORM,
+    ),
+    "w - 1 read as w": (lambda: _minus_1(TinyTransformer("pre", 2)), TEXT, known.AROUND_0),
+    "queries normalized over the tokens": (
+        lambda: nn.ModuleDict({"q_norm": nn.InstanceNorm1d(8, affine=True)}),
+        None,
+        known.QK_AXIS,
+    ),
     "list": (Listed, None, known.HIDDEN),
     "tuple": (lambda: Listed(tuple), None, known.HIDDEN),
     "dict": (lambda: Listed(dict), None, known.HIDDEN),

@@ -57,6 +57,11 @@ def test_a_healthy_model_raises_no_alarm(make, example, mode, shown):
     assert report.healthy
 
 
+def test_a_group_norm_with_a_group_for_each_head_is_a_norm_of_each_head():
+    norms = nn.ModuleDict({"q_norm": nn.RMSNorm(8), "k_norm": nn.GroupNorm(2, 16)})
+    assert doctor(norms).names() == []
+
+
 def test_a_guess_says_that_it_is_one():
     (found,) = doctor(HEALTHY["ReLU in place"][0]()).findings
     assert found.condition is known.SWALLOWED_BIAS

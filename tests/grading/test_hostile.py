@@ -344,7 +344,7 @@ def test_a_hostile_function_costs_its_own_task(grade, name):
     body, status = FUNCTIONS[name]
     run = grade.endless if status == "timeout" else grade
     verdict = run(*cells_with(body))
-    assert results(verdict) == [(status, 0), RIGHT, RIGHT]
+    assert results(verdict) == [(status, 0), RIGHT, RIGHT, RIGHT]
     assert verdict.tasks[0].feedback or any(a.message for a in verdict.tasks[0].aspects)
 
 
@@ -355,13 +355,13 @@ def test_a_recursion_without_a_limit_costs_its_own_task(grade):
         return batch_norm_forward(x, weight, bias, eps)
         """
     first, *others = results(grade.endless(*cells_with(body)))
-    assert others == [RIGHT, RIGHT]
+    assert others == [RIGHT, RIGHT, RIGHT]
     assert first in [("memory", 0), ("failed", 0), ("timeout", 0)]
 
 
 def test_a_missing_torch_is_said_so_wherever_it_was_imported(grade):
     verdict = grade("import torch.nn.functional as F", *cells_with("F.batch_norm(x)"))
-    assert results(verdict) == [("forbidden", 0), RIGHT, RIGHT]
+    assert results(verdict) == [("forbidden", 0), RIGHT, RIGHT, RIGHT]
     assert "uses torch" in verdict.tasks[0].feedback
 
 
@@ -387,8 +387,10 @@ def batch_norm_forward(x, weight, bias, eps):
     return x
 def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
     return np.zeros(7)
-def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
+def weighted_batch_norm(x, sample_weight, weight, bias, eps):
     raise AssertionError
+def whiten_two(x, eps):
+    return x
 """
 PATCHES = {
     "NumPy's comparisons": """
@@ -583,7 +585,7 @@ FORGERIES = {
 def test_what_it_forges_gains_nothing(grade, name):
     deed, status = FORGERIES[name]
     verdict = grade.endless(IS_SOCKET, *cells_with(FIND_THE_WIRE + deed + "\nreturn x"))
-    assert results(verdict) == [(status, 0), RIGHT, RIGHT]
+    assert results(verdict) == [(status, 0), RIGHT, RIGHT, RIGHT]
 
 
 ANSWER = """{'returned': {'y': np.zeros(x.shape)}, 'trouble': '', 'message': 'score 10',
@@ -658,7 +660,7 @@ def test_an_answer_slipped_in_before_the_answer_is_noticed(grade):
     """It would do as an answer, but that it is to no request."""
     cases = len(draw_cases(find("batch_norm_forward"), seed=7))
     body = f"the_channel().send({{'outcomes': [{ANSWER.replace(chr(10), '')}] * {cases}}})"
-    assert results(grade(FORGE, *cells_with(body))) == [("forbidden", 0), RIGHT, RIGHT]
+    assert results(grade(FORGE, *cells_with(body))) == [("forbidden", 0), RIGHT, RIGHT, RIGHT]
 
 
 # ---- what it looks for is not there
@@ -868,7 +870,7 @@ def test_nobody_hears_of_it(grade, open_folder, kind, family, name):
             """
         verdict = grade(*cells_with(deed))
     assert heard == []
-    assert results(verdict) == [("forbidden", 0), RIGHT, RIGHT]
+    assert results(verdict) == [("forbidden", 0), RIGHT, RIGHT, RIGHT]
 
 
 def test_what_one_leaves_in_its_folder_the_next_does_not_find(grade):

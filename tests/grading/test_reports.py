@@ -16,7 +16,7 @@ from normlab.grading.reports import COLUMNS, page_names, write_reports, write_wh
 from normlab.grading.submissions import Submission
 from normlab.grading.verdict import Verdict
 
-EXERCISE = "02_batch_norm_forward"
+EXERCISE = "04_batch_norm_backward"
 TERMS = Terms(seed=190_823_475, version="1.0", timeout=60)
 TASKS = [task.name for task in tasks_of(EXERCISE)]
 EVIL = '<script>alert("1")</script>'
@@ -149,7 +149,7 @@ def test_the_overview_counts(report):
     named = f"2 of 4 made this mistake {first}{TASKS[0]}{TASKS[1]} "
     other = f"1 of 4 made this mistake {second}{TASKS[0]} "
     assert page.text.index(named) < page.text.index(other)
-    assert f"Lesson 2, “{find(TASKS[0]).mistakes[0].section}”" in page.text
+    assert f"Lesson 4, “{find(TASKS[0]).mistakes[0].section}”" in page.text
     assert f"no known mistake explains: {TASKS[2]} 1." in page.text
     assert (
         "60 % of the points in the mean 1 of 3 with all points memory 1, missing 1" in page.text

@@ -26,6 +26,7 @@ FILES = (
     "instancenorm",
     "normalization",
     "parametrizations",
+    "residual",
     "sync",
     "transforms",
 )
@@ -867,5 +868,52 @@ TOLD = functional(
     ("the condition's gradient forgotten", "grad_told @ weight", "0 * grad_told @ weight"),
     file="conditional",
 )
+RESIDUAL = [
+    Mutant("the road around forgotten", "residual", "return around + _back(", "return _back("),
+    Mutant(
+        "the road through the branch forgotten",
+        "residual",
+        "return around + _back(self.before, read)",
+        "return around",
+    ),
+    Mutant("norm of the sum passed by", "residual", "_back(self.on_sum, np", "_back(None, np"),
+    Mutant("norm behind passed by", "residual", "_back(self.after, around)", "_back(None, around)"),
+    Mutant("norm in front passed by", "residual", "_back(self.before, read)", "_back(None, read)"),
+    Mutant("residual after the norm", "residual", "input + step)", "read + step)"),
+    Mutant("norm on the branch", "residual", '"post": ["on_sum"]', '"post": ["after"]'),
+    Mutant("norm on the sum", "residual", '"out": ["after"]', '"out": ["on_sum"]'),
+    Mutant("a sandwich of one slice", "residual", '["before", "after"]', '["before"]'),
+    Mutant(
+        "one after the other",
+        "residual",
+        '[(attention, mlp)] if place == "parallel"',
+        '[(attention,), (mlp,)] if place == "parallel"',
+    ),
+    Mutant("first step first", "residual", "reversed(self.steps)", "self.steps"),
+    Mutant(
+        "heads and features exchanged",
+        "residual",
+        "input.reshape(*input.shape[:-1], self.heads, -1)",
+        "input.reshape(*input.shape[:-1], -1, self.heads)",
+    ),
+    Mutant(
+        "one mean square for all heads",
+        "residual",
+        "return super().forward(heads).reshape(input.shape)",
+        "return RMSNorm.forward(self, input.reshape(input.shape))",
+    ),
+    Mutant(
+        "weights standardized over the outputs",
+        "parametrizations",
+        "return F.standardize(weight, tuple(range(1, weight.ndim)), eps).x_hat",
+        "return F.standardize(weight, (0,), eps).x_hat",
+    ),
+    Mutant(
+        "standardized along the last axis alone",
+        "parametrizations",
+        "    standardized = F.standardize(weight, tuple(range(1, weight.ndim)), eps)",
+        "    standardized = F.standardize(weight, (-1,), eps)",
+    ),
+]
 
-MUTANTS = [*TOLD, *FUNCTIONAL, *NEIGHBOURS, *VECTORS, *LAYERS, *OTHERS, *ERRORS]
+MUTANTS = [*TOLD, *RESIDUAL, *FUNCTIONAL, *NEIGHBOURS, *VECTORS, *LAYERS, *OTHERS, *ERRORS]

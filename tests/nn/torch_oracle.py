@@ -341,6 +341,112 @@ def weight_norm_case(shape: tuple, dim: int | None = 0, **bounds: Any) -> Case:
     )
 
 
+def weight_standardization_case(shape: tuple, eps: float) -> Case:
+    name = f"weight_standardization {shape} eps={eps}"
+
+    def theirs(input: torch.Tensor) -> torch.Tensor:
+        rows = input.flatten(1)
+        centred = rows - rows.mean(1, keepdim=True)
+        return (centred / (rows.var(1, correction=0, keepdim=True) + eps).sqrt()).view_as(input)
+
+    return function_case(
+        name,
+        {"input": make_input("normal", shape, rng(name))},
+        lambda nn, input: nn.parametrizations.weight_standardization(input, eps),
+        lambda nn, dy, input: (
+            nn.parametrizations.weight_standardization_backward(dy, input, eps),
+        ),
+        theirs,
+    )
+
+
+def qk_norm_case(heads: int, head_dim: int) -> Case:
+    """Compare the heads of a projection with torch's RMSNorm of each."""
+    name = f"QKNorm({heads}, {head_dim})"
+    generator = rng(name)
+    x, dy = (make_input("normal", (2, 3, heads * head_dim), generator) for _ in range(2))
+    weight = generator.uniform(0.5, 2, head_dim)
+
+    def theirs() -> Outcome:
+        layer = torch.nn.RMSNorm(head_dim, eps=1e-6, dtype=torch.float64)
+        with torch.no_grad():
+            layer.weight.copy_(tensor(weight))
+        leaf = tensor(x, grad=True)
+        y = layer(leaf.view(2, 3, heads, head_dim)).flatten(2)
+        y.backward(tensor(dy))
+        return {"y": y.detach(), "dx": leaf.grad, "dweight": layer.weight.grad}
+
+    def ours(nn: ModuleType) -> Outcome:
+        layer = nn.QKNorm(heads, head_dim, dtype=np.float64)
+        layer.load_state_dict({"weight": weight})
+        y = layer(x)
+        return {"y": y, "dx": layer.backward(dy), "dweight": layer.grads["weight"]}
+
+    return Case(name, theirs, ours)
+
+
+def block_case(place: str) -> Case:
+    """Compare a block whose branches are LayerNorms of their own with autograd's."""
+    name = f"Block({place!r})"
+    generator = rng(name)
+    x, dy = (make_input("normal", (2, 3, 5), generator) for _ in range(2))
+    weights = [generator.uniform(0.5, 2, 5) for _ in range(6)]
+    counts = {"pre": 2, "post": 2, "out": 2, "sandwich": 4, "parallel": 1}
+
+    def theirs() -> Outcome:
+        leaf = tensor(x, grad=True)
+        own = [tensor(weight, grad=True) for weight in weights]
+        shape = leaf.shape[-1:]
+
+        def f(x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.layer_norm(x, shape, own[0])
+
+        def g(x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.layer_norm(x, shape, own[1])
+
+        def n(i: int, x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.rms_norm(x, shape, own[2 + i], 1e-3)
+
+        if place == "pre":
+            y = leaf + f(n(0, leaf))
+            y = y + g(n(1, y))
+        elif place == "post":
+            y = n(0, leaf + f(leaf))
+            y = n(1, y + g(y))
+        elif place == "out":
+            y = leaf + n(0, f(leaf))
+            y = y + n(1, g(y))
+        elif place == "sandwich":
+            y = leaf + n(1, f(n(0, leaf)))
+            y = y + n(3, g(n(2, y)))
+        else:
+            y = leaf + f(n(0, leaf)) + g(n(0, leaf))
+        y.backward(tensor(dy))
+        used = own[: 2 + counts[place]]
+        return {"y": y.detach(), "dx": leaf.grad} | {
+            f"dweight {i}": weight.grad for i, weight in enumerate(used)
+        }
+
+    def ours(nn: ModuleType) -> Outcome:
+        layers = [nn.LayerNorm(5, bias=False, dtype=np.float64) for _ in range(2)]
+        branches = list(layers)
+
+        def norm() -> Any:
+            layers.append(nn.RMSNorm(5, eps=1e-3, dtype=np.float64))
+            return layers[-1]
+
+        block = nn.Block(place, *branches, norm)
+        for layer, weight in zip(layers, weights, strict=False):
+            layer.load_state_dict({"weight": weight})
+        y = block(x)
+        dx = block.backward(dy)
+        return {"y": y, "dx": dx} | {
+            f"dweight {i}": layer.grads["weight"] for i, layer in enumerate(layers)
+        }
+
+    return Case(name, theirs, ours)
+
+
 def spectral_norm_case(shape: tuple, dim: int = 0, n_power_iterations: int = 2) -> Case:
     """Start both parametrizations from the same v, and call them in and out of training."""
     name = f"spectral_norm {shape} dim={dim} n={n_power_iterations}"
@@ -799,6 +905,12 @@ def _other_cases() -> Iterator[Case]:
     for dim in (0, 1, 2, -1, -2, None):
         yield weight_norm_case((4, 3, 2), dim)
     yield weight_norm_case((5, 3))
+    yield weight_standardization_case((4, 3, 2), 1e-3)
+    yield weight_standardization_case((5, 5), 1e-8)
+    for place in ("pre", "post", "sandwich", "out", "parallel"):
+        yield block_case(place)
+    for heads in (1, 2, 4):
+        yield qk_norm_case(heads, 4)
     yield weight_norm_case((4,), **FEW)
     yield spectral_norm_case((4, 3))
     yield spectral_norm_case((4, 3, 2, 2), n_power_iterations=1)

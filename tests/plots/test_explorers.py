@@ -1,12 +1,14 @@
-"""The pictures with controls, without a browser: what is drawn, and what a notebook stores."""
+"""The pictures with controls, without a browser: the still pictures, and what a notebook stores."""
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from normlab.plots import Picture, explore
-from normlab.plots.explorer import Choice, Explorer, Slider, Tick
+from normlab.plots import explore
+from normlab.plots.explorable import Explorable
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ from normlab.plots.explorer import Choice, Explorer, Slider, Tick
     ],
 )
 def test_the_block_names_the_norm_and_counts_its_means(average, groups, start):
-    assert explore.block(average, groups).picture().alt.startswith(start + ":")
+    assert explore.block(average, groups).still.alt.startswith(start + ":")
 
 
 def test_the_block_refuses_what_it_cannot_draw():
@@ -36,21 +38,21 @@ def test_the_block_refuses_what_it_cannot_draw():
 
 
 def test_in_a_batch_of_two_a_number_moves_and_the_output_stays():
-    alt = explore.one_number().picture().alt
+    alt = explore.one_number().still.alt
     assert "x[0, 0] moved from 1 to 3" in alt
     assert "1 of 6 in x, 2 of 6 in statistics, 0 of 6 in output" in alt
     assert "output, row by row: -1, -1, -1; 1, 1, 1." in alt
-    passed = explore.one_number().picture(value=9.0).alt  # now sample 0 has more
+    passed = explore.one_number(by=8).still.alt  # now sample 0 has more
     assert "2 of 6 in output" in passed
     assert "output, row by row: 1, -1, -1; -1, 1, 1." in passed
 
 
 def test_a_number_that_moves_changes_its_column_or_its_row():
     x, dy = np.array([[1.0, 10], [3, 10], [5, 30], [7, 38]]), np.array([[1.0], [0], [0], [0]])
-    samples = explore.one_number(x, dy=dy * [1, 2]).picture().alt
+    samples = explore.one_number(x, dy=dy * [1, 2]).still.alt
     assert "4 of 8 in output, 4 of 8 in gradient of x" in samples
     x = np.array([[1.0, 2, 6], [3, 8, 7]])
-    features = explore.one_number(x, axis=1, index=(1, 0)).picture().alt
+    features = explore.one_number(x, axis=1, index=(1, 0)).still.alt
     assert "x[1, 0] moved from 3 to 5" in features
     assert "2 of 4 in mean, std, 3 of 6 in output" in features
     assert "output, row by row: -0.93, -0.46, 1.39; -1.34, 1.07, 0.27." in features
@@ -59,7 +61,7 @@ def test_a_number_that_moves_changes_its_column_or_its_row():
 def test_the_gradient_in_the_picture_is_that_of_the_moved_batch():
     dy = np.array([[1.0, 0], [0, 0], [0, 0]])
     x = np.array([[0.0, 1], [2, 5], [7, 3]])
-    alt = explore.one_number(x, dy=dy, by=1).picture().alt
+    alt = explore.one_number(x, dy=dy, by=1).still.alt
 
     def output(first):
         column = np.array([first, 2, 7])
@@ -72,71 +74,85 @@ def test_the_gradient_in_the_picture_is_that_of_the_moved_batch():
 
 def test_the_buffers_are_those_of_the_layer():
     batches = np.array([[1.0, 3], [5, 9]])  # means 2 and 7, variances 1 and 4
-    alt = explore.buffers(batches, momentum=0.1, step=2).picture().alt
+    alt = explore.buffers(batches, momentum=0.1, step=2).still.alt
     assert "After 2 batches" in alt
     assert "mean: 7 in training mode, 0.88 in evaluation mode" in alt  # 0.9 * 0.2 + 0.7
     assert "variance: 4 in training mode, 1.79 in evaluation mode" in alt  # 0.9 * 1.1 + 0.8
-    average = explore.buffers(batches, step=2).picture(momentum=None).alt
+    average = explore.buffers(batches, step=2, momentum=None).still.alt
     assert "4.5 in evaluation mode" in average
 
 
+MODULES = Path(explore.__file__).parent / "explorables"
+LINES = np.array([[-1.0, 0, 1], [-2, 0.5, 2]])  # (points, 3)
+EACH = {
+    "who_shares_my_mean": explore.who_shares_my_mean(),
+    "block": explore.block(),
+    "one_number": explore.one_number(dy=np.ones((2, 3))),
+    "buffers": explore.buffers(),
+    "forgotten_eval": explore.forgotten_eval([2, 4], [0.5, 0.75], 0.9),
+    "valley": explore.valley(),
+    "backward": explore.backward(),
+    "layers": explore.layers(
+        [0, 10], {"size": {"none": {"1": LINES}, "BatchNorm": {"1": LINES}}}, alt="Two networks."
+    ),
+    "by_block": explore.by_block({"pre": {"trained": [1, 2.5]}}, label="size", alt="It grows."),
+}
+
+
+def test_each_module_has_its_line_of_code():
+    assert set(EACH) == {path.stem for path in MODULES.glob("*.js")} - {"shared"}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_what_is_stored_is_whole_a_still_picture_and_its_script(name):
+    stored = EACH[name]._repr_html_()
+    assert EACH[name].name == name
+    assert re.search(r'<img src="data:image/png;base64,[^"]+" alt="[^"]{5,}"', stored)
+    assert stored.count("<script>") == stored.count("</script>") == 1
+    assert "import " not in re.sub(r'alt="[^"]*"', "", stored)
+    addresses = set(re.findall(r"https?://[^\"\s]+", stored))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"}
+    data = json.loads(re.search(r"^const data = (.*);$", stored, re.MULTILINE)[1])
+    asked = set(re.findall(r'model\.get\("(\w+)"\)', (MODULES / f"{name}.js").read_text()))
+    if name != "backward":  # which maps over its names
+        assert asked == set(data)
+
+
+def test_no_text_of_a_network_ends_the_script():
+    stored = explore.by_block({"</script>": {"a": [1, 2]}}, label="b", alt="c")._repr_html_()
+    assert stored.count("</script>") == 1
+
+
+def test_all_modules_together_are_small():
+    assert sum(path.stat().st_size for path in MODULES.glob("*.js")) < 60_000
+
+
+def test_a_module_without_its_export_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "explorables").mkdir()
+    (tmp_path / "explorables" / "shared.js").write_text("")
+    (tmp_path / "explorables" / "odd.js").write_text("function render() {}\n")
+    monkeypatch.setattr("normlab.plots.explorable.resources.files", lambda _: tmp_path)
+    with pytest.raises(ValueError, match="odd.js does not end with its export"):
+        Explorable("odd", {}, explore.block().still)._repr_html_()
+
+
 @pytest.mark.parametrize(
-    "explorer",
+    "explorable",
     [
         explore.one_number(),
         explore.one_number(np.array([[0.1, 2], [31, 4], [7, 5]]), index=(1, 0), by=-3),
-        explore.buffers(),
     ],
 )
-def test_a_slider_starts_on_one_of_its_steps(explorer):
+def test_a_slider_starts_on_one_of_its_steps(explorable):
     """Else it jumps to the nearest as soon as it is shown, and the picture with it."""
-    for control in explorer.controls.values():
-        if isinstance(control, Slider):
-            steps = (control.value - control.low) / control.step
-            assert steps == pytest.approx(round(steps))
-            assert control.low < control.value < control.high
+    reach, value = explorable.data["reach"], explorable.data["value"]
+    steps = (value - reach["min"]) / reach["step"]
+    assert steps == pytest.approx(round(steps))
+    assert reach["min"] < value < reach["max"]
 
 
-@pytest.fixture
-def displayed(monkeypatch):
-    """Return a function that shows an explorer, and returns all that was shown after it."""
-
-    class Handle:
-        def update(self, picture):
-            shown.append(picture)
-
-    def display(thing, display_id=False):
-        shown.append(thing)
-        return Handle() if display_id else None
-
-    shown = []
-    monkeypatch.setattr("IPython.display.display", display)
-    return lambda explorer: explorer._ipython_display_() or shown
-
-
-def test_a_stored_notebook_holds_the_picture_and_says_where_the_controls_are(displayed):
-    picture, controls = displayed(explore.block())  # TQDM_DISABLE is set, as for every test
-    assert isinstance(picture, Picture)
-    stored = controls._repr_mimebundle_()
-    assert set(stored) == {"text/plain", "text/html"}
-    assert "average over N, average over C" in stored["text/html"]
-
-
-@pytest.mark.parametrize(
-    ("control", "moved", "value"),
-    [
-        (Slider("a", 1, 0, 2, 0.5), 1.5, 1.5),
-        (Choice("a", 1, [1, 2, None]), 2, None),  # the third
-        (Tick("a", True), False, False),
-    ],
-)
-def test_a_control_that_moves_draws_the_picture_again(
-    monkeypatch, displayed, control, moved, value
-):
-    monkeypatch.setenv("TQDM_DISABLE", "0")
-    explorer = Explorer(lambda a: f"picture of {a}", {"a": control})
-    *_, controls = displayed(explorer)
-    assert "application/vnd.jupyter.widget-view+json" in controls._repr_mimebundle_()
-    (widget,) = controls._widgets().children
-    widget.value = moved
-    assert displayed(explorer)[2] == f"picture of {value}"
+def test_the_valley_and_its_path_are_those_of_the_loss():
+    explorable = explore.valley(scale=3)
+    x = np.array(explorable.data["x"]) * [1, 3]
+    hessian = x.T @ x / len(x)
+    assert f"steepest curvature is {np.linalg.cond(hessian):.1f} times" in explorable.still.alt

@@ -1,0 +1,142 @@
+// What all explorables share: native controls with names, a live sentence, one style for light and dark.
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+let controls = 0; // each group of radio buttons has a name of its own in the page
+
+const STYLE = `
+.nx{max-width:46rem;font:inherit;line-height:1.45;color:inherit}
+.nx *{box-sizing:border-box}
+.nx fieldset{border:0;margin:0 0 .5rem;padding:0;min-width:0;display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:baseline}
+.nx legend{float:left;padding:0;margin:0 .4rem 0 0;font-weight:600;font-size:1em;width:auto;border:0}
+.nx fieldset:disabled{opacity:.55}
+.nx label{display:inline-flex;gap:.35rem;align-items:center;margin:0}
+.nx .slide{display:flex;flex-wrap:wrap;margin:0 0 .5rem}
+.nx input{margin:0;accent-color:#0072B2}
+.nx input[type=range]{width:min(16rem,60vw)}
+.nx button{font:inherit;color:inherit;background:transparent;border:1px solid currentColor;border-radius:4px;padding:.1rem .7rem;cursor:pointer}
+.nx :focus-visible{outline:3px solid #D55E00;outline-offset:2px}
+.nx .says{min-height:3em;margin:.4rem 0}
+.nx svg{display:block;max-width:100%;height:auto;overflow:visible}
+.nx svg text{fill:currentColor;font-size:13px}
+.nx .row{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;align-items:flex-start;margin:.3rem 0}
+.nx table{border-collapse:collapse;margin:0;font-variant-numeric:tabular-nums;width:auto}
+.nx caption{caption-side:top;text-align:left;font-weight:600;padding:0;color:inherit}
+.nx td,.nx th{border:1px solid color-mix(in srgb,currentColor 30%,transparent);padding:.1rem .5rem;text-align:right;background:transparent;color:inherit;font-weight:400}
+.nx .hot{background:color-mix(in srgb,#56B4E9 45%,transparent);font-weight:700;outline:2px solid #0072B2;outline-offset:-2px}
+`;
+
+/** Make an element with attributes (`on...` are listeners) and children. */
+function make(tag, attributes = {}, ...children) {
+  const space = DRAWN.has(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
+  const element = document.createElementNS(space, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+const DRAWN = new Set("svg g path line circle ellipse rect polygon polyline text title".split(" "));
+
+/** Put an empty explorable in the place of the still picture. */
+function panel(el, name) {
+  const says = make("p", { class: "says", role: "status", "aria-live": "polite" });
+  const stage = make("div", { class: "row" });
+  const handles = make("div");
+  el.replaceChildren(
+    make("div", { class: "nx", role: "group", "aria-label": name }, make("style", {}, STYLE), handles, stage, says),
+  );
+  const say = (text) => {
+    if (says.textContent !== text) says.textContent = text;
+  };
+  return { handles, stage, say };
+}
+
+/** One of several: radio buttons in a group with a name. */
+function choice(legend, options, value, changed) {
+  const name = `nx${controls++}-${Math.random().toString(36).slice(2)}`;
+  const buttons = options.map((option) => {
+    const input = make("input", { type: "radio", name, value: option, checked: option === value });
+    input.addEventListener("change", () => changed(option));
+    return make("label", {}, input, String(option));
+  });
+  return make("fieldset", {}, make("legend", {}, legend), ...buttons);
+}
+
+/** A number between two others; `shown` says what stands beside it. */
+function slide(label, { min, max, step, value }, changed, shown = (v) => number(v)) {
+  const output = make("output", {}, shown(value));
+  const input = make("input", { type: "range", min, max, step });
+  input.value = value;
+  const tell = () => {
+    output.textContent = shown(+input.value);
+    input.setAttribute("aria-valuetext", output.textContent);
+  };
+  input.addEventListener("input", () => {
+    tell();
+    changed(+input.value);
+  });
+  const element = make("label", { class: "slide" }, `${label} `, input, output);
+  tell();
+  return Object.assign(element, {
+    set: (v) => {
+      input.value = v;
+      tell();
+    },
+  });
+}
+
+/** A box to tick. */
+function tick(label, checked, changed) {
+  const input = make("input", { type: "checkbox", checked });
+  input.addEventListener("change", () => changed(input.checked));
+  return make("label", {}, input, label);
+}
+
+/** A button that plays through the steps of a slider; one step at a press where motion is unwanted. */
+function player(slider, steps, changed, every = 350) {
+  let at = 0;
+  let timer = 0;
+  const show = (place) => {
+    at = place;
+    slider.set(place);
+    changed(place);
+  };
+  const button = make("button", { type: "button" }, calm ? "Next step" : "Play");
+  const stop = () => {
+    clearInterval(timer);
+    timer = 0;
+    button.textContent = calm ? "Next step" : "Play";
+  };
+  button.addEventListener("click", () => {
+    if (timer) return stop();
+    if (calm) return show((at + 1) % steps);
+    if (at === steps - 1) show(0);
+    button.textContent = "Stop";
+    timer = setInterval(() => {
+      show(Math.min(at + 1, steps - 1));
+      if (at === steps - 1 || !button.isConnected) stop();
+    }, every);
+  });
+  slider.addEventListener("input", (event) => {
+    at = +event.target.value;
+    if (timer) stop();
+  });
+  at = +slider.querySelector("input").value;
+  return button;
+}
+
+/** At most so many decimals, and no zeros at the end. */
+function number(value, digits = 2) {
+  const rounded = Number(value.toFixed(digits));
+  return String(rounded === 0 ? 0 : rounded);
+}
+
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+const mean = (values) => sum(values) / values.length;
+const variance = (values) => {
+  const middle = mean(values);
+  return mean(values.map((v) => (v - middle) ** 2));
+};
+const range = (count) => Array.from({ length: count }, (_, index) => index);

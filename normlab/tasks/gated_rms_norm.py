@@ -1,0 +1,42 @@
+"""Lesson 14: the gated RMSNorm of Mamba-2, in groups of features."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+
+
+def gated_rms_norm(x, gate, weight, groups, eps):
+    silu = gate / (1 + np.exp(-gate))  # (B, T, D)
+    open_part = x * silu
+    parts = open_part.reshape(*x.shape[:2], groups, -1)  # (B, T, groups, D / groups)
+    mean_square = (parts**2).mean(axis=-1, keepdims=True)  # (B, T, groups, 1)
+    x_hat = parts / np.sqrt(mean_square + eps)
+    y = x_hat.reshape(x.shape)
+    return weight * y
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw gates that are nearly shut and wide open, in features of very different sizes."""
+    for shape, groups in (((2, 3, 4), 2), ((1, 2, 6), 3), ((2, 2, 4), 2)):
+        features = shape[-1]
+        loudness = np.repeat(4.0 ** rng.permutation(groups), features // groups)
+        x = (distinct_values(rng, shape) + 0.5) * loudness
+        gate = rng.permuted(np.linspace(-3, 3.1, x.size)).reshape(shape)
+        eps = float(rng.integers(20, 90))
+        bare = {"x": x, "gate": gate, "weight": np.ones(features), "groups": 1, "eps": NO_EPS}
+        name = shape_name(shape)
+        yield Case(f"{name}, one group, weight 1", ("gate",), bare)
+        yield Case(f"{name}, {groups} groups, weight 1", ("groups",), {**bare, "groups": groups})
+        own = {"based_on": f"{name}, one group, weight 1"}
+        given = {**bare, "weight": scales(rng, features)}
+        yield Case(f"{name}, one group, weight", ("weight",), given, derive=_weighted, **own)
+        given = {**bare, "eps": eps}
+        yield Case(f"{name}, one group, eps {eps:g}", ("weight",), given)
+
+
+def _weighted(own: Outputs, arguments: Arguments) -> Outputs:
+    """From a weight of 1 to another."""
+    return {"y": own["y"] * arguments["weight"]}

@@ -1,0 +1,65 @@
+"""Lesson 14: QK-norm, an RMSNorm of each head of queries and of keys, with grouped queries."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from normlab.tasks.case import Case, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales
+
+
+def qk_norm(q, k, q_weight, k_weight, heads, kv_heads, eps):
+    q_heads = q.reshape(*q.shape[:2], heads, -1)  # (B, T, heads, size)
+    k_heads = k.reshape(*k.shape[:2], kv_heads, -1)  # (B, T, kv_heads, size)
+    q_square = (q_heads**2).mean(axis=-1, keepdims=True)  # (B, T, heads, 1)
+    k_square = (k_heads**2).mean(axis=-1, keepdims=True)  # (B, T, kv_heads, 1)
+    q_hat, k_hat = q_heads / np.sqrt(q_square + eps), k_heads / np.sqrt(k_square + eps)
+    y, z = q_weight * q_hat, k_weight * k_hat
+    return y.reshape(q.shape), z.reshape(k.shape)
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Draw heads of very different sizes; in one draw as many heads as features, and as tokens."""
+    yield from _in_steps(rng, tokens=3, heads=2, kv_heads=1, size=4)
+    yield from _in_steps(rng, tokens=2, heads=4, kv_heads=2, size=3)
+    yield from _in_steps(rng, tokens=2, heads=2, kv_heads=2, size=2)
+
+
+def _in_steps(
+    rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, size: int
+) -> Iterator[Case]:
+    """See queries and keys without weights and eps, then with eps, then with weights."""
+    loudness = 4.0 ** rng.permutation(heads)
+    q = (distinct_values(rng, (2, tokens, heads, size)) + 0.5) * loudness[:, None]
+    k = (distinct_values(rng, (2, tokens, kv_heads, size)) + 0.5) * loudness[:kv_heads, None]
+    flat = {"q": q.reshape(2, tokens, -1), "k": k.reshape(2, tokens, -1)}
+    counts = {"heads": heads, "kv_heads": kv_heads}
+    ones = {"q_weight": np.ones(size), "k_weight": np.ones(size)}
+    weights = {"q_weight": scales(rng, size), "k_weight": scales(rng, size)}
+    eps = float(rng.integers(20, 90))
+    name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
+    bare = {**flat, **ones, **counts, "eps": NO_EPS}
+    yield Case(f"{name}, weights 1", ("heads",), bare)
+    own = {"based_on": f"{name}, weights 1", "derive": _weighted}
+    yield Case(f"{name}, weights", ("weights",), {**bare, **weights}, **own)
+    own = {"based_on": f"{name}, weights 1", "derive": _with_eps}
+    yield Case(f"{name}, eps {eps:g}", ("eps",), {**bare, "eps": eps}, **own)
+
+
+def _weighted(own: Outputs, arguments: dict) -> Outputs:
+    """From weights of 1 to others, repeated for each head."""
+    found = {}
+    for name, weight in (("q", "q_weight"), ("k", "k_weight")):
+        size = len(arguments[weight])
+        heads = own[name].reshape(*own[name].shape[:2], -1, size)
+        found[name] = (heads * arguments[weight]).reshape(own[name].shape)
+    return found
+
+
+def _with_eps(own: Outputs, arguments: dict) -> Outputs:
+    """From no eps to some: read each number's divisor off the answer."""
+    found = {}
+    for name in ("q", "k"):
+        divisor = arguments[name] / own[name]
+        found[name] = arguments[name] / np.sqrt(divisor**2 + arguments["eps"])
+    return found

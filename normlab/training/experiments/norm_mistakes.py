@@ -1,0 +1,164 @@
+"""Lesson 14: a norm changed in a trained model, and the same change from the beginning."""
+
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from normlab.training.experiment import Experiment, Row
+from normlab.training.transformer import (
+    HeadNorm,
+    Step,
+    TinyTransformer,
+    help_texts,
+    loss_on,
+    train,
+)
+
+SEEDS = range(5)
+DEPTH, LR, STEPS, WARM_UP = 6, 0.01, 400, 40
+# How the model is built; the others differ in one thing, from the beginning.
+TRAINED = {
+    "as it should be": {"qk": "each head"},
+    "no last norm": {"qk": "each head", "last": False},
+    "no QK-norm": {"qk": "none"},
+    "QK-norm over all heads": {"qk": "all heads"},
+}
+
+
+def trained_model(how: str = "as it should be", seed: int = 0, steps: int = STEPS) -> nn.Module:
+    """Train six blocks of pre-norm with QK-norm, or nearly."""
+    model = TinyTransformer("pre", DEPTH, seed, **TRAINED[how])
+    for _ in train(model, LR, steps, seed, WARM_UP):
+        pass
+    return model
+
+
+# ---- the mistakes, each a change of a model in place
+
+
+def norms(model: nn.Module) -> list[nn.Module]:
+    """List all norms of a model, those of queries and keys too."""
+    return [part for part in model.modules() if isinstance(part, nn.RMSNorm | HeadNorm)]
+
+
+def steps_of(model: nn.Module) -> list[tuple[Step, Step]]:
+    """List for each block its step with the attention and its step with the MLP."""
+    return [tuple(block) for block in model.blocks]
+
+
+def no_last_norm(model: nn.Module) -> None:
+    """Leave the last norm out."""
+    model.last = nn.Identity()
+
+
+def last_norm_twice(model: nn.Module) -> None:
+    """Normalize twice at the end."""
+    model.last = nn.Sequential(model.last, model.last)
+
+
+def read_as_one_plus_w(model: nn.Module) -> None:
+    """Multiply by 1 + w, where the file holds w."""
+    for norm in norms(model):
+        norm.weight.data += 1
+
+
+def one_plus_w_read_as_w(model: nn.Module) -> None:
+    """Multiply by what a file holds that means 1 + w: it holds w - 1."""
+    for norm in norms(model):
+        norm.weight.data -= 1
+
+
+def weights_left_at_1(model: nn.Module) -> None:
+    """Load no weight of any norm."""
+    for norm in norms(model):
+        norm.weight.data.fill_(1)
+
+
+def at_its_word(model: nn.Module) -> None:
+    """Put the MLP's norm, called `post_attention_layernorm`, behind the attention."""
+    for attention, mlp in steps_of(model):
+        attention.after, mlp.before = mlp.before, nn.Identity()
+
+
+def residual_after_the_norm(model: nn.Module) -> None:
+    """Let the stream itself be normalized, in place of what the branch reads."""
+    for block in model.blocks:
+        for place, step in enumerate(block):
+            bare = Step(*step.branches)
+            block[place] = nn.Sequential(step.before, bare)
+
+
+def q_and_k_exchanged(model: nn.Module) -> None:
+    """Give the queries the keys' norm, and the keys the queries'."""
+    for attention, _ in steps_of(model):
+        branch = attention.branches[0]
+        branch.q_norm, branch.k_norm = branch.k_norm, branch.q_norm
+
+
+def heads_together(model: nn.Module) -> None:
+    """Take one root mean square for all heads."""
+    _qk_over(model, "all heads")
+
+
+def along_the_tokens(model: nn.Module) -> None:
+    """Take the mean square along the tokens."""
+    _qk_over(model, "tokens")
+
+
+def _qk_over(model: nn.Module, axes: str) -> None:
+    for norm in model.modules():
+        if isinstance(norm, HeadNorm):
+            norm.over = axes
+
+
+def eps_10_000_times(model: nn.Module) -> None:
+    """Take 0.01 for the eps of 0.000001."""
+    for norm in norms(model):
+        norm.eps = 0.01
+
+
+MISTAKES: dict[str, Callable[[nn.Module], None]] = {
+    "no last norm": no_last_norm,
+    "1 + w read as w": one_plus_w_read_as_w,
+    "residual after the norm": residual_after_the_norm,
+    "w read as 1 + w": read_as_one_plus_w,
+    "post_attention_layernorm behind the attention": at_its_word,
+    "all norm weights left at 1": weights_left_at_1,
+    "QK-norm along the tokens": along_the_tokens,
+    "last norm twice": last_norm_twice,
+    "QK-norm over all heads": heads_together,
+    "eps 10,000 times as large": eps_10_000_times,
+    "weights of q_norm and k_norm exchanged": q_and_k_exchanged,
+}
+
+
+@torch.no_grad()
+def with_mistake(model: nn.Module, mistake: str) -> nn.Module:
+    """Return a copy of a model with a mistake in it."""
+    changed = copy.deepcopy(model)
+    MISTAKES[mistake](changed)
+    return changed
+
+
+def measure(how: str, seed: int) -> Iterator[Row]:
+    """Train; then change the right model in each way, and measure by how much its loss rises."""
+    model, test = trained_model(how, seed), help_texts().test
+    loss = loss_on(model, test)
+    yield {"change": "nothing", "loss": loss, "rise": 0.0}
+    if how == "as it should be":
+        for mistake in MISTAKES:
+            changed = loss_on(with_mistake(model, mistake), test)
+            yield {"change": mistake, "loss": changed, "rise": changed - loss}
+
+
+EXPERIMENT = Experiment(
+    name="norm_mistakes",
+    question="What does a mistake in a norm cost a trained model, and one trained with it?",
+    measure=measure,
+    settings=[{"how": how, "seed": seed} for how in TRAINED for seed in SEEDS],
+    # Another release of Python has other help texts, here and there.
+    repeatable={"how": "no QK-norm", "seed": 0},
+    tolerances={"loss": 0.1},
+)

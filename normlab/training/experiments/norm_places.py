@@ -1,0 +1,72 @@
+"""Lesson 14: norms in five places, other layers in their place, and none, by depth and rate."""
+
+import math
+
+from torch import Tensor, nn
+
+from normlab.training.experiment import Experiment, Row
+from normlab.training.transformer import TinyTransformer, help_texts, loss_on, train
+
+# What each network is built with.
+NETWORKS = {
+    "pre": {"place": "pre"},
+    "post": {"place": "post"},
+    "sandwich": {"place": "sandwich"},
+    "out": {"place": "out"},
+    "parallel": {"place": "parallel"},
+    "none": {"place": "none"},
+    "Dynamic Tanh": {"place": "pre", "norm": "dynamic tanh"},
+    "ReZero": {"place": "rezero"},
+    "LayerScale": {"place": "layerscale"},
+    "standardized": {"place": "none", "standardized": True},
+}
+DEPTHS = {2: ("pre", "post", "none"), 6: tuple(NETWORKS)}
+LEARNING_RATES = (0.003, 0.01, 0.03)
+# Where the best rate would lie on the edge of these; and two rates where nothing trains.
+OTHER_RATES = {
+    "post": (0.0003, 0.001, 0.003, 0.01),
+    "sandwich": (0.01, 0.03, 0.1),
+    "out": (0.01, 0.03, 0.1),
+    "standardized": (0.003, 0.01),
+}
+SEEDS = range(5)
+STEPS = 120
+WORST = 20.0  # nats; what is above, or no number, counts as this
+
+
+def measure(network: str, depth: int, lr: float, seed: int) -> list[Row]:
+    """Train 120 steps without warm-up; the rate is to be chosen by the held-out loss."""
+    model = TinyTransformer(depth=depth, seed=seed, **NETWORKS[network])
+    for _ in train(model, lr, STEPS, seed):
+        pass
+    texts = help_texts()
+    return [
+        {
+            "held_out_loss": capped_loss(model, texts.held_out),
+            "test_loss": capped_loss(model, texts.test),
+        }
+    ]
+
+
+def capped_loss(model: nn.Module, text: Tensor) -> float:
+    """Return the loss on a text; `WORST` where it is worse, or no number."""
+    loss = loss_on(model, text)
+    return min(loss, WORST) if math.isfinite(loss) else WORST
+
+
+EXPERIMENT = Experiment(
+    name="norm_places",
+    question="Where may a norm stand in a transformer, and what if there is none?",
+    measure=measure,
+    settings=[
+        {"network": network, "depth": depth, "lr": lr, "seed": seed}
+        for depth, networks in DEPTHS.items()
+        for network in networks
+        for lr in OTHER_RATES.get(network, LEARNING_RATES)
+        for seed in SEEDS
+    ],
+    # First weights that are 1e-6 larger move this run's losses by 1e-6. But another release of
+    # Python has other help texts, here and there.
+    repeatable={"network": "pre", "depth": 6, "lr": 0.003, "seed": 0},
+    tolerances={"held_out_loss": 0.1, "test_loss": 0.1},
+)

@@ -1,0 +1,37 @@
+"""Lesson 14: whether a warm-up rescues post-norm."""
+
+from normlab.training.experiment import Experiment, Row
+from normlab.training.experiments.norm_places import capped_loss
+from normlab.training.transformer import TinyTransformer, help_texts, train
+
+WAYS = {"pre": ("pre", 0), "post": ("post", 0), "post, warm-up": ("post", 200)}
+# With pre at the larger rate alone.
+RUNS = ((0.001, "post"), (0.001, "post, warm-up"), *((0.003, way) for way in WAYS))
+SEEDS = range(5)
+DEPTH, STEPS = 6, 400
+
+
+def measure(way: str, lr: float, seed: int) -> list[Row]:
+    """Train six blocks for 400 steps, half of them warm-up or none."""
+    place, warm_up = WAYS[way]
+    model = TinyTransformer(place, DEPTH, seed)
+    for _ in train(model, lr, STEPS, seed, warm_up):
+        pass
+    texts = help_texts()
+    return [
+        {
+            "held_out_loss": capped_loss(model, texts.held_out),
+            "test_loss": capped_loss(model, texts.test),
+        }
+    ]
+
+
+EXPERIMENT = Experiment(
+    name="post_warm_up",
+    question="Does a warm-up of half the steps let post-norm learn at larger rates?",
+    measure=measure,
+    settings=[{"way": way, "lr": lr, "seed": seed} for lr, way in RUNS for seed in SEEDS],
+    # Another release of Python has other help texts, here and there.
+    repeatable={"way": "pre", "lr": 0.003, "seed": 0},
+    tolerances={"held_out_loss": 0.1, "test_loss": 0.1},
+)

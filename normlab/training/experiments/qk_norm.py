@@ -1,0 +1,72 @@
+"""Lesson 14: what becomes of attention at large rates, with and without QK-norm."""
+
+import torch
+from torch import Tensor
+
+from normlab.training.experiment import Experiment, Row
+from normlab.training.experiments.norm_places import capped_loss
+from normlab.training.transformer import Attention, TinyTransformer, help_texts, loss_of, train
+
+KINDS = ("none", "each head", "all heads")
+LEARNING_RATES = (0.01, 0.03, 0.1)
+SEEDS = range(5)
+DEPTH, STEPS, WARM_UP, WATCH_EVERY = 4, 200, 20, 20
+
+
+def measure(qk: str, lr: float, seed: int) -> list[Row]:
+    """Train four blocks of pre-norm for 200 steps; every 20 look at their attention."""
+    model = TinyTransformer("pre", DEPTH, seed, qk=qk)
+    rows, texts = watched_training(model, lr, STEPS, seed), help_texts()
+    final = {
+        "held_out_loss": capped_loss(model, texts.held_out),
+        "test_loss": capped_loss(model, texts.test),
+    }
+    return [{**row, **final} for row in rows]
+
+
+def watched_training(model: TinyTransformer, lr: float, steps: int, seed: int) -> list[Row]:
+    """Train a model; return what was seen of its attention every 20 steps, and at the end."""
+    rows = []
+    for step, x, y in train(model, lr, steps, seed, WARM_UP):
+        if step % WATCH_EVERY == 0 and step > 0:
+            rows.append({"step": step, **look(model, x, y)})
+    return [*rows, {"step": steps, **look(model, x, y)}]
+
+
+def look(model: TinyTransformer, x: Tensor, y: Tensor) -> dict[str, float]:
+    """Return the loss on one batch, the blocks' largest logit and their mean evenness."""
+    attentions = [part for part in model.modules() if isinstance(part, Attention)]
+    for attention in attentions:
+        attention.watched = {}
+    with torch.no_grad():
+        loss = loss_of(model, x, y).item()
+    seen = [attention.watched for attention in attentions]
+    for attention in attentions:
+        attention.watched = None
+    return {
+        "train_loss": loss,
+        "logit": max(one["logit"] for one in seen),
+        "evenness": sum(one["evenness"] for one in seen) / len(seen),
+    }
+
+
+EXPERIMENT = Experiment(
+    name="qk_norm",
+    question="What does QK-norm change, at which learning rates?",
+    measure=measure,
+    settings=[
+        {"qk": qk, "lr": lr, "seed": seed}
+        for lr in LEARNING_RATES
+        for qk in KINDS
+        for seed in SEEDS
+    ],
+    # Another release of Python has other help texts, here and there.
+    repeatable={"qk": "each head", "lr": 0.01, "seed": 0},
+    tolerances={
+        "train_loss": 0.3,  # of one batch
+        "held_out_loss": 0.1,
+        "test_loss": 0.1,
+        "logit": 1.0,
+        "evenness": 0.05,
+    },
+)

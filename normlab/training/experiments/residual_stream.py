@@ -1,0 +1,58 @@
+"""Lesson 14: how the residual stream grows from block to block, and what each block is worth."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from normlab.training.experiment import Experiment, Row
+from normlab.training.transformer import TinyTransformer, help_texts, loss_of, train, windows
+
+RATES = {"pre": 0.003, "sandwich": 0.003, "post": 0.0003}  # post-norm learns nothing at .003
+SEEDS = range(5)
+DEPTH, STEPS, WARM_UP = 12, 300, 40
+
+
+def measure(place: str, seed: int) -> Iterator[Row]:
+    """Train twelve blocks for 300 steps; look at the stream before and after."""
+    model = TinyTransformer(place, DEPTH, seed)
+    x, y = windows(help_texts().test, 64, torch.Generator().manual_seed(3))
+    start = sizes(model, x)
+    for _ in train(model, RATES[place], STEPS, seed, WARM_UP):
+        pass
+    trained, loss = sizes(model, x), without(model, None, x, y)
+    for block in range(DEPTH + 1):
+        yield {
+            "block": block,
+            "start": start[block],
+            "trained": trained[block],
+            "loss": loss,
+            "worth": without(model, block - 1, x, y) - loss if block else 0.0,
+        }
+
+
+def sizes(model: TinyTransformer, x: Tensor) -> list[float]:
+    """Return the stream's root mean square before the first block and after each."""
+    return [stream.square().mean().sqrt().item() for stream in model.stream(x)]
+
+
+@torch.no_grad()
+def without(model: TinyTransformer, block: int | None, x: Tensor, y: Tensor) -> float:
+    """Return the loss of the model without one block."""
+    if block is None:
+        return loss_of(model, x, y).item()
+    taken, model.blocks[block] = model.blocks[block], nn.Identity()
+    loss = loss_of(model, x, y).item()
+    model.blocks[block] = taken
+    return loss
+
+
+EXPERIMENT = Experiment(
+    name="residual_stream",
+    question="How does the residual stream grow, and which blocks does a model need?",
+    measure=measure,
+    settings=[{"place": place, "seed": seed} for place in RATES for seed in SEEDS],
+    # Another release of Python has other help texts, here and there.
+    repeatable={"place": "post", "seed": 0},
+    tolerances={"start": 0.1, "trained": 0.1, "loss": 0.1, "worth": 0.1},
+)
