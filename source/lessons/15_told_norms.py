@@ -84,7 +84,7 @@ for seed in range(3):
 plots.lights(
     rows,
     [str(digit) for digit in range(10)],
-    alt="""Three rows of ten small painted digits, 0 to 9 from left to right, dark on white. Nearly all can
+    alt="""Three rows of ten small painted digits, 0 to 9 from left to right, dark on white. Most can
     be read as the digit at the top of their column; each row has other shapes of them.""",
 )
 

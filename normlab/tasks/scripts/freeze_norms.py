@@ -35,7 +35,7 @@ def use(
         joined(value for norm in norms for value in running_statistics(norm)),
         joined(p for norm in norms for p in norm.parameters()),
         joined(p for p in network.parameters() if id(p) not in learned),
-        float(network.training and network[-2].training),
+        float(network.training and network[3].training),
     )
 
 
