@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Tell a norm what to do, and put norms to work
 #
-# *Lesson 15 · 100 minutes, self-test 10 · hard · scale and shift from a condition; folding, freezing, averaging, exporting*
+# *Lesson 15 · 110 minutes, self-test 10 · hard · scale and shift from a condition; folding, freezing, averaging, exporting*
 #
 # When you have finished you can
 #
