@@ -1,6 +1,5 @@
 """Lesson 14: RMSNorm of a model in 16 bits, whose file holds the weight, or the weight less 1."""
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -65,12 +64,13 @@ def _telling_weight(rng: np.random.Generator, x_hat: np.ndarray, offset: int) ->
 
     And until an early cast spoils one of them; where x_hat is nearly a float16 by itself, none can.
     """
-    for attempt in itertools.count():
+    clear, attempt = False, 0
+    while not clear:
+        attempt += 1
         weight = np.float16(rng.uniform(0.003, 0.4) + 1 - offset)
         exact = (offset + float(weight)) * x_hat  # (N,)
         step = np.spacing(np.abs(exact).astype(np.float16)).astype(float)
-        clear = np.abs(exact / step - np.floor(exact / step) - 0.5) > 0.05
         early = x_hat.astype(np.float16) * np.float16(offset + float(weight))
-        spoiled = (early != exact.astype(np.float16)).any()
-        if clear.all() and (spoiled or attempt > 100):
-            return weight
+        spoiled = (early != exact.astype(np.float16)).any() or attempt > 100
+        clear = spoiled and (np.abs(exact / step - np.floor(exact / step) - 0.5) > 0.05).all()
+    return weight
