@@ -41,6 +41,6 @@ def _shared(own: Outputs, arguments: Arguments) -> Outputs:
     x, old = arguments["x"], arguments["running_mean"]
     new = x.mean(0)
     share = (own["running_mean"] - old) / (new - old)
-    if np.ptp(share) > 1e-9:  # not mixed at all
+    if np.ptp(share) > 1e-6:  # not mixed at all
         return {}
     return {"running_var": (1 - share) * arguments["running_var"] + share * x.var(0, ddof=1)}
