@@ -39,8 +39,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 def _shared(own: Outputs, arguments: Arguments) -> Outputs:
     """Mix the variances as the learner mixed the first channel's means."""
     x, old = arguments["x"], arguments["running_mean"]
-    new = x.mean(0)
-    share = (own["running_mean"] - old) / (new - old)
-    if np.ptp(share) > 1e-6:  # not mixed at all
+    way = x.mean(0) - old
+    share = ((own["running_mean"] - old) * way).sum() / (way**2).sum()
+    if not np.allclose(own["running_mean"], old + share * way):  # not mixed at all
         return {}
     return {"running_var": (1 - share) * arguments["running_var"] + share * x.var(0, ddof=1)}
