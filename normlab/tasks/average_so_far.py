@@ -26,7 +26,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for shape, before in (((3, 2), 0), ((3, 2), 3), ((5, 4), 1), ((4, 3), 8)):
         channels = shape[1]
         arguments = {
-            "x": batch_values(rng, shape),
+            "x": batch_values(rng, shape) * (1 + np.arange(channels) / 7),  # no two spreads alike
             "running_mean": shifts(rng, channels) if before else np.zeros(channels),
             "running_var": variances(rng, channels) if before else np.ones(channels),
             "num_batches_tracked": before,
