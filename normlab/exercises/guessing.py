@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from normlab.audience import nobody_is_there
 from normlab.exercises.logbook import record_guess
 from normlab.exercises.panel import GREEN, RED, in_a_frame, marked_up, wrapped
 from normlab.exercises.veil import Veil
@@ -175,7 +176,6 @@ class Guess:
     __repr__ = __str__
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        from normlab.plots.explorer import nobody_is_there  # a check need not wait for figures
 
         fallback = {"text/plain": str(self), "text/html": in_a_frame(self._as_html())}
         if nobody_is_there():

@@ -102,7 +102,7 @@ def weight_standardization(weight: np.ndarray, eps: float = 1e-5) -> np.ndarray:
 
     Raises
     ------
-    IndexError
+    TypeError
         The weight has no axis.
 
     References

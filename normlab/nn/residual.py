@@ -131,7 +131,7 @@ class QKNorm(RMSNorm):
 
     Raises
     ------
-    RuntimeError
+    ValueError
         Called on an input whose last axis is not heads * head_dim.
 
     References

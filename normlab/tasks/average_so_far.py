@@ -26,7 +26,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for shape, before in (((3, 2), 0), ((3, 2), 3), ((5, 4), 1), ((4, 3), 8)):
         channels = shape[1]
         arguments = {
-            "x": batch_values(rng, shape),
+            "x": batch_values(rng, shape) * (1 + np.arange(channels) / 7),  # no two spreads alike
             "running_mean": shifts(rng, channels) if before else np.zeros(channels),
             "running_var": variances(rng, channels) if before else np.ones(channels),
             "num_batches_tracked": before,
@@ -39,8 +39,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 def _shared(own: Outputs, arguments: Arguments) -> Outputs:
     """Mix the variances as the learner mixed the first channel's means."""
     x, old = arguments["x"], arguments["running_mean"]
-    new = x.mean(0)
-    share = (own["running_mean"] - old) / (new - old)
-    if np.ptp(share) > 1e-9:  # not mixed at all
+    way = x.mean(0) - old
+    share = ((own["running_mean"] - old) * way).sum() / (way**2).sum()
+    if not np.allclose(own["running_mean"], old + share * way):  # not mixed at all
         return {}
     return {"running_var": (1 - share) * arguments["running_var"] + share * x.var(0, ddof=1)}

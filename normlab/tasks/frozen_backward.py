@@ -31,7 +31,11 @@ def frozen_backward(dy, x, running_mean, running_var, weight, eps):
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw batches and images: without eps, with it, and with a weight."""
     for shape in ((3, 2), (2, 2, 2, 2), (3, 3, 1, 4)):
-        x, dy, name = offset_values(rng, shape, 10), distinct_values(rng, shape), shape_name(shape)
+        x, dy, name = (
+            offset_values(rng, shape, 10),
+            distinct_values(rng, shape) + 0.3,
+            shape_name(shape),
+        )
         channels = shape[1]
         plain = {
             "dy": dy,

@@ -60,12 +60,17 @@ def _last_bit(rng: np.random.Generator, shape: tuple[int, int], offset: int) -> 
 
 
 def _telling_weight(rng: np.random.Generator, x_hat: np.ndarray, offset: int) -> np.float16:
-    """Draw weights until none of the products (N,) lies half-way between two float16 numbers."""
-    while True:
+    """Draw weights until none of the products (N,) lies half-way between two float16 numbers.
+
+    And until an early cast spoils one of them; where x_hat is nearly a float16 by itself, none can.
+    """
+    clear, attempt = False, 0
+    while not clear:
+        attempt += 1
         weight = np.float16(rng.uniform(0.003, 0.4) + 1 - offset)
         exact = (offset + float(weight)) * x_hat  # (N,)
         step = np.spacing(np.abs(exact).astype(np.float16)).astype(float)
-        clear = np.abs(exact / step - np.floor(exact / step) - 0.5) > 0.05
         early = x_hat.astype(np.float16) * np.float16(offset + float(weight))
-        if clear.all() and (early != exact.astype(np.float16)).any():
-            return weight
+        spoiled = (early != exact.astype(np.float16)).any() or attempt > 100
+        clear = spoiled and (np.abs(exact / step - np.floor(exact / step) - 0.5) > 0.05).all()
+    return weight

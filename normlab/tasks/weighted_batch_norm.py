@@ -76,8 +76,13 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Ite
 
 
 def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -> Outputs:
-    """Do to all samples what the learner did to those that count: multiply and shift."""
+    """Do to all samples what the learner did to those that count: multiply and shift.
+
+    Not where all channels were multiplied alike: nothing was measured then.
+    """
     factor, shift = _of_each_channel(own["y"], others)
+    if np.allclose(factor, factor[0]):
+        return {}
     return {"y": factor * arguments["x"] + shift}
 
 

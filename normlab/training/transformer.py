@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-
 CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
 WIDTH, HEADS, CONTEXT, BATCH = 32, 4, 32, 8
 PLACES = ("pre", "post", "sandwich", "out", "parallel")
@@ -187,8 +186,8 @@ class HeadNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return queries or keys, ``(B, heads, T, size)``, normalized."""
-        features = {"each head": -1, "all heads": (1, 3), "tokens": 2}[self.over]
-        mean_square = x.square().mean(features, keepdim=True)
+        axes: dict[str, tuple[int, ...]] = {"each head": (3,), "all heads": (1, 3), "tokens": (2,)}
+        mean_square = x.square().mean(axes[self.over], keepdim=True)
         return self.weight * x * (mean_square + self.eps).rsqrt()
 
 

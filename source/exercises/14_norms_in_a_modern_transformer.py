@@ -286,6 +286,8 @@ report.points
 # - QK-norm: each head of queries and of keys by itself, one weight of a head's width for all heads; no rotation of positions;
 # - `lm_head` reads what a last norm, `norm`, has made of the stream.
 #
+# Below the program is an example: a small checkpoint, with none to four layers, and what the program makes of it today.
+#
 # | | | |
 # |---|---|---|
 # | `tokens` | `(B, T)` | whole numbers |

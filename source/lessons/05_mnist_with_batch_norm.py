@@ -675,18 +675,18 @@ def as_bars(values):
 
 
 # %%
-nets = {"without": "none", "BatchNorm": "batch"}
-inputs = {
+two = {"without": "none", "BatchNorm": "batch"}
+into_relu = {
     name: {layer: np.stack([m - s, m, m + s], axis=1) for layer, (m, s) in bands(norm).items()}
-    for name, norm in nets.items()
+    for name, norm in two.items()
 }
-gradients = {
+slopes = {
     name: {f"layer {k}": as_bars(over_training("gradient", norm, k)) for k in (1, 2, 3)}
-    for name, norm in nets.items()
+    for name, norm in two.items()
 }
 plots.explore.layers(
     steps,
-    {"what goes into the ReLU": inputs, "gradient of the weight": gradients},
+    {"what goes into the ReLU": into_relu, "gradient of the weight": slopes},
     alt="""The mean of what goes into the ReLU of layers 1 and 2 over training: near 0 with BatchNorm,
     and without it rising to 0.3 and 0.5 after the first hundred steps.""",
 )

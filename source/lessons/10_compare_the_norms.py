@@ -861,6 +861,9 @@ self_test("10_compare_the_norms")
 #   called between InstanceNorm and BatchNorm, LayerNorm is slower than GroupNorm, and at a large rate it is behind no norm at all. With batches of two the MLP with BatchNorm loses to all the others; lesson 8's CNN with BatchNorm does not.
 # - The power of a plan can be computed beforehand. With ten seeds and eighteen tests a difference as large as the scatter is missed in four of five cases: "no difference seen" is not "equal".
 # - One seed, one learning rate, forgotten pairs: each gives you a ranking, and none of them can be trusted.
+#
+# All of this puts another norm into one place. Where it stands can matter more than which it is:
+# [lesson 14](14_norms_in_a_modern_transformer.ipynb) trains one block with its norms in five places.
 
 # %% [markdown]
 # ## Go further

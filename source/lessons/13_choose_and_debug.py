@@ -159,6 +159,8 @@ assert np.mean(colleagues["Eva"]) < 0.8
 # Two more, when the network exists already. *Fine-tuning with small batches?* Keep its BatchNorm layers in
 # evaluation mode ("Frozen, and still moving"). *Only inference?* Then BatchNorm is a constant scale and
 # shift, while LayerNorm, RMSNorm, GroupNorm and InstanceNorm go on computing a mean or a spread for every sample.
+# In a transformer more is to be chosen: which place, QK-norm or not, w or 1 + w
+# ([lesson 14](14_norms_in_a_modern_transformer.ipynb)). A norm that takes a condition is [lesson 15](15_told_norms.ipynb)'s.
 #
 # Why rule 4 counts numbers and not samples: in our CNN no difference from GroupNorm was seen at batches of 2, 4 and 8, where a mean has 98 numbers and more. (`normlab.doctor` counts them, with an example.) In deep
 # networks on hard images BatchNorm does fall behind at such batches (Wu and He, 2018), so measure.

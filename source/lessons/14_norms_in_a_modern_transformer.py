@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Read the norms of a modern transformer
 #
-# *Lesson 14 · 150 minutes, self-test 10 · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
+# *Lesson 14 · 155 minutes, self-test 10 · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
 #
 # When you have finished you can
 #
@@ -39,7 +39,7 @@ from normlab.exercises import check, guess, self_test, yours
 from normlab.training import RECORDED, load_recording, recorded
 from normlab.training import transformer as tiny
 from normlab.training.experiments import norm_mistakes, post_warm_up
-from normlab.training.experiments import qk_norm as watching
+from normlab.training.experiments.qk_norm import watched_training
 from normlab.training.paired import sign_flip_p
 
 np.set_printoptions(precision=4, suppress=True)
@@ -223,20 +223,23 @@ block = yours("transformer_block", transformer_block)
 #
 # ```python
 # def transformer_block(x, attention, mlp, norms, place):
-#     if place == "pre":
-#         x = x + attention(norms[0](x))
-#         return x + mlp(norms[1](x))
-#     if place == "post":
-#         x = norms[0](x + attention(x))
-#         return norms[1](x + mlp(x))
+#     if place == "parallel":
+#         (norm,) = norms
+#         read = norm(x)
+#         return x + attention(read) + mlp(read)
 #     if place == "sandwich":
-#         x = x + norms[1](attention(norms[0](x)))
-#         return x + norms[3](mlp(norms[2](x)))
+#         before_1, behind_1, before_2, behind_2 = norms
+#         x = x + behind_1(attention(before_1(x)))
+#         return x + behind_2(mlp(before_2(x)))
+#     norm_1, norm_2 = norms
+#     if place == "pre":
+#         x = x + attention(norm_1(x))
+#         return x + mlp(norm_2(x))
 #     if place == "out":
-#         x = x + norms[0](attention(x))
-#         return x + norms[1](mlp(x))
-#     read = norms[0](x)
-#     return x + attention(read) + mlp(read)
+#         x = x + norm_1(attention(x))
+#         return x + norm_2(mlp(x))
+#     x = norm_1(x + attention(x))
+#     return norm_2(x + mlp(x))
 # ```
 #
 # </details>
@@ -249,7 +252,8 @@ block = yours("transformer_block", transformer_block)
 tokens = torch.randn(2, 8, tiny.WIDTH, generator=torch.Generator().manual_seed(0))  # (B, T, D)
 for place in tiny.PLACES:
     torch.manual_seed(0)
-    norms = [nn.RMSNorm(tiny.WIDTH, eps=1e-6) for _ in range(4)]
+    count = {"parallel": 1, "sandwich": 4}.get(place, 2)
+    norms = [nn.RMSNorm(tiny.WIDTH, eps=1e-6) for _ in range(count)]
     for one in norms:
         nn.init.uniform_(one.weight, 0.5, 2)
     attention, mlp = tiny.Attention("none", nn.Linear), tiny.mlp(nn.Linear)
@@ -649,7 +653,7 @@ np.allclose(mine, theirs, rtol=1e-12), np.allclose(mine, twin(q), rtol=1e-12)
 
 # %% slideshow={"slide_type": "-"}
 watched = {
-    name: watching.watched_training(tiny.TinyTransformer("pre", 4, seed=0, qk=qk), 0.1, 200, seed=0)
+    name: watched_training(tiny.TinyTransformer("pre", 4, seed=0, qk=qk), 0.1, 200, seed=0)
     for name, qk in (("without", "none"), ("with QK-norm", "each head"))
 }
 

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Tell a norm what to do, and put norms to work
 #
-# *Lesson 15 · 100 minutes, self-test 10 · hard · scale and shift from a condition; folding, freezing, averaging, exporting*
+# *Lesson 15 · 110 minutes, self-test 10 · hard · scale and shift from a condition; folding, freezing, averaging, exporting*
 #
 # When you have finished you can
 #
@@ -39,7 +39,7 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 
 from normlab import load_mnist, plots
 from normlab.exercises import check, guess, self_test, yours
-from normlab.training import article_net, as_inputs, evaluate, fit, small_cnn
+from normlab.training import article_net, as_inputs, evaluate, fit, recorded, small_cnn
 from normlab.training.experiments.contrast_shift import in_light
 from normlab.training.painter import (
     SIDE,
@@ -362,6 +362,81 @@ for step in (1, 2, 3):
 # It opens from the end to the beginning. First only the last layer moves. Then a gradient arrives at the gates; it cannot
 # pass them, since a shut gate multiplies what goes back by 0, too, and it cannot reach what tells them, since $W$ is 0. Once the gates are
 # open, everything learns. Nothing is dead: a product of two numbers that are *both* zero would be.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Told in the norms, or elsewhere: recorded
+#
+# Does it matter *where* a network is told? Three painters: told nothing; told at the input, where the vector
+# of time and digit is joined to the pixels; and told in the norms, as above. Four
+# learning rates, five seeds, 500 steps, 50,000 images to learn from, the other 10,000 of the training set to choose the rate by.
+
+# %%
+runs = recorded("told_norms")
+runs.how
+
+# %%
+RATES = runs.different("lr")
+PLACES = runs.different("told")
+
+
+def of_place(column, told, lr):
+    return runs.values(column, told=told, lr=lr, steps=500)  # (seeds,)
+
+
+plots.sweep(
+    {
+        "": {
+            told: (
+                np.array(RATES),
+                np.array([of_place("held_out_error", told, lr) for lr in RATES]),
+            )
+            for told in PLACES
+        }
+    },
+    xlabel="learning rate",
+    ylabel="error on held-out images",
+    alt="""Error on held-out images against the learning rate, from 0.0016 to 0.025; three lines with a band from the best
+    to the worst of five seeds. Told nothing is on top, near 0.115 and rising to 0.134 at the end. Told at the input goes from
+    0.099 to 0.093 at 0.004, and up to 0.11 with a wide band. Told in the norms is lowest, from 0.095 to 0.086 at 0.01, nearly level, with a
+    narrow band.""",
+)
+
+# %% slideshow={"slide_type": "subslide"}
+best = {
+    told: min(RATES, key=lambda lr: of_place("held_out_error", told, lr).mean()) for told in PLACES
+}
+print(f"{'told':29}{'rate':>6}{'test error':>18}{'read right':>15}{'spread':>17}")
+for told, lr in best.items():
+    columns = [of_place(name, told, lr) for name in ("test_error", "read_right", "spread")]
+    cells = [f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" for values in columns]
+    print(f"{told:29}{lr:6}  " + "  ".join(cells))
+print(f"{'real digits':53}{read_right(real, real_digits):.4f}{spread(real, real_digits):17.4f}")
+
+
+# %% slideshow={"slide_type": "fragment"}
+def at_best(column, told):
+    return of_place(column, told, best[told])
+
+
+for column in ("test_error", "read_right"):
+    for told in PLACES:
+        if told != "in the norms":
+            apart = at_best(column, told) - at_best(column, "in the norms")
+            low, high = apart.min(), apart.max()
+            print(f"{column:11} {told:29} minus in the norms: {low:+.4f} to {high:+.4f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# *That* they are told matters most: told nothing, a painter paints the digit that was asked for once in ten times, which is chance, and
+# its error is far larger. *Where* matters less, but in error all five seeds are on one side: in the norms it is smaller than at the input.
+#
+# Read the other column, and it is the other way round: the painter that is told at its input is *read* better. Its spread says how: its pictures of a digit are nearer
+# to each other than those of the others, and much nearer than real ones. It paints plain digits.
+#
+# What this does not show: another size (telling the norms takes more numbers, see the next line), another length than 500 steps, a transformer.
+
+# %%
+for told in PLACES:
+    print(f"{told:13} {sum(p.numel() for p in painter(told).parameters()):,} parameters")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which of the three says it?
@@ -748,6 +823,7 @@ self_test("15_told_norms")
 #   norm, in what $c$ is, and in how many numbers share a scale.
 # - The way back: scale and shift gather over all places that they touched, and from there it is a linear layer's.
 # - AdaLN-Zero: gates that begin at 0 make every block the identity. The last layer learns first, then the gates, then everything.
+# - That our painters are told matters more than where. In the norms the error is smaller than at the input, in all five seeds.
 # - In our painter the gates say the digit. Damaged painters can be read as well or better, with a larger error and less spread: a
 #   number that goes up is not yet quality.
 # - A condition that is added *before* a norm is taken away by it, where the norm's groups are single channels.

@@ -146,7 +146,7 @@ def test_the_command_takes_the_address_and_the_real_grader_works_there(tmp_path,
     assert "2 students, 2 notebooks: 2 graded now" in result.output
     with (tmp_path / "out" / "grades.csv").open() as file:
         scores = [(row["student"], row["score"]) for row in csv.DictReader(file)]
-    assert scores == [*[("exercises", "0")] * 3, *[("solutions", "10")] * 3]
+    assert scores == [*[("exercises", "0")] * 4, *[("solutions", "10")] * 4]
     assert "Isolation: " in (tmp_path / "out" / "index.html").read_text()
 
 

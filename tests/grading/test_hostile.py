@@ -637,7 +637,7 @@ def test_a_forged_answer_is_compared_as_any_other(grade, name):
     outcomes = f"[{{**one, **{answer}, **{change}}} for one in message['outcomes']]"
     verdict = grade(*forging_outcomes(outcomes))
     assert results(verdict)[0] == (status, 0)
-    assert verdict.score <= 20
+    assert verdict.score <= 30
 
 
 @pytest.mark.parametrize(
@@ -651,9 +651,9 @@ def test_forged_outcomes_are_no_answer(grade, outcomes):
 
 @pytest.mark.parametrize("number", ["10**9", "-1", "'many'", "None", "True"])
 def test_a_forged_number_of_definitions_is_no_answer(grade, number):
-    """What the first function forges is the answer about the second; the third is asked anew."""
+    """What the first function forges is the answer about the second; the others are asked anew."""
     verdict = grade(*forging(f"{{**message, 'usable': {number}}}"))
-    assert results(verdict) == [("graded", 0), ("forbidden", 0), RIGHT]
+    assert results(verdict) == [("graded", 0), ("forbidden", 0), RIGHT, RIGHT]
 
 
 def test_an_answer_slipped_in_before_the_answer_is_noticed(grade):
@@ -900,14 +900,14 @@ def test_what_one_leaves_in_its_folder_does_not_end_the_warm_process(tmp_path, w
 # ---- many at once: each is ended for itself
 
 
-def test_two_hostile_tasks_and_a_hostile_cell_leave_the_third(grade):
+def test_two_hostile_tasks_and_a_hostile_cell_leave_the_others(grade):
     loop = "def batch_norm_forward(x, weight, bias, eps):\n    " + "import os; os._exit(0)"
     gone = (
         "def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):\n"
         + textwrap.indent(LOOP_FOR_ALARMS, "    ")
     )
     verdict = grade.endless("import numpy as np", CELLS["os._exit"], loop, gone, LAST_TWO)
-    assert results(verdict) == [("failed", 0), ("timeout", 0), RIGHT]
+    assert results(verdict) == [("failed", 0), ("timeout", 0), RIGHT, RIGHT]
 
 
 def test_a_notebook_that_always_ends_comes_to_an_end(grade):
@@ -998,7 +998,7 @@ def honestly_wrong(grade_torch, wrong_programs):
         stem: {task.task: task.score for task in grade_torch(stem, *programs).tasks}
         for stem, programs in wrong_programs.items()
     }
-    assert list(points[BUGS].values()) == [2, 3, 3, 4, 3, 2]
+    assert list(points[BUGS].values()) == [0, 0, 1, 4]
     assert all(score < 10 for task in points.values() for score in task.values())
     return points
 

@@ -379,7 +379,7 @@ def test_a_plain_user_has_the_same_isolation(open_folder):
     if "No module named" in run.stderr:
         pytest.skip("a plain user cannot reach these packages")
     assert run.returncode == 0, run.stderr
-    assert run.stdout.split(",")[0] == "30 user 12345"
+    assert run.stdout.split(",")[0] == "40 user 12345"
 
 
 @pytest.fixture

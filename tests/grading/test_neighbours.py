@@ -120,7 +120,7 @@ def test_every_neighbour_has_their_points(graded):
     students = 2 * (len(ATTACKS) + 2)
     assert f"{students} graded now, 0 unchanged" in said
     neighbours = [row for row in rows if row["student"].endswith("neighbour")]
-    assert len(neighbours) == 3 * students // 2
+    assert len(neighbours) == 4 * students // 2
     assert {(row["status"], row["score"]) for row in neighbours} == {("graded", "10")}
 
 

@@ -26,7 +26,6 @@ def network_of(features: int, seed: int) -> nn.Sequential:
 def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
     """Average the networks of the seeds (M,); the batches are x (K, N, D)."""
     networks = [network_of(x.shape[2], int(seed)).train() for seed in seeds]
-    before = joined(value for one in networks for value in one.state_dict().values())
     average = answer(networks, list(torch.from_numpy(x)))
     if not isinstance(average, nn.Module):
         raise TypeError(f"a torch.nn.Module is asked for, and this is a {type(average).__name__}")
@@ -39,14 +38,13 @@ def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
         for number in average.parameters():
             number.add_(1)  # whoever shares memory with the average moves with it
         average(torch.from_numpy(x[0]) + 1)
-    after = joined(value for one in networks for value in one.state_dict().values())
+    given = joined(value for one in networks for value in one.state_dict().values())
     momentum = [one.momentum for one in average.modules() if isinstance(one, nn.BatchNorm1d)]
     return (
         weights,
         buffers,
         modes,
         answer_in_them,
-        before,
-        after,
+        given,
         np.array([-1.0 if m is None else m for m in momentum]),
     )
