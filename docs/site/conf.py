@@ -1,9 +1,14 @@
 """Sphinx's settings for the course's site; `make site` calls it through build.py."""
 
+import os
 import re
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 import normlab
@@ -41,6 +46,12 @@ numpydoc_class_members_toctree = False
 html_theme = "pydata_sphinx_theme"
 html_title = "normlab"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
+# Where the site will stand, if that is known: a picture in a link to it needs a whole address.
+html_baseurl = os.environ.get("NORMLAB_SITE", "")
+html_copy_source = False
+html_use_index = html_domain_indices = False
+exclude_patterns = ["fragments"]
 html_css_files = ["normlab.css"]
 html_favicon = "_static/favicon.svg"
 html_context = {"default_mode": "auto"}
@@ -58,10 +69,12 @@ html_theme_options = {
 }
 html_sidebars = {
     "index": [],
+    "play": [],
     "cheat_sheet": [],
     "gallery": [],
     "glossary": [],
     "teaching": [],
+    "own_exercises": [],
     "**": ["sidebar-nav-bs"],
 }
 
@@ -88,7 +101,18 @@ def link_to_pages(*event: Any) -> None:  # noqa: ANN401 - Sphinx sends five diff
     )
 
 
+SEARCHED = tomllib.loads(Path(__file__).with_name("search.toml").read_text(encoding="utf-8"))
+
+
+def lead_searches(app: Sphinx, page: nodes.document) -> None:
+    """Let what readers search for lead to the lesson about it, before what only mentions it."""
+    words = SEARCHED.get(Path(app.env.docname).name, [])
+    entries = [("single", word, "", "main", None) for word in words]
+    page.append(addnodes.index(entries=entries))
+
+
 def setup(app: Sphinx) -> None:
     """Tell Sphinx about the functions above."""
     app.connect("autodoc-process-docstring", escape_stars)
     app.connect("html-page-context", link_to_pages)
+    app.connect("doctree-read", lead_searches)

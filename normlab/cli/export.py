@@ -76,6 +76,7 @@ def export(
     from normlab.grading.exports.give_back import feedback_zip
     from normlab.grading.gradebook import FILE_NAME, Gradebook
     from normlab.grading.points import settled
+    from normlab.grading.reports import counted
     from normlab.grading.submissions import exercise_named
 
     if not (out / FILE_NAME).is_file():
@@ -101,7 +102,7 @@ def export(
     for note in (*done.notes, *given_back):
         click.echo(f"Note: {note}", err=True)
     if waiting:
-        click.echo(f"Not graded yet, and not in it: {len(waiting)} notebooks.", err=True)
+        click.echo(f"Not graded yet, and not in it: {counted(len(waiting), 'notebook')}.", err=True)
     if done.open_questions:
         click.echo("Not judged in full, for you to look at:", err=True)
         for line in done.open_questions:

@@ -307,9 +307,12 @@ def _results(
 
 
 def _summary(handed_in: "HandedIn", todo: int, counts: Counter[str], failures: int) -> str:
+    from normlab.grading.reports import counted
+
     unchanged = max(0, len(handed_in.submissions) - todo)
     lines = [
-        f"{len(handed_in.students)} students, {len(handed_in.submissions)} notebooks: "
+        f"{counted(len(handed_in.students), 'student')}, "
+        f"{counted(len(handed_in.submissions), 'notebook')}: "
         f"{todo - failures} graded now, {unchanged} unchanged."
     ]
     if failures:

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from normlab import __version__
 from normlab.exercises import find
 from normlab.exercises.exercise import Mistake
+from normlab.exercises.panel import marked_up
 from normlab.grading.gradebook import Entry, Gradebook
 from normlab.grading.points import settled
 from normlab.grading.submissions import short_name
@@ -49,6 +51,8 @@ MEANINGS = {
 }
 
 _BINS = 10
+# What the check tells a student to do now: after the mistake, and not for the teacher.
+_NEXT = re.compile(r"(?m)^Next: ")
 _NOT_TAKEN = "left out"  # in a note on a file
 _LONGEST_NAME = 200  # bytes; the usual file systems take 255
 # Names that Windows keeps for devices.
@@ -152,6 +156,11 @@ def as_csv(rows: Iterable[Iterable[str]], delimiter: str = ",") -> str:
 def points(score: float) -> str:
     """Write points with as few digits as they need."""
     return f"{score:.2f}".rstrip("0").rstrip(".")
+
+
+def counted(number: int, thing: str) -> str:
+    """Write how many: "1 student", "2 students"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def without_formula(name: str) -> str:
@@ -348,6 +357,11 @@ class Overview:
             entry.was_handed_in for entries in self.scores.values() for entry in entries.values()
         )
 
+    def most(self, exercise: str) -> float:
+        """Return the points that an exercise has."""
+        of_students = (entries.get(exercise) for entries in self.scores.values())
+        return max(entry.max_score for entry in of_students if entry)
+
     @property
     def max_total(self) -> float:
         """What one student can reach."""
@@ -425,9 +439,27 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["points"] = points
+    environment.filters["counted"] = counted
+    environment.filters["prose"] = _prose
+    environment.filters["without_next"] = lambda said: _NEXT.split(said)[0].rstrip()
+    environment.filters["only_next"] = lambda said: said[len(_NEXT.split(said)[0]) :].strip()
     environment.filters["short"] = short_name
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     return environment
+
+
+def _prose(said: str) -> Markup:
+    """Write what the check said: sentences as text, and what stands in lines as it is."""
+    written = (
+        f"<pre>{escape(block)}</pre>" if "\n" in block or block[:1] == " " else _sentence(block)
+        for block in said.split("\n\n")
+        if block.strip()
+    )
+    return Markup("\n".join(written))
+
+
+def _sentence(block: str) -> str:
+    return f"<p>{marked_up(block)}</p>"
 
 
 def _render(template: str, **content: Any) -> str:  # noqa: ANN401 - whatever a template needs

@@ -92,7 +92,8 @@ def test_all_are_recorded(made_up, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["learning_rate"], "No experiment is called 'learning_rate'. Choose one of: "),
+        (["learning_rate"], "'learning_rate'. Did you mean 'learning_rates'?"),
+        (["nothing_like_it"], "No experiment is called 'nothing_like_it'. Choose one of: "),
         (["learning_rates", "--jobs", "0"], "0 is not in the range x>=1"),
         (["learning_rates", "--into", __file__], "is a file"),
     ],

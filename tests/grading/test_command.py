@@ -121,7 +121,7 @@ def test_only_what_changed_is_graded(tmp_path, a_class, write_notebook, normlab_
     assert {row[-1] for row in when_graded(out)} == {before[0][-1]}  # with the seed of the first
 
     only = normlab_command("grade", folder, "-o", out, "--only", "late", "--regrade", "--jobs", 1)
-    assert "1 students, 1 notebooks: 1 graded now" in only.output
+    assert "1 student, 1 notebook: 1 graded now" in only.output
     assert len(rows(out)) == len(grades) + len(in_late)
 
 
@@ -137,7 +137,7 @@ def test_another_seed_grades_all_again(tmp_path, a_class, normlab_command):
 def test_one_exercise_can_be_graded_alone(tmp_path, a_class, normlab_command):
     folder, out = a_class(tmp_path / "all", students=2), tmp_path / "out"
     result = normlab_command("grade", folder, "-o", out, "--exercise", "06", "--jobs", 1)
-    assert "2 students, 1 notebooks: 1 graded now" in result.output
+    assert "2 students, 1 notebook: 1 graded now" in result.output
     assert {row["exercise"] for row in rows(out)} == {"06_layer_norm"}
 
 

@@ -197,7 +197,7 @@ def test_the_head_says_it_where_verdicts_were_made_in_different_ways(report):
     report({"ann": judged(1, 1, 1), "bob": judged(1, 1, 1)})
     page = Page(report({"carl": judged(1, 1, 1)}, isolation="NONE") / "index.html")
     assert "(2 notebooks): a box" in page.text
-    assert "(1 notebooks): NONE" in page.text
+    assert "(1 notebook): NONE" in page.text
 
 
 def test_nothing_graded_yet_is_a_page_as_well(report):
@@ -205,7 +205,49 @@ def test_nothing_graded_yet_is_a_page_as_well(report):
     assert "Nothing is graded yet." in page.text
 
 
+def test_results_stand_before_what_held(report):
+    page = Page(report({"ann": judged(1, 1, 1)}) / "index.html")
+    assert page.text.index("The median is") < page.text.index("a box of <steel>")
+    assert "1 student handed in 1 notebook of 1 exercise." in page.text
+    inside = {link[1:] for link in page.links if link.startswith("#")}
+    assert inside == {"isolation", "again", "tasks", "students"}
+    assert all(f'id="{name}"' in page.source for name in inside)
+
+
+def test_who_is_to_be_looked_at_is_a_link_to_the_page_and_nothing_there_tells_the_student(report):
+    endless = "It never came to an end.\n\nNext: find the loop that never ends."
+    bob = with_status(judged(1, 1, 1), 2, Status.TIMEOUT, endless)
+    out = report({"bob": bob, "carl": None})
+    look = (out / "index.html").read_text().partition('<h2 id="look">')[2]
+    look = look.partition('<h2 id="students">')[0]
+    assert "It never came to an end." in look
+    assert "find the loop" not in look
+    assert 'href="feedback/bob.html"' in look
+    assert 'href="feedback/carl.html"' in look
+
+
+def test_the_table_of_students_says_of_how_many(report):
+    out = report({"ann": judged(1, 2, 3)})
+    head = (out / "index.html").read_text().partition('<h2 id="students">')[2].partition("</tr>")
+    assert head[0].count('<span class="faint">of 30</span>') == 2
+
+
 # ---- feedback
+
+
+def test_feedback_folds_what_is_right_and_says_what_to_do_after_the_mistake(report):
+    ann = judged(10, 3, 0, message="Divide by `var`.\n\n    got  [1. 2.]\n\n<b>")
+    tasks = [replace(task, feedback="A remark.\n\nNext: read `eps`.") for task in ann.tasks]
+    out = report({"ann": replace(ann, tasks=tuple(tasks))})
+    folded, _, open_ = (out / "feedback" / "ann.html").read_text().partition("</details>")
+    assert f"<code>{TASKS[0]}</code>" in folded.partition("<summary>")[2]
+    assert TASKS[1] in open_
+    assert "<details>" not in open_
+    assert "<p>Divide by <code>var</code>.</p>" in open_
+    assert "<pre>    got  [1. 2.]</pre>" in open_
+    assert "<p>&lt;b&gt;</p>" in open_
+    said = [open_.index(words) for words in ("A remark.", "✗ FAIL", "Next: read <code>eps</code>.")]
+    assert said == sorted(said)
 
 
 def test_feedback_has_points_by_aspect_and_what_was_said(report):
@@ -213,8 +255,8 @@ def test_feedback_has_points_by_aspect_and_what_was_said(report):
     ann = with_status(ann, 2, Status.TIMEOUT, "It never came to an end.")
     page = Page(report({"ann": ann}) / "feedback" / "ann.html")
     assert f"{EXERCISE}: 13 of 30 points" in page.text
-    assert f"{TASKS[0]}: 10 of 10 points ✓ right · values" in page.text
-    assert f"{TASKS[1]}: 3 of 10 points ✗ not yet · values · 3 of 10" in page.text
+    assert f"{TASKS[0]}: 10 of 10 points ✓ pass · values" in page.text
+    assert f"{TASKS[1]}: 3 of 10 points ✗ FAIL · values · 3 of 10" in page.text
     assert f"{TASKS[2]}: 0 of 10 points, timeout The time was up" in page.text
     assert "It never came to an end." in page.text
     assert "Hint: which axis?\n  [[1. 2.]]</pre>" in page.source
@@ -242,7 +284,8 @@ def test_feedback_is_ones_own_and_tells_no_seed(report):
 def test_an_unreadable_file_is_explained_to_its_student(report):
     out = report({"ann": refused(EXERCISE, Status.UNREADABLE, "It ends in the middle.")})
     page = Page(out / "feedback" / "ann.html")
-    assert "It ends in the middle." in page.text
+    assert page.text.count("It ends in the middle.") == 1
+    assert page.text.count("The file could not be read") == 1
     assert f"{TASKS[0]}: 0 of 10 points, unreadable" in page.text
 
 
@@ -282,7 +325,9 @@ HOSTILE = [
 
 def test_every_student_has_a_page_of_a_safe_name_that_the_overview_links_to(report):
     out = report(dict.fromkeys(HOSTILE, judged(1, 2, 3)))
-    links = [link for link in Page(out / "index.html").links if link != "grades.csv"]
+    links = [
+        link for link in Page(out / "index.html").links if link != "grades.csv" and link[0] != "#"
+    ]
     assert len(set(links)) == len(HOSTILE)
     for link in links:
         assert re.fullmatch(r"feedback/[\w().+@ -]+\.html", unquote(link))

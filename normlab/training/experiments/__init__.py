@@ -10,6 +10,7 @@
     The same, or None where nobody has recorded it: those that need an accelerator.
 """
 
+import difflib
 import importlib
 import pkgutil
 from pathlib import Path
@@ -34,9 +35,10 @@ def find_experiment(name: str) -> Experiment:
         If there is none.
     """
     if name not in experiment_names():
-        raise ValueError(
-            f"No experiment is called {name!r}. Choose one of: {', '.join(experiment_names())}."
-        )
+        names = experiment_names()
+        close = difflib.get_close_matches(name, names, n=1)
+        meant = f"Did you mean {close[0]!r}?" if close else f"Choose one of: {', '.join(names)}."
+        raise ValueError(f"No experiment is called {name!r}. {meant}")
     return importlib.import_module(f"{__name__}.{name}").EXPERIMENT
 
 
