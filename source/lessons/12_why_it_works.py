@@ -791,8 +791,8 @@ for factor in (1, 0.1, 0.01, 0.001):
 # | 2019 | Arora, Li, Lyu | before a norm the effective rate tunes itself, and descent converges without tuning lr | the tuning, in one network |
 # | 2020 | Li, Arora | weight decay before a norm equals an exponentially growing learning rate | exactly |
 # | 2020 | De, Smith | in *residual* networks BatchNorm makes the branches small beside the skip connection at the start: that is what lets them be deep; larger rates help in some regimes only | not tested: no residual networks here |
-# | 2020 | Yao and others | Hessians measured: without BatchNorm a *shallow* residual network is no less smooth | not tested |
-# | 2021 | Lubana, Dick, Tanaka | one view of many norms: what passes forward, what passes back, and how rank collapses, layer by layer | the growth of gradients only |
+# | 2020 | Yao and others | Hessians measured: BatchNorm does not always make the loss smoother, least of all in *shallow* residual networks | not tested |
+# | 2021 | Lubana, Dick, Tanaka | one view of many norms at the start of training: norms of activations keep a residual network's activations from exploding; the larger the group, the more alike the samples come out; the smaller, the larger the gradients in early layers | not tested: one norm here |
 # | 2023 | Kosson, Fan, Jaggi | the noise of ghost batches, imitated without their drawbacks, regularizes | no gain seen, on 500 digits |
 #
 # **Where they agree:** BatchNorm lets networks train at larger rates, and weights before it have no scale. **Where they do not:**
