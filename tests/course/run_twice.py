@@ -1,6 +1,7 @@
 """Run every code cell of the lessons twice, in order: ``python run_twice.py OUT [STEM ...]``.
 
-Each lesson has a process of its own, forked when all that takes long to import has been imported.
+Each lesson has a process of its own, forked when all that takes long to import has been imported;
+two run at a time.
 So that this takes no longer than it must, `fit` makes forty steps an epoch, and many trainings run
 one after another: whether a second run says the same does not depend on how long it trains.
 
@@ -11,6 +12,7 @@ and what was shown.
 import importlib
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import sys
 from pathlib import Path
@@ -29,6 +31,7 @@ import normlab.exercises
 import normlab.plots
 
 STEPS = 40  # an epoch
+AT_A_TIME = 2
 LESSONS = Path(__file__).parents[2] / "notebooks"
 IMPORTED = (matplotlib.pyplot, numpy, torch, normlab.exercises, normlab.plots, CapturingDisplayHook)
 
@@ -76,11 +79,16 @@ def main() -> None:
     shorten_trainings()
     out, stems = Path(sys.argv[1]), sys.argv[2:]
     fork = multiprocessing.get_context("fork")
+    running: list[multiprocessing.process.BaseProcess] = []
     for source in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
         if not stems or source.stem in stems:
-            lesson = fork.Process(target=run_lesson, args=(source, out))
-            lesson.start()
-            lesson.join()
+            if len(running) == AT_A_TIME:
+                multiprocessing.connection.wait([lesson.sentinel for lesson in running])
+                running = [lesson for lesson in running if lesson.is_alive()]
+            running.append(fork.Process(target=run_lesson, args=(source, out)))
+            running[-1].start()
+    for lesson in running:
+        lesson.join()
 
 
 if __name__ == "__main__":
