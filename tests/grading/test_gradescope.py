@@ -57,7 +57,7 @@ home = "HOME"
 attempt("seed", lambda: open(home + "/source/autograder.json").read())
 attempt("answers", lambda: open(home + "/source/normlab/tasks/batch_norm_forward.py").read())
 attempt("hand-in", lambda: open(home + "/submission/{FORWARD}.ipynb").read())
-attempt("results", lambda: open(home + "/results/results.json", "w").write('{{"score": 30}}'))
+attempt("results", lambda: open(home + "/results/results.json", "w").write('{{"score": 40}}'))
 attempt("source", lambda: open(home + "/source/run_autograder", "w").write("exit"))
 attempt("list", lambda: os.listdir(home + "/results"))
 attempt("socket", socket.socket)
@@ -161,7 +161,7 @@ def test_the_zip_has_what_gradescope_looks_for_at_its_top_and_no_solution(zipped
         readme = archive.read("README.md").decode()
     assert {"pyproject.toml", "autograder.json", "normlab/grading/gradescope.py"} <= names
     assert not [name for name in names if name.endswith(".ipynb") or name.startswith("source/")]
-    assert "30 points" in " ".join(readme.split())
+    assert "40 points" in " ".join(readme.split())
 
 
 def test_each_zip_draws_cases_of_its_own(zipped, tmp_path):
@@ -194,7 +194,7 @@ def test_a_right_hand_in_gets_all_points_under_whatever_name(home, way):
     right(home / "submission" / "my work.ipynb")
     done, found = way(home)
     assert done.returncode == 0, done.stderr
-    assert found["score"] == sum(test["max_score"] for test in found["tests"]) == 30
+    assert found["score"] == sum(test["max_score"] for test in found["tests"]) == 40
     assert {test["status"] for test in found["tests"]} == {"passed"}
     assert found["output"].startswith("Graded: submission/my work.ipynb.")
     assert "Isolation: " in done.stdout
@@ -213,7 +213,7 @@ def test_a_wrong_hand_in_hears_its_mistake(home, way):
     assert 0 < found["score"] < 10
     told = "\n".join(test["output"] for test in found["tests"])
     assert "fix the eps" in told
-    assert "Nothing in the notebook is called batch_norm_forward_images" in told
+    assert "Nothing in the notebook is called weighted_batch_norm" in told
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -238,7 +238,7 @@ def test_an_endless_loop_and_an_empty_hand_in_have_results_too(home, way):
     _, found = way(home)
     assert found["score"] == 0
     assert "Nothing was handed in" in found["output"]
-    assert [test["max_score"] for test in found["tests"]] == [10, 10, 10]
+    assert [test["max_score"] for test in found["tests"]] == [10, 10, 10, 10]
 
 
 @needs_root
@@ -257,11 +257,11 @@ def test_where_nothing_is_kept_closed_nothing_is_graded(home):
 def test_points_and_tasks_left_out_are_those_of_the_course_file(tmp_path):
     rules = '[02]\npoints = {batch_norm_forward = 5}\nleave_out = ["linear_then_batch_norm"]\n'
     zipped, said = write_autograder(tmp_path / "zip", rules)
-    assert "of 15 points" in said
+    assert "of 25 points" in said
     home = unpacked(zipped, tmp_path / "autograder")
     right(home / "submission" / f"{FORWARD}.ipynb")
     _, found = run(home)
-    assert found["score"] == sum(test["max_score"] for test in found["tests"]) == 15
+    assert found["score"] == sum(test["max_score"] for test in found["tests"]) == 25
     assert "linear_then_batch_norm" not in json.dumps(found["tests"])
 
 
