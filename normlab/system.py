@@ -104,6 +104,11 @@ def is_ours(found: os.stat_result) -> bool:
     return found.st_uid == os.getuid()
 
 
+def is_root() -> bool:
+    """Whether this process may do everything; on Windows it is never said."""
+    return hasattr(os, "getuid") and os.getuid() == 0
+
+
 def is_alive(process: int) -> bool:
     """Whether there is a process of this number."""
     try:

@@ -153,8 +153,8 @@ DOOR = ROOT / "normlab" / "system.py"
 SANDBOX = ROOT / "normlab" / "grading" / "sandbox"
 # What talks to the sandbox, where `what_isolation_lacks` has said that there can be one.
 BEHIND_THE_DOOR = {
-    "normlab/grading/isolation.py": {"/proc/1/cmdline", "/proc/self/environ"},
-    "normlab/grading/processes.py": {"socket.send_fds"},
+    "normlab/grading/isolation.py": {"/proc/1/cmdline", "/proc/self/environ", "/dev/shm"},
+    "normlab/grading/processes.py": {"socket.send_fds", "os.chown"},
 }
 
 

@@ -33,7 +33,7 @@ from normlab.grading.processes import (
 )
 from normlab.grading.view import View, make_view
 from normlab.grading.wire import WireError
-from normlab.system import what_isolation_lacks
+from normlab.system import is_root, what_isolation_lacks
 
 _PROBE_SECONDS = 20.0
 _WHAT_TO_DO = (
@@ -176,7 +176,7 @@ class Site:
         self.isolation = Isolation("namespaces", _judge(found))
 
     def _try_as_nobody(self) -> None:
-        if what_isolation_lacks() or os.getuid() != 0:
+        if what_isolation_lacks() or not is_root():
             raise NoIsolation("Only root, on Linux, can make a submission nobody's.")
         guarded = [*map(Path, self.isolation.guarded), *_answers()]
         try:

@@ -267,12 +267,13 @@ def test_a_toy_class_holds_what_a_teacher_meets_and_the_overview_says_it_in_orde
     result = run(*grade, "--jobs", 1, "--no-isolation")
     assert result.exit_code == 0, result.output
     page = (toy / "out" / "index.html").read_text()
+    page = re.sub("<a [^>]*>|</?bdi>|</a>", "", page)  # each name leads to its page
     parts = [
-        "To look at yourself",
+        '<h2 id="look">To look at yourself</h2>',
         "Files that were not taken",
-        'Finn Abel_4705</span>, <span dir="auto">Gita Abel_4706</span> are the same',
-        "1 handed in nothing: <bdi>Ben Abel_4701",
-        "<h2>Students</h2>",
+        "Finn Abel_4705, Gita Abel_4706 are the same",
+        "1 handed in nothing: Ben Abel_4701",
+        '<h2 id="students">Students</h2>',
     ]
     places = [page.index(part) for part in parts]
     assert places == sorted(places)
