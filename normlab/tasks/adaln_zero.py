@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Arguments, Case, Outputs
 from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
 
 
@@ -18,7 +18,10 @@ def adaln_zero(x, shift, scale, gate, into, out, eps):
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Draw a block with its gate shut, told nothing with its gate at 1, and told everything."""
+    """Draw a block with its gate shut, told nothing with its gate at 1, and told everything.
+
+    And one whose gate is shut for one sample alone: x handed back is the identity as well.
+    """
     for shape, hidden in (((3, 3, 4), 6), ((2, 4, 3), 5)):
         samples, _, features = shape
         size = (samples, features)
@@ -39,3 +42,18 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         ):
             given = {"x": x, "shift": shift, "scale": scale, "gate": gate}
             yield Case(f"{name}, {title}", aspects, {**given, **block})
+        shut = none + 1
+        shut[0] = 0
+        yield Case(
+            f"{name}, gate 0 for the first sample, 1 for the others",
+            ("identity",),
+            {"x": x, "shift": told[0], "scale": told[1], "gate": shut, **block},
+            based_on=f"{name}, gate 1",
+            derive=_gated,
+        )
+
+
+def _gated(own: Outputs, arguments: Arguments) -> Outputs:
+    """From a gate that is open to any gate."""
+    x = arguments["x"]
+    return {"y": x + arguments["gate"][:, np.newaxis] * (own["y"] - x)}

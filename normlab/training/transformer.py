@@ -186,7 +186,7 @@ class HeadNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return queries or keys, ``(B, heads, T, size)``, normalized."""
-        axes: dict[str, tuple[int, ...]] = {"each head": (3,), "all heads": (1, 3), "tokens": (2,)}
+        axes: dict[str, tuple[int, ...]] = {"each head": (-1,), "all heads": (1, 3), "tokens": (2,)}
         mean_square = x.square().mean(axes[self.over], keepdim=True)
         return self.weight * x * (mean_square + self.eps).rsqrt()
 

@@ -93,7 +93,8 @@ guess(
 patient = sick(seed=0)
 run = fit(patient, pixels, epochs=1, lr=0.1, measure_every=10)  # lr: the learning rate
 print(f"{run.final.test_accuracy:.0%} right")
-print("loss", *(f"{loss:,.2f}" for loss in run.series("train_loss")[[0, 1, 4, 9, 14]]), sep="   ")
+loss = run.series("train_loss")  # one for every 10 steps
+print("loss", *(f"{one:,.2f}" for one in (*loss[:2], *loss[4::5])), sep="   ")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The loss began with a giant leap, and then it stands. Where it stands is no accident either: it is the loss of
@@ -181,15 +182,16 @@ print(right["with the line"].min() > right["without"].max())
 
 
 # %% slideshow={"slide_type": "-"}
-def told(norm, lr, epochs):
-    five = 100 * recorded("article_runs").values("test_accuracy", norm=norm, lr=lr, epoch=epochs)
+def told(norm, lr, epoch):
+    runs = recorded("article_runs")
+    five = 100 * runs.values("test_accuracy", norm=norm, lr=lr, epochs=5, epoch=epoch)
     return f"{five.mean():.1f} ± {five.std(ddof=1):.1f} %"
 
 
 # %% slideshow={"slide_type": "-"}
-for lr, epochs in ((0.01, 1), (0.01, 5), (0.1, 5)):
-    print(f"learning rate {lr:<4}, epoch {epochs}: ", end="")
-    print(f"{told('none', lr, epochs)} without, {told('batch', lr, epochs)} with BatchNorm")
+for lr, epoch in ((0.01, 1), (0.01, 5), (0.1, 5)):
+    print(f"learning rate {lr:<4}, epoch {epoch}: ", end="")
+    print(f"{told('none', lr, epoch)} without, {told('batch', lr, epoch)} with BatchNorm")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # After one pass over the images there are more than ten points between them, after five fewer, and at ten times the learning

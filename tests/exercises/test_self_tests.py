@@ -105,7 +105,7 @@ def test_the_best_sitting_is_kept_and_shown(sitting, tmp_path):
     assert (kept(tmp_path)["points"], kept(tmp_path)["best"]) == (0, 2)
     (line,) = (line for line in progress().self_tests if line.name == LESSONS[3])
     assert (line.best, line.state) == (2, "begun")
-    assert "Self-tests: 2 of 70 questions right at the first go" in str(progress())
+    assert f"Self-tests: 2 of {len(QUESTIONS)} questions right at the first go" in str(progress())
 
 
 def test_a_check_and_a_self_test_do_not_overwrite_each_other(sitting, tmp_path):
