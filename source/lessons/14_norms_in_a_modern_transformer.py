@@ -423,7 +423,9 @@ guess(
 )
 
 # %% slideshow={"slide_type": "-"}
-steps = rng.normal(size=(24, 1000))  # 24 vectors of 1,000 numbers, root mean square 1
+steps = np.random.default_rng(0).normal(
+    size=(24, 1000)
+)  # 24 vectors of 1,000 numbers, root mean square 1
 print(
     f"nothing agrees: {np.sqrt((steps.sum(0) ** 2).mean()):.1f}   all agree: {np.sqrt(((24 * steps[0]) ** 2).mean()):.0f}"
 )
@@ -975,7 +977,13 @@ for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
 # | 3 `sandwich_backward`: a gradient through two norms | hard | medium | 30 |
 # | 4 `decoder`: three mistakes in a model file | medium | high | 25 |
 
-# %%
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
 self_test("14_norms_in_a_modern_transformer")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
