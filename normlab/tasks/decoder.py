@@ -34,7 +34,12 @@ def decoder(tokens, state, heads):
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw checkpoints without a layer, with one head, with several, and with two layers."""
-    for layers, heads, aspects in ((0, 1, "last"), (1, 1, "block"), (1, 3, "heads"), (2, 2, "")):
+    for layers, heads, aspects in (
+        (0, 1, "start last"),
+        (1, 1, "block"),
+        (1, 3, "heads"),
+        (2, 2, ""),
+    ):
         arguments = {
             "tokens": rng.integers(0, 5, (2, 4)),
             "seed": seed_of_numbers(rng),

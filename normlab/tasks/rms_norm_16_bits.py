@@ -1,6 +1,7 @@
 """Lesson 14: RMSNorm of a model in 16 bits, whose file holds the weight, or the weight less 1."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 
@@ -27,7 +28,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield _case(f"{name}, offset 0", "values", x, plain)
         yield _case(f"{name}, offset 1", "offset", x, less_1)
         yield _case(f"{name}, offset 0, eps {eps:g}", "values", x, {**plain, "eps": eps})
-        yield _case(f"{name}, some hundreds", "loud", x + 400.0, plain)
+        loud = distinct_values(rng, shape) + 400.5  # other than x: a mean subtracted is no idleness
+        yield _case(f"{name}, some hundreds", "loud", loud, plain)
         silent = np.concatenate([x, np.zeros_like(x[:1])])
         yield _case(
             f"{name}, and a row of zeros, eps 1e-8", "silent", silent, {**plain, "eps": 1e-8}
@@ -51,26 +53,39 @@ def _in_half(x: np.ndarray, others: Arguments) -> Arguments:
 
 
 def _last_bit(rng: np.random.Generator, shape: tuple[int, int], offset: int) -> Case:
-    """Draw weights with which it is clear how an answer is rounded, and early casts spoil some."""
-    x = (distinct_values(rng, shape) + 0.5).astype(np.float16)
-    x_hat = x / np.sqrt((x.astype(float) ** 2).mean(axis=-1, keepdims=True) + 1e-5)  # float64
+    """Draw weights with which it is clear how an answer is rounded, and early casts spoil some.
+
+    Below 0.00006 the steps of float16 get no smaller, so its last bit is no small part of an
+    answer there: at 350 steps it is far more than what a sum in float32 may be off.
+    """
+    eps, step = float(rng.integers(20, 90)), 2.0**-24
+    numbers = distinct_values(rng, shape) + 0.5
+    largest = 240 * step * np.sqrt(eps)  # of x; 240 steps when it is normalized
+    x = (numbers * largest / np.abs(numbers).max()).astype(np.float16)
+    x_hat = x / np.sqrt((x.astype(float) ** 2).mean(axis=-1, keepdims=True) + eps)  # float64
     weight = [_telling_weight(rng, column, offset) for column in x_hat.T]
-    arguments = _in_half(x, {"weight": np.array(weight), "offset": offset, "eps": 1e-5})
-    return Case(f"{shape_name(shape)}, offset {offset}, to the last bit", ("last",), arguments)
+    arguments = _in_half(x, {"weight": np.array(weight), "offset": offset, "eps": eps})
+    name = f"{shape_name(shape)}, offset {offset}, quiet, to the last bit"
+    return Case(name, ("last",), arguments)
 
 
 def _telling_weight(rng: np.random.Generator, x_hat: np.ndarray, offset: int) -> np.float16:
     """Draw weights until none of the products (N,) lies half-way between two float16 numbers.
 
-    And until an early cast spoils one of them; where x_hat is nearly a float16 by itself, none can.
+    And until an early cast spoils one of them, and another cast another one; where x_hat is too
+    small for that, none can.
     """
-    clear, attempt = False, 0
+    clear, attempt, half = False, 0, np.float16
     while not clear:
         attempt += 1
-        weight = np.float16(rng.uniform(0.003, 0.4) + 1 - offset)
-        exact = (offset + float(weight)) * x_hat  # (N,)
-        step = np.spacing(np.abs(exact).astype(np.float16)).astype(float)
-        early = x_hat.astype(np.float16) * np.float16(offset + float(weight))
-        spoiled = (early != exact.astype(np.float16)).any() or attempt > 100
-        clear = spoiled and (np.abs(exact / step - np.floor(exact / step) - 0.5) > 0.05).all()
+        weight = half(rng.uniform(0.003, 0.4) + 1 - offset)
+        scale = offset + float(weight)
+        exact, rounded = scale * x_hat, half(scale)  # (N,), and 1 + w as float16 has it
+        early, product = scale * half(x_hat).astype(float), half(x_hat) * rounded
+        answers = [half(exact), half(early)]
+        if offset:
+            answers += [half(float(rounded) * x_hat), product]
+        differ = all((one != other).any() for one, other in combinations(answers, 2))
+        steps = np.abs(exact) * 2.0**24
+        clear = (differ or attempt > 300) and (np.abs(steps % 1 - 0.5) > 0.005).all()
     return weight

@@ -423,7 +423,8 @@ guess(
 )
 
 # %% slideshow={"slide_type": "-"}
-steps = rng.normal(size=(24, 1000))  # 24 vectors of 1,000 numbers, root mean square 1
+# 24 vectors of 1,000 numbers, root mean square 1
+steps = np.random.default_rng(3).normal(size=(24, 1000))
 print(
     f"nothing agrees: {np.sqrt((steps.sum(0) ** 2).mean()):.1f}   all agree: {np.sqrt(((24 * steps[0]) ** 2).mean()):.0f}"
 )
@@ -600,10 +601,8 @@ for lr, way in post_warm_up.RUNS:
 guess("Heads of 64 features, weights 1: what is the largest logit that there can be?", 8)
 
 # %% slideshow={"slide_type": "-"}
-q = rms(rng.normal(size=64))  # (64,)
-print(
-    f"the same direction: {q @ q / np.sqrt(64):.2f}   any other: {q @ rms(rng.normal(size=64)) / np.sqrt(64):.2f}"
-)
+q, other = (rms(one) for one in np.random.default_rng(0).normal(size=(2, 64)))  # (64,) each
+print(f"the same direction: {q @ q / np.sqrt(64):.2f}   any other: {q @ other / np.sqrt(64):.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # In most models there are fewer heads of keys than of queries: several queries share one (*grouped queries*). The norm's weight has the length of one head, and all heads share it.
@@ -957,7 +956,10 @@ for network in ("ReZero", "LayerScale", "Dynamic Tanh", "standardized", "none"):
 example = texts.test[:32][None]  # (B=1, T=32)
 print("as it should be:", doctor(model, example).names())
 for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
-    print(f"{mistake}:", set(doctor(norm_mistakes.with_mistake(model, mistake), example).names()))
+    print(
+        f"{mistake}:",
+        sorted(set(doctor(norm_mistakes.with_mistake(model, mistake), example).names())),
+    )
 
 # %% [markdown]
 # It sees a stream that is read without a norm, and weights that look like w - 1. A QK-norm over all heads it cannot call a mistake: OLMo 2 wants exactly that. It says that there is a norm which it
@@ -975,7 +977,13 @@ for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
 # | 3 `sandwich_backward`: a gradient through two norms | hard | medium | 30 |
 # | 4 `decoder`: three mistakes in a model file | medium | high | 25 |
 
-# %%
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Test yourself
+#
+# Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
+# first choices are counted; `normlab progress` shows the best result.
+
+# %% slideshow={"slide_type": "-"}
 self_test("14_norms_in_a_modern_transformer")
 
 # %% [markdown] slideshow={"slide_type": "slide"}

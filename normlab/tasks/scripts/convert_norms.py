@@ -41,5 +41,7 @@ def use(answer: Callable, seed: int, to: str, spread: float) -> tuple:
     last, gated = (
         arrays.pop(name) for name in ("model.norm.weight", "model.layers.1.linear_attn.norm.weight")
     )
+    shifted = np.concatenate([value.ravel() for value in (*blocks, *heads, last)])
+    learned = shifted - (to == "w")  # what training has made of the 1
     rest = np.concatenate([value.ravel() for value in arrays.values()])
-    return np.stack(blocks), np.stack(heads), last, gated, rest, float(kept)
+    return np.stack(blocks), np.stack(heads), last, gated, rest, learned, float(kept)
