@@ -15,6 +15,7 @@ from normlab.tasks.scripts.together import (
     counters,
     joined,
     modes_of,
+    plain,
     refilled,
     running_statistics,
     undisturbed,
@@ -55,9 +56,9 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     """
     arguments = {**_table(rng), "epochs": 1, "lr": 0.05, "seed": seed_of_numbers(rng)}
     arguments["x"][_SIZE:] += 300.0  # other rows than those that it trains on
-    yield Case("one epoch", ("rows",), arguments)
-    yield Case("3 epochs, the last is the best", ("mode",), _better_and_better(rng))
-    yield Case("3 epochs, the first is the best", ("kept",), _worse_and_worse(rng))
+    yield Case("one epoch", ("rows", "learned"), arguments)
+    yield Case("3 epochs, the last is the best", ("mode", "counted"), _better_and_better(rng))
+    yield Case("3 epochs, the first is the best", ("kept", "smallest"), _worse_and_worse(rng))
 
 
 def _table(rng: np.random.Generator) -> dict[str, Any]:
@@ -71,21 +72,28 @@ def _table(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _better_and_better(rng: np.random.Generator) -> dict[str, Any]:
-    """Draw until the last epoch is the best, in the right program and if it stays in eval mode."""
+    """Draw until the last epoch is the best, also in evaluation mode and with other units."""
     while True:
         arguments = {**_table(rng), "epochs": 3, "lr": 0.002, "seed": seed_of_numbers(rng)}
-        programs = (train_and_keep, _then_in_evaluation_mode)
-        all_losses = [use(one, **arguments)[0] for one in programs]
+        programs = (train_and_keep, _then_in_evaluation_mode, *map(_seen_through, _OTHER_UNITS))
+        all_losses = (use(one, **arguments)[0] for one in programs)
         if all(losses[2] < 0.98 * min(losses[:2]) for losses in all_losses):
             return arguments
 
 
 def _worse_and_worse(rng: np.random.Generator) -> dict[str, Any]:
-    """Draw targets for the validation that the network has nearly reached after one epoch."""
-    arguments = {**_table(rng), "epochs": 3, "lr": 0.05, "seed": seed_of_numbers(rng)}
-    reached = _answers_after_one_epoch(**arguments)  # (M - size, 1)
-    arguments["y"][_SIZE:] = reached + np.array([[0.01], [-0.01], [0.01], [-0.01]])
-    return arguments
+    """Draw targets for the validation that the network has nearly reached after one epoch.
+
+    Until the first epoch is the best also where the validation's rows have other units.
+    """
+    while True:
+        arguments = {**_table(rng), "epochs": 3, "lr": 0.05, "seed": seed_of_numbers(rng)}
+        reached = _answers_after_one_epoch(**arguments)  # (M - size, 1)
+        arguments["y"][_SIZE:] = reached + np.array([[0.01], [-0.01], [0.01], [-0.01]])
+        programs = map(_seen_through, (_by_their_own, _in_their_units))
+        all_losses = (use(one, **arguments)[0] for one in programs)
+        if all(losses[0] < 0.98 * min(losses[1:]) for losses in all_losses):
+            return arguments
 
 
 @undisturbed
@@ -108,6 +116,47 @@ def _then_in_evaluation_mode(network, *arguments):
     return train_and_keep(network, *arguments)
 
 
+def _seen_through(change):
+    """Train as the right program does, on rows that are not standardized as they should be."""
+
+    def program(network, x, y, size, *more):
+        mean, std = x[:size].mean(0), x[:size].std(0)
+
+        def changed(_, given):
+            return change(given[0], mean, std, network.training)
+
+        hook = network.register_forward_pre_hook(changed)
+        losses = train_and_keep(network, x, y, size, *more)
+        hook.remove()
+        return losses
+
+    return program
+
+
+def _by_their_own(rows, _mean, _std, training):
+    return rows if training else (rows - rows.mean(0)) / rows.std(0)
+
+
+def _in_their_units(rows, mean, std, training):
+    return rows if training else rows * std + mean
+
+
+def _centred(rows, _mean, std, _training):
+    return rows * std
+
+
+def _biased(rows, *_):
+    return rows * (_SIZE / (_SIZE - 1)) ** 0.5
+
+
+def _batch_by_batch(rows, *_):
+    parts = [(p - p.mean(0)) / p.std(0) if len(p) > 1 else p for p in rows.split(_BATCH)]
+    return torch.cat(parts)
+
+
+_OTHER_UNITS = (_by_their_own, _in_their_units, _centred, _biased, _batch_by_batch)
+
+
 def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
     """Name what the script brings back."""
     network = network_of(x.shape[1], 0)
@@ -121,8 +170,17 @@ def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
 
 
 @undisturbed
-def read(losses, weights, buffers, modes, asked, x, *_):
-    """Believe the modes where a network with these numbers and modes gives the same answer."""
+def read(losses, weights, buffers, modes, asked, x, y, size, *_):
+    """Believe the modes where a network with these numbers and modes gives the same answer.
+
+    And answer a question: has the network, in evaluation mode, the smallest of the losses? 1 for
+    yes, 0 for no.
+    """
     network = refilled(network_of(x.shape[1], 0), weights, buffers)
-    kept = joined([*network.parameters(), *running_statistics(network)])
-    return losses, kept, joined(counters(network)), borne_out(modes, network, x, asked)
+    statistics = joined(running_statistics(network))
+    modes = borne_out(modes, network, x, asked)
+    standardized = (x - x[:size].mean(0)) / x[:size].std(0, ddof=1)
+    answers = plain(network.eval()(torch.from_numpy(standardized[size:])))
+    loss = ((answers - y[size:]) ** 2).mean()
+    smallest = float(np.isclose(np.min(losses, initial=np.inf), loss, rtol=1e-6))
+    return losses, weights, statistics, joined(counters(network)), modes, smallest

@@ -58,7 +58,8 @@ def use(answer: Callable, x: np.ndarray, how: np.ndarray, training: bool, seed: 
 
 
 def _one_step(network: nn.Module, given: Tensor) -> None:
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    # The decay moves whatever learns, also where a gradient is 0: behind a ReLU, or before a norm.
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, weight_decay=0.1)
     optimizer.zero_grad()
     (given**2).mean().backward()
     optimizer.step()
