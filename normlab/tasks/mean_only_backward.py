@@ -22,7 +22,9 @@ def mean_only_backward(dy, x, weight):
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """Draw batches: weight 1 and a dy of mean 0, any dy, any weight; each derived from before."""
     for shape in ((3, 2), (4, 4), (6, 3)):
-        x, dy = offset_values(rng, shape, apart=10), distinct_values(rng, shape) + 0.25
+        # Parts of 64: every sum is exact, none is 0 by chance, and no two channels have the same.
+        parts = (20 + np.arange(shape[1])) / 64  # (C,)
+        x, dy = offset_values(rng, shape, apart=10), distinct_values(rng, shape) + parts
         ones, weight = np.ones(shape[1]), scales(rng, shape[1])
         name = shape_name(shape)
         adds_up_to_0 = np.concatenate([dy[:-1], -dy[:-1].sum(0, keepdims=True)])
