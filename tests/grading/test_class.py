@@ -135,7 +135,7 @@ def test_handed_in_work_without_its_tasks_is_listed_and_what_failed_comes_first(
     write_notebook(folder / "dora" / f"{FORWARD}.ipynb", "# be timeout")
     (folder / "zoe").mkdir()
     grade()
-    trouble = (tmp_path / "out" / "index.html").read_text().partition("To look at yourself")[2]
+    trouble = (tmp_path / "out" / "index.html").read_text().partition('<h2 id="look">')[2]
     listed = trouble.partition("</table>")[0]
     assert listed.index("dora") < listed.index("bob")
     assert f"bob/{FORWARD}.ipynb" in listed
