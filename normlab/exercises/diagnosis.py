@@ -93,13 +93,13 @@ def diagnose(
 def _explained(suspects: "_Suspects") -> Diagnosis | None:
     """Name what explains the whole answer."""
     exercise, cases = suspects.exercise, suspects.cases
-    singles = [(mistake,) for mistake in exercise.spellings]
+    singles: list[Together] = [(mistake,) for mistake in exercise.spellings]
     # Exact agreement first. Only an answer in float32 needs the wider tolerance.
     for tolerance in (1e-9, SINGLE_PRECISION):
         for sets in (singles, exercise.pairs):
-            found = [one for one in sets if suspects.explain(one, cases, tolerance)]
-            if found:
-                found = _by_name(exercise, found)
+            fitting = [one for one in sets if suspects.explain(one, cases, tolerance)]
+            if fitting:
+                found = _by_name(exercise, fitting)
                 hidden = suspects.hidden_by(found[0]) if len(found) == 1 else ()
                 return Diagnosis(found, hidden)
     return None
@@ -274,10 +274,10 @@ class _Suspects:
             outcome, right = self.outcomes[case.name], self.right[case.name]
             if outcome.trouble not in ("", "raised"):
                 return False
-            wrong = self.returns(mistakes, case)
-            if (wrong is None) != (outcome.returned is None):
-                return False
-            if wrong is None:
+            wrong, own = self.returns(mistakes, case), outcome.returned
+            if wrong is None or own is None:
+                if wrong is not own:
+                    return False
                 raises = raises or f"raised {self.error(mistakes, case)}" in outcome.message
                 continue
             ran = True
@@ -285,7 +285,7 @@ class _Suspects:
             noise = rounds and case.rounding  # nobody else's noise is the same
             if outputs:
                 wrong = {name: wrong[name] for name in outputs}
-            if not (noise or same(outcome.returned, wrong, allowed)):
+            if not (noise or same(own, wrong, allowed)):
                 return False
             shows = shows or not same(right, wrong, allowed)
         return (shows or (raises and ran)) and not self._contradict(mistakes, cases)
