@@ -25,6 +25,8 @@ from normlab.tasks.case import Case, Outputs
 #: Mistakes that a function makes together.
 Together = tuple[Mistake, ...]
 
+_EXACT = 1e-9
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -95,7 +97,7 @@ def _explained(suspects: "_Suspects") -> Diagnosis | None:
     exercise, cases = suspects.exercise, suspects.cases
     singles: list[Together] = [(mistake,) for mistake in exercise.spellings]
     # Exact agreement first. Only an answer in float32 needs the wider tolerance.
-    for tolerance in (1e-9, SINGLE_PRECISION):
+    for tolerance in (_EXACT, SINGLE_PRECISION):
         for sets in (singles, exercise.pairs):
             fitting = [one for one in sets if suspects.explain(one, cases, tolerance)]
             if fitting:
@@ -141,7 +143,7 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
             for one in found:
                 beside = [other for other in exercise.spellings if one.combines_with(other)]
                 sets = [(one,), *((one, other) for other in beside)]
-                whole = [some for some in sets if suspects.explain(some, suspects.cases, 1e-9)]
+                whole = [some for some in sets if suspects.explain(some, suspects.cases, _EXACT)]
                 if whole:
                     return Diagnosis(_by_name(exercise, whole[:1]))
         if found:
@@ -149,7 +151,7 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
             by_aspect[result.aspect.key] = tuple(one for (one,) in named)
     for together in product(*by_aspect.values()):
         together = tuple({mistake.key: mistake for mistake in together}.values())
-        if len(together) > 1 and suspects.explain(together, suspects.cases, 1e-9):
+        if len(together) > 1 and suspects.explain(together, suspects.cases, _EXACT):
             return Diagnosis((together,), suspects.hidden_by(together))
     for result in failing:
         if result.aspect.key not in by_aspect:
@@ -307,7 +309,7 @@ class _Suspects:
         """Whether a mistake explains what counts in an aspect, and costs it."""
         outputs = result.aspect.outputs or self.exercise.returns
         asked = [case_result.case for case_result in result.case_results]
-        return self.explain((mistake,), asked, 1e-9, outputs)
+        return self.explain((mistake,), asked, _EXACT, outputs)
 
     def explain_step(self, mistake: Mistake, result: AspectResult) -> bool:
         """Whether a mistake explains an aspect, given the learner's own answers before it."""
