@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from normlab.grading import Status, tasks_of
-from normlab.grading.gradebook import Gradebook, Terms, only_run, refused
-from normlab.grading.reports import labels, looks, page_names, without_formula
+from normlab.grading.class_.gradebook import Gradebook, Terms, only_run, refused
+from normlab.grading.class_.reports import labels, looks, page_names, without_formula
 
 FORWARD, LAYER, INSTANCE = "02_batch_norm_forward", "06_layer_norm", "07_instance_norm"
 NORMLAB = [sys.executable, "-m", "normlab"]
@@ -273,7 +273,7 @@ def test_a_run_that_was_killed_leaves_no_lock(hand_in, grade, tmp_path):
     (tmp_path / "out").mkdir()
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from normlab.grading.gradebook import only_run\n"
+        "from normlab.grading.class_.gradebook import only_run\n"
         "with only_run(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", program, tmp_path / "out"]
@@ -316,7 +316,7 @@ def test_a_gradebook_that_is_no_file_is_said(hand_in, grade, tmp_path):
 
 
 def test_a_gradebook_that_is_locked_is_said(hand_in, grade, tmp_path, monkeypatch):
-    monkeypatch.setattr("normlab.grading.gradebook._SECONDS_TO_WAIT", 0.1)
+    monkeypatch.setattr("normlab.grading.class_.gradebook._SECONDS_TO_WAIT", 0.1)
     hand_in(ann=[FORWARD])
     grade()
     with sqlite3.connect(tmp_path / "out" / "gradebook.db", isolation_level=None) as reader:

@@ -11,9 +11,10 @@ from dataclasses import replace
 import pytest
 
 from normlab.exercises import finding, loading
-from normlab.grading import Status, made_with
-from normlab.grading.gradebook import Gradebook, GradebookError, Terms, refused
-from normlab.grading.submissions import Submission
+from normlab.grading import Status
+from normlab.grading.class_.gradebook import Gradebook, GradebookError, Terms, refused
+from normlab.grading.class_.submissions import Submission
+from normlab.grading.judge import made_with
 
 TERMS = Terms(seed=7, version="1.0", timeout=60)
 EXERCISE = "02_batch_norm_forward"
@@ -121,7 +122,7 @@ def test_a_change_of_the_engine_changes_all(monkeypatch, tmp_path):
         return made_with.engine(), made_with.everything()
 
     first = digests()
-    for name, judges in (("exercises/judgement.py", True), ("grading/reports.py", False)):
+    for name, judges in (("exercises/judgement.py", True), ("grading/class_/reports.py", False)):
         before = digests()
         path = copy / name
         path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
@@ -238,8 +239,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from normlab.grading import Status
-from normlab.grading.gradebook import Gradebook, Terms, refused
-from normlab.grading.submissions import Submission
+from normlab.grading.class_.gradebook import Gradebook, Terms, refused
+from normlab.grading.class_.submissions import Submission
 verdict = refused("02_batch_norm_forward", Status.FAILED, "x" * 1_000_000)
 with Gradebook(Path(sys.argv[1])) as gradebook:
     for number in range(100_000):

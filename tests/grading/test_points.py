@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from normlab.exercises import tasks_of
 from normlab.grading import Status
-from normlab.grading.gradebook import Entry, Gradebook, Terms, refused
-from normlab.grading.points import (
+from normlab.grading.class_.gradebook import Entry, Gradebook, Terms, refused
+from normlab.grading.class_.points import (
     Rules,
     RulesError,
     course_rules,
@@ -19,9 +19,9 @@ from normlab.grading.points import (
     settle,
     settled,
 )
-from normlab.grading.remarks import RemarksError, TeachersRemark, most_in_the_course, read
-from normlab.grading.submissions import Submission, SubmissionsError, is_marked_late
-from normlab.grading.verdict import AspectVerdict, TaskVerdict, Verdict
+from normlab.grading.class_.remarks import RemarksError, TeachersRemark, most_in_the_course, read
+from normlab.grading.class_.submissions import Submission, SubmissionsError, is_marked_late
+from normlab.grading.judge.verdict import AspectVerdict, TaskVerdict, Verdict
 
 BACKWARD = "04_batch_norm_backward"
 TASKS = [task.name for task in tasks_of(BACKWARD)]

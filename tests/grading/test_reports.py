@@ -11,10 +11,10 @@ import pytest
 
 from normlab.exercises import find
 from normlab.grading import AspectVerdict, Status, TaskVerdict, tasks_of
-from normlab.grading.gradebook import Gradebook, Terms, refused
-from normlab.grading.reports import COLUMNS, page_names, write_reports, write_whole
-from normlab.grading.submissions import Submission
-from normlab.grading.verdict import Verdict
+from normlab.grading.class_.gradebook import Gradebook, Terms, refused
+from normlab.grading.class_.reports import COLUMNS, page_names, write_reports, write_whole
+from normlab.grading.class_.submissions import Submission
+from normlab.grading.judge.verdict import Verdict
 
 EXERCISE = "04_batch_norm_backward"
 TERMS = Terms(seed=190_823_475, version="1.0", timeout=60)
