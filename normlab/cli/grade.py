@@ -147,8 +147,8 @@ def grade(
                 todo += handed_in.earlier
             again: list[str] = []
             if not regrade:
-                again = _judged_again(gradebook, todo, settings.terms)
-                todo = gradebook.needing(todo, settings.terms)
+                needing = gradebook.needing(todo, settings.terms)
+                todo, again = list(needing), _judged_again(needing)
             counts, failures = _grade(
                 todo, settings, jobs or os.cpu_count() or 1, client, gradebook
             )
@@ -162,13 +162,9 @@ def grade(
     click.echo(f"Open {out / 'index.html'}")
 
 
-def _judged_again(gradebook: "Gradebook", todo: list[Any], terms: Any) -> list[str]:  # noqa: ANN401
+def _judged_again(needing: "dict[Submission, str]") -> list[str]:
     """Say which verdicts are made anew, and why; of those that are new nothing."""
-    reasons = Counter(
-        (one.exercise, why)
-        for one in todo
-        if (why := gradebook.why_needed(one, terms)) not in ("", "new")
-    )
+    reasons = Counter((one.exercise, why) for one, why in needing.items() if why != "new")
     return [
         f"{exercise}: {count} judged again: {why}." for (exercise, why), count in reasons.items()
     ]

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from normlab.grading import Status, tasks_of
-from normlab.grading.class_.gradebook import Gradebook, Terms, only_run, refused
+from normlab.grading.class_.gradebook import Gradebook, Terms, only_run
 from normlab.grading.class_.reports import labels, looks, page_names, without_formula
+from normlab.grading.judge.feedback import refused
 
 FORWARD, LAYER, INSTANCE = "02_batch_norm_forward", "06_layer_norm", "07_instance_norm"
 NORMLAB = [sys.executable, "-m", "normlab"]
@@ -432,7 +433,7 @@ def test_an_older_gradebook_is_brought_up_to_date_and_nothing_is_lost(tmp_path):
         ann, bob = gradebook.entries()
         assert (ann.verdict, ann.isolation) == (given, "a box")
         assert {task.status for task in bob.verdict.tasks} == {Status.MISSING}
-        assert gradebook.needing([], Terms(7, "1.0", 60)) == []
+        assert list(gradebook.needing([], Terms(7, "1.0", 60))) == []
         gradebook.set_exercises([FORWARD])
         assert list(gradebook.remarks()) == []
     with Gradebook(path) as again:

@@ -9,7 +9,7 @@ import itertools
 import json
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Self
 from normlab.exercises import tasks_of
 from normlab.grading.class_.submissions import Submission
 from normlab.grading.judge import made_with
-from normlab.grading.judge.verdict import Status, TaskVerdict, Verdict
+from normlab.grading.judge.feedback import refused
+from normlab.grading.judge.verdict import Status, Verdict
 
 #: The name of the file in the folder of results.
 FILE_NAME = "gradebook.db"
@@ -366,12 +367,12 @@ class Gradebook:
                 self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
             self._db.execute("UPDATE history SET student = ? WHERE student = ?", (name, student))
 
-    def needing(self, submissions: Collection[Submission], terms: Terms) -> list[Submission]:
-        """Return those that have no verdict yet, or one on other work or under other terms."""
-        return [one for one in submissions if self.why_needed(one, terms)]
+    def needing(self, submissions: Iterable[Submission], terms: Terms) -> dict[Submission, str]:
+        """Return what has to be graded, and why: "new", or what changed since it was."""
+        reasons = ((one, self._why_needed(one, terms)) for one in submissions)
+        return {one: why for one, why in reasons if why}
 
-    def why_needed(self, one: Submission, terms: Terms) -> str:
-        """Say why a submission has to be graded; "" where its verdict stands."""
+    def _why_needed(self, one: Submission, terms: Terms) -> str:
         where = "verdicts WHERE student = ? AND exercise = ?"
         if one.is_earlier:
             where = "history WHERE student = ? AND exercise = ? AND digest = ? ORDER BY number DESC"
@@ -617,9 +618,3 @@ def _stored(exercise: str, text: str) -> Verdict | None:
     except (ValueError, LookupError):
         return None
     return verdict if {task.task for task in verdict.tasks} == today else None
-
-
-def refused(exercise: str, status: Status, message: str = "") -> Verdict:
-    """Return the verdict on what could not be graded: no points, and why, for every task."""
-    tasks = tuple(TaskVerdict(task.name, 0, task.max_points, status) for task in tasks_of(exercise))
-    return Verdict(exercise, tasks, message)

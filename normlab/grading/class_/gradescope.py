@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from normlab.exercises import own
+from normlab.files import write_whole
 from normlab.grading.class_.exports.cells import state
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.points import Rules, course_rules, settle
 from normlab.grading.class_.release import ReleaseError, copy_package, pack
-from normlab.grading.class_.reports import MEANINGS, points, write_whole
+from normlab.grading.class_.reports import MEANINGS, points
 from normlab.grading.class_.submissions import of_one
 from normlab.grading.judge.grader import Grader
 from normlab.grading.judge.run import GraderFailed

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from normlab import system
-from normlab.grading.class_.gradebook import Terms, refused
+from normlab.grading.class_.gradebook import Terms
 from normlab.grading.class_.submissions import Submission, digest_of
 from normlab.grading.judge import made_with
+from normlab.grading.judge.feedback import refused
 from normlab.grading.judge.grader import Grader
 from normlab.grading.judge.verdict import Status, Verdict
 from normlab.grading.prison.isolation import Isolation, NoIsolation

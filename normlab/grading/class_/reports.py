@@ -9,7 +9,6 @@ import functools
 import hashlib
 import io
 import itertools
-import os
 import re
 import statistics
 import unicodedata
@@ -27,6 +26,7 @@ from normlab import __version__
 from normlab.exercises import find
 from normlab.exercises.exercise import Mistake
 from normlab.exercises.panel import marked_up
+from normlab.files import write_whole
 from normlab.grading.class_.gradebook import Entry, Gradebook
 from normlab.grading.class_.points import settled
 from normlab.grading.class_.submissions import short_name
@@ -166,17 +166,6 @@ def counted(number: int, thing: str) -> str:
 def without_formula(name: str) -> str:
     """Return a name with a quote before it where a spreadsheet would take it for a formula."""
     return f"'{name}" if looks(name).startswith(("=", "+", "-", "@")) else name
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step: a reader finds the old one or the new one, whole."""
-    unfinished = path.with_name(f".{os.getpid()}.part")
-    try:
-        unfinished.write_text(text, encoding="utf-8", errors="replace", newline="")
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 # ---- the name of a student's page

@@ -18,16 +18,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from normlab.files import read_ordinary
 from normlab.grading.class_.recognition import Contents, exercises_in, look_at, named_in, notebooks
-from normlab.grading.prison.limits import Limits
+from normlab.grading.prison.limits import MEBIBYTE, Limits, too_large
 
 #: A larger file is not read.
 MOST_BYTES = Limits().notebook_size
 
-_MIB = 2**20
-_LOOKED_AT = 4 * _MIB  # to tell which exercise it is: few notebooks are larger, with all figures
+_LOOKED_AT = (
+    4 * MEBIBYTE
+)  # to tell which exercise it is: few notebooks are larger, with all figures
 # A zip's member that is larger than this, and packed to less than a hundredth, is a bomb.
-_LARGE, _DENSEST = 10 * _MIB, 100
+_LARGE, _DENSEST = 10 * MEBIBYTE, 100
 _LISTED = 50  # files that were left out, of each student, by name
 _LESSON = "This is the lesson's notebook. The exercise of the same name is the one in exercises/."
 _DEEPEST = 8
@@ -100,7 +102,7 @@ class Submission:
             It cannot be read.
         """
         if self.member < 0:
-            return _read_file(self.path)
+            return read_ordinary(self.path, MOST_BYTES + 1)
         return _read_member(self.path, self.member)
 
 
@@ -293,7 +295,7 @@ def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:
         elif not stat.S_ISREG(status.st_mode):
             problem = "It is not an ordinary file."
         elif status.st_size > MOST_BYTES:
-            problem = _too_large(status.st_size)
+            problem = too_large(f"It has {status.st_size / MEBIBYTE:,.1f}", MOST_BYTES)
         yield _File(here, Path(entry.path), modified=status.st_mtime, problem=problem)
 
 
@@ -328,20 +330,13 @@ def _objection(member: zipfile.ZipInfo, names: tuple[str, ...]) -> str:
     if member.flag_bits & 1:
         return "It is encrypted."
     if member.file_size > MOST_BYTES:
-        return _too_large(member.file_size)
+        return too_large(f"It has {member.file_size / MEBIBYTE:,.1f}", MOST_BYTES)
     if member.file_size > max(_LARGE, _DENSEST * member.compress_size):
         return (
             f"It would unpack from {member.compress_size:,} bytes to {member.file_size:,}, as no "
             "notebook does, and was not unpacked. Clear its outputs, and hand it in again."
         )
     return ""
-
-
-def _too_large(size: int) -> str:
-    return (
-        f"It has {size / _MIB:,.1f} MiB, and no more than {MOST_BYTES / _MIB:.0f} are read. Clear "
-        "its outputs, and hand it in again."
-    )
 
 
 def _time_of(member: zipfile.ZipInfo) -> float:
@@ -367,13 +362,6 @@ def _without_wrapping(files: list[_File]) -> list[_File]:
 def _is_clutter(name: str) -> bool:
     """Whether a name is what Jupyter, macOS or Git leave beside the work."""
     return name.startswith(".") or name in ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
-
-
-def _read_file(path: Path) -> bytes:
-    # O_NOFOLLOW, O_NONBLOCK: what was a file when it was found may be a link or a pipe by now.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
-        return file.read(MOST_BYTES + 1)
 
 
 def _read_member(path: Path, number: int) -> bytes:

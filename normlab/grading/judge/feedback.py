@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from normlab.exercises import tasks_of
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.panel import Remark, Report
-from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
 
 
 def judged(exercise: Exercise, report: Report, status: Status, remark: str = "") -> TaskVerdict:
@@ -49,6 +50,12 @@ def not_judged(exercise: Exercise, status: Status, why: str) -> TaskVerdict:
         AspectVerdict(aspect.title, 0, aspect.points, False) for aspect in exercise.aspects
     )
     return TaskVerdict(exercise.name, 0, exercise.max_points, status, "", aspects, why)
+
+
+def refused(exercise: str, status: Status, message: str = "") -> Verdict:
+    """Return the verdict on what could not be graded: no points for any task, and why."""
+    tasks = tuple(TaskVerdict(task.name, 0, task.max_points, status) for task in tasks_of(exercise))
+    return Verdict(exercise, tasks, message)
 
 
 def paragraphs(remarks: Iterable[Remark]) -> str:

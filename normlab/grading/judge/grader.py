@@ -1,7 +1,6 @@
 """Grade one submission after the other, each in a process of its own."""
 
 import os
-import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Self
 
 from normlab.exercises import tasks_of
 from normlab.exercises.exercise import Exercise
+from normlab.files import read_ordinary
 from normlab.grading.judge.attempts import Drawn
-from normlab.grading.judge.feedback import not_judged
+from normlab.grading.judge.feedback import refused
 from normlab.grading.judge.run import GraderFailed, Run
 from normlab.grading.judge.verdict import Status, Verdict
 from normlab.grading.prison.isolation import Isolation, NoIsolation, Site, first_site
-from normlab.grading.prison.limits import MEBIBYTE, Limits
+from normlab.grading.prison.limits import MEBIBYTE, Limits, too_large
 
 
 class Grader:
@@ -79,10 +79,18 @@ class Grader:
         LookupError, GraderFailed, NoIsolation
             As `grade_content` does.
         """
+        most = self.limits.notebook_size
         try:
-            content = _read_file(Path(path), self.limits.notebook_size)
-        except _Refused as refused:
-            return _refused_verdict(exercise, refused.status, str(refused))
+            content = read_ordinary(Path(path), most + 1)
+            size = os.stat(path).st_size
+        except FileNotFoundError:
+            return refused(exercise, Status.MISSING, "Nothing was handed in.")
+        except (OSError, ValueError) as problem:
+            why = getattr(problem, "strerror", "") or str(problem)
+            return refused(exercise, Status.UNREADABLE, f"The file cannot be read: {why}.")
+        if len(content) > most:
+            why = too_large(f"The file has {size / MEBIBYTE:.0f}", most)
+            return refused(exercise, Status.UNREADABLE, why)
         return self.grade_content(content, exercise)
 
     def grade_content(self, content: bytes, exercise: str) -> Verdict:
@@ -107,8 +115,8 @@ class Grader:
         tasks = [self._draw(task) for task in tasks_of(exercise)]
         if len(content) > self.limits.notebook_size:
             most = self.limits.notebook_size
-            why = _too_large(f"more than {most / MEBIBYTE:.0f}", most)
-            return _refused_verdict(exercise, Status.UNREADABLE, why)
+            why = too_large(f"The file has more than {most / MEBIBYTE:.0f}", most)
+            return refused(exercise, Status.UNREADABLE, why)
         try:
             return self._try(content, exercise, tasks)
         except GraderFailed:
@@ -145,52 +153,3 @@ class Grader:
         if torch not in self._sites:
             self._sites[torch] = Site(torch, self.limits, self._asked_for)
         return self._sites[torch]
-
-
-# ---- the file
-
-
-class _Refused(Exception):  # noqa: N818
-    """There is nothing to run."""
-
-    def __init__(self, status: Status, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def _read_file(path: Path, most: int) -> bytes:
-    """Read a submission; not a link, a pipe or a device that has its name."""
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    try:
-        descriptor = os.open(path, flags)
-    except FileNotFoundError:
-        raise _Refused(Status.MISSING, "Nothing was handed in.") from None
-    except (OSError, ValueError) as problem:
-        what = "it is a link" if path.is_symlink() else str(problem).split(":")[0]
-        raise _Refused(Status.UNREADABLE, f"The file cannot be opened: {what}.") from None
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(descriptor)
-        raise _Refused(Status.UNREADABLE, "What was handed in is not a file.")
-    with os.fdopen(descriptor, "rb") as file:
-        if found.st_size > most:
-            size = f"{found.st_size / MEBIBYTE:.0f}"
-            raise _Refused(Status.UNREADABLE, _too_large(size, most))
-        try:
-            return file.read(most)
-        except OSError as problem:
-            raise _Refused(Status.UNREADABLE, f"The file cannot be read: {problem}.") from None
-
-
-def _refused_verdict(exercise: str, status: Status, why: str) -> Verdict:
-    tasks = tuple(not_judged(task, status, why) for task in tasks_of(exercise))
-    return Verdict(exercise, tasks, why)
-
-
-def _too_large(size: str, most: int) -> str:
-    return (
-        f"The file has {size} MiB, and no more than {most / MEBIBYTE:.0f} are read. Clear the "
-        "outputs and hand it in again."
-    )

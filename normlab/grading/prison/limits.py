@@ -39,5 +39,13 @@ class Limits:
     notebook_size: int = 100 * MEBIBYTE
 
 
+def too_large(size: str, most: int) -> str:
+    """Say that a file has more than is read; `size` is "It has 12", in MiB."""
+    return (
+        f"{size} MiB, and no more than {most / MEBIBYTE:.0f} are read. Clear its outputs, and hand "
+        "it in again."
+    )
+
+
 #: How much memory a grading process may fill itself, in bytes: what it reads comes from strangers.
 GRADER_MEMORY = 2048 * MEBIBYTE

@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from normlab.files import write_whole
 from normlab.grading.class_.exports.cells import cell, most
 from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, plain, scale
 from normlab.grading.class_.gradebook import Entry
-from normlab.grading.class_.reports import as_csv, by_student, points, without_formula, write_whole
+from normlab.grading.class_.reports import as_csv, by_student, points, without_formula
 from normlab.grading.class_.submissions import short_name, without_id
 
 _COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")

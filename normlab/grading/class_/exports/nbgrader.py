@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from normlab.files import write_whole
 from normlab.grading.class_.exports.cells import cell
 from normlab.grading.class_.gradebook import Entry
-from normlab.grading.class_.reports import as_csv, points, without_formula, write_whole
+from normlab.grading.class_.reports import as_csv, points, without_formula
 
 _COLUMNS = (
     "assignment",

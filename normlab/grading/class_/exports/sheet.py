@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from normlab.grading.class_.reports import as_csv, points, write_whole
+from normlab.files import write_whole
+from normlab.grading.class_.reports import as_csv, points
 
 _DELIMITERS = ",;\t"
 

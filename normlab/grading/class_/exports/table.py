@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from normlab.files import write_whole
 from normlab.grading.class_.exports.cells import cell, most, state, total
 from normlab.grading.class_.gradebook import Entry
-from normlab.grading.class_.reports import as_csv, by_student, points, without_formula, write_whole
+from normlab.grading.class_.reports import as_csv, by_student, points, without_formula
 
 
 def write(entries: list[Entry], path: Path) -> list[str]:
