@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -112,8 +113,9 @@ def zipped(tmp_path_factory):
 
 
 @pytest.fixture
-def home(zipped, tmp_path):
-    return unpacked(zipped, tmp_path / "autograder")
+def home(zipped):
+    with tempfile.TemporaryDirectory() as folder:  # pytest closes its own again, from beside
+        yield unpacked(zipped, Path(folder) / "autograder")
 
 
 def run(home, *before):
@@ -129,7 +131,7 @@ def run(home, *before):
 
 
 def in_container(home):
-    for folder in (home, *home.parents):  # pytest's folders are closed to other users
+    for folder in (home, *home.parents):  # a new folder is closed to other users
         if folder.stat().st_uid == os.getuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o111)
     script = home / "container.sh"
