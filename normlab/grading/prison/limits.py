@@ -47,5 +47,6 @@ def too_large(size: str, most: int) -> str:
     )
 
 
-#: How much memory a grading process may fill itself, in bytes: what it reads comes from strangers.
+#: How much memory a grading process may fill itself, in bytes, beside what it was forked with: what
+#: it reads comes from strangers.
 GRADER_MEMORY = 2048 * MEBIBYTE
