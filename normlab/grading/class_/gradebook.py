@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from normlab.exercises import tasks_of
+from normlab.exercises.finding import tasks_of
 from normlab.grading.class_.submissions import Submission
 from normlab.grading.judge import made_with
 from normlab.grading.judge.feedback import refused

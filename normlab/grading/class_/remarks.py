@@ -7,12 +7,13 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from normlab.exercises import find, tasks_of
+from normlab.exercises.finding import find, tasks_of
 from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
 
 #: The name of the file in the folder of results.
@@ -147,7 +148,7 @@ def parse(
     return TeachersRemark(student, exercise, task, why, **value, row=number)
 
 
-def _value(said: str, students: Sequence[str]) -> Mapping[str, object]:
+def _value(said: str, students: Sequence[str]) -> dict[str, Any]:
     if not said:
         return {}
     kind, _, rest = said.partition(" ")

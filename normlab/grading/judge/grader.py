@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from normlab.exercises import tasks_of
 from normlab.exercises.exercise import Exercise
+from normlab.exercises.finding import tasks_of
 from normlab.files import read_ordinary
 from normlab.grading.judge.attempts import Drawn
 from normlab.grading.judge.feedback import refused

@@ -203,6 +203,8 @@ class Site:
         if self.warm is None or not self.warm.works:
             self.start()
         try:
+            if self.warm is None:
+                raise Gone
             return self.warm.fork()
         except Gone:
             self.stop()
@@ -242,7 +244,7 @@ def _probe(process: Talk, secrets: Iterable[Path], limits: Limits) -> dict[str, 
 
 def _secrets(view: View) -> list[Path]:
     """List some of what no submission may see."""
-    shown = [os.path.realpath(path) for path in (sys.base_prefix, *view.links.values())]
+    shown = [os.path.realpath(path) for path in [Path(sys.base_prefix), *view.links.values()]]
     found = _answers()
     for folder in (Path.home(), Path.cwd()):
         with contextlib.suppress(OSError):

@@ -175,7 +175,7 @@ class Warm:
         with tempfile.TemporaryFile() as said, theirs:
             self.process = subprocess.Popen(
                 [sys.executable, *boot("warm"), str(view.folder), *options],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=said,
                 stderr=said,
                 env=ENVIRONMENT,

@@ -54,7 +54,8 @@ def _fill_in(
     columns: Mapping[str, str],
     is_section: bool,
 ) -> list[str]:
-    sheet, notes = Sheet.read(template), []
+    sheet = Sheet.read(template)
+    notes: list[str] = []
     first_cells = [plain(row[0]) for row in sheet.rows]
     if _POINTS not in first_cells or sheet.column("ID") is None:
         raise ExportError(f'{template} is no gradebook of Canvas: no "Points Possible", or no ID.')
@@ -68,8 +69,8 @@ def _fill_in(
     if len(set(places.values())) < len(places):
         raise ExportError("Two exercises would fill the same column; give --column for each.")
     names = (*_COLUMNS[1:4], _COLUMNS[0])
-    identity = [at for name in names if (at := sheet.column(name)) is not None]
-    who = [[row[at] for at in identity] for row in people]
+    identity = [column for name in names if (column := sheet.column(name)) is not None]
+    who = [[row[column] for column in identity] for row in people]
     rows_of = match(
         dict.fromkeys(entry.student for entry in entries), who, notes if is_section else None
     )

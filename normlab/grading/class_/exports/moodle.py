@@ -66,13 +66,13 @@ def _maximum(sheet: Sheet, grade: int) -> float:
         They are not there, or not the same in every row.
     """
     behind = {number_in(row[grade + 1]) for row in sheet.rows[1:] if len(row) > grade + 1}
-    if len(behind) != 1 or None in behind:
+    if len(behind) != 1 or (most := behind.pop()) is None:
         raise ExportError(
             f'In the column behind "{sheet.header[grade]}" of the worksheet there is not one '
             "maximum for all, so how many points a grade is out of cannot be told. Give the column "
             "of the grade with --column, or download the worksheet again. Nothing was written."
         )
-    return behind.pop()
+    return most
 
 
 def _grade_column(sheet: Sheet, columns: Mapping[str, str], example: str) -> int:
