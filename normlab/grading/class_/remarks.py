@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from normlab.exercises.finding import find, tasks_of
+from normlab.exercises.finding import find
 from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
 
 #: The name of the file in the folder of results.
@@ -244,8 +244,3 @@ def line(cells: Iterable[str]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def most_in_the_course(exercise: str, task: str) -> float:
-    """Return the points of a task, or with "" of an exercise, as the course gives them."""
-    return sum(one.max_points for one in tasks_of(exercise) if task in ("", one.name))

@@ -248,6 +248,12 @@ def is_marked_late(file: str) -> bool:
     return re.search(r"_LATE_\d+_\d+_", file, re.IGNORECASE) is not None
 
 
+def id_of(student: str) -> str:
+    """Return the number that Moodle and Canvas put behind a student's name; "" without one."""
+    found = re.search(r"_(\d+)$", student)
+    return found[1] if found else ""
+
+
 def without_id(student: str) -> str:
     """Return a student's name without the number that Moodle and Canvas put behind it."""
     return re.sub(r"_\d+$", "", student)
