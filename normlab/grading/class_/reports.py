@@ -458,6 +458,7 @@ def _templates() -> jinja2.Environment:
     environment.filters["points"] = points
     environment.filters["counted"] = counted
     environment.filters["panel"] = _panel
+    environment.filters["marked"] = lambda text: Markup(marked_up(text))
     environment.filters["said"] = _said
     environment.filters["to_check"] = functools.partial(_advice, _TO_CHECK)
     environment.filters["to_do"] = functools.partial(_advice, _TO_DO)
