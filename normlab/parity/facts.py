@@ -14,8 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from normlab.parity.relatives import AdaLayerNorm, QKNorm, standardized
+
 # The block of the course's picture: samples N, channels C, positions L.
 SHAPE = (4, 6, 5)
+# How long the vector is that tells a norm what to do.
+KNOWN = 7
 
 
 class DynamicTanh(nn.Module):
@@ -160,6 +164,31 @@ NORMS = (
         of_weights=True,
     ),
 )
+
+# Those of the lessons behind the table of lesson 09.
+LATER_NORMS = (
+    Norm(
+        "QK-norm, 2 heads",
+        lambda channels, _: OnTokens(QKNorm(2, channels // 2)),
+        "queries and keys (Henry et al. 2020)",
+        "14",
+    ),
+    Norm(
+        "AdaLN",
+        lambda channels, _: OnTokens(AdaLayerNorm(channels, KNOWN)),
+        "diffusion (Peebles & Xie 2022)",
+        "15",
+    ),
+    Norm(
+        "weight standardization",
+        lambda channels, _: standardized(_pointwise(channels)),
+        "ResNets with GroupNorm (Qiao et al. 2019)",
+        "14",
+        of_weights=True,
+    ),
+)
+# Those of weights at the end.
+ALL_NORMS = tuple(sorted((*NORMS, *LATER_NORMS), key=lambda norm: norm.of_weights))
 
 
 @dataclass(frozen=True)
@@ -335,7 +364,9 @@ def _names(shapes: dict[str, tuple[int, ...]]) -> str:
 
 def _letters(shape: tuple[int, ...]) -> str:
     """Write a shape with the letters of the block in place of its sizes."""
+    channels = SHAPE[1]
     letters = dict(zip(SHAPE, "NCL", strict=True))
+    letters |= {2 * channels: "2C", channels // 2: "C/2", KNOWN: "K"}
     inside = ", ".join(letters.get(size, str(size)) for size in shape)
     return f"({inside}{',' if len(shape) == 1 else ''})" if shape else "()"
 

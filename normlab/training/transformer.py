@@ -1,23 +1,23 @@
 """A language model so small that it trains in seconds, and whose norms can be put anywhere.
 
-It reads characters and says which comes next. Its text ships with Python: what `help()` knows of
-the language. Nothing is downloaded.
+It reads characters and says which comes next. Its text ships with the package: what Python's
+`help()` knows of the language.
 """
 
 import functools
 import math
 from collections.abc import Callable, Iterator
-from pydoc_data.topics import topics
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from normlab.data import load_help_text
+
 CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
 WIDTH, HEADS, CONTEXT, BATCH = 32, 4, 32, 8
 PLACES = ("pre", "post", "sandwich", "out", "parallel")
-LENGTH = 400_000  # of the text: the same number of characters of every release of Python
 
 
 class Texts(NamedTuple):
@@ -35,9 +35,8 @@ def help_texts() -> Texts:
     Of every ten pieces of 2,000 characters the last two are held out: so each part has something
     of every topic.
     """
-    text = "\n".join(topics[name] for name in sorted(topics))
     known = {character: number for number, character in enumerate(CHARACTERS)}
-    numbers = torch.tensor([known[one] for one in text if one in known][:LENGTH])
+    numbers = torch.tensor([known[one] for one in load_help_text()])  # (400000,)
     pieces = numbers.view(-1, 10, 2000)
     return Texts(pieces[:, :8].flatten(), pieces[:, 8].flatten(), pieces[:, 9].flatten())
 

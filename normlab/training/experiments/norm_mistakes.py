@@ -158,7 +158,7 @@ EXPERIMENT = Experiment(
     question="What does a mistake in a norm cost a trained model, and one trained with it?",
     measure=measure,
     settings=[{"how": how, "seed": seed} for how in TRAINED for seed in SEEDS],
-    # Another release of Python has other help texts, here and there.
+    # First weights that are 1e-6 larger move this run's losses by 1e-6.
     repeatable={"how": "no QK-norm", "seed": 0},
-    tolerances={"loss": 0.1},
+    tolerances={"loss": 1e-3},
 )

@@ -31,7 +31,7 @@ EXPERIMENT = Experiment(
     question="Does a warm-up of half the steps let post-norm learn at larger rates?",
     measure=measure,
     settings=[{"way": way, "lr": lr, "seed": seed} for lr, way in RUNS for seed in SEEDS],
-    # Another release of Python has other help texts, here and there.
+    # First weights that are 1e-6 larger move this run's losses by 1e-6.
     repeatable={"way": "pre", "lr": 0.003, "seed": 0},
-    tolerances={"held_out_loss": 0.1, "test_loss": 0.1},
+    tolerances={"held_out_loss": 1e-3, "test_loss": 1e-3},
 )
