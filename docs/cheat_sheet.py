@@ -153,10 +153,10 @@ ADVICE = {
 
 NOTES = {
     "How to read it": [
-        "Blocks: samples N, channels C, positions L (images: L = H·W). Coloured: the inputs that the "
-        "front, right, upper output depends on in training; in the last three rows, the weights V "
-        "that one weight W depends on. Observed on torch's layers, like “over”, “learns”, "
-        "“remembers”, “train and eval”.",
+        "Blocks: samples N, channels C, positions L (images: L = H·W). Coloured: the inputs that "
+        "the front, right, upper output depends on in training; in the last three rows, the "
+        "weights V that one weight W depends on. Observed on torch's layers, as are “over”, "
+        "“learns”, “remembers”, “train and eval”.",
         "A norm N in a transformer’s step (14): pre x + f(Nx), post N(x + f(x)), out x + N f(x), "
         "sandwich x + N f(Nx), parallel x + f(Nx) + g(Nx).",
     ],

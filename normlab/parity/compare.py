@@ -53,8 +53,8 @@ def pair(
     >>> twin, layer = pair("BatchNorm1d", 3, eps=1e-3)
     """
     torch_dtype = getattr(torch, np.dtype(dtype).name)
-    layer_class = relatives.QKNorm if name == "QKNorm" else getattr(torch.nn, name)
-    layer = layer_class(*args, dtype=torch_dtype, **options)
+    home = relatives if name == "QKNorm" else torch.nn
+    layer = getattr(home, name)(*args, dtype=torch_dtype, **options)
     rng = np.random.default_rng(seed)
     with torch.no_grad():
         for key, tensor in layer.state_dict(keep_vars=True).items():
