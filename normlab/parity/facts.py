@@ -15,40 +15,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from normlab.parity.relatives import AdaLayerNorm, QKNorm, standardized
+from normlab.training.transformer import DynamicTanh
 
 # The block of the course's picture: samples N, channels C, positions L.
 SHAPE = (4, 6, 5)
 # How long the vector is that tells a norm what to do.
 KNOWN = 7
-
-
-class DynamicTanh(nn.Module):
-    """Dynamic Tanh: a learned squashing in a norm's place; nothing is averaged.
-
-    ``y = weight * tanh(alpha * x) + bias``, with one alpha for the layer.
-
-    Parameters
-    ----------
-    size
-        The size of the last axis, along which weight and bias run.
-    alpha
-        What alpha begins with.
-
-    References
-    ----------
-    Zhu, Chen, He, LeCun & Liu, "Transformers without Normalization", CVPR 2025,
-    arXiv:2503.10622.
-    """
-
-    def __init__(self, size: int, alpha: float = 0.5) -> None:
-        super().__init__()
-        self.alpha = nn.Parameter(torch.tensor([alpha]))
-        self.weight = nn.Parameter(torch.ones(size))
-        self.bias = nn.Parameter(torch.zeros(size))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Squash every value of x ``(*, size)``, then scale and shift it."""
-        return self.weight * torch.tanh(self.alpha * x) + self.bias
 
 
 class OnTokens(nn.Module):

@@ -123,17 +123,26 @@ class Scale(nn.Module):
         return self.scale * x
 
 
-class Squashing(nn.Module):
-    """Dynamic Tanh, in the place of a norm: ``weight * tanh(alpha * x) + bias``, no average.
+class DynamicTanh(nn.Module):
+    """A learned squashing in a norm's place; nothing is averaged.
+
+    ``y = weight * tanh(alpha * x) + bias``, with one alpha for the layer.
+
+    Parameters
+    ----------
+    size
+        The size of the last axis, along which weight and bias run.
+    alpha
+        What alpha begins with.
 
     References
     ----------
     Zhu, Chen, He, LeCun & Liu, 2025, "Transformers without Normalization", arXiv:2503.10622.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, alpha: float = 0.5) -> None:
         super().__init__()
-        self.alpha = nn.Parameter(torch.tensor(0.5))
+        self.alpha = nn.Parameter(torch.tensor([alpha]))
         self.weight, self.bias = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -241,9 +250,8 @@ def mlp(linear: Callable) -> nn.Sequential:
 
 
 NORMS: dict[str, Callable[[], nn.Module]] = {
-    "layer": lambda: nn.LayerNorm(WIDTH),
     "rms": lambda: nn.RMSNorm(WIDTH, eps=1e-6),
-    "dynamic tanh": lambda: Squashing(WIDTH),
+    "dynamic tanh": lambda: DynamicTanh(WIDTH),
 }
 
 

@@ -27,10 +27,10 @@ TRAINED = {
 }
 
 
-def trained_model(how: str = "as it should be", seed: int = 0, steps: int = STEPS) -> nn.Module:
+def trained_model(how: str = "as it should be", seed: int = 0) -> nn.Module:
     """Train six blocks of pre-norm with QK-norm, or nearly."""
     model = TinyTransformer("pre", DEPTH, seed, **TRAINED[how])
-    for _ in train(model, LR, steps, seed, WARM_UP):
+    for _ in train(model, LR, STEPS, seed, WARM_UP):
         pass
     return model
 

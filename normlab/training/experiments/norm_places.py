@@ -2,7 +2,7 @@
 
 import math
 
-from torch import Tensor, nn
+from torch import nn
 
 from normlab.training.experiment import Experiment, Row
 from normlab.training.transformer import TinyTransformer, help_texts, loss_on, train
@@ -39,19 +39,17 @@ def measure(network: str, depth: int, lr: float, seed: int) -> list[Row]:
     model = TinyTransformer(depth=depth, seed=seed, **NETWORKS[network])
     for _ in train(model, lr, STEPS, seed):
         pass
+    return [final_losses(model)]
+
+
+def final_losses(model: nn.Module) -> Row:
+    """Return the losses on the two other texts; `WORST` where one is worse, or no number."""
     texts = help_texts()
-    return [
-        {
-            "held_out_loss": capped_loss(model, texts.held_out),
-            "test_loss": capped_loss(model, texts.test),
-        }
-    ]
-
-
-def capped_loss(model: nn.Module, text: Tensor) -> float:
-    """Return the loss on a text; `WORST` where it is worse, or no number."""
-    loss = loss_on(model, text)
-    return min(loss, WORST) if math.isfinite(loss) else WORST
+    losses = {
+        "held_out_loss": loss_on(model, texts.held_out),
+        "test_loss": loss_on(model, texts.test),
+    }
+    return {name: min(x, WORST) if math.isfinite(x) else WORST for name, x in losses.items()}
 
 
 EXPERIMENT = Experiment(

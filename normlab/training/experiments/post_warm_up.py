@@ -1,8 +1,8 @@
 """Lesson 14: whether a warm-up rescues post-norm."""
 
 from normlab.training.experiment import Experiment, Row
-from normlab.training.experiments.norm_places import capped_loss
-from normlab.training.transformer import TinyTransformer, help_texts, train
+from normlab.training.experiments.norm_places import final_losses
+from normlab.training.transformer import TinyTransformer, train
 
 WAYS = {"pre": ("pre", 0), "post": ("post", 0), "post, warm-up": ("post", 200)}
 # With pre at the larger rate alone.
@@ -17,13 +17,7 @@ def measure(way: str, lr: float, seed: int) -> list[Row]:
     model = TinyTransformer(place, DEPTH, seed)
     for _ in train(model, lr, STEPS, seed, warm_up):
         pass
-    texts = help_texts()
-    return [
-        {
-            "held_out_loss": capped_loss(model, texts.held_out),
-            "test_loss": capped_loss(model, texts.test),
-        }
-    ]
+    return [final_losses(model)]
 
 
 EXPERIMENT = Experiment(
