@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Read the norms of a modern transformer
 #
-# *Lesson 14 · 155 minutes, self-test 10 · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
+# *Lesson 14 · 160 minutes, self-test 10 · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
 #
 # When you have finished you can
 #
@@ -680,7 +680,7 @@ steps = np.array([row["step"] for row in watched["without"]])
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess(
-    "What does the *loss* of the one without QK-norm do?",
+    "What does the loss of the one without QK-norm do?",
     "it goes down, and stays behind",
     options=[
         "it explodes",
