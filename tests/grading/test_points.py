@@ -19,7 +19,7 @@ from normlab.grading.class_.points import (
     settle,
     settled,
 )
-from normlab.grading.class_.remarks import RemarksError, TeachersRemark, most_in_the_course, read
+from normlab.grading.class_.remarks import RemarksError, TeachersRemark, read
 from normlab.grading.class_.submissions import Submission, SubmissionsError, is_marked_late
 from normlab.grading.judge.feedback import refused
 from normlab.grading.judge.verdict import AspectVerdict, TaskVerdict, Verdict
@@ -226,7 +226,7 @@ def test_every_kind_of_row_is_read(tmp_path):
         "",
         'bob,07,,"Looked at again: the page is right."',
     )
-    found = read(tmp_path, students, most_in_the_course)
+    found = read(tmp_path, students, Rules().most)
     assert [one.student for one in found] == [*["Ann Lee_4711"] * 2, *["bob"] * 5]
     assert found.pop(0).excused
     assert found[0].excused
@@ -237,7 +237,7 @@ def test_every_kind_of_row_is_read(tmp_path):
     assert str(found[5]) == "remark: Looked at again: the page is right."
     text = (tmp_path / "remarks.csv").read_text().replace(",", ";")
     (tmp_path / "remarks.csv").write_text("\ufeff" + text, encoding="utf-8")
-    assert read(tmp_path, students, most_in_the_course)[2].points == 7.5
+    assert read(tmp_path, students, Rules().most)[2].points == 7.5
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_every_kind_of_row_is_read(tmp_path):
 def test_what_is_wrong_with_a_row_is_said_with_its_number(tmp_path, line, said):
     write(tmp_path, "bob,02,7,", line)
     with pytest.raises(RemarksError, match=said):
-        read(tmp_path, ["bob", "Hans_1", "Hans_2"], most_in_the_course)
+        read(tmp_path, ["bob", "Hans_1", "Hans_2"], Rules().most)
 
 
 # ---- all together
