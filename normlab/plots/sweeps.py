@@ -44,7 +44,9 @@ def sweep(
                 _draw(axes, np.asarray(setting), np.asarray(values), name, index)
             _mark(axes, marked or {})
             axes.set(title=title, xlabel=xlabel, xscale="log")
-            axes.xaxis.set_major_locator(LogLocator(numticks=12))
+            low, high = axes.get_xlim()
+            subs = (1, 2, 5) if high < 30 * low else (1,)  # less than two powers of ten
+            axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.xaxis.set_minor_locator(NullLocator())
         row[0].set_ylabel(ylabel)

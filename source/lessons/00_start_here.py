@@ -278,7 +278,7 @@ mean.shape, mean.size
 # | [11 Check every claim of two articles](11_check_the_claims.ipynb) | say which claims an experiment bears out | 135 |  |
 # | [12 Ask why it works](12_why_it_works.ipynb) | test the explanations of BatchNorm's success | 90 |  |
 # | [13 Choose a norm, and find the bug](13_choose_and_debug.ipynb) | choose a norm by six questions, and go from a symptom to its cause | 160 | [13](../exercises/13_choose_and_debug.ipynb), 60 min |
-# | [14 Read the norms of a modern transformer](14_norms_in_a_modern_transformer.ipynb) | say where a model's norms stand, and port them without a bit lost | 155 | [14](../exercises/14_norms_in_a_modern_transformer.ipynb), 85 min |
+# | [14 Read the norms of a modern transformer](14_norms_in_a_modern_transformer.ipynb) | say where a model's norms stand, and port them without a bit lost | 160 | [14](../exercises/14_norms_in_a_modern_transformer.ipynb), 85 min |
 # | [15 Tell a norm what to do](15_told_norms.ipynb) | tell a norm its scale and shift, as diffusion models do, and fold, freeze, renew, average and export norms at work | 110 | [15](../exercises/15_told_norms.ipynb), 45 min |
 #
 # Each lesson begins with what you will be able to do and ends with the same list, so that you can
