@@ -45,7 +45,7 @@
 ``explore``
     Pictures with controls, which need no kernel: ``plots.explore.block()``.
 
-One style, one colour for each norm in all figures (``looks.toml``), readable at the width of a notebook, without colour and without eyes: beside colour
+One style, readable at the width of a notebook, without colour and without eyes: beside colour
 there is always a second cue (a tint, a marker, a dash, a label on the line), and each picture
 carries a sentence that says what it shows.
 """

@@ -80,10 +80,14 @@ def beside(
                 _name_each_value(axes, x)
             if log:
                 _use_log_scale(axes)
-        figure.supxlabel(xlabel, fontsize="medium")
+        figure.supxlabel(
+            f"{xlabel}\n", fontsize="medium", linespacing=2
+        )  # in the second line is the legend
         figure.supylabel(ylabel, fontsize="medium")
         label = f"{repeated.name}, the same in every panel"
-        figure.legend(grid.flat[0].lines[:1], [label], loc="outside lower center", handlelength=3)
+        figure.legend(
+            grid.flat[0].lines[:1], [label], loc="outside lower center", handlelength=3, borderpad=0
+        )
         return Picture(figure, alt, title)
 
 

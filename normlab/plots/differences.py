@@ -58,6 +58,7 @@ def _draw(
         height,
         xerr=[[mean - lower], [upper - mean]],
         color=look.colour,
+        label=look.name,
         marker="D",
         markersize=6,
         markerfacecolor="white" if lower <= 0 <= upper else look.colour,

@@ -44,7 +44,8 @@ def dots(
         drawn = list(looks(features).values())
         for axes, (heading, values) in zip(row, panels.items(), strict=True):
             _draw(axes, values, drawn)
-            axes.set(title=heading, xlabel="" if one_scale else xlabel)
+            axes.set(xlabel="" if one_scale else xlabel)
+            axes.set_title(heading, size=10.5 if len(panels) > 3 else None)
         if one_scale:
             figure.supxlabel(xlabel, fontsize="medium")
         row[0].set_yticks(range(len(features)), [look.name for look in drawn])
@@ -63,6 +64,7 @@ def _draw(axes: Axes, values: np.ndarray, drawn: Sequence[Look]) -> None:
             alpha=0.8 if few else 0.5,
             color=look.colour,
             marker=look.marker,
+            label=look.name,
             linewidths=0,
         )
         axes.errorbar(

@@ -63,7 +63,6 @@ def _draw(axes: Axes, values: np.ndarray, look: Look, aside: float) -> None:
         np.arange(len(mean)) + aside,
         mean,
         yerr=[mean - values.min(axis=0), values.max(axis=0) - mean],
-        label=look.name,
         **look.line,
         linewidth=1.5,
         elinewidth=1,

@@ -103,7 +103,7 @@ def by_layer(
 def _draw_line(axes: Axes, steps: np.ndarray, values: np.ndarray, look: Look) -> None:
     smallest, largest = values.min(axis=0), values.max(axis=0)  # (points,), (points,)
     axes.fill_between(steps, smallest, largest, color=look.colour, alpha=0.25, linewidth=0)
-    axes.plot(steps, values.mean(axis=0), label=look.name, **look.line)
+    axes.plot(steps, values.mean(axis=0), **look.line)
 
 
 def _use_step_scale(axes: Axes, steps: np.ndarray) -> None:

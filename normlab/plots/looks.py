@@ -24,7 +24,12 @@ class Look(NamedTuple):
     @property
     def line(self) -> dict[str, Any]:
         """The options of matplotlib's ``plot``."""
-        return {"color": self.colour, "marker": self.marker, "linestyle": self.dash}
+        return {
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": self.dash,
+            "label": self.name,
+        }
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:

@@ -105,11 +105,11 @@ def stream(
         for place, look in looks(trained).items():
             values = trained[place]
             blocks = np.arange(values.shape[1])
-            style = {**look.line, "markersize": 4}
+            style = look.line | {"markersize": 4}
             left.plot(blocks, values.mean(axis=0), **style)
-            faint = {**style, "markerfacecolor": "white", "linewidth": 0.8, "alpha": 0.8}
-            left.plot(blocks, start[place].mean(axis=0), **faint)
-            right.plot(blocks[1:], worth[place].mean(axis=0), label=look.name, **style)
+            faint = style | {"label": None, "markerfacecolor": "white"}
+            left.plot(blocks, start[place].mean(axis=0), linewidth=0.8, alpha=0.8, **faint)
+            right.plot(blocks[1:], worth[place].mean(axis=0), **style)
         left.set(title="size of the stream", xlabel="behind block", ylabel="root mean square")
         left.annotate("hollow: before training", (0.03, 0.93), xycoords="axes fraction", size=9)
         right.set(title="what a block is worth", xlabel="block", ylabel="loss rises by (nats)")

@@ -62,7 +62,7 @@ def sweep(
 def _draw(axes: Axes, setting: np.ndarray, values: np.ndarray, look: Look) -> None:
     worst, best = values.min(axis=1), values.max(axis=1)  # (values,), (values,)
     axes.fill_between(setting, worst, best, color=look.colour, alpha=0.25, linewidth=0)
-    axes.plot(setting, values.mean(axis=1), label=look.name, **look.line)
+    axes.plot(setting, values.mean(axis=1), **look.line)
 
 
 def _mark(axes: Axes, marked: Mapping[str, float]) -> None:

@@ -233,7 +233,7 @@ plots.doubling(
 found = {"RMSNorm": rng.normal(2, 0.5, 5), "InstanceNorm": rng.normal(0.1, 0.5, 5)}
 error = {name: 2.78 * seeds.std(ddof=1) / np.sqrt(5) for name, seeds in found.items()}
 plots.differences(
-    {"against none": {
+    {"against no norm": {
         name: (seeds, (seeds.mean() - error[name], seeds.mean() + error[name])) for name, seeds in found.items()
     }},
     xlabel="difference in accuracy, points",

@@ -5,8 +5,8 @@ two run at a time.
 So that this takes no longer than it must, `fit` makes forty steps an epoch, and many trainings run
 one after another: whether a second run says the same does not depend on how long it trains.
 
-For each lesson ``OUT/STEM.json`` lists its code cells: the source, and for both runs the exception
-and what was shown.
+For each lesson ``OUT/STEM.json`` lists its code cells: the source, for both runs the exception
+and what was shown, and what is written in the figures that were drawn.
 """
 
 import importlib
@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import drawn
 import joblib
 import matplotlib.pyplot
 import nbformat
@@ -52,11 +53,13 @@ def run_lesson(source: Path, out: Path) -> None:
     """Run the cells of one lesson, each twice."""
     os.chdir(LESSONS)
     shell = InteractiveShell.instance()
+    figures = drawn.remember()
     cells = [
         {
             "source": cell.source,
             "tags": cell.metadata.get("tags", []),
             "runs": [run_cell(shell, cell.source) for _ in range(2)],
+            "figures": [figures.pop() for _ in range(len(figures))],
         }
         for cell in nbformat.read(source, as_version=4).cells
         if cell.cell_type == "code" and "remove-cell" not in cell.metadata.get("tags", [])
