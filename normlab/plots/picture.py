@@ -96,7 +96,7 @@ class Picture:
 def _put_above(figure: Figure, title: str) -> None:
     """Write a title above a figure, which grows by it; the panels keep their size."""
     width, height = figure.get_size_inches()
-    lines = textwrap.wrap(title, width=round(10 * width))
+    lines = textwrap.wrap(title, round(10 * width), break_on_hyphens=False)
     figure.set_size_inches(width, height + 0.2 * len(lines) + 0.12)
     figure.suptitle("\n".join(lines), x=0.01, ha="left", weight="bold", size=11.5)
 

@@ -46,7 +46,7 @@ function render({ model, el }) {
   const buttons = cells.map((cell) =>
     make("button", { type: "button", class: "cell", onclick: () => touch(cell), onkeydown: (event) => move(event, cell) }));
   const sheet = make("style", {}, `.nx .cell{min-width:2.2em;padding:.15rem 0;border-radius:0;font-size:.78rem;border-color:color-mix(in srgb,currentColor 35%,transparent)}
-.nx .cell.in{background:color-mix(in srgb,var(--norm) 40%,transparent);border:2px solid var(--norm)}.nx .cell.me{outline:3px solid #D55E00;font-weight:700}
+.nx .cell.in{background:color-mix(in srgb,var(--norm) 40%,transparent);border:2px solid var(--norm)}.nx .cell.me{outline:3px solid;position:relative;z-index:1;font-weight:700}
 .nx .grid{display:grid;grid-template-columns:repeat(${C},auto)}`);
   stage.append(sheet, ...range(N).map((n) =>
     make("div", { role: "group", "aria-label": `sample ${n}` }, `sample ${n}`,
