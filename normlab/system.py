@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 
 _CONTEXTS = contextlib.contextmanager.__code__.co_filename
@@ -81,12 +82,15 @@ def alarm(ring: Callable[[], None], seconds: float, again: float) -> Iterator[No
 
 
 def limit_memory(most: int) -> None:
-    """Let this process have so many bytes; only Linux holds to it."""
+    """Let this process have so many bytes beside those it has; only Linux holds to it."""
     if on_linux():
         import resource
 
+        # A fork begins with the memory of whoever forked it, which may be more than `most`.
+        status = Path("/proc/self/status").read_text()
+        kibibytes = status.partition("VmData:")[2].split()[0]
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (1024 * int(kibibytes) + most, hard))
 
 
 def signal_number(name: str) -> int:

@@ -39,5 +39,6 @@ class Limits:
     notebook_size: int = 100 * MEBIBYTE
 
 
-#: How much memory a grading process may fill itself, in bytes: what it reads comes from strangers.
+#: How much memory a grading process may fill itself, in bytes, beside what it was forked with: what
+#: it reads comes from strangers.
 GRADER_MEMORY = 2048 * MEBIBYTE

@@ -183,6 +183,15 @@ def test_a_grading_process_has_a_limit_of_memory(tmp_path, a_class, monkeypatch)
     assert "Unable to allocate" in graded.failure
 
 
+def test_who_grades_may_have_more_memory_than_that_itself(tmp_path, a_class):
+    """A fork over its limit cannot begin a thread, and would wait for it for ever."""
+    held = np.empty(GRADER_MEMORY // 8 + 1)
+    submissions = find_submissions(a_class(tmp_path, students=1)).submissions
+    (graded,) = grade_all(submissions, SETTINGS, 1)
+    assert not graded.failure
+    del held
+
+
 def test_where_nothing_isolates_nothing_is_graded(tmp_path, a_class):
     submissions = find_submissions(a_class(tmp_path)).submissions
     with pytest.raises(GradingError, match="keeps anybody in place"):
