@@ -147,7 +147,7 @@ averages = np.cumsum(values) / np.arange(1, 41)
 plots.following(
     values,
     {"mean so far": averages},
-    xlabel="batch",
+    xlabel="batches seen",
     ylabel="mean of a batch",
     alt="Forty dots scattered around 5, and a line that settles at 5 after some ten of them.",
 )
