@@ -11,8 +11,8 @@ a sandbox for submissions              yes    no     no       only with ``--no-i
 =====================================  =====  =====  =======  ===================================
 
 macOS could copy a process, and limit one; its libraries do not bear the first, and it does not hold
-to the second. What the sandbox itself is made of is in `normlab.grading.sandbox`, which runs on
-Linux alone.
+to the second. What the sandbox itself is made of is in `normlab.grading.prison.sandbox`, which runs
+on Linux alone.
 """
 
 import contextlib

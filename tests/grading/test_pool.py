@@ -11,10 +11,11 @@ import numpy as np
 import psutil
 import pytest
 
-from normlab.grading import Status, pool
-from normlab.grading.limits import GRADER_MEMORY
-from normlab.grading.pool import GradingError, Settings, grade_all
-from normlab.grading.submissions import find_submissions
+from normlab.grading import Status
+from normlab.grading.class_ import pool
+from normlab.grading.class_.pool import GradingError, Settings, grade_all
+from normlab.grading.class_.submissions import find_submissions
+from normlab.grading.prison.limits import GRADER_MEMORY
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
@@ -244,8 +245,8 @@ def test_a_small_class_needs_one_process(worth, started, tmp_path, a_class, monk
 KILLED = """
 import sys
 from pathlib import Path
-from normlab.grading.pool import Settings, grade_all
-from normlab.grading.submissions import find_submissions
+from normlab.grading.class_.pool import Settings, grade_all
+from normlab.grading.class_.submissions import find_submissions
 submissions = find_submissions(Path(sys.argv[1])).submissions
 for graded in grade_all(submissions, Settings(seed=7), 2):
     print(graded.submission.student, flush=True)
