@@ -244,7 +244,7 @@ def draw(norms: Sequence[facts.Norm] = facts.ALL_NORMS) -> Figure:
     ValueError
         If a text is too long for its place.
     """
-    with styled(), mpl.rc_context({"hatch.linewidth": 0.4}):
+    with styled():
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="none")
         FigureCanvasAgg(figure)  # measures texts
         page = figure.add_axes((0, 0, 1, 1))
@@ -359,7 +359,7 @@ def _put_picture(page: Axes, place: tuple[float, float, float], norm: facts.Norm
         draw_block(axes, facts.observe(norm).cells, ("N", "C", "L"))
         axes.set_ylim(axes.get_ylim()[0] - 1.1, axes.get_ylim()[1])  # room for the C
     for patch in axes.patches:
-        patch.set(linewidth=0.35, hatch=None)
+        patch.set(linewidth=0.35)
     for text in axes.texts:
         text.set_fontsize(5)
 

@@ -451,7 +451,7 @@ plots.stream(
     {place: by_block("start", place) for place in places},
     {place: by_block("trained", place) for place in places},
     {place: by_block("worth", place)[:, 1:] for place in places},
-    alt="Left: the stream's root mean square behind blocks 0 to 12. For pre and sandwich it grows from 1.4 to 3.5 and 5 before training, like a root, and to 12 and 10 after training, in a straight line; for post it is 1 behind every block. Right: what is lost without one block. In pre and sandwich nearly all lies in the first two blocks and the rest is near 0; in post the last four count, the last one most.",
+    **plots.words("14 stream"),
 )
 
 # %%
@@ -472,7 +472,7 @@ plots.explore.by_block(
         for place in places
     },
     label="size of the residual stream",
-    alt="The stream's size behind blocks 0 to 12 after training: up to about 12 for pre, 10 for sandwich, 1 everywhere for post.",
+    **plots.words("14 stream by block"),
 )
 
 # %% [markdown]
@@ -541,9 +541,7 @@ plots.sweep(
         "2 blocks": {name: swept(name, 2) for name in ("post", "pre", "none")},
         "6 blocks": {name: swept(name, 6) for name in ("post", "pre", "none")},
     },
-    xlabel="learning rate",
-    ylabel="test loss (nats)",
-    alt="Test loss against the learning rate in two panels, for two blocks and for six. With two, post-norm, pre-norm and no norm go down to 2.5 to 2.7, side by side; at the largest rate, 0.03, post-norm is the worst with 3.2. With six, pre-norm goes down to 2.6, post-norm stays between 3.0 and 3.4, about the loss of letter frequencies, and without norms the line lies at the upper edge, at 4 and more.",
+    **plots.words("14 places"),
 )
 
 
@@ -668,7 +666,7 @@ parity.compare(*parity.pair("QKNorm", 4, 8), q)
 # %% slideshow={"slide_type": "-"}
 watched = {
     name: watched_training(tiny.TinyTransformer("pre", 4, seed=0, qk=qk), 0.1, 200, seed=0)
-    for name, qk in (("without", "none"), ("with QK-norm", "each head"))
+    for name, qk in (("without QK-norm", "none"), ("with QK-norm", "each head"))
 }
 
 
@@ -676,7 +674,7 @@ def over_steps(column):
     return {name: np.array([[row[column] for row in rows]]) for name, rows in watched.items()}
 
 
-steps = np.array([row["step"] for row in watched["without"]])
+steps = np.array([row["step"] for row in watched["without QK-norm"]])
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess(
@@ -696,7 +694,7 @@ guess(
 for name, rows in watched.items():
     shown = [row for row in rows if row["step"] in (20, 100, 200)]
     print(
-        f"{name:13}",
+        f"{name:15}",
         "   ".join(
             f"step {r['step']:3}: loss {r['train_loss']:.2f}, evenness {r['evenness']:.2f}, logit {r['logit']:.0f}"
             for r in shown
@@ -705,20 +703,15 @@ for name, rows in watched.items():
 
 # %%
 assert (
-    over_steps("evenness")["without"][0, -1] < 0.4 < over_steps("evenness")["with QK-norm"][0, -1]
+    over_steps("evenness")["without QK-norm"][0, -1]
+    < 0.4
+    < over_steps("evenness")["with QK-norm"][0, -1]
 )
-assert over_steps("logit")["without"].max() > 10 * over_steps("logit")["with QK-norm"].max()
+assert over_steps("logit")["without QK-norm"].max() > 10 * over_steps("logit")["with QK-norm"].max()
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: what was trained differs in its last digits from processor to processor.
-plots.curves(
-    steps,
-    over_steps("logit"),
-    log=True,
-    xlabel="step",
-    ylabel="largest logit",
-    alt="The largest logit over 200 steps at a rate of 0.1, on a logarithmic axis: without QK-norm it climbs to some thousands, with it it stays at some tens.",
-)
+plots.curves(steps, over_steps("logit"), log=True, **plots.words("14 logits"))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The loss never exploded. Attention collapsed, each token looking at a single other, and training went on, badly. That is the quiet kind of instability: a curve

@@ -82,12 +82,7 @@ rows = {}
 for seed in range(3):
     pictures = paint(network, torch.arange(10), seed=seed).clamp(-1, 1)  # (10, 196)
     rows[f"seed {seed}"] = pictures.reshape(10, SIDE, SIDE).numpy()
-plots.lights(
-    rows,
-    [str(digit) for digit in range(10)],
-    alt="""Three rows of ten small painted digits, 0 to 9 from left to right, dark on white. Most can
-    be read as the digit at the top of their column; each row has other shapes of them.""",
-)
+plots.lights(rows, [str(digit) for digit in range(10)], **plots.words("15 painted digits"))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Nobody drew these. A second network, which reads 95 of 100 real digits of this size, is shown 500 of them:
@@ -390,19 +385,14 @@ def of_place(column, told, lr):
 plots.sweep(
     {
         "": {
-            told: (
+            f"told {told}": (
                 np.array(RATES),
                 np.array([of_place("held_out_error", told, lr) for lr in RATES]),
             )
             for told in PLACES
         }
     },
-    xlabel="learning rate",
-    ylabel="error on held-out images",
-    alt="""Error on held-out images against the learning rate, from 0.0016 to 0.025; three lines with a band from the best
-    to the worst of five seeds. Told nothing is on top, near 0.115 and rising to 0.134 at the end. Told at the input goes from
-    0.099 to 0.093 at 0.004, and up to 0.11 with a wide band. Told in the norms is lowest, from 0.095 to 0.086 at 0.01, nearly level, with a
-    narrow band.""",
+    **plots.words("15 told"),
 )
 
 # %% slideshow={"slide_type": "subslide"}
