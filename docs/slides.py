@@ -5,9 +5,9 @@ A lecture shows the cells of an executed notebook whose metadata says so (`slide
 itself: reveal.js, fonts and formulas need no request to anybody.
 
 A figure is shown without its code where that is long or leaves no room, a guess shows its question
-without the call and its output on the next slide, and a self-test has a slide for each question,
-with the answers folded. The type is as large as the slide allows; a slide that does not fit at 20
-pixels (of a screen 1280 wide) fails in a test: divide it.
+without the call and its output on the next slide, and a self-test has a slide for each question.
+The type is as large as the slide allows; a slide that does not fit at 20 pixels (of a screen 1280
+wide) fails in a test: divide it.
 
 To look at all slides of a lecture as pictures::
 
@@ -39,7 +39,9 @@ SHOWN = ("slide", "subslide", "fragment", "-", "notes")
 SELF_TEST = "self_test("
 GUESS = "guess("
 # An output that waits for a guess: the next slide shows it.
-FOLDED = re.compile(r"<details><summary>Guess first[^<]*</summary>\n(.*)\n</details>", re.DOTALL)
+FOLDED = re.compile(
+    r"<details[^>]*><summary>Guess first[^<]*</summary>\n(.*)\n</details>", re.DOTALL
+)
 # Above a picture: the code that draws one is seldom what a lecture is about.
 LINES_OVER_A_PICTURE = 4
 # Which of its outputs a cell shows. Widgets carry their picture as HTML as well.
@@ -121,13 +123,13 @@ def stored_html(cell: NotebookNode) -> str:
 
 
 def questions(cell: NotebookNode) -> list[NotebookNode]:
-    """Return a slide for each question of a self-test, and the answers that unfold under it."""
-    pieces: list[str] = []
-    whole = BeautifulSoup(stored_html(cell), "html.parser").div
-    for part in whole.find_all(recursive=False) if whole else []:
-        if part.name == "p":
-            pieces.append("")
-        pieces[-1] += str(part)
+    """Return a slide for each question of a self-test; the last has the script for all of them."""
+    whole = BeautifulSoup(stored_html(cell), "html.parser")
+    if not (asked := whole.select(".q")):
+        return []
+    place = " ".join(whole.div.get("class", []))
+    pieces = [f'<div class="{place}">{part}</div>' for part in asked]
+    pieces[-1] += f"<div>{whole.script}</div>"
     return [question(number, piece) for number, piece in enumerate(pieces)]
 
 

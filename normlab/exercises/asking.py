@@ -1,4 +1,4 @@
-"""Questions as a notebook, the site and a lecture show them: asking.js, and how a kernel hears of it.
+"""Questions in the one form of notebook, site and lecture (asking.js), and how a kernel hears.
 
 Without a script each answer unfolds to what there is to say of it. The script makes a form of that,
 which judges by itself and keeps the first answers in the browser. Where a kernel runs, the form
@@ -42,7 +42,10 @@ def written(asked: str, answers: Sequence[tuple[str, str, bool | None]], code: s
         What stands under the question.
     """
     name = digest("".join([asked, code, *(answer + verdict for answer, verdict, _ in answers)]))
-    parts = [f'<p style="margin:0 0 0.3em">{asked}</p>', code and f"<pre {_CODE}>{escape(code)}</pre>"]
+    parts = [
+        f'<p style="margin:0 0 0.3em">{asked}</p>',
+        code and f"<pre {_CODE}>{escape(code)}</pre>",
+    ]
     for answer, verdict, right in answers:
         sign, colour = _MARKS.get(right, ("", ""))
         mark = sign and f'<b style="color:{colour}">{sign}</b> '

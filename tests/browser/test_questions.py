@@ -187,7 +187,9 @@ def test_where_the_browser_keeps_nothing_it_works_and_says_so(offline, chromium)
     assert "this browser lets no page keep anything" in stands(page)
 
 
-@pytest.mark.parametrize("kept", ["[", "5", "null", '{"Q": [99, 0]}', '{"Q": 1}', '{"Q": ["x", 0]}'])
+@pytest.mark.parametrize(
+    "kept", ["[", "5", "null", '{"Q": [99, 0]}', '{"Q": 1}', '{"Q": ["x", 0]}']
+)
 def test_what_is_kept_and_makes_no_sense_is_passed_over(kept, offline):
     question = re.search(r'data-q="(\w+)"', html(TEST))[1]
     page = offline(html(TEST))

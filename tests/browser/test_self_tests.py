@@ -1,7 +1,5 @@
 """A self-test in JupyterLab: choose, read why, and find the result in the progress."""
 
-import json
-
 import driver
 import pytest
 
@@ -83,7 +81,9 @@ def test_a_saved_notebook_shows_it_when_it_is_opened_again(questions, state):
     lab, groups = questions
     groups[0].locator("label").first.click()
     lab.page.get_by_text("Your first choices are counted in your progress.").wait_for()
-    toggle = "window.jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
+    toggle = (
+        "window.jupyterapp.commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
+    )
     if state == "lost":
         lab.page.evaluate(toggle)
     save(lab)

@@ -65,7 +65,8 @@ def test_a_guess_shows_its_question_without_the_call():
 
 
 def test_an_output_that_waits_for_a_guess_is_open_on_the_next_slide():
-    html = "<details><summary>Guess first, then open this output</summary>\n<p>4</p>\n</details>"
+    summary = "<summary>Guess first, then open this output</summary>"
+    html = f'<details class="nx-1">{summary}\n<p>4</p>\n</details>'
     output = nbformat.v4.new_output("display_data", {"text/html": html})
     (shown,) = on_slides(code("2 + 2", kind="fragment", outputs=[output]))
     assert shown.outputs[0].data["text/html"] == "<p>4</p>"
@@ -79,14 +80,15 @@ def test_what_is_said_to_the_tests_is_not_on_a_slide():
 
 
 def test_a_self_test_has_a_slide_for_each_question():
-    parts = ("<p>1. why</p><pre>x</pre>", "<p>2. how</p>")
-    answers = "<details><summary>so</summary><div><p>No.</p></div></details>"
-    html = f"<div>{''.join(part + answers for part in parts)}</div>"
+    answers = "<details><summary>so</summary><p>No.</p></details>"
+    parts = [f'<div class="q"><p>{asked}</p>{answers}</div>' for asked in ("1. why", "2. how")]
+    script = "<script>const one = '<p>';</script>"
+    html = f'<div class="nx-1"><div>{"".join(parts)}</div></div>\n{script}'
     output = nbformat.v4.new_output("display_data", {"text/html": html})
     shown = on_slides(code('self_test("x")', outputs=[output]))
-    assert [cell.outputs[0].data["text/html"] for cell in shown] == [
-        part + answers for part in parts
-    ]
+    first, last = (cell.outputs[0].data["text/html"] for cell in shown)
+    assert first == f'<div class="nx-1">{parts[0]}</div>'
+    assert last == f'<div class="nx-1">{parts[1]}</div><div>{script}</div>'
     assert {slides.slide_type(cell) for cell in shown} == {"subslide"}
 
 
