@@ -10,7 +10,7 @@ const ASKS = `
 .nx .q legend+*{clear:both}
 .nx .q pre{margin:0 0 .4rem;overflow-x:auto}
 .nx .q .answer{display:flex;gap:.5rem;align-items:baseline;padding:.2rem 0}
-.nx .q [type=radio]{flex:none;width:1em;height:1em}
+.nx .q [type=radio]{flex:none;font:inherit;width:1em;height:1em;position:relative;top:.12em}
 .nx .q form{display:flex;flex-wrap:wrap;gap:.4rem .7rem;align-items:center;margin:0}
 .nx .q input[type=text]{font:inherit;color:inherit;background:transparent;border:1px solid currentColor;border-radius:4px;padding:.1rem .4rem;max-width:60vw}
 .nx .q .says{min-height:1.45em;margin:.4rem 0 0}
@@ -65,10 +65,9 @@ function render({ model, el }) {
     const [count, good] = [done().length, done().filter(right).length];
     const open = count < all.length;
     const sum = `${open ? `${count} of ${all.length} questions answered, ${good}` : `${good} of ${all.length}`} right at the first go.`;
-    const said = [test && sum, !lecture && place].filter(Boolean).join(" ");
-    stands.textContent = count ? said : number ? "" : "By keyboard: arrows move, Enter or Space answers.";
+    stands.textContent = count ? (test ? `${sum} ${place}` : place) : number ? "" : "By keyboard: arrows move, Enter or Space answers.";
     again.hidden = !count;
-    where.hidden = again.hidden && !stands.textContent;
+    where.hidden = Boolean(lecture || (!count && number));
   }
   function restart() {
     write(key, {});

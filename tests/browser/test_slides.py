@@ -87,6 +87,32 @@ def test_every_slide_is_whole_and_can_be_read_from_the_last_row(name, lectures):
     assert faults == {}
 
 
+@pytest.mark.parametrize("name", LECTURES)
+def test_a_question_is_answered_on_its_slide_and_the_slide_stays_whole(name, lectures):
+    page = lectures(name)
+    cut = page.evaluate(
+        """() => {
+            const cut = [];
+            for (const question of document.querySelectorAll("fieldset.q")) {
+                const slide = question.closest("section section");
+                Reveal.slide(...Object.values(Reveal.getIndices(slide)).slice(0, 2));
+                const fields = question.querySelectorAll("input");
+                for (const field of fields) {
+                    field.value = "12";
+                    if (field.type === "text") field.form.requestSubmit();
+                    else field.click();
+                    const said = question.querySelector(".says").textContent;
+                    if (!said || slide.scrollHeight > slide.clientHeight)
+                        cut.push(question.textContent.slice(0, 60) + ": " + said);
+                }
+            }
+            return cut;
+        }"""
+    )
+    assert page.locator("fieldset.q").count() > 5
+    assert cut == []
+
+
 def test_a_lecture_is_held_with_the_keys(lectures):
     page = lectures(LECTURES[1])
     count = page.evaluate("Reveal.getTotalSlides()")
