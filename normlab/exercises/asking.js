@@ -13,6 +13,7 @@ const ASKS = `
 .nx .q [type=radio]{flex:none;font:inherit;width:1em;height:1em;position:relative;top:.12em}
 .nx .q form{display:flex;flex-wrap:wrap;gap:.4rem .7rem;align-items:center;margin:0}
 .nx .q input[type=text]{font:inherit;color:inherit;background:transparent;border:1px solid currentColor;border-radius:4px;padding:.1rem .4rem;max-width:60vw}
+.nx .q ::placeholder{color:inherit;opacity:.75}
 .nx .q .says{min-height:1.45em;margin:.4rem 0 0}
 .nx .where{display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:baseline;margin:.4rem 0}
 .nx .where[hidden]{display:none}
@@ -38,7 +39,7 @@ function render({ model, el }) {
   (test ? el.firstChild : questions[0]).append(where);
   const tell = teller(bridge, () => done().map((one) => [given[one.id][0], right(one)]), settle);
   for (const { id, show } of done()) show(given[id][1]);
-  settle(kept());
+  settle(done().length && kept());
   if (done().length) report();
 
   function give(id, answer) {
@@ -59,7 +60,7 @@ function render({ model, el }) {
   }
   function kept() {
     const what = test ? "Your first choices are" : "Your first guess is";
-    return `${what} kept ${write(key, given) ? "in this browser" : "until you leave: this browser lets no page keep anything"}.`;
+    return `${what} kept ${!lecture && write(key, given) ? "in this browser" : "until you leave: this browser lets no page keep anything"}.`;
   }
   function settle(place) {
     const [count, good] = [done().length, done().filter(right).length];
@@ -70,7 +71,7 @@ function render({ model, el }) {
     where.hidden = Boolean(lecture || (!count && number));
   }
   function restart() {
-    write(key, {});
+    if (!lecture) write(key, {});
     el.innerHTML = plain;
     render({ model: { get: (name) => (name === "said" ? undefined : model.get(name)) }, el });
     el.querySelector("input").focus();
@@ -167,8 +168,8 @@ function coded(text) {
 function teller(bridge, answers, heard) {
   let [box, last] = [null, ""];
   const listen = () => {
-    const [to, said] = box.placeholder.split("|");
-    if (to === last && said) heard(said);
+    const [to, ...said] = box.placeholder.split("|");
+    if (to === last && said[0]) heard(said.join("|"));
   };
   const tell = (tries = 20) => {
     const found = document.querySelector(`.${bridge} input`);

@@ -80,7 +80,7 @@ def sick(seed):
     )
 
 
-# %% tags=["guess"] slideshow={"slide_type": "-"}
+# %% tags=["guess"] slideshow={"slide_type": "subslide"}
 guess(
     "How many of 100 new digits will it get right?",
     12,
