@@ -59,7 +59,7 @@ lab: $(VENV)/ready-to-learn
 test: lint
 	$(BIN)/python -m pytest tests notebooks solutions docs/gallery.ipynb --ignore tests/browser \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
-		--numprocesses $(JOBS) --dist loadfile
+		--numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 course: $(VENV)/ready-to-make
 	$(BIN)/python source/counts.py

@@ -1,6 +1,7 @@
 """Files that nobody finds half-written, and that one process at a time writes."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,12 +44,34 @@ def locked(path: Path, seconds: float = 10.0) -> Iterator[None]:
         lock.release()
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def read_ordinary(path: Path, most: int) -> bytes:
+    """Return what is in a file, as far as so many bytes.
+
+    Raises
+    ------
+    OSError
+        There is no such file, it cannot be read, or it is a link, a folder, a pipe or a device:
+        what was a file when it was found may be one by now.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "it is no ordinary file")
+    with open(descriptor, "rb") as file:
+        return file.read(most)
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
     """Replace a file in one step: a reader finds the old one or the new one, whole.
 
     A link stays a link: what it leads to is replaced. Two processes that write the same file take
-    turns by `locked`.
+    turns by `locked`. Text becomes UTF-8, and what that cannot hold a question mark.
     """
+    if isinstance(content, str):
+        content = content.encode(errors="replace")
     real = Path(os.path.realpath(path))
     unfinished = real.with_name(f".{real.name}.new")
     try:

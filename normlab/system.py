@@ -11,8 +11,8 @@ a sandbox for submissions              yes    no     no       only with ``--no-i
 =====================================  =====  =====  =======  ===================================
 
 macOS could copy a process, and limit one; its libraries do not bear the first, and it does not hold
-to the second. What the sandbox itself is made of is in `normlab.grading.sandbox`, which runs on
-Linux alone.
+to the second. What the sandbox itself is made of is in `normlab.grading.prison.sandbox`, which runs
+on Linux alone.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 
 _CONTEXTS = contextlib.contextmanager.__code__.co_filename
@@ -81,12 +82,15 @@ def alarm(ring: Callable[[], None], seconds: float, again: float) -> Iterator[No
 
 
 def limit_memory(most: int) -> None:
-    """Let this process have so many bytes; only Linux holds to it."""
+    """Let this process have so many bytes beside those it has; only Linux holds to it."""
     if on_linux():
         import resource
 
+        # A fork begins with the memory of whoever forked it, which may be more than `most`.
+        status = Path("/proc/self/status").read_text()
+        kibibytes = status.partition("VmData:")[2].split()[0]
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (1024 * int(kibibytes) + most, hard))
 
 
 def signal_number(name: str) -> int:

@@ -150,11 +150,11 @@ def test_each_command_has_its_help(system, tmp_path):
 
 
 DOOR = ROOT / "normlab" / "system.py"
-SANDBOX = ROOT / "normlab" / "grading" / "sandbox"
+SANDBOX = ROOT / "normlab" / "grading" / "prison" / "sandbox"
 # What talks to the sandbox, where `what_isolation_lacks` has said that there can be one.
 BEHIND_THE_DOOR = {
-    "normlab/grading/isolation.py": {"/proc/1/cmdline", "/proc/self/environ", "/dev/shm"},
-    "normlab/grading/processes.py": {"socket.send_fds", "os.chown"},
+    "normlab/grading/prison/isolation.py": {"/proc/1/cmdline", "/proc/self/environ", "/dev/shm"},
+    "normlab/grading/prison/processes.py": {"socket.send_fds", "os.chown"},
 }
 
 

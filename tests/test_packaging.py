@@ -23,7 +23,7 @@ from nbclient.exceptions import CellExecutionError
 from packaging.version import Version
 
 import normlab
-from normlab.grading.release import release
+from normlab.grading.class_.release import release
 
 ROOT = Path(__file__).parent.parent
 LICENCES = ("LICENSE", "LICENSE-TEXT.md", "normlab/data/mnist/README.md")

@@ -22,10 +22,10 @@ def autograder(exercise: str, out: Path) -> None:
       normlab autograder 02 autograder-02.zip
       normlab autograder 06_layer_norm week-6.zip
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.gradescope import write_autograder
-    from normlab.grading.points import RulesError
-    from normlab.grading.release import ReleaseError
-    from normlab.grading.submissions import SubmissionsError, exercise_named
+    from normlab.grading.class_.gradescope import write_autograder
+    from normlab.grading.class_.points import RulesError
+    from normlab.grading.class_.release import ReleaseError
+    from normlab.grading.class_.submissions import SubmissionsError, exercise_named
 
     rules = here() / "course.toml"
     text = rules.read_text(encoding="utf-8") if rules.is_file() else ""

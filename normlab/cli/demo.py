@@ -26,7 +26,7 @@ def demo_class(out: Path, students: int) -> None:
       normlab demo-class toy
       normlab demo-class toy --students 120
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.demo import make_class
+    from normlab.grading.class_.demo import make_class
 
     if out.exists():
         raise click.ClickException(f"{out} is there already. Choose another name.")

@@ -6,7 +6,7 @@ import click
 
 from normlab.cli.faults import faults_in_a_sentence
 
-# The names of normlab.grading.exports.FORMATS, repeated here so that --help need not wait.
+# The names of normlab.grading.class_.exports.FORMATS, repeated here so that --help need not wait.
 FORMAT_NAMES = ("canvas", "moodle", "nbgrader", "csv")
 # What is written where nothing else is said; the others are named after the system.
 _FILES = {"csv": "points.csv"}
@@ -72,12 +72,12 @@ def export(
       normlab export results --to canvas --template 2026-11-20_Grades.csv
       normlab export results --to moodle --template worksheet.csv --exercise 02
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.exports import export as write_export
-    from normlab.grading.exports.give_back import feedback_zip
-    from normlab.grading.gradebook import FILE_NAME, Gradebook
-    from normlab.grading.points import settled
-    from normlab.grading.reports import counted
-    from normlab.grading.submissions import exercise_named
+    from normlab.grading.class_.exports import export as write_export
+    from normlab.grading.class_.exports.give_back import feedback_zip
+    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.class_.points import settled
+    from normlab.grading.class_.reports import counted
+    from normlab.grading.class_.submissions import exercise_named
 
     if not (out / FILE_NAME).is_file():
         raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")

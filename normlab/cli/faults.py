@@ -17,13 +17,13 @@ def faults_in_a_sentence(out: Path) -> Iterator[None]:
     out
         The folder of results.
     """
-    from normlab.grading.exports import ExportError
-    from normlab.grading.gradebook import GradebookError
-    from normlab.grading.points import RulesError
-    from normlab.grading.pool import GradingError
-    from normlab.grading.remarks import RemarksError
-    from normlab.grading.roster import RosterError
-    from normlab.grading.submissions import SubmissionsError
+    from normlab.grading.class_.exports import ExportError
+    from normlab.grading.class_.gradebook import GradebookError
+    from normlab.grading.class_.points import RulesError
+    from normlab.grading.class_.pool import GradingError
+    from normlab.grading.class_.remarks import RemarksError
+    from normlab.grading.class_.roster import RosterError
+    from normlab.grading.class_.submissions import SubmissionsError
 
     said = (SubmissionsError, GradebookError, GradingError, ExportError)
     try:

@@ -15,10 +15,10 @@ from normlab.cli.rules import by_the_class_list, keep_rules, rule_options
 if TYPE_CHECKING:
     from distributed import Client
 
-    from normlab.grading.gradebook import Gradebook
-    from normlab.grading.isolation import Isolation
-    from normlab.grading.pool import Graded, Settings
-    from normlab.grading.submissions import HandedIn, Submission
+    from normlab.grading.class_.gradebook import Gradebook
+    from normlab.grading.class_.pool import Graded, Settings
+    from normlab.grading.class_.submissions import HandedIn, Submission
+    from normlab.grading.prison.isolation import Isolation
 
 _MOST_NOTES = 20  # on the screen; index.html has all
 _SECONDS = 180.0  # the timeout; repeated from normlab.grading.Limits so that --help need not wait
@@ -116,9 +116,9 @@ def grade(
       normlab grade submissions -o results --set 02,03
       normlab grade submissions -o results --exercise 02 --jobs 8 --timeout 60
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.gradebook import FILE_NAME, Gradebook, only_run
-    from normlab.grading.pool import Settings
-    from normlab.grading.reports import forget_page, write_reports
+    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook, only_run
+    from normlab.grading.class_.pool import Settings
+    from normlab.grading.class_.reports import forget_page, write_reports
 
     _keep_apart(submissions, out)
     with faults_in_a_sentence(out):
@@ -147,8 +147,8 @@ def grade(
                 todo += handed_in.earlier
             again: list[str] = []
             if not regrade:
-                again = _judged_again(gradebook, todo, settings.terms)
-                todo = gradebook.needing(todo, settings.terms)
+                needing = gradebook.needing(todo, settings.terms)
+                todo, again = list(needing), _judged_again(needing)
             counts, failures = _grade(
                 todo, settings, jobs or os.cpu_count() or 1, client, gradebook
             )
@@ -162,13 +162,9 @@ def grade(
     click.echo(f"Open {out / 'index.html'}")
 
 
-def _judged_again(gradebook: "Gradebook", todo: list[Any], terms: Any) -> list[str]:  # noqa: ANN401
+def _judged_again(needing: "dict[Submission, str]") -> list[str]:
     """Say which verdicts are made anew, and why; of those that are new nothing."""
-    reasons = Counter(
-        (one.exercise, why)
-        for one in todo
-        if (why := gradebook.why_needed(one, terms)) not in ("", "new")
-    )
+    reasons = Counter((one.exercise, why) for one, why in needing.items() if why != "new")
     return [
         f"{exercise}: {count} judged again: {why}." for (exercise, why), count in reasons.items()
     ]
@@ -189,22 +185,22 @@ def _tell(notes: list[str]) -> None:
 
 
 def _unprotected() -> "Isolation":
-    from normlab.grading.isolation import no_isolation
+    from normlab.grading.prison.isolation import no_isolation
 
     return no_isolation()
 
 
 def _check_remarks(gradebook: "Gradebook", out: Path) -> None:
     """Stop before anything is graded where a remark is wrong."""
-    from normlab.grading.points import Rules
-    from normlab.grading.remarks import read
+    from normlab.grading.class_.points import Rules
+    from normlab.grading.class_.remarks import read
 
     read(out, gradebook.everyone(), Rules.kept_in(gradebook).most)
 
 
 def _named(names: str) -> list[str]:
     """Return the exercises of "02,03"; none for "most"."""
-    from normlab.grading.submissions import exercise_named
+    from normlab.grading.class_.submissions import exercise_named
 
     return [] if names == "most" else [exercise_named(name.strip()) for name in names.split(",")]
 
@@ -226,7 +222,7 @@ def _listed(exercises: list[str], how_many: dict[str, int]) -> str:
 
 
 def _handed_in(where: Path, students: tuple[str, ...], exercises: tuple[str, ...]) -> "HandedIn":
-    from normlab.grading.submissions import find_submissions
+    from normlab.grading.class_.submissions import find_submissions
 
     handed_in = find_submissions(where)
     if students:
@@ -299,7 +295,7 @@ def _grade(
 def _results(
     todo: "list[Submission]", settings: "Settings", jobs: int, client: "Client | None"
 ) -> "Iterator[Graded]":
-    from normlab.grading.pool import grade_all, grade_all_with_dask
+    from normlab.grading.class_.pool import grade_all, grade_all_with_dask
 
     if client is not None:
         return grade_all_with_dask(todo, settings, client)
@@ -307,7 +303,7 @@ def _results(
 
 
 def _summary(handed_in: "HandedIn", todo: int, counts: Counter[str], failures: int) -> str:
-    from normlab.grading.reports import counted
+    from normlab.grading.class_.reports import counted
 
     unchanged = max(0, len(handed_in.submissions) - todo)
     lines = [

@@ -30,9 +30,9 @@ def release(out: Path, lessons: str | None) -> None:
       normlab release ~/course/week-1 --lessons 02,03
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.exercises import own
-    from normlab.grading.points import RulesError, course_rules
-    from normlab.grading.release import ReleaseError
-    from normlab.grading.release import release as write_bundle
+    from normlab.grading.class_.points import RulesError, course_rules
+    from normlab.grading.class_.release import ReleaseError
+    from normlab.grading.class_.release import release as write_bundle
 
     folder = here()
     alone = own.files() and not any(map(is_course, (folder, *folder.parents)))

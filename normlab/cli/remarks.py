@@ -27,11 +27,11 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
       normlab remarks results "Bob Ray" batch_norm_forward 7 --why "right, but for its name"
       normlab remarks results "Jan Ek" 02 "with Ida Ek"
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.grading.gradebook import FILE_NAME, Gradebook
-    from normlab.grading.points import Rules
-    from normlab.grading.remarks import COLUMNS, line, parse, read
-    from normlab.grading.remarks import FILE_NAME as REMARKS
-    from normlab.grading.reports import write_whole
+    from normlab.files import write_whole
+    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.class_.points import Rules
+    from normlab.grading.class_.remarks import COLUMNS, line, parse, read
+    from normlab.grading.class_.remarks import FILE_NAME as REMARKS
 
     if not (out / FILE_NAME).is_file():
         raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")

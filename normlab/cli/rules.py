@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from normlab.grading.gradebook import Gradebook
-    from normlab.grading.submissions import HandedIn
+    from normlab.grading.class_.gradebook import Gradebook
+    from normlab.grading.class_.submissions import HandedIn
 
 _COURSE = Path("course.toml")
 _OPTIONS = (
@@ -27,7 +27,7 @@ _OPTIONS = (
     ),
     click.option(
         "--attempt",
-        # The names of normlab.grading.points.ATTEMPTS.
+        # The names of normlab.grading.class_.points.ATTEMPTS.
         type=click.Choice(("last", "best", "in-time")),
         help="Which of several hand-ins counts: the last, the best, or the last in time. "
         "Remembered; all stay in the gradebook.",
@@ -56,8 +56,8 @@ def keep_rules(
     class_list: Path | None,
 ) -> None:
     """Write down what was said, once all of it is understood; course.toml is taken along."""
-    from normlab.grading.points import course_rules, due_dates, late_rule
-    from normlab.grading.roster import Roster
+    from normlab.grading.class_.points import course_rules, due_dates, late_rule
+    from normlab.grading.class_.roster import Roster
 
     said: dict[str, str | None] = {"late": late, "attempt": attempt}
     if due:
@@ -78,7 +78,7 @@ def by_the_class_list(gradebook: "Gradebook", handed_in: "HandedIn") -> "HandedI
     """Call everyone as the class list does, in the gradebook, too; say who is not on it."""
     from dataclasses import replace
 
-    from normlab.grading.roster import Roster
+    from normlab.grading.class_.roster import Roster
 
     text = gradebook.rule("class")
     if not text:

@@ -25,7 +25,7 @@ def students() -> None:
 @_OUT
 def list_students(out: Path) -> None:
     """Say who is in the gradebook of OUT."""
-    from normlab.grading.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
 
     with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
         for student in gradebook.students():
@@ -49,8 +49,8 @@ def restore(out: Path, name: str) -> None:
 
 
 def _change(out: Path, name: str, is_gone: bool) -> None:
-    from normlab.grading.gradebook import FILE_NAME, Gradebook
-    from normlab.grading.remarks import known
+    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.class_.remarks import known
 
     with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
         student = known(name, gradebook.everyone())

@@ -18,7 +18,7 @@ another process: `draw_cases`, `call_all`, `judge` and `diagnose`.
 """
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from normlab.exercises.calling import borrowed, call_all, kept_between_calls, objection
@@ -149,17 +149,10 @@ def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN40
     return replace(report, search=partial(find_line, exercise, answer, cases, outcomes))
 
 
-#: A learner checks the same task again and again: what the last one was held against.
-_LAST: dict[int, Variants] = {}
-
-
+@lru_cache(maxsize=1)  # a learner checks the same task again and again
 def _drawn(exercise: Exercise, seed: int) -> Variants:
     """Return the cases, with what is right in them and what the known mistakes give."""
-    last = _LAST.get(seed)
-    if last is None or last.exercise is not exercise:
-        _LAST.clear()
-        _LAST[seed] = last = Variants(exercise, draw_cases(exercise, seed))
-    return last
+    return Variants(exercise, draw_cases(exercise, seed))
 
 
 def _following(exercise: Exercise) -> str:

@@ -11,6 +11,7 @@ const ASKS = `
 .nx .q pre{margin:0 0 .4rem;overflow-x:auto}
 .nx .q .answer{display:flex;gap:.5rem;align-items:baseline;padding:.2rem 0}
 .nx .q [type=radio]{flex:none;font:inherit;width:1em;height:1em;position:relative;top:.12em}
+.nx .q form label{gap:.6rem}
 .nx .q form{display:flex;flex-wrap:wrap;gap:.4rem .7rem;align-items:center;margin:0}
 .nx .q input[type=text]{font:inherit;color:inherit;background:transparent;border:1px solid currentColor;border-radius:4px;padding:.1rem .4rem;max-width:60vw}
 .nx .q ::placeholder{color:inherit;opacity:.75}

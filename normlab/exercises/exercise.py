@@ -116,7 +116,7 @@ def _meet(some: Edits, others: Edits) -> bool:
     return any(one.meets(other) for one in some for other in others)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """A function or class that the learner writes, and all that is needed to judge it.
 

@@ -1,13 +1,17 @@
 """Grade submissions: the verdict is made where the learner's code never runs.
 
+Three rooms: `judge` (what a submission is worth), `prison` (where its code runs) and `class_`
+(many of them). `class_` knows both, `judge` knows `prison`, and `prison` neither.
+
 Who runs where, and who trusts whom, from the command inwards:
 
 1. The command (`normlab.cli.grade`) finds the files, keeps the gradebook, and reads no notebook.
-2. A grading process (`pool`, `grader`) holds the answers and judges. It takes what comes from
-   below for numbers of a stranger: plain data (`wire`), of a size, in time, under a limit.
-3. The warm process (`sandbox.warm`) has imported NumPy or torch, and has no answers. It sees no
-   files but Python's, never runs foreign code, and trusts only the grading process.
-4. A submission's process (`sandbox.child`) is its child, one for each submission, in Linux
+2. A grading process (`class_.pool`, `judge.grader`) holds the answers and judges. It takes what
+   comes from below for numbers of a stranger: plain data (`prison.wire`), of a size, in time, under
+   a limit.
+3. The warm process (`prison.sandbox.warm`) has imported NumPy or torch, and has no answers. It sees
+   no files but Python's, never runs foreign code, and trusts only the grading process.
+4. A submission's process (`prison.sandbox.child`) is its child, one for each submission, in Linux
    namespaces of its own (users, processes, mounts, network), with an empty folder in memory,
    limits, and the system calls of a list. The notebook can do there as it likes, and nobody
    believes it. It shares nothing with the next one; what it leaves is gone with it.
@@ -35,11 +39,11 @@ the files in `normlab.tasks` say of each task what that is.
     How much of everything it may use.
 """
 
-from normlab.grading.grader import Grader, tasks_of
-from normlab.grading.isolation import Isolation, NoIsolation, best_isolation, no_isolation
-from normlab.grading.limits import Limits
-from normlab.grading.run import GraderFailed
-from normlab.grading.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+from normlab.grading.judge.grader import Grader, tasks_of
+from normlab.grading.judge.run import GraderFailed
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+from normlab.grading.prison.isolation import Isolation, NoIsolation, best_isolation, no_isolation
+from normlab.grading.prison.limits import Limits
 
 __all__ = [
     "AspectVerdict",

@@ -44,6 +44,26 @@ def along_channels(parameter: np.ndarray, ndim: int) -> np.ndarray:
     return parameter.reshape((1, -1) + (1,) * (ndim - 2))
 
 
+# ---- the look of one image in that of another, (C, H, W)
+
+
+def times_style_std(own: Outputs, arguments: Arguments) -> Outputs:
+    """From a style of standard deviation 1 to one with another."""
+    return {"y": own["y"] * arguments["style"].std((1, 2), keepdims=True)}
+
+
+def with_style_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From no eps to some, for a style of mean 0."""
+    content, style = (arguments[name].var((1, 2), keepdims=True) for name in ("content", "style"))
+    eps = arguments["eps"]
+    return {"y": own["y"] * np.sqrt((style + eps) / style * content / (content + eps))}
+
+
+def plus_style_mean(own: Outputs, arguments: Arguments) -> Outputs:
+    """From a style of mean 0 to one with a mean."""
+    return {"y": own["y"] + arguments["style"].mean((1, 2), keepdims=True)}
+
+
 # ---- a forward pass, one step at a time
 
 

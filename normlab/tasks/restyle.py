@@ -9,7 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    plus_style_mean,
+    shape_name,
+    times_style_std,
+    with_style_eps,
+)
 
 
 def restyle(content, style, eps):
@@ -51,30 +58,12 @@ def _in_steps(
 
     yield Case(bare, ("pattern",), given(neutral))
     style = spreads * neutral
-    yield Case(wide, ("spread",), given(style), based_on=bare, derive=_times_std)
-    yield Case(large, ("eps",), given(style, eps), based_on=wide, derive=_with_eps)
+    yield Case(wide, ("spread",), given(style), based_on=bare, derive=times_style_std)
+    yield Case(large, ("eps",), given(style, eps), based_on=wide, derive=with_style_eps)
     style = style + means[1]
-    yield Case(
-        f"{name}, eps {eps:g}", ("mean",), given(style, eps), based_on=large, derive=_plus_mean
-    )
+    looks = given(style, eps)
+    yield Case(f"{name}, eps {eps:g}", ("mean",), looks, based_on=large, derive=plus_style_mean)
     yield Case(f"{name}: the content itself, eps {eps:g}", (), given(content, eps))
-
-
-def _times_std(own: Outputs, arguments: Arguments) -> Outputs:
-    """From a style of standard deviation 1 to one with another."""
-    return {"y": own["y"] * arguments["style"].std((1, 2), keepdims=True)}
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From no eps to some, for a style of mean 0."""
-    content, style = (arguments[name].var((1, 2), keepdims=True) for name in ("content", "style"))
-    eps = arguments["eps"]
-    return {"y": own["y"] * np.sqrt((style + eps) / style * content / (content + eps))}
-
-
-def _plus_mean(own: Outputs, arguments: Arguments) -> Outputs:
-    """From a style of mean 0 to one with a mean."""
-    return {"y": own["y"] + arguments["style"].mean((1, 2), keepdims=True)}
 
 
 def _flat(rng: np.random.Generator) -> Iterator[Case]:

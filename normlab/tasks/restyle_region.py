@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    plus_style_mean,
+    shape_name,
+    times_style_std,
+    with_style_eps,
+)
 
 
 def restyle_region(content, region, style, style_region, eps):
@@ -48,9 +55,9 @@ def _in_steps(
     bare, spread = f"{name}: mean 0, std 1", f"{name}: mean 0"
     large, mean = f"{spread}, eps {eps:g}", f"{name}, eps {eps:g}"
     yield Case(bare, ("pattern",), whole(neutral))
-    yield Case(spread, ("spread",), whole(wide), based_on=bare, derive=_times_std)
-    yield Case(large, ("eps",), whole(wide, eps), based_on=spread, derive=_with_eps)
-    yield Case(mean, ("mean",), whole(style, eps), based_on=large, derive=_plus_mean)
+    yield Case(spread, ("spread",), whole(wide), based_on=bare, derive=times_style_std)
+    yield Case(large, ("eps",), whole(wide, eps), based_on=spread, derive=with_style_eps)
+    yield Case(mean, ("mean",), whole(style, eps), based_on=large, derive=plus_style_mean)
     around = distinct_values(rng, shape) + 90.0, distinct_values(rng, style_shape) + 150.0
     around[0][:, region], around[1][:, style_region] = content[:, 0], style[:, 0]
     larger = _given(around[0], region, around[1], style_region, eps)
@@ -75,23 +82,6 @@ def _part(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     part = np.zeros(size, bool)
     part[rng.choice(size, int(rng.integers(size // 2 + 1, size)), replace=False)] = True
     return part.reshape(shape)
-
-
-def _times_std(own: Outputs, arguments: Arguments) -> Outputs:
-    """From a style of standard deviation 1 to one with another."""
-    return {"y": own["y"] * arguments["style"].std((1, 2), keepdims=True)}
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From no eps to some, for a style of mean 0."""
-    content, style = (arguments[name].var((1, 2), keepdims=True) for name in ("content", "style"))
-    eps = arguments["eps"]
-    return {"y": own["y"] * np.sqrt((style + eps) / style * content / (content + eps))}
-
-
-def _plus_mean(own: Outputs, arguments: Arguments) -> Outputs:
-    """From a style of mean 0 to one with a mean."""
-    return {"y": own["y"] + arguments["style"].mean((1, 2), keepdims=True)}
 
 
 def _in_its_place(own: Outputs, arguments: Arguments) -> Outputs:

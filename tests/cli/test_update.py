@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from normlab.cli import keeping, lab, update
 from normlab.cli.main import normlab
-from normlab.grading.release import release
+from normlab.grading.class_.release import release
 
 ROOT = Path(__file__).parents[2]
 specification = importlib.util.spec_from_file_location("build", ROOT / "source" / "build.py")

@@ -2,10 +2,7 @@
 
 import ast
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jupytext
@@ -86,71 +83,6 @@ def test_no_cell_before_the_way_defines_the_function(stem, name):
         assert essence not in re.sub(r"#.*|\s", "", source)
         defined = [one for one in ast.walk(ast.parse(source)) if getattr(one, "name", "") == name]
         assert not defined or "NotImplementedError" in source
-
-
-# ---- a learner who is wrong everywhere
-
-
-def with_answers(stem, choose):
-    """Return a lesson's code where each empty function is what `choose` makes of its task."""
-    cells = []
-    for source in code(stem):
-        name = next((n for n in turns(stem) if re.match(rf"(def|class) {n}\b", source)), "")
-        cells.append(choose(find(name)) if name else source)
-    return cells
-
-
-def wrong(exercise):
-    """Return the text of the model with the first mistake of the task."""
-    if mistake := next((one for one in exercise.mistakes if one.edits), None):
-        return exercise.model.changed(mistake.edits)
-    # Its mistakes are known by what they give: it trains, and in the wrong mode.
-    right, mode = exercise.model.text, "network.train()"
-    assert mode in right
-    return right.replace(mode, "network.eval()")
-
-
-def run(cells):
-    """Run cells in one process, as a script; return what was printed."""
-    shorten = (
-        "import importlib\n"
-        "fit_module = importlib.import_module('normlab.training.fit')\n"
-        "whole = fit_module._steps_per_epoch\n"
-        "fit_module._steps_per_epoch = lambda *given: min(40, whole(*given))\n"
-    )
-    done = subprocess.run(
-        # Not as a file, which the processes of lesson 9 would run once more.
-        [sys.executable, "-c", "import sys; exec(sys.stdin.read())"],
-        input="\n\n".join([shorten, *cells]),
-        cwd=ROOT / "notebooks",
-        env=os.environ | {"NORMLAB_PROGRESS": "", "TQDM_DISABLE": "1", "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return " ".join(done.stdout.split())
-
-
-@pytest.mark.parametrize("stem", ASKING)
-def test_with_wrong_answers_it_runs_to_its_end_and_says_what_is_wrong(stem):
-    said = run(with_answers(stem, wrong))
-    assert said.count("Not yet yours (") == len(turns(stem))
-    assert said.count("What is wrong: ") == len(turns(stem))
-    assert "from here on the lesson runs on it" not in said
-
-
-@pytest.mark.parametrize("stem", ASKING)
-def test_with_right_answers_it_runs_on_the_learners_own(stem):
-    marked = run(
-        with_answers(stem, lambda exercise: exercise.model.text)
-        + [
-            f"print('own:', {name}.__module__)"
-            for name in re.findall(r"^(\w+) = yours\(", "\n".join(code(stem)), re.MULTILINE)
-        ]
-    )
-    assert marked.count("from here on the lesson runs on it") == len(turns(stem))
-    assert marked.count("own: __main__") == len(turns(stem))
 
 
 # ---- guesses

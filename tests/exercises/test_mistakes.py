@@ -1,6 +1,10 @@
-"""Every mistake is a test: the check fails on it, names it, and names no other."""
+"""Every mistake is a test: the check fails on it, names it, and names no other.
+
+``NORMLAB_SEEDS=20 pytest tests/exercises`` draws the cases of each so often; by default, less.
+"""
 
 import dataclasses
+import os
 import types
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from normlab.tasks.case import case
 
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
-SEEDS = 20
+SEEDS = int(os.environ.get("NORMLAB_SEEDS", "5"))
 
 each_mistake = pytest.mark.parametrize(
     ("exercise", "mistake"), MISTAKES, ids=[f"{e.name}: {m.key}" for e, m in MISTAKES]

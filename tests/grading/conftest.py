@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
-from normlab.grading import pool
+from normlab.grading.class_ import pool
 
 # Attacks, for the grader alone: nbval would run them in the kernel of the tests.
 collect_ignore = ["cases"]

@@ -9,10 +9,10 @@ import time
 import zlib
 from pathlib import Path
 
-from normlab.grading import pool
-from normlab.grading.grader import GraderFailed, tasks_of
-from normlab.grading.isolation import NoIsolation
-from normlab.grading.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+from normlab.grading.class_ import pool
+from normlab.grading.judge.grader import GraderFailed, tasks_of
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+from normlab.grading.prison.isolation import NoIsolation
 
 SECONDS = 0.01
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from normlab.grading import Status, tasks_of
-from normlab.grading.gradebook import Gradebook, Terms, only_run, refused
-from normlab.grading.reports import labels, looks, page_names, without_formula
+from normlab.grading.class_.gradebook import Gradebook, Terms, only_run
+from normlab.grading.class_.reports import labels, looks, page_names, without_formula
+from normlab.grading.judge.feedback import refused
 
 FORWARD, LAYER, INSTANCE = "02_batch_norm_forward", "06_layer_norm", "07_instance_norm"
 NORMLAB = [sys.executable, "-m", "normlab"]
@@ -273,7 +274,7 @@ def test_a_run_that_was_killed_leaves_no_lock(hand_in, grade, tmp_path):
     (tmp_path / "out").mkdir()
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from normlab.grading.gradebook import only_run\n"
+        "from normlab.grading.class_.gradebook import only_run\n"
         "with only_run(Path(sys.argv[1])): print('locked', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", program, tmp_path / "out"]
@@ -316,7 +317,7 @@ def test_a_gradebook_that_is_no_file_is_said(hand_in, grade, tmp_path):
 
 
 def test_a_gradebook_that_is_locked_is_said(hand_in, grade, tmp_path, monkeypatch):
-    monkeypatch.setattr("normlab.grading.gradebook._SECONDS_TO_WAIT", 0.1)
+    monkeypatch.setattr("normlab.grading.class_.gradebook._SECONDS_TO_WAIT", 0.1)
     hand_in(ann=[FORWARD])
     grade()
     with sqlite3.connect(tmp_path / "out" / "gradebook.db", isolation_level=None) as reader:
@@ -432,7 +433,7 @@ def test_an_older_gradebook_is_brought_up_to_date_and_nothing_is_lost(tmp_path):
         ann, bob = gradebook.entries()
         assert (ann.verdict, ann.isolation) == (given, "a box")
         assert {task.status for task in bob.verdict.tasks} == {Status.MISSING}
-        assert gradebook.needing([], Terms(7, "1.0", 60)) == []
+        assert list(gradebook.needing([], Terms(7, "1.0", 60))) == []
         gradebook.set_exercises([FORWARD])
         assert list(gradebook.remarks()) == []
     with Gradebook(path) as again:

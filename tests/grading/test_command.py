@@ -13,7 +13,7 @@ from normlab.cli.export import FORMAT_NAMES
 from normlab.cli.grade import _SECONDS
 from normlab.cli.main import normlab
 from normlab.grading import Limits
-from normlab.grading.exports import FORMATS
+from normlab.grading.class_.exports import FORMATS
 
 ROOT = Path(__file__).parents[2]
 NAME = "02_batch_norm_forward.ipynb"
@@ -195,7 +195,7 @@ def test_where_nothing_isolates_it_refuses(tmp_path, a_class, normlab_command):
 
 NOTHING_ISOLATES = """
 from normlab.cli.main import main
-from normlab.grading import processes
+from normlab.grading.prison import processes
 processes.boot = lambda module: ["-c", "raise SystemExit('it is broken')"]
 main()
 """

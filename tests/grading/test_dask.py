@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
-from normlab.grading import Status, pool
-from normlab.grading.pool import GradingError, Settings, grade_all, grade_all_with_dask
-from normlab.grading.submissions import find_submissions
+from normlab.grading import Status
+from normlab.grading.class_ import pool
+from normlab.grading.class_.pool import GradingError, Settings, grade_all, grade_all_with_dask
+from normlab.grading.class_.submissions import find_submissions
 
 distributed = pytest.importorskip("distributed")
 

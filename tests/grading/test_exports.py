@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normlab.grading import AspectVerdict, Status, TaskVerdict, tasks_of
-from normlab.grading.exports import FORMATS, ExportError, export
-from normlab.grading.gradebook import Entry, refused
-from normlab.grading.verdict import Verdict
+from normlab.grading.class_.exports import FORMATS, ExportError, export
+from normlab.grading.class_.gradebook import Entry
+from normlab.grading.judge.feedback import refused
+from normlab.grading.judge.verdict import Verdict
 
 BACKWARD, LAYER = "04_batch_norm_backward", "06_layer_norm"
 WHEN = "2026-11-20T10:00:00+00:00"

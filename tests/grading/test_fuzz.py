@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from normlab.grading import Grader, Limits, NoIsolation, Status, best_isolation, tasks_of
-from normlab.grading.isolation import no_isolation
-from normlab.grading.limits import MEBIBYTE
+from normlab.grading.prison.isolation import no_isolation
+from normlab.grading.prison.limits import MEBIBYTE
 
 ROOT = Path(__file__).parents[2]
 STEMS = ("01_normalize_data", "02_batch_norm_forward", "03_batch_norm_train_and_eval")

@@ -11,9 +11,11 @@ from dataclasses import replace
 import pytest
 
 from normlab.exercises import finding, loading
-from normlab.grading import Status, made_with
-from normlab.grading.gradebook import Gradebook, GradebookError, Terms, refused
-from normlab.grading.submissions import Submission
+from normlab.grading import Status
+from normlab.grading.class_.gradebook import Gradebook, GradebookError, Terms
+from normlab.grading.class_.submissions import Submission
+from normlab.grading.judge import made_with
+from normlab.grading.judge.feedback import refused
 
 TERMS = Terms(seed=7, version="1.0", timeout=60)
 EXERCISE = "02_batch_norm_forward"
@@ -66,15 +68,15 @@ def test_a_seed_that_cannot_be_is_refused(gradebook, seed):
 
 def test_only_what_changed_needs_grading(gradebook):
     one = submission()
-    assert gradebook.needing([one], TERMS) == [one]
+    assert list(gradebook.needing([one], TERMS)) == [one]
     gradebook.record(one, verdict(), TERMS)
-    assert gradebook.needing([one], TERMS) == []
+    assert list(gradebook.needing([one], TERMS)) == []
     late = submission("bob")
-    assert gradebook.needing([one, late], TERMS) == [late]
+    assert list(gradebook.needing([one, late], TERMS)) == [late]
     for other in (replace(TERMS, seed=8), replace(TERMS, version="1.1")):
-        assert gradebook.needing([one], other) == [one]
+        assert list(gradebook.needing([one], other)) == [one]
     changed = replace(one, digest="d2")
-    assert gradebook.needing([changed], TERMS) == [changed]
+    assert list(gradebook.needing([changed], TERMS)) == [changed]
 
 
 def test_a_change_of_one_task_is_judged_again_and_no_other(gradebook, monkeypatch):
@@ -89,7 +91,7 @@ def test_a_change_of_one_task_is_judged_again_and_no_other(gradebook, monkeypatc
     monkeypatch.setattr(
         made_with, "tasks", lambda name: today(name) + ("x" if "03" in name else "")
     )
-    needing = gradebook.needing([first, second], TERMS)
+    needing = list(gradebook.needing([first, second], TERMS))
     assert [one.exercise for one in needing] == ["03_batch_norm_train_and_eval"]
 
 
@@ -121,7 +123,7 @@ def test_a_change_of_the_engine_changes_all(monkeypatch, tmp_path):
         return made_with.engine(), made_with.everything()
 
     first = digests()
-    for name, judges in (("exercises/judgement.py", True), ("grading/reports.py", False)):
+    for name, judges in (("exercises/judgement.py", True), ("grading/class_/reports.py", False)):
         before = digests()
         path = copy / name
         path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
@@ -137,15 +139,15 @@ def test_another_timeout_matters_to_what_took_too_long(gradebook):
     # Quoted from the learner's output, the words are no status.
     gradebook.record(quick, verdict(message='{"status": "timeout"}'), TERMS)
     gradebook.record(slow, verdict(Status.TIMEOUT), TERMS)
-    assert gradebook.needing([quick, slow], TERMS) == []
-    assert gradebook.needing([quick, slow], replace(TERMS, timeout=90)) == [slow]
+    assert list(gradebook.needing([quick, slow], TERMS)) == []
+    assert list(gradebook.needing([quick, slow], replace(TERMS, timeout=90))) == [slow]
 
 
 def test_a_failure_of_the_grader_is_tried_again(gradebook):
     one = submission()
     gradebook.note(["ann"], [one])
     gradebook.record(replace(one, digest=""), verdict(Status.FAILED), TERMS)
-    assert gradebook.needing([one], TERMS) == [one]
+    assert list(gradebook.needing([one], TERMS)) == [one]
     assert gradebook.waiting() == [("ann", EXERCISE)]
 
 
@@ -238,8 +240,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from normlab.grading import Status
-from normlab.grading.gradebook import Gradebook, Terms, refused
-from normlab.grading.submissions import Submission
+from normlab.grading.class_.gradebook import Gradebook, Terms
+from normlab.grading.judge.feedback import refused
+from normlab.grading.class_.submissions import Submission
 verdict = refused("02_batch_norm_forward", Status.FAILED, "x" * 1_000_000)
 with Gradebook(Path(sys.argv[1])) as gradebook:
     for number in range(100_000):

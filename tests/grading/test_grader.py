@@ -17,10 +17,10 @@ from normlab.exercises import all_exercises, check, tasks_of
 from normlab.exercises.calling import Outcome
 from normlab.exercises.exercise import Exercise
 from normlab.grading import Grader, Limits, NoIsolation, Status, Verdict, best_isolation
-from normlab.grading.attempts import Attempt, Drawn, judge_outcomes
-from normlab.grading.grader import GraderFailed
-from normlab.grading.isolation import Site, no_isolation
-from normlab.grading.processes import Warm
+from normlab.grading.judge.attempts import Attempt, Drawn, judge_outcomes
+from normlab.grading.judge.grader import GraderFailed
+from normlab.grading.prison.isolation import Site, no_isolation
+from normlab.grading.prison.processes import Warm
 
 ROOT = Path(__file__).parents[2]
 NUMPY = sorted(path.stem for path in (ROOT / "solutions").glob("*.ipynb"))
@@ -422,7 +422,7 @@ def test_a_failure_of_the_grader_itself_is_nobodys_verdict(grader, monkeypatch):
         tries.append(1)
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr("normlab.grading.grader.Run", fail)
+    monkeypatch.setattr("normlab.grading.judge.grader.Run", fail)
     with pytest.raises(GraderFailed, match="no such thing"):
         grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
     assert len(tries) == 2
@@ -434,7 +434,7 @@ def test_want_of_memory_in_the_grader_is_nobodys_verdict(grader, monkeypatch):
     def large(*_):
         raise MemoryError
 
-    monkeypatch.setattr("normlab.grading.attempts.judge", large)
+    monkeypatch.setattr("normlab.grading.judge.attempts.judge", large)
     with pytest.raises(GraderFailed, match="MemoryError"):
         grader.grade(ROOT / "solutions" / f"{EXERCISE}.ipynb", EXERCISE)
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
-from normlab.grading.gradebook import Entry
-from normlab.grading.gradescope import results
-from normlab.grading.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+from normlab.grading.class_.gradebook import Entry
+from normlab.grading.class_.gradescope import results
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
 
 ROOT = Path(__file__).parents[2]
 FORWARD = "02_batch_norm_forward"
@@ -112,8 +113,9 @@ def zipped(tmp_path_factory):
 
 
 @pytest.fixture
-def home(zipped, tmp_path):
-    return unpacked(zipped, tmp_path / "autograder")
+def home(zipped):
+    with tempfile.TemporaryDirectory() as folder:  # pytest closes its own again, from beside
+        yield unpacked(zipped, Path(folder) / "autograder")
 
 
 def run(home, *before):
@@ -129,7 +131,7 @@ def run(home, *before):
 
 
 def in_container(home):
-    for folder in (home, *home.parents):  # pytest's folders are closed to other users
+    for folder in (home, *home.parents):  # a new folder is closed to other users
         if folder.stat().st_uid == os.getuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o111)
     script = home / "container.sh"
@@ -159,7 +161,7 @@ def test_the_zip_has_what_gradescope_looks_for_at_its_top_and_no_solution(zipped
             assert archive.getinfo(script).external_attr >> 16 & 0o111 == 0o111
             assert archive.read(script).startswith(b"#!/usr/bin/env bash\n")
         readme = archive.read("README.md").decode()
-    assert {"pyproject.toml", "autograder.json", "normlab/grading/gradescope.py"} <= names
+    assert {"pyproject.toml", "autograder.json", "normlab/grading/class_/gradescope.py"} <= names
     assert not [name for name in names if name.endswith(".ipynb") or name.startswith("source/")]
     assert "40 points" in " ".join(readme.split())
 

@@ -19,7 +19,7 @@ import pytest
 
 from normlab.exercises import draw_cases, find
 from normlab.grading import Grader, Limits, NoIsolation, best_isolation
-from normlab.grading.limits import MEBIBYTE
+from normlab.grading.prison.limits import MEBIBYTE
 
 EXERCISE = "02_batch_norm_forward"
 VECTORS = """
@@ -690,7 +690,7 @@ LOOKS = {
     "modules": """
         import sys
         found = [name for name in sys.modules if '.tasks.' in name or name == 'torch'
-                 or name.startswith(('normlab.nn', 'normlab.exercises', 'normlab.grading.grader'))]
+                 or name.startswith(('normlab.nn', 'normlab.exercises', 'normlab.grading.judge'))]
         """,
     "environment": """
         import os, sys

@@ -20,10 +20,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from normlab.grading import Grader, Limits, NoIsolation, best_isolation, isolation, processes
-from normlab.grading.isolation import Isolation, no_isolation
-from normlab.grading.sandbox import locks
-from normlab.grading.view import boot, make_view
+from normlab.grading import Grader, Limits, NoIsolation, best_isolation
+from normlab.grading.prison import isolation, processes
+from normlab.grading.prison.isolation import Isolation, no_isolation
+from normlab.grading.prison.sandbox import locks
+from normlab.grading.prison.view import boot, make_view
 
 ROOT = Path(__file__).parents[2]
 LINUX = sys.platform.startswith("linux")
@@ -106,7 +107,7 @@ def test_the_warm_process_ends_with_the_grader():
     program = (
         "import os, signal, sys, time\n"
         "from normlab.grading import Limits\n"
-        "from normlab.grading.isolation import Site\n"
+        "from normlab.grading.prison.isolation import Site\n"
         "site = Site(False, Limits())\n"
         "talk = site.begin()\n"
         "print(site.warm.process.pid, flush=True)\n"
@@ -344,7 +345,7 @@ def test_in_a_container_that_refuses_namespaces_nothing_is_graded(tmp_path, a_cl
 # Root's Python may lie where no one else can go: it is mounted where they can.
 AS_ANOTHER = """
 import os, sys
-from normlab.grading.sandbox import locks
+from normlab.grading.prison.sandbox import locks
 place, python = sys.argv[1], os.path.realpath(sys.executable)
 locks._unshare(locks._MOUNTS)
 locks.keep_mounts_private()

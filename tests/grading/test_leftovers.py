@@ -9,14 +9,14 @@ import tempfile
 
 import pytest
 
-from normlab.grading import view
-from normlab.grading.leftovers import make_folder, remove_leftovers
+from normlab.grading.prison import view
+from normlab.grading.prison.leftovers import make_folder, remove_leftovers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the system tidies up")
 
 MAKES_A_VIEW = """
 import sys, time
-from normlab.grading.view import make_view
+from normlab.grading.prison.view import make_view
 print(make_view(False).folder, flush=True)
 time.sleep(60)
 """
@@ -134,7 +134,7 @@ def test_a_folder_is_for_its_owner_alone(place):
 
 def test_a_view_brings_what_is_compiled_along(place):
     """Compiling takes each warm process longer than all else that is ours."""
-    source = view._PACKAGE / "grading" / "wire.py"
+    source = view._PACKAGE / "grading" / "prison" / "wire.py"
     py_compile.compile(str(source), doraise=True)
     made = view.make_view(False)
     command = [sys.executable, "-v", "-B", *view.boot("child")[:-1]]

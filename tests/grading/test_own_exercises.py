@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from normlab.cli.main import normlab
 from normlab.exercises import own
-from normlab.grading.release import ReleaseError, release
+from normlab.grading.class_.release import ReleaseError, release
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "own_exercises.md").read_text(encoding="utf-8")

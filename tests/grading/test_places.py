@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from normlab.grading import Grader, NoIsolation, Status, best_isolation
-from normlab.grading.isolation import no_isolation
-from normlab.grading.reading import places_of
+from normlab.grading.prison.isolation import no_isolation
+from normlab.grading.prison.reading import places_of
 
 ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "cases"
@@ -239,7 +239,7 @@ def test_what_does_not_change_is_called_once(grade):
 
 def test_a_right_solution_is_called_at_its_checks_alone(grader, monkeypatch):
     """The end of an ordinary notebook asks nothing again."""
-    from normlab.grading import run
+    from normlab.grading.judge import run
 
     judged = []
     judge = run.judge_outcomes

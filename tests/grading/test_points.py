@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from normlab.exercises import tasks_of
 from normlab.grading import Status
-from normlab.grading.gradebook import Entry, Gradebook, Terms, refused
-from normlab.grading.points import (
+from normlab.grading.class_.gradebook import Entry, Gradebook, Terms
+from normlab.grading.class_.points import (
     Rules,
     RulesError,
     course_rules,
@@ -19,9 +19,10 @@ from normlab.grading.points import (
     settle,
     settled,
 )
-from normlab.grading.remarks import RemarksError, TeachersRemark, most_in_the_course, read
-from normlab.grading.submissions import Submission, SubmissionsError, is_marked_late
-from normlab.grading.verdict import AspectVerdict, TaskVerdict, Verdict
+from normlab.grading.class_.remarks import RemarksError, TeachersRemark, most_in_the_course, read
+from normlab.grading.class_.submissions import Submission, SubmissionsError, is_marked_late
+from normlab.grading.judge.feedback import refused
+from normlab.grading.judge.verdict import AspectVerdict, TaskVerdict, Verdict
 
 BACKWARD = "04_batch_norm_backward"
 TASKS = [task.name for task in tasks_of(BACKWARD)]
@@ -316,9 +317,12 @@ def test_earlier_attempts_are_never_overwritten(tmp_path):
             assert done.score == score
         again = hand_in(gradebook, "d1", (10, 10, 10), DUE)
         assert [one.score for one in gradebook.earlier("ann", BACKWARD)] == [15, 3]
-        assert gradebook.needing([again, replace(again, digest="d3", is_earlier=True)], TERMS) == []
+        assert (
+            list(gradebook.needing([again, replace(again, digest="d3", is_earlier=True)], TERMS))
+            == []
+        )
         other = replace(again, digest="d9", is_earlier=True)
-        assert gradebook.needing([other], TERMS) == [other]
+        assert list(gradebook.needing([other], TERMS)) == [other]
 
 
 def test_a_group_hands_in_one_notebook_and_the_folder_is_nobody(tmp_path):

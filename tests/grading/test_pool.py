@@ -11,10 +11,11 @@ import numpy as np
 import psutil
 import pytest
 
-from normlab.grading import Status, pool
-from normlab.grading.limits import GRADER_MEMORY
-from normlab.grading.pool import GradingError, Settings, grade_all
-from normlab.grading.submissions import find_submissions
+from normlab.grading import Status
+from normlab.grading.class_ import pool
+from normlab.grading.class_.pool import GradingError, Settings, grade_all
+from normlab.grading.class_.submissions import find_submissions
+from normlab.grading.prison.limits import GRADER_MEMORY
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
@@ -183,6 +184,15 @@ def test_a_grading_process_has_a_limit_of_memory(tmp_path, a_class, monkeypatch)
     assert "Unable to allocate" in graded.failure
 
 
+def test_who_grades_may_have_more_memory_than_that_itself(tmp_path, a_class):
+    """A fork over its limit cannot begin a thread, and would wait for it for ever."""
+    held = np.empty(GRADER_MEMORY // 8 + 1)
+    submissions = find_submissions(a_class(tmp_path, students=1)).submissions
+    (graded,) = grade_all(submissions, SETTINGS, 1)
+    assert not graded.failure
+    del held
+
+
 def test_where_nothing_isolates_nothing_is_graded(tmp_path, a_class):
     submissions = find_submissions(a_class(tmp_path)).submissions
     with pytest.raises(GradingError, match="keeps anybody in place"):
@@ -235,8 +245,8 @@ def test_a_small_class_needs_one_process(worth, started, tmp_path, a_class, monk
 KILLED = """
 import sys
 from pathlib import Path
-from normlab.grading.pool import Settings, grade_all
-from normlab.grading.submissions import find_submissions
+from normlab.grading.class_.pool import Settings, grade_all
+from normlab.grading.class_.submissions import find_submissions
 submissions = find_submissions(Path(sys.argv[1])).submissions
 for graded in grade_all(submissions, Settings(seed=7), 2):
     print(graded.submission.student, flush=True)

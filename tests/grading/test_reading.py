@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from normlab.grading.reading import Unreadable, compile_plain, parse_cell, read_cells
+from normlab.grading.prison.reading import Unreadable, compile_plain, parse_cell, read_cells
 
 
 def notebook(*cells, **more):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from normlab.grading import tasks_of
-from normlab.grading.recognition import look_at, notebooks
-from normlab.grading.submissions import find_submissions
+from normlab.grading.class_.recognition import look_at, notebooks
+from normlab.grading.class_.submissions import find_submissions
 
 NOTEBOOKS = notebooks()
 ROOT = Path(__file__).parents[2]

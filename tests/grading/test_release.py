@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from normlab import __version__
 from normlab.cli.main import normlab
 from normlab.exercises.loading import contents
-from normlab.grading.release import FOLDER, ReleaseError, release
+from normlab.grading.class_.release import FOLDER, ReleaseError, release
 
 ROOT = Path(__file__).parents[2]
 OPEN = "raise NotImplementedError()"

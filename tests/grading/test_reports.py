@@ -1,6 +1,7 @@
 """What the teacher and the students read: right, complete, escaped, and nobody else's."""
 
 import csv
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,11 +11,13 @@ from urllib.parse import unquote
 import pytest
 
 from normlab.exercises import find
+from normlab.files import write_whole
 from normlab.grading import AspectVerdict, Status, TaskVerdict, tasks_of
-from normlab.grading.gradebook import Gradebook, Terms, refused
-from normlab.grading.reports import COLUMNS, page_names, write_reports, write_whole
-from normlab.grading.submissions import Submission
-from normlab.grading.verdict import Verdict
+from normlab.grading.class_.gradebook import Gradebook, Terms
+from normlab.grading.class_.reports import COLUMNS, page_names, write_reports
+from normlab.grading.class_.submissions import Submission
+from normlab.grading.judge.feedback import refused
+from normlab.grading.judge.verdict import Verdict
 
 EXERCISE = "04_batch_norm_backward"
 TERMS = Terms(seed=190_823_475, version="1.0", timeout=60)
@@ -369,7 +372,7 @@ def test_pages_ask_for_nothing_and_run_nothing(report):
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "page.html"
     write_whole(path, "old")
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_whole(path, "new")
     assert path.read_text() == "old"

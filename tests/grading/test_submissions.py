@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from normlab.grading import recognition, submissions, tasks_of
-from normlab.grading.recognition import notebooks
-from normlab.grading.submissions import (
+from normlab.grading import tasks_of
+from normlab.grading.class_ import recognition, submissions
+from normlab.grading.class_.recognition import notebooks
+from normlab.grading.class_.submissions import (
     Submission,
     SubmissionsError,
     digest_of,

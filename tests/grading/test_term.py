@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
-from normlab.grading.gradebook import Gradebook
-from normlab.grading.reports import by_student
-from normlab.grading.roster import Roster, RosterError
+from normlab.grading.class_.gradebook import Gradebook
+from normlab.grading.class_.reports import by_student
+from normlab.grading.class_.roster import Roster, RosterError
 
 FORWARD = "02_batch_norm_forward"
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,02_batch_norm_forward (77)

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from normlab.grading import wire
+from normlab.grading.prison import wire
 
 PLAIN = st.recursive(
     st.none()

@@ -10,8 +10,7 @@ function render({ model, el }) {
 
   const { handles, stage, say } = panel(el, "Batch statistics and buffers");
   const steps = slide("Batches seen", { min: 1, max: count, step: 1, value: step }, (value) => show(value));
-  const play = player({ addEventListener: steps.addEventListener.bind(steps), set: (at) => steps.set(at + 1),
-    querySelector: () => ({ value: step - 1 }) }, count, (at) => show(at + 1), 250);
+  const play = player(steps, count, show, 250, 1);
   const now = make("button", { type: "button", onclick: () => evaluate() }, "eval() now");
   handles.append(
     choice("Momentum", momenta, momentum, (value) => {

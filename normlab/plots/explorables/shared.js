@@ -69,14 +69,14 @@ function tick(label, checked, changed) {
   return make("label", {}, input, label);
 }
 
-/** A button that plays through the steps of a slider; one step at a press where motion is unwanted. */
-function player(slider, steps, changed, every = 350) {
-  let at = 0;
+/** A button that plays through the steps of a slider, from the first; one step at a press where motion is unwanted. */
+function player(slider, steps, changed, every = 350, first = 0) {
+  let at = +slider.querySelector("input").value - first;
   let timer = 0;
   const show = (place) => {
     at = place;
-    slider.set(place);
-    changed(place);
+    slider.set(place + first);
+    changed(place + first);
   };
   const button = make("button", { type: "button" }, calm ? "Next step" : "Play");
   const stop = () => {
@@ -95,10 +95,9 @@ function player(slider, steps, changed, every = 350) {
     }, every);
   });
   slider.addEventListener("input", (event) => {
-    at = +event.target.value;
+    at = +event.target.value - first;
     if (timer) stop();
   });
-  at = +slider.querySelector("input").value;
   return button;
 }
 

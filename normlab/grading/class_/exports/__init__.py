@@ -1,0 +1,97 @@
+"""Hand the grades on: to Canvas, Moodle, nbgrader's format, or a plain table.
+
+Where nothing of an exercise could be judged the cell stays empty: no failure becomes a 0 on its
+way into another system. `Export.open_questions` lists them. Each system has a file here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from normlab.grading.class_.exports import canvas, moodle, nbgrader, table
+from normlab.grading.class_.exports.cells import state
+from normlab.grading.class_.exports.sheet import ExportError
+from normlab.grading.class_.gradebook import Entry
+
+__all__ = ["FORMATS", "Export", "ExportError", "export", "open_questions"]
+
+#: The systems by name.
+FORMATS = {
+    "canvas": canvas.write,
+    "moodle": moodle.write,
+    "nbgrader": nbgrader.write,
+    "csv": table.write,
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    notes
+        What was done to the numbers, in words.
+    open_questions
+        The exercises that are not judged in full, line by line: a person has to look at them.
+    """
+
+    path: Path
+    notes: tuple[str, ...] = ()
+    open_questions: tuple[str, ...] = ()
+
+
+def export(
+    entries: Iterable[Entry],
+    to: str,
+    path: Path,
+    template: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    is_section: bool = False,
+) -> Export:
+    """Write grades in the format of another system.
+
+    Parameters
+    ----------
+    entries
+        In the order of the students.
+    to
+        One of `FORMATS`.
+    path
+        Of the file.
+    template
+        A CSV file downloaded from Canvas or Moodle, to be filled in. The file itself is left as
+        it is. Moodle takes nothing else.
+    columns
+        For an exercise the title of its column in the template, where it is not to be recognised.
+    is_section
+        Whether the template may hold fewer students than have grades; the others are noted.
+
+    Raises
+    ------
+    ExportError
+        A student or a column is not in the template, or there are no grades.
+    """
+    entries = list(entries)
+    if not entries:
+        raise ExportError("There are no grades to export.")
+    if template and to not in ("canvas", "moodle"):
+        raise ExportError(f"--template is for Canvas and Moodle; {to} has none.")
+    if template and template.resolve() == path.resolve():
+        raise ExportError("The template would be overwritten: give another file with -o.")
+    if to in ("canvas", "moodle"):
+        notes = FORMATS[to](entries, path, template, columns or {}, is_section)
+    else:
+        notes = FORMATS[to](entries, path)
+    return Export(path, tuple(notes), tuple(open_questions(entries)))
+
+
+def open_questions(entries: Iterable[Entry]) -> list[str]:
+    """Name what is not judged in full, with its status."""
+    return [
+        f"{entry.student}, {entry.exercise}: {state(entry)}"
+        for entry in entries
+        if not entry.is_judged
+    ]

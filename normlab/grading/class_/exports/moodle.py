@@ -1,0 +1,96 @@
+"""Moodle: its offline grading worksheet, filled in with one grade, the sum over the exercises."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from normlab.grading.class_.exports.cells import most, state, total
+from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, scale
+from normlab.grading.class_.gradebook import Entry
+from normlab.grading.class_.reports import by_student
+
+_GRADE = "Grade"
+_COMMENT = "feedback"  # in its title in many languages; in Moodle's worksheet it is the last
+
+
+def write(
+    entries: list[Entry],
+    path: Path,
+    template: Path | None,
+    columns: Mapping[str, str],
+    is_section: bool = False,
+) -> list[str]:
+    """Fill in a worksheet, in whatever language: the places of its columns are always the same."""
+    if template is None:
+        raise ExportError(
+            "Moodle takes its own worksheet back, and nothing else. Download it (in the "
+            'assignment: "Download grading worksheet") and give it with --template.'
+        )
+    sheet, notes = Sheet.read(template), []
+    ours = most(entries)
+    grade = _grade_column(sheet, columns, next(iter(ours)))
+    if len(ours) > 1:
+        notes.append(f"The grade is the sum of {', '.join(ours)}; --exercise chooses.")
+    people = sheet.rows[1:]
+    # Before the grade stands who it is: Moodle's own number, the name, and more.
+    who = [[*row[:1], *row[2:grade], *row[1:2]] for row in people]
+    rows_of = match(
+        dict.fromkeys(entry.student for entry in entries), who, notes if is_section else None
+    )
+    theirs = _maximum(sheet, grade)
+    scale(theirs, sum(ours.values()), " + ".join(ours), notes)
+    comment = len(sheet.header) - 1 if _COMMENT in sheet.header[-1].casefold() else None
+    if comment is None and not all(entry.is_judged for entry in entries):
+        notes.append(
+            "No column for comments was found, so what is not judged is listed here alone."
+        )
+    for student, own in by_student(e for e in entries if e.student in rows_of):
+        row = people[rows_of[student]]
+        # What is excused takes nothing away.
+        most_of_own = sum(ours.values()) - sum(ours[e.exercise] for e in own if e.excused)
+        if points := total(own, theirs / most_of_own if most_of_own else 1.0):
+            row[grade] = points
+        if comment is not None and not row[comment].strip():
+            row[comment] = "; ".join(
+                f"{e.exercise}: {state(e)}" for e in own if e.excused or not e.is_judged
+            )
+    sheet.write(path)
+    return notes
+
+
+def _maximum(sheet: Sheet, grade: int) -> float:
+    """Return the points that can be had: they stand behind the grade, in every language.
+
+    Raises
+    ------
+    ExportError
+        They are not there, or not the same in every row.
+    """
+    behind = {number_in(row[grade + 1]) for row in sheet.rows[1:] if len(row) > grade + 1}
+    if len(behind) != 1 or None in behind:
+        raise ExportError(
+            f'In the column behind "{sheet.header[grade]}" of the worksheet there is not one '
+            "maximum for all, so how many points a grade is out of cannot be told. Give the column "
+            "of the grade with --column, or download the worksheet again. Nothing was written."
+        )
+    return behind.pop()
+
+
+def _grade_column(sheet: Sheet, columns: Mapping[str, str], example: str) -> int:
+    """Find the column for the grade.
+
+    Raises
+    ------
+    ExportError
+        It is not there, or several are asked for.
+    """
+    titles = set(columns.values()) or {_GRADE}
+    if len(titles) > 1:
+        raise ExportError("A worksheet of Moodle has one column for grades: give --column once.")
+    title = titles.pop()
+    at = sheet.column(title)
+    if at is None:
+        raise ExportError(
+            f'The worksheet has no column "{title}". Its columns are: {", ".join(sheet.header)}. '
+            f'Say which it is: --column "{example}=TITLE".'
+        )
+    return at

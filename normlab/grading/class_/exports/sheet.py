@@ -1,0 +1,151 @@
+"""A CSV file that was downloaded from another system, and is filled in."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from normlab.files import write_whole
+from normlab.grading.class_.reports import as_csv, points
+
+_DELIMITERS = ",;\t"
+
+
+class ExportError(Exception):
+    """The grades cannot be handed on like this; the message says why and what to do."""
+
+
+@dataclass
+class Sheet:
+    """A CSV file, with what it takes to write it back as it was."""
+
+    rows: list[list[str]]
+    delimiter: str
+    mark: str  # the byte order mark that some spreadsheets want, or ""
+
+    @classmethod
+    def read(cls, path: Path) -> "Sheet":
+        """Read a file.
+
+        Raises
+        ------
+        ExportError
+            It is no CSV file in UTF-8 with a header.
+        """
+        try:
+            text = path.read_bytes().decode()
+        except UnicodeDecodeError as error:
+            raise ExportError(f"{path} is not in UTF-8. Download it again, as UTF-8.") from error
+        except OSError as error:
+            raise ExportError(f"{path} cannot be read: {error.strerror}.") from error
+        mark = "\ufeff" if text.startswith("\ufeff") else ""
+        text = text.removeprefix(mark)
+        first = text.split("\n", 1)[0]
+        delimiter = max(_DELIMITERS, key=first.count)
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        except csv.Error as error:
+            raise ExportError(f"{path} cannot be read as CSV: {error}.") from error
+        if len(rows) < 2 or delimiter not in first:
+            raise ExportError(f"{path} is not a CSV file with a header and a row for each student.")
+        width = len(rows[0])
+        return cls([row + [""] * (width - len(row)) for row in rows], delimiter, mark)
+
+    @property
+    def header(self) -> list[str]:
+        """The titles of the columns."""
+        return self.rows[0]
+
+    def column(self, name: str) -> int | None:
+        """Return where a column is, or None."""
+        names = [title.strip().casefold() for title in self.header]
+        return names.index(name.casefold()) if name.casefold() in names else None
+
+    def write(self, path: Path) -> None:
+        """Write it as it was read, with what has been filled in."""
+        write_whole(path, self.mark + as_csv(self.rows, self.delimiter))
+
+
+def match(
+    students: Iterable[str], rows: list[list[str]], notes: list[str] | None = None
+) -> dict[str, int]:
+    """Find each student's row.
+
+    The number that Moodle or Canvas gave decides where it is there. Else it is the one cell that
+    holds the whole name; not that of a student with a number in the last column, since people
+    choose what they are called.
+
+    Parameters
+    ----------
+    students
+        By name, with the number behind it where there is one.
+    rows
+        Of the people: the number, as it is or behind a word ("Participant 17"), then logins and the
+        like, and in the end the name.
+    notes
+        Takes a line about those in no row, where the file holds a section of the class.
+
+    Raises
+    ------
+    ExportError
+        Some are in no row, or in several; all of them are named.
+    """
+    found: dict[str, int] = {}
+    lost = []
+    for student in students:
+        row = _row_of(student, rows)
+        if row is None or row in found.values():
+            lost.append(student)
+        else:
+            found[student] = row
+    if lost and found and notes is not None:
+        notes.append(f"{len(lost)} students are not in this sheet: {', '.join(lost)}.")
+    elif lost:
+        raise ExportError(
+            f"{len(lost)} of the students with grades cannot be told in the template: "
+            f"{', '.join(lost)}. Nothing was written. Is it this course's file, and not of one "
+            "section alone? (--section fills that in.)"
+        )
+    return found
+
+
+def _row_of(student: str, rows: list[list[str]]) -> int | None:
+    number = re.search(r"_(\d+)$", student)
+    by_number = [at for at, row in enumerate(rows) if number and _is_number(row[0], number[1])]
+    columns = list(zip(*rows, strict=True))[: -1 if number else None]
+    by_name = (
+        [at for at, cell in enumerate(column) if plain(cell) == plain(student)]
+        for column in columns
+    )
+    return next((hits[0] for hits in (by_number, *by_name) if len(hits) == 1), None)
+
+
+def _is_number(cell: str, number: str) -> bool:
+    return bool(re.fullmatch(rf"\D*0*{int(number)}", cell.strip()))
+
+
+def plain(text: str) -> str:
+    """Return a text as it is compared: spaces and capitals make no difference."""
+    return " ".join(text.split()).casefold()
+
+
+def number_in(cell: str) -> float | None:
+    """Return the number in a cell, with a point or a comma; None where there is none."""
+    try:
+        return float(cell.strip().replace(",", "."))
+    except ValueError:
+        return None
+
+
+def scale(theirs: float | None, ours: float, what: str, notes: list[str]) -> float:
+    """Return the factor from our points to those of a column, and note it where it is not 1."""
+    if theirs is None or theirs <= 0:
+        notes.append(f"{what}: the template does not say out of how many, so it is {points(ours)}.")
+        return 1.0
+    if theirs != ours:
+        notes.append(
+            f"{what}: {points(ours)} points here are {points(theirs)} there, and scores are scaled."
+        )
+    return theirs / ours

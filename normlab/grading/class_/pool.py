@@ -1,0 +1,348 @@
+"""Grade many submissions: in a pool of processes on this machine, or on a Dask cluster.
+
+Both are a `concurrent.futures.Executor`. What runs there is `grade_one`; it holds no state that
+matters: when a process dies, what it had is graded again, each by itself.
+"""
+
+import collections
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from normlab import system
+from normlab.grading.class_.gradebook import Terms
+from normlab.grading.class_.submissions import Submission, digest_of
+from normlab.grading.judge import made_with
+from normlab.grading.judge.feedback import refused
+from normlab.grading.judge.grader import Grader
+from normlab.grading.judge.verdict import Status, Verdict
+from normlab.grading.prison.isolation import Isolation, NoIsolation
+from normlab.grading.prison.limits import GRADER_MEMORY, Limits
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# A process costs as much to start as so many submissions.
+_WORTH_A_PROCESS = 10
+# The grader keeps its own limits. This many seconds on top of them, and it is taken for dead.
+_PATIENCE = 60.0
+_TASKS_A_PROCESS = 2  # so that none waits for the next
+
+
+class GradingError(Exception):
+    """The grading as a whole cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every grading process is told.
+
+    Parameters
+    ----------
+    seed
+        Of all cases.
+    timeout
+        The wall time of one submission, in seconds.
+    isolation
+        Where learners' code runs; None leaves it to each machine.
+    version
+        A digest of the normlab that gives the orders: no other may carry them out.
+    """
+
+    seed: int
+    timeout: float = Limits().seconds
+    isolation: Isolation | None = None
+    version: str = field(default_factory=made_with.everything)
+
+    @property
+    def terms(self) -> Terms:
+        """What the verdicts depend on."""
+        return Terms(self.seed, made_with.engine(), self.timeout)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A submission with its verdict, or with what kept the grader from one.
+
+    Parameters
+    ----------
+    submission
+        With the digest of the very bytes that were graded.
+    verdict
+        What the grader said; of no use where it failed.
+    isolation
+        What kept the submission's code in its place, line by line; "" where none ran.
+    failure
+        Why the grader failed, and not the student: there is nothing to record, and the next run
+        tries again. "" where it did not.
+    """
+
+    submission: Submission
+    verdict: Verdict
+    isolation: str = ""
+    failure: str = ""
+
+
+# ---- in a grading process, or a thread of a Dask worker
+
+
+_HERE = threading.local()
+
+
+def open_grader(settings: Settings) -> tuple[Grader, str]:
+    """Return a grader, and what its isolation is, line by line."""
+    grader = Grader(settings.seed, replace(Limits(), seconds=settings.timeout), settings.isolation)
+    return grader, "\n".join(grader.isolation.describe())
+
+
+def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdict, str]:
+    """Grade a notebook here; return the verdict and what isolated it.
+
+    Raises
+    ------
+    GradingError
+        Nothing can be graded here.
+    GraderFailed
+        This one cannot be.
+    """
+    here = made_with.everything()
+    if settings.version != here:
+        raise GradingError(
+            f"A worker of the cluster has normlab {here}, and you have {settings.version}. "
+            "Install the same on all."
+        )
+    # It tries twice.
+    watch = threading.Timer(2 * settings.timeout + _PATIENCE, _leave)
+    watch.daemon = True
+    watch.start()
+    try:
+        grader, isolation = _grader(settings)
+        return grader.grade_content(content, exercise), isolation
+    except NoIsolation as refusal:
+        raise GradingError(str(refusal)) from None
+    finally:
+        watch.cancel()
+
+
+def _grader(settings: Settings) -> tuple[Grader, str]:
+    """Return the grader of this thread: it is kept."""
+    known, opened = getattr(_HERE, "opened", (None, None))
+    if known != settings:
+        _close_grader()
+        try:
+            opened = open_grader(settings)
+        except OSError as error:
+            raise GradingError(
+                "The grading cannot begin: the folder for temporary files is full, or cannot be "
+                f"written to ({error}). Every verdict that was written before is kept; the same "
+                "command goes on from there."
+            ) from None
+        _HERE.opened = settings, opened
+    return opened
+
+
+def _close_grader() -> None:
+    if hasattr(_HERE, "opened"):
+        grader, _ = _HERE.opened[1]
+        grader.close()
+        del _HERE.opened
+
+
+def _begin_process(alive: Connection, other_end: Connection) -> None:
+    """Begin a grading process: it ends, at once, with whoever has the other end of `alive`."""
+    other_end.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it
+    threading.Thread(target=lambda: (alive.poll(None), _leave()), daemon=True).start()
+    Finalize(None, _close_grader, exitpriority=1)
+    system.limit_memory(GRADER_MEMORY)
+
+
+def _leave() -> None:
+    """End this process at once; what it has started ends with it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"normlab-*-{os.getpid()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+# ---- from outside
+
+
+class Pool:
+    """So many copies of this process: what it has imported they have."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        context = multiprocessing.get_context(system.start_method())
+        alive, self._our_end = context.Pipe(duplex=False)
+        ends = alive, self._our_end
+        self.executor: Executor = ProcessPoolExecutor(size, context, _begin_process, ends)
+        self.executor.submit(os.getpid)  # they are made now: there may be threads later
+        alive.close()
+
+    def stop(self) -> None:
+        """End the processes, whatever they are doing."""
+        self._our_end.close()
+        self.executor.shutdown(cancel_futures=True)
+
+    def close(self) -> None:
+        """Let the processes end by themselves."""
+        self.executor.shutdown()
+        self._our_end.close()
+
+
+class Cluster:
+    """The workers of a Dask cluster, each thread with a grader of its own."""
+
+    def __init__(self, client: "Client") -> None:
+        self.size = sum(client.nthreads().values())
+        if not self.size:
+            raise GradingError("The cluster has no workers: start some, and run this again.")
+        self.executor: Executor = client.get_executor(pure=False)
+
+    def stop(self) -> None:
+        """Take back what was asked for."""
+        self.executor.shutdown(wait=False)
+
+    close = stop  # nothing is under way any more
+
+
+def grade_all(submissions: Iterable[Submission], settings: Settings, jobs: int) -> Iterator[Graded]:
+    """Grade submissions in several processes at once; yield each when it is known.
+
+    Parameters
+    ----------
+    submissions
+        What to grade. They are read one by one, when their turn comes.
+    settings
+        For every process.
+    jobs
+        How many processes, at most.
+
+    Yields
+    ------
+    Graded
+        In the order in which they are finished. None is left out.
+
+    Raises
+    ------
+    GradingError
+        Nothing can be graded here.
+    """
+    todo = list(submissions)
+    if not todo:
+        return (one for one in ())
+    pool = Pool(max(1, min(jobs, 1 + len(todo) // _WORTH_A_PROCESS)))
+    return _grade(todo, settings, pool)
+
+
+def grade_all_with_dask(
+    submissions: Iterable[Submission], settings: Settings, client: "Client"
+) -> Iterator[Graded]:
+    """Grade submissions on the workers of a Dask cluster; yield each when it is known.
+
+    The workers need normlab in this version and nothing else: the notebooks are sent to them. As
+    `grade_all` otherwise; ``client`` is that of a ``distributed`` cluster.
+    """
+    return _grade(submissions, settings, Cluster(client))
+
+
+def _grade(
+    submissions: Iterable[Submission], settings: Settings, pool: Pool | Cluster
+) -> Iterator[Graded]:
+    """Grade with a pool; what was under way when a process of it died has one more chance."""
+    todo = iter(submissions)
+    running: dict[Future, tuple[Submission, bytes]] = {}
+    lost: collections.deque[tuple[Submission, bytes]] = collections.deque()
+    try:
+        while True:
+            while len(running) < _TASKS_A_PROCESS * pool.size:
+                submission = next(todo, None)
+                if submission is None:
+                    break
+                try:
+                    content = _content(submission)
+                except OSError as error:
+                    yield _unreadable(submission, error.strerror or str(error))
+                    continue
+                try:
+                    task = pool.executor.submit(grade_one, content, submission.exercise, settings)
+                except BrokenProcessPool:
+                    lost.append((submission, content))
+                    break
+                running[task] = submission, content
+            if not running and not lost:
+                pool.close()
+                return
+            for task in wait(running, return_when=FIRST_COMPLETED).done:
+                submission, content = running.pop(task)
+                if isinstance(task.exception(), BrokenProcessPool):
+                    lost.append((submission, content))
+                else:
+                    yield _graded(submission, content, task)
+            if lost:  # with its process the whole pool is gone
+                lost.extend(running.values())
+                running.clear()
+                pool.close()
+                while lost:
+                    yield _alone(*lost.popleft(), settings)
+                pool = Pool(pool.size)
+    finally:
+        pool.stop()
+
+
+def _content(submission: Submission) -> bytes:
+    """Return what was handed in.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    if submission.problem:
+        raise OSError(submission.problem)
+    return submission.read()
+
+
+def _unreadable(submission: Submission, why: str) -> Graded:
+    why = submission.problem or f"It cannot be read: {why}."
+    return Graded(submission, refused(submission.exercise, Status.UNREADABLE, why))
+
+
+def _alone(submission: Submission, content: bytes, settings: Settings) -> Graded:
+    """Grade one by itself: if a process dies of it, no other has to be graded again."""
+    pool = Pool(1)
+    try:
+        task = pool.executor.submit(grade_one, content, submission.exercise, settings)
+        return _graded(submission, content, task)
+    finally:
+        pool.stop()
+
+
+def _graded(submission: Submission, content: bytes, task: Future) -> Graded:
+    """Return what came of a task.
+
+    Raises
+    ------
+    GradingError
+        Nothing can be graded.
+    """
+    error = task.exception()
+    if isinstance(error, GradingError):
+        raise error
+    if error is not None:
+        why = " ".join(str(error).split()) or type(error).__name__
+        verdict = refused(submission.exercise, Status.FAILED, f"The grader failed, not you: {why}")
+        return Graded(replace(submission, digest=""), verdict, failure=why)
+    verdict, isolation = task.result()
+    return Graded(replace(submission, digest=digest_of(content)), verdict, isolation)

@@ -1,0 +1,250 @@
+"""The teacher's own word: remarks.csv in the folder of results, read by every command.
+
+A row says of whom, of what, what, and why. What is said wins over what was judged.
+"""
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from normlab.exercises import find, tasks_of
+from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
+
+#: The name of the file in the folder of results.
+FILE_NAME = "remarks.csv"
+#: Its columns. The second holds an exercise, or one of its tasks.
+COLUMNS = ("student", "exercise", "remark", "why")
+_KINDS = (
+    "points (7.5), excused, late -10 %, until 2026-12-03T23:59, with STUDENT, or nothing for a "
+    "word on the page alone"
+)
+_PERCENT = re.compile(r"late\s*[-−–]?\s*(\d+(?:[.,]\d+)?)\s*%")
+_POINTS = re.compile(r"\d+(?:[.,]\d+)?")
+
+
+class RemarksError(Exception):
+    """The file of remarks is not as it should be; the message says which row, and why."""
+
+
+@dataclass(frozen=True)
+class TeachersRemark:
+    """One row.
+
+    Parameters
+    ----------
+    student, exercise, task
+        Of whom and of what; a task of "" means the whole exercise.
+    why
+        A sentence for the student.
+    points
+        By hand, in place of what was judged.
+    excused
+        The exercise belongs to no sum.
+    percent_off
+        For being late, in place of what the rule takes.
+    until
+        Its own due date, with a zone.
+    partner
+        Whose notebook it is as well.
+    row
+        Where it stands; the header is row 1.
+    """
+
+    student: str
+    exercise: str
+    task: str
+    why: str
+    points: float | None = None
+    excused: bool = False
+    percent_off: float | None = None
+    until: datetime | None = None
+    partner: str = ""
+    row: int = 0
+
+    def __str__(self) -> str:
+        said = {
+            "excused": self.excused,
+            f"{self.points:g} points by hand" if self.points is not None else "": True,
+            f"late −{self.percent_off:g} %" if self.percent_off is not None else "": True,
+            f"due {self.until:%Y-%m-%d %H:%M %Z}" if self.until else "": True,
+            f"handed in by {without_id(self.partner)}": self.partner,
+        }
+        what = next((text for text, holds in said.items() if text and holds), "remark")
+        return f"{self.task + ': ' if self.task else ''}{what}{': ' + self.why if self.why else ''}"
+
+
+def read(
+    out: Path, students: Iterable[str], most: Callable[[str, str], float]
+) -> list[TeachersRemark]:
+    """Read the remarks of a folder of results; none where there is no file.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    students
+        Everyone who is known.
+    most
+        The points that can be had of an exercise and its task, or with "" of all of them.
+
+    Raises
+    ------
+    RemarksError
+        Rows are wrong; all of them are named, each with what is wrong.
+    """
+    path = out / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError as error:
+        raise RemarksError(f"{path} is not in UTF-8: save it as CSV in UTF-8.") from error
+    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    header, *rows = list(csv.reader(io.StringIO(text), delimiter=delimiter)) or [[]]
+    if [title.strip().casefold() for title in header] != list(COLUMNS):
+        raise RemarksError(f"The first row of {path} has to be: {','.join(COLUMNS)}.")
+    students, found, wrong = list(students), [], []
+    for number, row in enumerate(rows, 2):
+        if not any(map(str.strip, row)):
+            continue
+        try:
+            found.append(parse(row, students, most, number))
+        except RemarksError as error:
+            wrong.append(f"row {number}: {error}")
+    wrong += _twice(found)
+    if wrong:
+        raise RemarksError(f"{path}, {' '.join(wrong)}")
+    return found
+
+
+def parse(
+    row: Sequence[str], students: Sequence[str], most: Callable[[str, str], float], number: int = 0
+) -> TeachersRemark:
+    """Return what a row says.
+
+    Raises
+    ------
+    RemarksError
+        It cannot be understood, or names what is not there.
+    """
+    if len(row) != len(COLUMNS):
+        raise RemarksError(f"it has {len(row)} cells, and should have {len(COLUMNS)}.")
+    who, what, said, why = (" ".join(cell.split()) for cell in row)
+    student = known(who, students)
+    exercise, task = _exercise_and_task(what)
+    value = _value(said, students)
+    if task and value and "points" not in value:
+        raise RemarksError(f"{said!r} is said of an exercise, and {task} is a task.")
+    if value.get("points", 0) > (top := most(exercise, task)):
+        raise RemarksError(f"{said} points are more than the {top:g} that can be had.")
+    if not value and not why:
+        raise RemarksError(f"it says nothing. The third cell holds {_KINDS}.")
+    return TeachersRemark(student, exercise, task, why, **value, row=number)
+
+
+def _value(said: str, students: Sequence[str]) -> Mapping[str, object]:
+    if not said:
+        return {}
+    kind, _, rest = said.partition(" ")
+    if said.casefold() == "excused":
+        return {"excused": True}
+    if _POINTS.fullmatch(said):
+        return {"points": float(said.replace(",", "."))}
+    if (percent := _PERCENT.fullmatch(said.casefold())) and (
+        off := float(percent[1].replace(",", "."))
+    ) <= 100:
+        return {"percent_off": off}
+    if kind.casefold() == "with" and rest:
+        return {"partner": known(rest, students)}
+    if kind.casefold() == "until":
+        return {"until": moment(rest)}
+    raise RemarksError(f"{said!r} is none of: {_KINDS}.")
+
+
+def moment(text: str) -> datetime:
+    """Return a moment with its zone; without one it is this machine's, and a day is its end.
+
+    Raises
+    ------
+    RemarksError
+        It is none.
+    """
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise RemarksError(f"{text!r} is no time like 2026-12-03T23:59+01:00.") from None
+    if len(text) <= len("2026-12-03"):
+        when = when.replace(hour=23, minute=59, second=59)
+    return when if when.tzinfo else when.astimezone()
+
+
+def known(name: str, students: Sequence[str]) -> str:
+    """Return the student of a name, with or without the number behind it, or of the number.
+
+    Raises
+    ------
+    RemarksError
+        There is none, or there are several.
+    """
+    if name in students:
+        return name
+    plain = name.casefold()
+    found = [
+        one
+        for one in students
+        if plain in (one.casefold(), without_id(one).casefold())
+        or (name.isdigit() and one.endswith(f"_{name}"))
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RemarksError(f"{name!r} may be {' or '.join(found)}.")
+    close = difflib.get_close_matches(name, students, n=3, cutoff=0.5)
+    meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    raise RemarksError(f"there is no student {name!r}.{meant}")
+
+
+def _exercise_and_task(name: str) -> tuple[str, str]:
+    try:
+        return exercise_named(name), ""
+    except SubmissionsError:
+        pass
+    try:
+        return find(name).notebook, name
+    except LookupError:
+        raise RemarksError(f"there is no exercise and no task {name!r}.") from None
+
+
+def _twice(remarks: Iterable[TeachersRemark]) -> list[str]:
+    """Say which rows contradict an earlier one."""
+    seen: dict[tuple, int] = {}
+    wrong = []
+    for one in remarks:
+        kinds = {
+            "points or excused": one.points is not None or one.excused,
+            "late or until": one.percent_off is not None or one.until is not None,
+            "with": bool(one.partner),
+        }
+        for kind in (kind for kind, holds in kinds.items() if holds):
+            key = (one.student, one.exercise, one.task, kind)
+            if key in seen:
+                wrong.append(f"row {one.row}: row {seen[key]} says another thing of the same.")
+            seen.setdefault(key, one.row)
+    return wrong
+
+
+def line(cells: Iterable[str]) -> str:
+    """Return a row as it stands in the file."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def most_in_the_course(exercise: str, task: str) -> float:
+    """Return the points of a task, or with "" of an exercise, as the course gives them."""
+    return sum(one.max_points for one in tasks_of(exercise) if task in ("", one.name))

@@ -1,0 +1,455 @@
+"""What a teacher and each student get to read: a table, an overview, and a page for everyone.
+
+The pages need nothing but themselves: no script, no address, and whatever a student wrote or is
+called is escaped.
+"""
+
+import csv
+import functools
+import hashlib
+import io
+import itertools
+import re
+import statistics
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from normlab import __version__
+from normlab.exercises import find
+from normlab.exercises.exercise import Mistake
+from normlab.exercises.panel import marked_up
+from normlab.files import write_whole
+from normlab.grading.class_.gradebook import Entry, Gradebook
+from normlab.grading.class_.points import settled
+from normlab.grading.class_.submissions import short_name
+from normlab.grading.judge.verdict import Status, TaskVerdict
+
+#: The columns of grades.csv.
+COLUMNS = (
+    *("student", "exercise", "task", "score", "max_score", "status", "mistake"),
+    # Of the exercise, the same in each of its rows: what it earns in the end, and the time.
+    *("exercise_score", "exercise_max", "handed_in", "days_late"),
+)
+
+#: What a status means, for the one whose work it is about.
+MEANINGS = {
+    Status.GRADED: "",
+    Status.FAILED: "It could not be judged.",
+    Status.TIMEOUT: "The time was up before an answer was there.",
+    Status.MEMORY: "It asked for more memory than a submission may have.",
+    Status.FORBIDDEN: "It tried something that a submission may not do.",
+    Status.UNREADABLE: "The file could not be read as a notebook.",
+    Status.MISSING: "No answer to this task was found in the notebook.",
+}
+
+_BINS = 10
+# What the check tells a student to do now: after the mistake, and not for the teacher.
+_NEXT = re.compile(r"(?m)^Next: ")
+_NOT_TAKEN = "left out"  # in a note on a file
+_LONGEST_NAME = 200  # bytes; the usual file systems take 255
+# Names that Windows keeps for devices.
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+# Cyrillic and Greek letters that look like Latin ones, and signs that look like nothing.
+_LOOKALIKES = str.maketrans(
+    "аеорсухіјѕԁһАВЕКМНОРСТУХІЈЅαονιυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "aeopcyxijsdhABEKMHOPCTYXIJSaoviuABEZHIKMNOPTYX",
+)
+_UNSEEN = "\u115f\u1160\u2800\u3164"
+_PLAIN_NAME = re.compile(r"[\w(][\w ().+@-]{0,99}(?<![ .])")
+
+
+def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) -> None:
+    """Write grades.csv, index.html and feedback/ from what the gradebook holds.
+
+    Parameters
+    ----------
+    gradebook
+        With the verdicts.
+    out
+        The folder of results.
+    notes
+        What the teacher should know about the hand-ins, line by line.
+    """
+    pages = page_names(gradebook.students())
+    names = labels(pages)
+    (out / "feedback").mkdir(parents=True, exist_ok=True)
+    overview = Overview()
+    rows = [COLUMNS]
+    for student, entries in by_student(settled(gradebook, out)):
+        for entry in entries:
+            overview.add(entry)
+            if entry.counts:
+                rows += grade_rows(entry)
+        write_whole(
+            out / "feedback" / f"{pages[student]}.html", feedback_page(names[student], entries)
+        )
+    write_whole(out / "grades.csv", as_csv(rows))
+    index = _render(
+        "index.html",
+        overview=overview,
+        pages=pages,
+        names=names,
+        notes=[note for note in notes if _NOT_TAKEN not in note],
+        not_taken=[note for note in notes if _NOT_TAKEN in note],
+        identical=gradebook.identical(),
+        waiting=gradebook.waiting(),
+        meanings=MEANINGS,
+        when=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        version=__version__,
+    )
+    write_whole(out / "index.html", index)
+
+
+def feedback_page(name: str, entries: Iterable[Entry]) -> str:
+    """Return a student's page."""
+    entries = sorted(entries, key=lambda entry: not entry.counts)
+    return _render("feedback.html", name=name, entries=entries, meanings=MEANINGS)
+
+
+def forget_page(gradebook: Gradebook, out: Path, student: str) -> None:
+    """Delete the page of a student who is to be forgotten."""
+    name = page_names([*gradebook.students(), student])[student]
+    (out / "feedback" / f"{name}.html").unlink(missing_ok=True)
+
+
+def by_student(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
+    """Yield each student with the entries; `entries` come in the order of the students."""
+    for student, own in itertools.groupby(entries, lambda entry: entry.student):
+        yield student, list(own)
+
+
+def grade_rows(entry: Entry) -> list[tuple[str, ...]]:
+    """Return the rows of grades.csv for one exercise of one student."""
+    return [
+        (
+            without_formula(entry.student),
+            entry.exercise,
+            task.task,
+            points(task.score),
+            points(task.max_score),
+            task.status.value,
+            task.mistake,
+            points(entry.score) if entry.has_score else "",
+            points(entry.max_score),
+            entry.modified,
+            str(entry.days_late),
+        )
+        for task in entry.verdict.tasks
+    ]
+
+
+def as_csv(rows: Iterable[Iterable[str]], delimiter: str = ",") -> str:
+    """Return rows as CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def points(score: float) -> str:
+    """Write points with as few digits as they need."""
+    return f"{score:.2f}".rstrip("0").rstrip(".")
+
+
+def counted(number: int, thing: str) -> str:
+    """Write how many: "1 student", "2 students"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def without_formula(name: str) -> str:
+    """Return a name with a quote before it where a spreadsheet would take it for a formula."""
+    return f"'{name}" if looks(name).startswith(("=", "+", "-", "@")) else name
+
+
+# ---- the name of a student's page
+
+
+def page_names(students: Iterable[str]) -> dict[str, str]:
+    """Return for each student the name of the page, without its ending.
+
+    It is the student's own name where a file may be called that. Where not, or where another
+    student's name looks the same, there is a code of letters behind it.
+    """
+    return {
+        student: student if not has_twin and _is_file_name(student) else _coded_name(student)
+        for student, has_twin in _twins(students)
+    }
+
+
+def labels(students: Iterable[str]) -> dict[str, str]:
+    """Return for each student what the pages say: the name, with a code where two look the same."""
+    return {
+        student: f"{student} [{_code_of(student)}]" if has_twin else student
+        for student, has_twin in _twins(students)
+    }
+
+
+def _twins(students: Iterable[str]) -> list[tuple[str, bool]]:
+    """Return each student, and whether another's name looks the same."""
+    students = list(dict.fromkeys(students))
+    alike = Counter(map(looks, students))
+    return [(student, alike[looks(student)] > 1) for student in students]
+
+
+def looks(name: str) -> str:
+    """Return what two names have in common that a reader takes for one.
+
+    Capitals, spaces, signs that cannot be seen, and letters of other alphabets make no difference.
+    """
+    plain = unicodedata.normalize("NFKC", name.translate(_LOOKALIKES)).casefold()
+    return "".join(
+        sign
+        for sign in plain
+        if sign not in _UNSEEN and unicodedata.category(sign) not in ("Cf", "Mn", "Cc", "Zs")
+    )
+
+
+def _is_file_name(name: str) -> bool:
+    short = len(name.encode()) <= _LONGEST_NAME
+    return short and bool(_PLAIN_NAME.fullmatch(name)) and not _RESERVED.fullmatch(name)
+
+
+def _coded_name(student: str) -> str:
+    plain = re.sub(r"[^\w-]+", "_", student, flags=re.ASCII).strip("_")[:60] or "student"
+    return f"{plain}-{_code_of(student)}"
+
+
+def _code_of(student: str) -> str:
+    return hashlib.sha256(student.encode()).hexdigest()[:10]
+
+
+# ---- the overview
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How many students have a share of the points; `not_judged` of them lack a judgement."""
+
+    label: str
+    count: int
+    not_judged: int
+
+
+class TaskSummary:
+    """How one task went."""
+
+    def __init__(self, exercise: str, task: str) -> None:
+        self.exercise, self.task = exercise, task
+        self.title = find(task).title
+        self.shares: list[float] = []
+        self.not_judged: Counter[Status] = Counter()
+
+    def add(self, task: TaskVerdict) -> None:
+        """Count one student's verdict."""
+        if task.status is Status.GRADED:
+            self.shares.append(task.score / task.max_score)
+        else:
+            self.not_judged[task.status] += 1
+
+    @property
+    def mean(self) -> float | None:
+        """The mean share of the points among those judged."""
+        return statistics.fmean(self.shares) if self.shares else None
+
+    @property
+    def full(self) -> int:
+        """How many have all points."""
+        return sum(share == 1 for share in self.shares)
+
+
+@dataclass(frozen=True)
+class MistakeCount:
+    """A known mistake, the tasks it was seen in, and how many students of those judged made it."""
+
+    exercise: str
+    tasks: list[str]
+    mistake: Mistake
+    count: int
+    judged: int
+
+    @property
+    def lesson(self) -> str:
+        """The number of the lesson that treats it."""
+        return find(self.tasks[0]).lesson.lstrip("0")
+
+
+class Overview:
+    """What index.html shows, counted from one entry after the other."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, TaskSummary] = {}
+        self.statuses: Counter[Status] = Counter()
+        self.scores: dict[str, dict[str, Entry]] = {}
+        self.isolations: Counter[str] = Counter()
+        #: Of exercises that are not set.
+        self.apart: list[Entry] = []
+        self._trouble: list[tuple[Entry, list[TaskVerdict]]] = []
+        # For each exercise and mistake the students who made it, task by task.
+        self._mistakes: dict[tuple[str, str], dict[str, set[str]]] = {}
+        self._unexplained: Counter[tuple[str, str]] = Counter()
+
+    def add(self, entry: Entry) -> None:
+        """Count one exercise of one student; one that is not set is kept apart."""
+        if entry.isolation:
+            self.isolations[entry.isolation] += 1
+        if not entry.counts:
+            self.apart.append(_without_text(entry))
+            return
+        self.scores.setdefault(entry.student, {})[entry.exercise] = _without_text(entry)
+        for task in entry.verdict.tasks:
+            summary = self.tasks.setdefault(task.task, TaskSummary(entry.exercise, task.task))
+            summary.add(task)
+            self.statuses[task.status] += 1
+            for key in task.mistake.split(" + ") if task.mistake else ():
+                by_task = self._mistakes.setdefault((entry.exercise, key), {})
+                by_task.setdefault(task.task, set()).add(entry.student)
+            if task.status is Status.GRADED and not task.mistake and task.score < task.max_score:
+                self._unexplained[entry.exercise, task.task] += 1
+        failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
+        if entry.was_handed_in and failed and not entry.is_judged:
+            self._trouble.append((entry, failed))
+
+    @property
+    def nothing(self) -> dict[str, list[str]]:
+        """For each exercise that is set those who handed in nothing, and are not excused."""
+        found: dict[str, list[str]] = {}
+        for student, entries in self.scores.items():
+            for exercise, entry in entries.items():
+                if not entry.was_handed_in and not entry.is_judged:
+                    found.setdefault(exercise, []).append(student)
+        return dict(sorted(found.items()))
+
+    @property
+    def trouble(self) -> list[tuple[Entry, list[TaskVerdict]]]:
+        """What was handed in and is not judged in full; where nothing was found in it, last."""
+        return sorted(
+            self._trouble,
+            key=lambda one: all(task.status is Status.MISSING for task in one[1]),
+        )
+
+    @property
+    def exercises(self) -> list[str]:
+        """In the order of the course."""
+        return sorted({summary.exercise for summary in self.tasks.values()})
+
+    @property
+    def handed_in(self) -> int:
+        """How many notebooks."""
+        return sum(
+            entry.was_handed_in for entries in self.scores.values() for entry in entries.values()
+        )
+
+    def most(self, exercise: str) -> float:
+        """Return the points that an exercise has."""
+        of_students = (entries.get(exercise) for entries in self.scores.values())
+        return max(entry.max_score for entry in of_students if entry)
+
+    @property
+    def max_total(self) -> float:
+        """What one student can reach."""
+        return max(
+            sum(entry.max_score for entry in entries.values()) for entries in self.scores.values()
+        )
+
+    def total(self, student: str) -> float:
+        """Return a student's points."""
+        return sum(entry.score for entry in self.scores[student].values())
+
+    def all_judged(self, student: str) -> bool:
+        """Whether nothing of a student's is missing or failed."""
+        return all(entry.is_judged for entry in self.scores[student].values())
+
+    @property
+    def median(self) -> float:
+        """Of the totals."""
+        return statistics.median(self.total(student) for student in self.scores)
+
+    def histogram(self) -> list[Bar]:
+        """Count the students by their share of all points, in ten steps."""
+        bins: list[list[bool]] = [[] for _ in range(_BINS)]
+        for student in self.scores:
+            most = sum(entry.max_score for entry in self.scores[student].values())
+            share = self.total(student) / most if most else 0.0
+            bins[min(int(_BINS * share + 1e-9), _BINS - 1)].append(self.all_judged(student))
+        step = 100 // _BINS
+        return [
+            Bar(f"{step * i}–{step * (i + 1)} %", len(judged), judged.count(False))
+            for i, judged in enumerate(bins)
+        ]
+
+    def mistakes(self) -> list[MistakeCount]:
+        """Return the mistakes that were named, the most frequent first."""
+        counts = []
+        for (exercise, key), by_task in self._mistakes.items():
+            tasks = list(by_task)
+            known = next((m for m in find(tasks[0]).mistakes if m.key == key), None)
+            if known:
+                count = len(set().union(*by_task.values()))
+                counts.append(MistakeCount(exercise, tasks, known, count, self._judged(exercise)))
+        return sorted(counts, key=lambda one: -one.count)
+
+    def _judged(self, exercise: str) -> int:
+        """Count the students of whose work on an exercise anything was judged."""
+        all_entries = (entries.get(exercise) for entries in self.scores.values())
+        return sum(entry.has_score for entry in all_entries if entry)
+
+    def unexplained(self) -> list[tuple[str, str, int]]:
+        """Return exercise, task and how many were wrong in a way that no known mistake explains."""
+        return [(*where, count) for where, count in self._unexplained.most_common()]
+
+
+def _without_text(entry: Entry) -> Entry:
+    """Return the entry without what students' work printed: 500 of them are kept at once."""
+    tasks = tuple(
+        TaskVerdict(task.task, task.score, task.max_score, task.status, task.mistake)
+        for task in entry.verdict.tasks
+    )
+    verdict = type(entry.verdict)(entry.exercise, tasks)
+    return replace(entry, verdict=verdict)
+
+
+# ---- the pages
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("normlab.grading.class_"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["points"] = points
+    environment.filters["counted"] = counted
+    environment.filters["prose"] = _prose
+    environment.filters["without_next"] = lambda said: _NEXT.split(said)[0].rstrip()
+    environment.filters["only_next"] = lambda said: said[len(_NEXT.split(said)[0]) :].strip()
+    environment.filters["short"] = short_name
+    environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
+    return environment
+
+
+def _prose(said: str) -> Markup:
+    """Write what the check said: sentences as text, and what stands in lines as it is."""
+    written = (
+        f"<pre>{escape(block)}</pre>" if "\n" in block or block[:1] == " " else _sentence(block)
+        for block in said.split("\n\n")
+        if block.strip()
+    )
+    return Markup("\n".join(written))
+
+
+def _sentence(block: str) -> str:
+    return f"<p>{marked_up(block)}</p>"
+
+
+def _render(template: str, **content: Any) -> str:  # noqa: ANN401 - whatever a template needs
+    return _templates().get_template(template).render(**content)

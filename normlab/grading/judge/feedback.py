@@ -1,0 +1,73 @@
+"""Turn a report of the check into a verdict that a learner may read."""
+
+from collections.abc import Iterable
+
+from normlab.exercises import tasks_of
+from normlab.exercises.exercise import Exercise
+from normlab.exercises.panel import Remark, Report
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+
+
+def judged(exercise: Exercise, report: Report, status: Status, remark: str = "") -> TaskVerdict:
+    """Return the verdict on a task whose function was called.
+
+    Parameters
+    ----------
+    report
+        What `check` would show.
+    status
+        How it came to it.
+    remark
+        What is to be said before everything else.
+    """
+    aspects = tuple(
+        AspectVerdict(
+            line.title,
+            line.points,
+            line.max_points,
+            line.passed,
+            paragraphs(line.remarks) or line.follows,
+        )
+        for line in report.lines
+    )
+    said = [remark, paragraphs(report.head), paragraphs(report.notes)]
+    if report.next_step and not report.passed:
+        said.append(f"Next: {report.next_step}")
+    return TaskVerdict(
+        exercise.name,
+        report.points,
+        exercise.max_points,
+        status,
+        " + ".join(report.mistakes),
+        aspects,
+        "\n\n".join(part for part in said if part),
+    )
+
+
+def not_judged(exercise: Exercise, status: Status, why: str) -> TaskVerdict:
+    """Return the verdict on a task that could not be judged."""
+    aspects = tuple(
+        AspectVerdict(aspect.title, 0, aspect.points, False) for aspect in exercise.aspects
+    )
+    return TaskVerdict(exercise.name, 0, exercise.max_points, status, "", aspects, why)
+
+
+def refused(exercise: str, status: Status, message: str = "") -> Verdict:
+    """Return the verdict on what could not be graded: no points for any task, and why."""
+    tasks = tuple(TaskVerdict(task.name, 0, task.max_points, status) for task in tasks_of(exercise))
+    return Verdict(exercise, tasks, message)
+
+
+def paragraphs(remarks: Iterable[Remark]) -> str:
+    """Write remarks as plain text, code indented by four spaces."""
+    written = []
+    for remark in remarks:
+        label = f"{remark.label}: " if remark.label else ""
+        if remark.code:
+            blocks = [block for block in (remark.text, remark.beside) if block]
+            lines = "\n\n".join(blocks).split("\n")
+            written.append("\n".join(f"    {line}".rstrip() for line in lines))
+        else:
+            written.append(f"{label}{remark.text}")
+        written += [paragraphs(remark.inside)] if remark.inside else []
+    return "\n\n".join(written)

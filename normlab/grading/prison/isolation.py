@@ -1,0 +1,308 @@
+"""What keeps a submission's code away from everything else on this machine.
+
+There is one way, which is Linux's: each submission has namespaces of its own (users, processes,
+mounts, network), a folder in memory that goes with them, limits, and a short list of system calls
+(`normlab.grading.prison.sandbox.locks`). In a container that forbids namespaces, root can make a
+submission nobody's, with the same limits and the same short list: that is less, and enough where
+the container is thrown away after it, as in Gradescope. The last is none, which has to be asked
+for. Each is tried before it is used: a process in the place of a submission says what it can reach,
+and `Isolation.describe` tells what was seen to hold.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import normlab
+from normlab.grading.prison.limits import Limits
+from normlab.grading.prison.processes import (
+    Asked,
+    CannotStart,
+    Gone,
+    Late,
+    Talk,
+    Warm,
+    begin_as_nobody,
+    begin_unprotected,
+)
+from normlab.grading.prison.view import View, make_view
+from normlab.grading.prison.wire import WireError
+from normlab.system import is_root, what_isolation_lacks
+
+_PROBE_SECONDS = 20.0
+_WHAT_TO_DO = (
+    "have Linux 5.12 or newer with libseccomp, and allow user namespaces (sysctl "
+    "user.max_user_namespaces=10000, on Ubuntu also "
+    "kernel.apparmor_restrict_unprivileged_userns=0, for a container --security-opt "
+    "seccomp=unconfined --security-opt systempaths=unconfined), or allow them to run unprotected "
+    "with --no-isolation."
+)
+
+
+class NoIsolation(RuntimeError):  # noqa: N818 - it is a state of the machine
+    """Nothing on this machine could keep a submission's code in its place."""
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """A way to run a submission's code. It is plain data and can be sent to another process.
+
+    Parameters
+    ----------
+    name
+        "namespaces", "nobody" or "none".
+    held
+        What was seen to hold when it was tried, in words.
+    guarded
+        What a submission that is nobody's must not be able to read.
+    """
+
+    name: str
+    held: tuple[str, ...] = ()
+    guarded: tuple[str, ...] = ()
+
+    def describe(self) -> list[str]:
+        """Say, line by line, what holds: for the head of a report."""
+        if self.name == "none":
+            return ["Isolation: NONE. The submissions ran with the rights of whoever graded them."]
+        what = "a sandbox for each submission, in Linux namespaces"
+        if self.name == "nobody":
+            what = "a user who owns nothing; this machine forbids namespaces, which would be more"
+        return [f"Isolation: {what}", *self.held]
+
+
+def no_isolation() -> Isolation:
+    """Return what runs a submission's code unprotected; only for code that is trusted."""
+    return Isolation("none")
+
+
+def nobodys(guarded: Sequence[Path]) -> Isolation:
+    """Return what runs a submission's code as a user who owns nothing; only root can.
+
+    Parameters
+    ----------
+    guarded
+        What that user must not be able to read or write, besides this package's answers.
+    """
+    return Isolation("nobody", guarded=tuple(map(str, guarded)))
+
+
+def best_isolation() -> Isolation:
+    """Return the isolation that works here, after trying it.
+
+    Raises
+    ------
+    NoIsolation
+        There is none (macOS, Windows, or a Linux that forbids it); the message says why and what
+        to do.
+    """
+    site = first_site(Limits())
+    site.close()
+    return site.isolation
+
+
+def first_site(limits: Limits, isolation: Isolation | None = None) -> "Site":
+    """Return a site without torch that has been tried.
+
+    Raises
+    ------
+    NoIsolation
+        As `best_isolation` does.
+    """
+    site = Site(torch=False, limits=limits, isolation=isolation)
+    try:
+        site.start()
+    except CannotStart as problem:
+        site.close()
+        raise _refusal(str(problem)[:200]) from None
+    except BaseException:
+        site.close()
+        raise
+    return site
+
+
+class Site:
+    """Where submissions run: begins a process for each, with one view.
+
+    Parameters
+    ----------
+    torch
+        Whether torch can be imported there.
+    limits
+        Of each submission.
+    isolation
+        `no_isolation()`, or None for the one that works here.
+    """
+
+    def __init__(self, torch: bool, limits: Limits, isolation: Isolation | None = None) -> None:
+        self.isolation = isolation or Isolation("namespaces")
+        self.limits = limits
+        self.view: View = make_view(torch)
+        self.warm: Warm | None = None
+        self.starts = 0  # of warm processes
+
+    def start(self) -> None:
+        """Start the warm process, and try what it keeps a submission from.
+
+        Raises
+        ------
+        CannotStart
+            It does not start here.
+        NoIsolation
+            A submission would reach what it must not.
+        """
+        if self.isolation.name == "none":
+            return
+        if self.isolation.name == "nobody":
+            self._try_as_nobody()
+            return
+        if lacking := what_isolation_lacks():
+            raise NoIsolation(
+                f"{lacking}: grade them on Linux, or allow them to run unprotected with "
+                "--no-isolation."
+            )
+        self.starts += 1
+        self.warm = Warm(self.view, self.limits)
+        try:
+            found = _probe(self.warm.fork(), _secrets(self.view), self.limits)
+        except (Gone, Late, WireError) as problem:
+            raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
+        self.isolation = Isolation("namespaces", _judge(found))
+
+    def _try_as_nobody(self) -> None:
+        if what_isolation_lacks() or not is_root():
+            raise NoIsolation("Only root, on Linux, can make a submission nobody's.")
+        guarded = [*map(Path, self.isolation.guarded), *_answers()]
+        try:
+            process = begin_as_nobody(self.view, self.limits)
+            found = _probe(process, guarded, self.limits)
+        except (Gone, Late, WireError) as problem:
+            raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
+        self.isolation = replace(self.isolation, held=_judge_nobody(found))
+
+    def begin(self) -> Talk:
+        """Begin the process of a submission.
+
+        Raises
+        ------
+        CannotStart
+            It could not be started.
+        NoIsolation
+            It could not be kept in its place.
+        """
+        if self.isolation.name == "none":
+            return begin_unprotected(self.view)
+        if self.isolation.name == "nobody":
+            return begin_as_nobody(self.view, self.limits)
+        if self.warm is None or not self.warm.works:
+            self.start()
+        try:
+            return self.warm.fork()
+        except Gone:
+            self.stop()
+            raise CannotStart("the process that makes them has ended") from None
+
+    def stop(self) -> None:
+        """End the warm process; the next submission has another."""
+        if self.warm is not None:
+            self.warm.close()
+            self.warm = None
+
+    def close(self) -> None:
+        """End the warm process, and remove the folder."""
+        self.stop()
+        self.view.remove()
+
+
+# ---- try it
+
+
+def _probe(process: Talk, secrets: Iterable[Path], limits: Limits) -> dict[str, Any]:
+    """Ask a submission's process what it can do."""
+    end = time.monotonic() + _PROBE_SECONDS
+    with tempfile.NamedTemporaryFile() as secret:
+        request = {
+            "do": "probe",
+            "paths": [secret.name, *map(str, secrets)],
+            "processes": [os.getpid(), os.getppid()],
+            "file_size": limits.file_size,
+            "memory": limits.memory + 2**20,
+        }
+        try:
+            return Asked(process, request, end, []).answer(end)
+        finally:
+            process.finish()
+
+
+def _secrets(view: View) -> list[Path]:
+    """List some of what no submission may see."""
+    shown = [os.path.realpath(path) for path in (sys.base_prefix, *view.links.values())]
+    found = _answers()
+    for folder in (Path.home(), Path.cwd()):
+        with contextlib.suppress(OSError):
+            # The way to what is shown is there in outline.
+            found += sorted(p for p in folder.iterdir() if not any(f"{p}/" in s for s in shown))[:5]
+    return [*found, Path("/etc/passwd"), Path("/proc/self/environ"), Path("/proc/1/cmdline")]
+
+
+def _answers() -> list[Path]:
+    """List some of this package's files in which there are answers."""
+    package = Path(normlab.__file__).parent
+    return [package / "tasks" / "batch_norm_forward.toml", package / "nn" / "__init__.py"]
+
+
+#: What a user who owns nothing may do in a container that is thrown away afterwards.
+_BEARABLE = {"see other processes", "fill more than its folder"}
+_FOR_ALL = {"/tmp", "/dev/shm"}  # where everybody may write
+
+
+def _judge_nobody(found: dict[str, Any]) -> tuple[str, ...]:
+    """Put what was found of a submission that is nobody's into words; refuse what is not enough."""
+    reached = [
+        *(f"can read {path}" for path in found["reads"]),
+        *(f"can write to {path}" for path in found["writes"] if path not in _FOR_ALL),
+        *(f"can {deed}" for deed in found["does"] if deed not in _BEARABLE),
+    ]
+    if reached:
+        raise NoIsolation(f"Submissions cannot be kept apart here: what runs {reached[0]}.")
+    return (
+        f"user {found['user']}, without rights of its own",
+        "files: not the answers, the hand-in, the results or what belongs to root alone. It can "
+        "read what everybody may read here, and write to /tmp",
+        "network: no socket can be made",
+        "processes: none can be started or signalled; that there are others it can see",
+        "system calls: those on a short list",
+        "memory, processor time, size of a file, threads: limited, and the limits cannot be "
+        "raised; what it writes in all is not",
+    )
+
+
+def _judge(found: dict[str, Any]) -> tuple[str, ...]:
+    """Put what was found into words; refuse what is not enough."""
+    reached = [
+        *(f"can read {path}" for path in found["reads"]),
+        *(f"can write to {path}" for path in found["writes"]),
+        *(f"can {deed}" for deed in found["does"]),
+    ]
+    if reached:
+        raise _refusal(f"what runs in it {reached[0]}")
+    return (
+        f"user {found['user']}, without rights of its own",
+        "files: Python and its libraries, read-only, and an empty folder of its own in memory, "
+        "with a limit; not the home folder, the submissions, this package's answers or the "
+        "gradebook",
+        "network: no socket can be made",
+        "processes: none can be started, and none of the machine's is in sight",
+        "system calls: those on a short list",
+        "memory, processor time, file size, threads: limited, and the limits cannot be raised",
+    )
+
+
+def _refusal(why: str) -> NoIsolation:
+    return NoIsolation(f"Submissions cannot be isolated here ({why}): {_WHAT_TO_DO}")

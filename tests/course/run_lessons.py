@@ -1,0 +1,139 @@
+"""Run the lessons as two learners do: ``python run_lessons.py OUT [STEM ...]``.
+
+The one fills in every empty function rightly, and runs each code cell twice before the next:
+``OUT/right_STEM.json``. The other is wrong everywhere, and runs each once: ``OUT/wrong_STEM.json``.
+Such a file lists the code cells: the source as the notebook has it, and for each run the exception,
+what was shown, and that as text; and for what `yours` gave back, of which module each is.
+
+Each lesson has a process of its own, forked when all that takes long to import has been imported;
+two run at a time. So that this takes no longer than it must, `fit` makes forty steps an epoch, many
+trainings run one after another, and the second run of a cell has what the first one measured with
+`run_live`: what is asked does not depend on how long they train.
+"""
+
+import importlib
+import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import matplotlib.pyplot
+import nbformat
+import numpy
+import torch
+from IPython.core.displayhook import CapturingDisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+import normlab.exercises
+import normlab.plots
+from normlab.exercises.exercise import Exercise
+
+STEPS = 40  # an epoch
+AT_A_TIME = 2
+LESSONS = Path(__file__).parents[2] / "notebooks"
+IMPORTED = (matplotlib.pyplot, numpy, torch, normlab.plots, CapturingDisplayHook)
+YOURS = re.compile(r'^(\w+) = yours\("(\w+)", ', re.MULTILINE)
+
+
+def right(exercise: Exercise) -> str:
+    """Return an answer that passes."""
+    return exercise.model.text
+
+
+def wrong(exercise: Exercise) -> str:
+    """Return the text of the model with the first mistake of the task."""
+    if mistake := next((one for one in exercise.mistakes if one.edits), None):
+        return exercise.model.changed(mistake.edits)
+    # Its mistakes are known by what they give: it trains, and in the wrong mode.
+    text, mode = exercise.model.text, "network.train()"
+    assert mode in text
+    return text.replace(mode, "network.eval()")
+
+
+LEARNERS = {"right": (right, 2), "wrong": (wrong, 1)}  # what they write, how often they run it
+
+
+def run_cell(shell: InteractiveShell, source: str) -> dict[str, Any]:
+    """Run a cell once; return its exception as text, and what it printed and showed."""
+    with capture_output() as captured:
+        result = shell.run_cell(source)
+    error = result.error_before_exec or result.error_in_exec
+    shown, text = [captured.stdout], [captured.stdout]
+    for output in captured.outputs:
+        # A picture's HTML holds its alt text; of anything else its text says enough.
+        shown.append(output.data.get("text/html") or output.data.get("text/plain", ""))
+        text.append(output.data.get("text/plain", ""))
+    return {
+        "error": repr(error) if error else "",
+        "shown": "\n".join(filter(None, shown)),
+        "text": "\n".join(text),
+    }
+
+
+def run_lesson(source: Path, learner: str, out: Path) -> None:
+    """Run the cells of one lesson as a learner does."""
+    os.chdir(LESSONS)
+    shell = InteractiveShell.instance()
+    write, times = LEARNERS[learner]
+    notebook = nbformat.read(source, as_version=4)
+    turns = YOURS.findall("\n".join(cell.source for cell in notebook.cells))
+    cells = []
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and "remove-cell" not in tags:
+            begun = re.match(r"(?:def|class) (\w+)\b", cell.source)
+            turn = begun and begun[1] in dict(turns).values()
+            text = write(normlab.exercises.find(begun[1])) if turn else cell.source
+            runs = [run_cell(shell, text) for _ in range(times)]
+            cells.append({"source": cell.source, "tags": tags, "runs": runs})
+    modules = [shell.user_ns[name].__module__ for name, _ in turns]
+    written = json.dumps({"cells": cells, "modules": modules})
+    (out / f"{learner}_{source.stem}.json").write_text(written)
+    sys.stdout.flush()
+    os._exit(0)  # nothing that a lesson left running keeps it
+
+
+def shorten_trainings() -> None:
+    """Let `fit` make few steps an epoch, measure once, and start no other processes."""
+    experiment = importlib.import_module("normlab.training.experiment")
+    run, kept = experiment._run, {}
+
+    def measured(measure: Any, settings: Any) -> Any:
+        key = measure.__module__, repr(settings)
+        if key not in kept:
+            kept[key] = run(measure, settings)
+        return kept[key]
+
+    experiment._run = measured
+    fit = importlib.import_module("normlab.training.fit")
+    whole = fit._steps_per_epoch
+    fit._steps_per_epoch = lambda *arguments: min(STEPS, whole(*arguments))
+    joblib.cpu_count = lambda: 1
+
+
+def main() -> None:
+    """Run the lessons that the command line names, all without a name."""
+    shorten_trainings()
+    out, stems = Path(sys.argv[1]), sys.argv[2:]
+    fork = multiprocessing.get_context("fork")
+    running: list[multiprocessing.process.BaseProcess] = []
+    for source in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
+        learners = LEARNERS if " = yours(" in source.read_text("utf-8") else ["right"]
+        for learner in learners if not stems or source.stem in stems else ():
+            while len(running) >= AT_A_TIME:
+                multiprocessing.connection.wait([lesson.sentinel for lesson in running])
+                running = [lesson for lesson in running if lesson.is_alive()]
+            running.append(fork.Process(target=run_lesson, args=(source, learner, out)))
+            running[-1].start()
+    for lesson in running:
+        lesson.join()
+
+
+if __name__ == "__main__":
+    main()
