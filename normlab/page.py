@@ -10,8 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 _EXPORT = re.compile(r"export default \{ render \};\n?")
@@ -19,7 +18,7 @@ _COMMENTS = re.compile(r"^\s*(//.*|/\*\*.*\*/)\n", re.MULTILINE)
 _INDENTS = re.compile(r"^ +", re.MULTILINE)
 
 
-def placed(html: str, data: Mapping[str, Any], *modules: Traversable) -> str:
+def placed(html: str, data: Mapping[str, Any], *modules: Path) -> str:
     """Return HTML, and the script that puts something to touch in its place.
 
     Parameters
@@ -55,9 +54,9 @@ def placed(html: str, data: Mapping[str, Any], *modules: Traversable) -> str:
 
 
 @functools.cache
-def _text(*modules: Traversable) -> str:
+def _text(*modules: Path) -> str:
     """Return what all modules share and then these, as one script."""
-    shared = resources.files("normlab") / "page.js"
+    shared = Path(__file__).with_suffix(".js")
     *texts, last = (file.read_text(encoding="utf-8") for file in (shared, *modules))
     module = _EXPORT.sub("", last)
     if module == last:

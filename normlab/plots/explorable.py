@@ -5,7 +5,7 @@ stays where no script runs.
 """
 
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from normlab.page import placed
@@ -31,7 +31,7 @@ class Explorable:
         self.still = still
 
     def _repr_html_(self) -> str:
-        folder = resources.files("normlab.plots") / "explorables"
+        folder = Path(__file__).with_name("explorables")
         modules = folder / "shared.js", folder / f"{self.name}.js"
         return placed(self.still._repr_html_(), self.data, *modules)
 
