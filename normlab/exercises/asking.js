@@ -27,9 +27,13 @@ function render({ model, el }) {
   const lecture = document.querySelector(".reveal"); // each audience begins anew
   const all = [...el.querySelectorAll(".q")].map((q) => (number ? field(q, number, give) : choice(q, give)));
   const test = !fold;
-  const said = model.get("said"); // before, and the browser does not know it
-  const given = (!lecture && read(key)) || (said === undefined ? {} : { [all[0].id]: [said, said] }); // the first answer, the last
-  const done = () => all.filter(({ id, judge }) => [0, 1].every((at) => judge(given[id]?.[at]).right !== undefined));
+  const given = {}; // by question: the first answer, and the last
+  const [stored, said] = [(!lecture && read(key)) || {}, model.get("said")];
+  for (const { id, judge } of all) {
+    const kept = stored[id] ?? [said, said]; // what the browser knows, and else the kernel
+    if ([0, 1].every((at) => judge(kept[at]).right !== undefined)) given[id] = kept;
+  }
+  const done = () => all.filter(({ id }) => given[id]);
   const right = ({ id, judge }) => judge(given[id][0]).right;
 
   const stands = make("span");
@@ -132,7 +136,7 @@ function field(q, { answer, within, unit, shown, why }, give) {
     return right;
   };
   const judge = (said) => {
-    if (!said) return { sentence: "Write your guess first; a rough one will do." };
+    if (!said?.trim?.()) return { sentence: "Write your guess first; a rough one will do." };
     if (words) return { right: null, sentence: `You said: ${said}. It is: ${shown}. ${why}` };
     const value = asNumber(unit && said.endsWith(unit.trim()) ? said.slice(0, -unit.trim().length) : said);
     if (Number.isNaN(value)) return { sentence: `“${said.slice(0, 40)}” is no number: write one such as 4 or 0.5.` };
