@@ -7,12 +7,13 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from normlab.exercises import find, tasks_of
+from normlab.exercises.finding import find
 from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
 
 #: The name of the file in the folder of results.
@@ -147,7 +148,7 @@ def parse(
     return TeachersRemark(student, exercise, task, why, **value, row=number)
 
 
-def _value(said: str, students: Sequence[str]) -> Mapping[str, object]:
+def _value(said: str, students: Sequence[str]) -> dict[str, Any]:
     if not said:
         return {}
     kind, _, rest = said.partition(" ")
@@ -243,8 +244,3 @@ def line(cells: Iterable[str]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def most_in_the_course(exercise: str, task: str) -> float:
-    """Return the points of a task, or with "" of an exercise, as the course gives them."""
-    return sum(one.max_points for one in tasks_of(exercise) if task in ("", one.name))
