@@ -47,7 +47,7 @@ def written(asked: str, answers: Sequence[tuple[str, str, bool | None]], code: s
         code and f"<pre {_CODE}>{escape(code)}</pre>",
     ]
     for answer, verdict, right in answers:
-        sign, colour = _MARKS.get(right, ("", ""))
+        sign, colour = ("", "") if right is None else _MARKS[right]
         mark = sign and f'<b style="color:{colour}">{sign}</b> '
         parts.append(
             f'<details{" class=right" if right else ""} style="{_ANSWER}">'

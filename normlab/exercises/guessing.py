@@ -135,6 +135,7 @@ class Guess:
         data: dict[str, Any] = {"key": self.name, "fold": self.name}
         if self.question in _given:  # the cell was run before
             data["said"] = _given[self.question]
+        answers: list[tuple[str, str, bool | None]]
         if self.options:
             answers = [self._verdict(option) for option in self.options]
         else:
@@ -151,7 +152,7 @@ class Guess:
         """What its place and the outputs under its veil are called in a page."""
         return f"nx-{digest(self.question)}"
 
-    def _verdict(self, option: str) -> tuple[str, str, bool]:
+    def _verdict(self, option: str) -> tuple[str, str, bool | None]:
         """Return an option, what is said of it, and whether it is right."""
         right = option == self.answer
         rest = ", and so it is." if right else f"; it is {self.answer}."
