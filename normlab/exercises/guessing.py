@@ -135,9 +135,8 @@ class Guess:
         data: dict[str, Any] = {"key": self.name, "fold": self.name}
         if self.question in _given:  # the cell was run before
             data["said"] = _given[self.question]
-        if self.options:
-            answers = [self._verdict(option) for option in self.options]
-        else:
+        answers: list[tuple[str, str, bool | None]] = [*map(self._verdict, self.options)]
+        if not self.options:
             answers = [("Show the answer", marked_up(f"{self._shown}. {self.why}".strip()), None)]
             data["number"] = {
                 **{"answer": self.answer, "within": self.within, "unit": self.unit},
@@ -151,7 +150,7 @@ class Guess:
         """What its place and the outputs under its veil are called in a page."""
         return f"nx-{digest(self.question)}"
 
-    def _verdict(self, option: str) -> tuple[str, str, bool]:
+    def _verdict(self, option: str) -> tuple[str, str, bool | None]:
         """Return an option, what is said of it, and whether it is right."""
         right = option == self.answer
         rest = ", and so it is." if right else f"; it is {self.answer}."
