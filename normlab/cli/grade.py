@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -294,7 +294,7 @@ def _grade(
 
 def _results(
     todo: "list[Submission]", settings: "Settings", jobs: int, client: "Client | None"
-) -> "Iterator[Graded]":
+) -> "Generator[Graded]":
     from normlab.grading.class_.pool import grade_all, grade_all_with_dask
 
     if client is not None:

@@ -51,7 +51,8 @@ def given(arguments: Mapping[str, Any], rows: int) -> str:
     The short ones come whole. Of those for which there is no room the shapes share a row.
     """
     written = {name: _labelled(name, value) for name, value in arguments.items()}
-    room, kept = rows, set()
+    room = rows
+    kept: set[str] = set()
     for name, text in sorted(written.items(), key=lambda pair: pair[1].count("\n")):
         last = len(kept) == len(written) - 1
         room -= text.count("\n") + 1

@@ -137,7 +137,8 @@ def call_once(
 ) -> Outcome:
     """Call `answer` once, on copies of the arguments."""
     given = {name: np.copy(v) if np.ndim(v) else v for name, v in case.arguments.items()}
-    printed, warned = _Printed(), []
+    printed = _Printed()
+    warned: list[str] = []
     returned, trouble, message = None, "", ""
     nodes: Outputs = {}
     try:

@@ -25,6 +25,8 @@ from normlab.tasks.case import Case, Outputs
 #: Mistakes that a function makes together.
 Together = tuple[Mistake, ...]
 
+_EXACT = 1e-9
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -93,13 +95,13 @@ def diagnose(
 def _explained(suspects: "_Suspects") -> Diagnosis | None:
     """Name what explains the whole answer."""
     exercise, cases = suspects.exercise, suspects.cases
-    singles = [(mistake,) for mistake in exercise.spellings]
+    singles: list[Together] = [(mistake,) for mistake in exercise.spellings]
     # Exact agreement first. Only an answer in float32 needs the wider tolerance.
-    for tolerance in (1e-9, SINGLE_PRECISION):
+    for tolerance in (_EXACT, SINGLE_PRECISION):
         for sets in (singles, exercise.pairs):
-            found = [one for one in sets if suspects.explain(one, cases, tolerance)]
-            if found:
-                found = _by_name(exercise, found)
+            fitting = [one for one in sets if suspects.explain(one, cases, tolerance)]
+            if fitting:
+                found = _by_name(exercise, fitting)
                 hidden = suspects.hidden_by(found[0]) if len(found) == 1 else ()
                 return Diagnosis(found, hidden)
     return None
@@ -141,7 +143,7 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
             for one in found:
                 beside = [other for other in exercise.spellings if one.combines_with(other)]
                 sets = [(one,), *((one, other) for other in beside)]
-                whole = [some for some in sets if suspects.explain(some, suspects.cases, 1e-9)]
+                whole = [some for some in sets if suspects.explain(some, suspects.cases, _EXACT)]
                 if whole:
                     return Diagnosis(_by_name(exercise, whole[:1]))
         if found:
@@ -149,7 +151,7 @@ def _by_aspect(results: Sequence[AspectResult], suspects: "_Suspects") -> Diagno
             by_aspect[result.aspect.key] = tuple(one for (one,) in named)
     for together in product(*by_aspect.values()):
         together = tuple({mistake.key: mistake for mistake in together}.values())
-        if len(together) > 1 and suspects.explain(together, suspects.cases, 1e-9):
+        if len(together) > 1 and suspects.explain(together, suspects.cases, _EXACT):
             return Diagnosis((together,), suspects.hidden_by(together))
     for result in failing:
         if result.aspect.key not in by_aspect:
@@ -274,10 +276,10 @@ class _Suspects:
             outcome, right = self.outcomes[case.name], self.right[case.name]
             if outcome.trouble not in ("", "raised"):
                 return False
-            wrong = self.returns(mistakes, case)
-            if (wrong is None) != (outcome.returned is None):
-                return False
-            if wrong is None:
+            wrong, own = self.returns(mistakes, case), outcome.returned
+            if wrong is None or own is None:
+                if wrong is not own:
+                    return False
                 raises = raises or f"raised {self.error(mistakes, case)}" in outcome.message
                 continue
             ran = True
@@ -285,7 +287,7 @@ class _Suspects:
             noise = rounds and case.rounding  # nobody else's noise is the same
             if outputs:
                 wrong = {name: wrong[name] for name in outputs}
-            if not (noise or same(outcome.returned, wrong, allowed)):
+            if not (noise or same(own, wrong, allowed)):
                 return False
             shows = shows or not same(right, wrong, allowed)
         return (shows or (raises and ran)) and not self._contradict(mistakes, cases)
@@ -307,7 +309,7 @@ class _Suspects:
         """Whether a mistake explains what counts in an aspect, and costs it."""
         outputs = result.aspect.outputs or self.exercise.returns
         asked = [case_result.case for case_result in result.case_results]
-        return self.explain((mistake,), asked, 1e-9, outputs)
+        return self.explain((mistake,), asked, _EXACT, outputs)
 
     def explain_step(self, mistake: Mistake, result: AspectResult) -> bool:
         """Whether a mistake explains an aspect, given the learner's own answers before it."""

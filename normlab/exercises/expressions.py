@@ -3,14 +3,14 @@
 import ast
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from normlab.exercises.tree import Function, is_own, parsed
 
 _REDUCTIONS = ("mean", "sum", "var", "std")
 _AXES = ("0", "1", "-1", "None", "(0, 2, 3)", "(2, 3)", "(1, 2, 3)", "(0, 2)", "(0, 1)", "(1, 2)")
 _LIBRARIES = ("np", "numpy", "torch")
-SIGNS = {
+SIGNS: dict[type[ast.AST], Callable[[], Any]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
     ast.Mult: ast.Div,
@@ -44,13 +44,19 @@ _OTHER_CALL = {
 Rule = Callable[[ast.expr, Function], Iterator[ast.expr]]
 
 
-def _axis_at(call: ast.Call) -> int:
+class _Reduction(ast.Call):
+    """What `_is_reduction` finds, for the type checker: a call of an attribute."""
+
+    func: ast.Attribute
+
+
+def _axis_at(call: _Reduction) -> int:
     """Return the place of the axis among the arguments: behind the array in `np.mean(x, 0)`."""
     owner = call.func.value
     return 1 if isinstance(owner, ast.Name) and owner.id in _LIBRARIES else 0
 
 
-def _is_reduction(node: ast.expr, names: tuple[str, ...] = _REDUCTIONS) -> bool:
+def _is_reduction(node: ast.expr, names: tuple[str, ...] = _REDUCTIONS) -> TypeGuard[_Reduction]:
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -65,8 +71,8 @@ def _with(call: ast.Call, name: str, value: str | None) -> ast.Call:
     return ast.Call(call.func, call.args, [*others, *added])
 
 
-def _keyword(call: ast.Call, *names: str) -> ast.keyword | None:
-    return next((one for one in call.keywords if one.arg in names), None)
+def _keyword(call: ast.Call, *names: str) -> tuple[str, ast.expr] | None:
+    return next(((one.arg, one.value) for one in call.keywords if one.arg in names), None)
 
 
 def _axes(node: ast.expr, function: Function) -> Iterator[ast.expr]:
@@ -79,8 +85,9 @@ def _axes(node: ast.expr, function: Function) -> Iterator[ast.expr]:
     number, given = _axis_at(node), _keyword(node, "axis", "dim")
     for axes in (*_AXES, *_axes_of_any_shape(function.arguments)):
         if given:
-            if ast.unparse(given.value) != axes:
-                yield _with(node, given.arg, axes)
+            name, value = given
+            if ast.unparse(value) != axes:
+                yield _with(node, name, axes)
         elif len(node.args) > number:
             if ast.unparse(node.args[number]) != axes:
                 before, after = node.args[:number], node.args[number + 1 :]
@@ -89,10 +96,10 @@ def _axes(node: ast.expr, function: Function) -> Iterator[ast.expr]:
             yield _with(node, "axis", axes)
 
 
-def _axis_name(call: ast.Call) -> str:
+def _axis_name(call: _Reduction) -> str:
     """Return the name that stands for a reduction's axis; "" where it is written out."""
     given, number = _keyword(call, "axis", "dim"), _axis_at(call)
-    value = given.value if given else call.args[number] if len(call.args) > number else None
+    value = given[1] if given else call.args[number] if len(call.args) > number else None
     return value.id if isinstance(value, ast.Name) else ""
 
 
@@ -120,8 +127,9 @@ def _ddof(node: ast.expr, function: Function) -> Iterator[ast.expr]:
     if _is_reduction(node, ("var", "std")):
         given = _keyword(node, "ddof", "correction", "unbiased")
         if given:
+            name, value = given
             other = {"0": "1", "1": "0", "True": "False", "False": "True"}
-            yield _with(node, given.arg, other.get(ast.unparse(given.value), "0"))
+            yield _with(node, name, other.get(ast.unparse(value), "0"))
         else:
             yield _with(node, "ddof", "1")
 
@@ -129,7 +137,7 @@ def _ddof(node: ast.expr, function: Function) -> Iterator[ast.expr]:
 def _keepdims(node: ast.expr, function: Function) -> Iterator[ast.expr]:
     if _is_reduction(node):
         given = _keyword(node, "keepdims", "keepdim")
-        yield _with(node, given.arg, None) if given else _with(node, "keepdims", "True")
+        yield _with(node, given[0], None) if given else _with(node, "keepdims", "True")
 
 
 def _power(base: ast.expr, exponent: float) -> ast.expr:
@@ -172,8 +180,12 @@ def _root(node: ast.expr, function: Function) -> Iterator[ast.expr]:
 _PRECEDENCE = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.FloorDiv: 2, ast.MatMult: 2}
 
 
+def _is_chain(node: ast.expr) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and type(node.op) in _PRECEDENCE
+
+
 def _strength(node: ast.expr) -> int:
-    return _PRECEDENCE.get(type(node.op), 9) if isinstance(node, ast.BinOp) else 9
+    return _PRECEDENCE[type(node.op)] if _is_chain(node) else 9
 
 
 def _chain(node: ast.expr, opened: ast.expr | None) -> list[Any]:
@@ -181,7 +193,7 @@ def _chain(node: ast.expr, opened: ast.expr | None) -> list[Any]:
 
     What is in brackets is one operand; of `opened` the brackets are taken away.
     """
-    if _strength(node) == 9:
+    if not _is_chain(node):
         return [node]
     parts = []
     for side, within in ((node.left, _strength(node)), (node.right, _strength(node) + 1)):
@@ -201,9 +213,9 @@ def _joined(chain: list[Any]) -> ast.expr:
 
 def _brackets(node: ast.expr, function: Function) -> Iterator[ast.expr]:
     """Put one pair of brackets, take one away, or move one."""
-    if _strength(node) == 9:
+    if not _is_chain(node):
         return
-    in_brackets = [one for one in _chain(node, None)[::2] if _strength(one) < 9]
+    in_brackets = [one for one in _chain(node, None)[::2] if _is_chain(one)]
     seen = {ast.dump(node)}
     for opened in (None, *in_brackets):
         chain = _chain(node, opened)
@@ -350,7 +362,8 @@ def _other_shape(node: ast.expr, function: Function) -> Iterator[ast.expr]:
         yield ast.Attribute(node, "T", ast.Load())
     if isinstance(node, ast.Name | ast.Call | ast.Attribute):
         for index in (":, None", "None", "..., None", ":, None, None", "..., None, None"):
-            yield ast.Subscript(node, parsed(f"_[{index}]").slice, ast.Load())
+            written: Any = parsed(f"_[{index}]")
+            yield ast.Subscript(node, written.slice, ast.Load())
         yield ast.Attribute(node, "T", ast.Load())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from normlab.exercises.calling import Outcome
 from normlab.exercises.exercise import Aspect, Exercise
-from normlab.exercises.work import Work, is_noise
+from normlab.exercises.work import Work, is_noise, spread
 from normlab.tasks.case import Case, Outputs
 
 #: A function that computes in float32 is right to about 7 digits. Rounding x moves it by 6e-8 of
@@ -270,4 +270,4 @@ def _is_work(value: np.ndarray, case: Case) -> bool:
     value = np.asarray(value, np.float64)
     finite = value[np.isfinite(value)]
     handed_through = any(np.array_equal(value, given) for given in case.arguments.values())
-    return finite.size > 1 and bool(np.ptp(finite) != 0) and not handed_through
+    return finite.size > 1 and spread(finite) != 0 and not handed_through

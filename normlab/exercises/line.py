@@ -214,6 +214,7 @@ def _part_of(value: Any, function: types.FunctionType) -> _Part:  # noqa: ANN401
         tree = ast.parse("".join(linecache.getlines(code.co_filename, function.__globals__)))
     except (SyntaxError, ValueError):
         raise _NotSeen from None
+    found: list[ast.ClassDef] | list[ast.FunctionDef] | list[ast.Assign]
     if isinstance(value, type):
         found = [
             node

@@ -15,8 +15,9 @@ from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
 from normlab.exercises.exercise import Aspect, Exercise, Mistake
-from normlab.exercises.source import NO_EDITS, Edits, Model, definition
+from normlab.exercises.source import Model, definition
 from normlab.exercises.use import Use
+from normlab.exercises.ways import NO_EDITS, Edits
 
 TASKS = Path(str(resources.files("normlab.tasks")))
 _TOGETHER = "normlab.tasks.scripts.together"

@@ -124,7 +124,8 @@ def _tasks(file: Path, text: str) -> Iterator[tuple[str, Cell, Cell | None]]:
 
 
 def _cells(text: str) -> Iterator[Cell]:
-    head, lines, start = "", [], 0
+    head, start = "", 0
+    lines: list[str] = []
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         if line.startswith("# %%"):
             yield Cell(head, "".join(lines), start)

@@ -145,12 +145,12 @@ class Report:
     @functools.cached_property
     def whole(self) -> "Report":
         """The report with what the search found, if there is one."""
-        if self.search is None:
-            return self
-        return self._with(self.search())
+        return self if self.search is None else self._with(self.search())
 
     def _with(self, found: tuple[Remark, ...]) -> "Report":
         """Return the report with remarks put before all others about the first unexplained line."""
+        if self.unexplained is None:
+            return self
         lines = list(self.lines)
         line = lines[self.unexplained]
         lines[self.unexplained] = replace(line, remarks=(*found, *line.remarks))

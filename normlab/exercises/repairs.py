@@ -86,9 +86,9 @@ def repairs(function: Function, kind: str) -> Iterator[Repair]:
     for of, rule in EXPRESSIONS:
         if of == kind:
             yield from _of_expressions(function, kind, rule)
-    for of, rule in _STATEMENTS:
+    for of, changed in _STATEMENTS:
         if of == kind:
-            yield from rule(function)
+            yield from changed(function)
 
 
 def _of_expressions(function: Function, kind: str, rule: Rule) -> Iterator[Repair]:
@@ -175,15 +175,14 @@ def _conditions(function: Function) -> Iterator[Repair]:
         if isinstance(node, ast.If | ast.IfExp):
             place = Place(node, "test")
             for new in (ast.UnaryOp(ast.Not(), node.test), ast.Constant(True), ast.Constant(False)):
-                put = located(new, node.test)
-                yield _repair("condition", node.lineno, (place, put))
+                yield _repair("condition", node.lineno, (place, located(new, node.test)))
     for place, _ in function.blocks:
         block = place.get()
         for i, statement in enumerate(block):
             if isinstance(statement, ast.Break | ast.Continue):
                 other = ast.Continue() if isinstance(statement, ast.Break) else ast.Break()
-                new = ast.copy_location(other, statement)
-                yield _repair("condition", statement.lineno, (Place(block, i), new))
+                put = ast.copy_location(other, statement)
+                yield _repair("condition", statement.lineno, (Place(block, i), put))
 
 
 def _lines_too_many(function: Function) -> Iterator[Repair]:

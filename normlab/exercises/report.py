@@ -221,7 +221,7 @@ def _difference_in_short(case_result: CaseResult) -> tuple[Remark, ...]:
 def _difference(case_result: CaseResult) -> tuple[Remark, ...]:
     """Say what can be said about the difference, and below it show expected, got and input."""
     name, case = case_result.output, case_result.case
-    expected, got = case_result.expected[name], case_result.outcome.returned[name]
+    expected, got = _compared(case_result)
     pattern = describe_pattern(got, expected, case.arguments)
     remarks = [Remark(pattern)] if pattern else []
     remarks.append(
@@ -244,9 +244,14 @@ def _arrays(expected: str, got: str, arguments: Arguments) -> tuple[Remark, ...]
     return Remark(expected, code=True, beside=got), Remark(given(arguments, left), code=True)
 
 
+def _compared(case_result: CaseResult) -> tuple[np.ndarray, np.ndarray]:
+    name, returned = case_result.output, case_result.outcome.returned or {}
+    return case_result.expected[name], returned[name]
+
+
 def _first_difference(case_result: CaseResult) -> str:
     name = case_result.output
-    expected, got = case_result.expected[name], case_result.outcome.returned[name]
+    expected, got = _compared(case_result)
     if case_result.problem == "shape":
         return describe_shapes(name, got.shape, expected.shape)
     index = case_result.index
@@ -264,7 +269,8 @@ def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[R
     told = [case_result for case_result in failures if case_result.outcome.nodes]
     if not exercise.nodes or not told:
         return ()
-    known, compared = (), ()
+    known: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
     for case_result in sorted(told, key=lambda case_result: case_result.case.size):
         right, got = exercise.node_values(case_result.case.arguments), case_result.outcome.nodes
         known, compared = tuple(right), tuple(name for name in right if name in got)

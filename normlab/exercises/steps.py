@@ -37,6 +37,8 @@ def is_in_the_step(
         What the mistake gives in this case.
     """
     base = case.based_on
+    if case.derive is None:
+        return False
     for arguments in _otherwise(case.arguments):
         with np.errstate(all="ignore"):
             try:
@@ -66,8 +68,8 @@ def _otherwise(arguments: Arguments) -> Iterator[dict[str, Any]]:
         if isinstance(value, float | np.ndarray) and np.size(value)
     }
     for name, value in numbers.items():
-        for other in (np.ones_like(value), np.zeros_like(value), -value, value**2, 1 - value):
-            yield {**arguments, name: other}
+        for taken in (np.ones_like(value), np.zeros_like(value), -value, value**2, 1 - value):
+            yield {**arguments, name: taken}
     for one, other in combinations(numbers, 2):
         if numbers[one].shape == numbers[other].shape:
             yield {**arguments, one: numbers[other], other: numbers[one]}

@@ -170,9 +170,10 @@ def slips(text: str) -> dict[str, str]:
         What is written otherwise, "line 3: x - mean -> x + mean", and the text with it.
     """
     tree = ast.parse(text)
-    names = sorted({node.id for node in ast.walk(tree) if _is_own_name(node)} | _arguments(tree))
+    names = sorted(_assigned(tree) | _arguments(tree))
     made: dict[str, str] = {}
-    for node in ast.walk(tree):
+    parts = (node for node in ast.walk(tree) if isinstance(node, ast.expr | ast.keyword))
+    for node in parts:
         for new in _otherwise(node, text, names):
             start, end = _span(node, text)
             changed = text[:start] + new + text[end:]
@@ -181,8 +182,9 @@ def slips(text: str) -> dict[str, str]:
     return made
 
 
-def _is_own_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+def _assigned(tree: ast.AST) -> set[str]:
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return {node.id for node in names if isinstance(node.ctx, ast.Store)}
 
 
 def _arguments(tree: ast.AST) -> set[str]:
@@ -193,7 +195,7 @@ def _arguments(tree: ast.AST) -> set[str]:
 _OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
 
 
-def _otherwise(node: ast.AST, text: str, names: Sequence[str]) -> Iterator[str]:
+def _otherwise(node: ast.expr | ast.keyword, text: str, names: Sequence[str]) -> Iterator[str]:
     """Yield what a slip would put in the place of a part of the program."""
 
     def written(part: ast.AST) -> str:
@@ -221,14 +223,15 @@ def _otherwise(node: ast.AST, text: str, names: Sequence[str]) -> Iterator[str]:
             yield from (other for other in names if other != name)
 
 
-def _span(node: ast.AST, text: str) -> tuple[int, int]:
+def _span(node: ast.expr | ast.keyword, text: str) -> tuple[int, int]:
     lines = text.splitlines(keepends=True)
 
     def place(line: int, column: int) -> int:
         before = lines[line - 1].encode()[:column].decode()
         return sum(map(len, lines[: line - 1])) + len(before)
 
-    return place(node.lineno, node.col_offset), place(node.end_lineno, node.end_col_offset)
+    end = node.end_lineno or node.lineno, node.end_col_offset or 0
+    return place(node.lineno, node.col_offset), place(*end)
 
 
 #: What comes of a slip: it passes, it raises, or how much of it is named.

@@ -62,7 +62,7 @@ class Veil:
 
     def _before(self, info: "ExecutionInfo") -> None:
         if info.raw_cell in self.cells or len(self.cells) < self.outputs:
-            self._source = info.raw_cell
+            self._source = info.raw_cell or ""
             self._capture = _Capture(self.shell)
 
     def _after(self, *_: object) -> None:
@@ -97,9 +97,10 @@ class _Capture:
         self.messages: list[Message] = []
         self.printed = io.StringIO()
         self.before = shell.display_pub, shell.display_trap.hook, sys.stdout
-        shell.display_pub = CapturingDisplayPublisher()
-        shell.display_pub.outputs = self.messages
-        shell.display_pub.publish = _with_bars(self.before[0].publish, shell.display_pub.publish)
+        keeping: Any = CapturingDisplayPublisher()
+        keeping.outputs = self.messages
+        keeping.publish = _with_bars(self.before[0].publish, keeping.publish)
+        shell.display_pub = keeping
         shell.display_trap.hook = CapturingDisplayHook(shell, self.messages)
         sys.stdout = self.printed
 

@@ -9,7 +9,7 @@ import ast
 import contextlib
 from collections.abc import Iterable, Iterator
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: What the numbers are called among the program's global names.
 CHOSEN = "_chosen_ways"
@@ -74,8 +74,9 @@ class Ways:
         parts = self._parts(edits)
         if sum(map(len, parts)) < len(edits):
             return None
-        numbers = [known.get(part) for known, part in zip(self._numbers, parts, strict=True)]
-        return None if None in numbers else tuple(numbers)
+        if any(part not in known for known, part in zip(self._numbers, parts, strict=True)):
+            return None
+        return tuple(known[part] for known, part in zip(self._numbers, parts, strict=True))
 
     def _parts(self, edits: Edits) -> list[Edits]:
         """Sort edits by the units that they are about."""
@@ -92,12 +93,17 @@ class Ways:
             text = text[: edit.start - start] + edit.new + text[edit.end - start :]
         indent = " " * (statement.col_offset + 1)
         if not hasattr(statement, "body"):
-            return ast.parse(f"if 1:\n{indent}{text}").body[0].body
-        *before, head = ast.parse(f"if 1:\n{indent}{text.rstrip()} pass").body[0].body
+            return _indented(f"{indent}{text}")
+        *before, head = _indented(f"{indent}{text.rstrip()} pass")
         head.body = statement.body
         if hasattr(statement, "orelse"):
             head.orelse = statement.orelse
         return [*before, head]
+
+
+def _indented(text: str) -> list[Any]:
+    block: Any = ast.parse(f"if 1:\n{text}").body[0]
+    return block.body
 
 
 def _statements(
@@ -111,8 +117,9 @@ def _statements(
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     for node in ast.walk(tree):
-        for block in (getattr(node, name, None) for name in ("body", "orelse")):
-            for one in block if isinstance(block, list) else ():
+        blocks = [getattr(node, name, None) for name in ("body", "orelse")]
+        for block in (one for one in blocks if isinstance(one, list)):
+            for one in block:
                 head = one.body[0].lineno - 1 if hasattr(one, "body") else one.end_lineno
                 yield (starts[one.lineno - 1] + one.col_offset, starts[head]), (block, one)
 

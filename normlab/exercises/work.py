@@ -56,7 +56,7 @@ class Work:
     def _is_noise(self, name: str) -> bool:
         """Whether an output is everywhere what rounding leaves of a constant."""
         rights = [self._references[case.name][name] for case, _ in self._made]
-        largest = max(rights, key=lambda right: np.ptp(right) if right.size else 0.0)
+        largest = max(rights, key=lambda right: spread(right) if right.size else 0.0)
         several = [own[name] for _, own in self._made if own[name].size > 1]
         return bool(several) and all(is_noise(got, largest) for got in several)
 
@@ -140,7 +140,7 @@ class Work:
             np.ndim(case.arguments[key]) > 1
             and np.shape(case.arguments[key]) == self._references[case.name][name].shape
             and own[name].size
-            and np.ptp(own[name]) > 0
+            and spread(own[name]) > 0
             for case, own in self._made
         )
 
@@ -150,7 +150,13 @@ def is_noise(got: np.ndarray, right: np.ndarray) -> bool:
 
     A single number, such as a counter, is the same all over, and says nothing.
     """
-    return min(got.size, right.size) > 1 and bool(np.ptp(got) <= NOISE * np.ptp(right))
+    return min(got.size, right.size) > 1 and bool(spread(got) <= NOISE * spread(right))
+
+
+def spread(values: np.ndarray) -> float:
+    """Return the largest less the smallest; not a number where something is infinite."""
+    with np.errstate(all="ignore"):
+        return float(np.ptp(values))
 
 
 def changed(one: Case, other: Case) -> list[str]:

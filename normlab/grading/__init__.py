@@ -39,7 +39,8 @@ the files in `normlab.tasks` say of each task what that is.
     How much of everything it may use.
 """
 
-from normlab.grading.judge.grader import Grader, tasks_of
+from normlab.exercises.finding import tasks_of
+from normlab.grading.judge.grader import Grader
 from normlab.grading.judge.run import GraderFailed
 from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
 from normlab.grading.prison.isolation import Isolation, NoIsolation, best_isolation, no_isolation

@@ -25,9 +25,9 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for shape in ((3, 2), (4, 4), (5, 3)):
         yield Case(shape_name(shape), ("dweight", "dbias"), any_numbers(rng, shape))
     yield from first_channel_alone(rng, ("dweight", "dbias"))
-    for shape in ((2, 3, 2, 3), (3, 2, 1, 4)):
-        cache = any_numbers(rng, shape)
-        rows = f"the pixels of {shape_name(shape)} as rows"
+    for images in ((2, 3, 2, 3), (3, 2, 1, 4)):
+        cache = any_numbers(rng, images)
+        rows = f"the pixels of {shape_name(images)} as rows"
         yield Case(rows, (), pixels_as_rows(cache))
-        name = f"images {shape_name(shape)}"
+        name = f"images {shape_name(images)}"
         yield Case(name, ("images",), cache, based_on=rows, derive=lambda own, _arguments: own)

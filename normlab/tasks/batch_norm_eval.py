@@ -1,6 +1,7 @@
 """Lesson 3: the forward pass of BatchNorm in evaluation mode."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Ca
     """
     name, channels = shape_name(shape), shape[1]
     eps = float(rng.integers(10, 40)) / 2
-    plain = {
+    plain: dict[str, Any] = {
         "x": batch_values(rng, shape),
         **state_of(rng, channels),
         "weight": np.ones(channels),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -10,6 +10,16 @@ import numpy as np
 Arguments = Mapping[str, Any]
 #: What one call gives back, by name: plain arrays.
 Outputs = dict[str, np.ndarray]
+#: From what a learner's own function returned in one case, and the arguments of another, to what
+#: is expected there.
+Derive = Callable[[Outputs, Arguments], Outputs]
+
+
+class Follows(TypedDict, total=False):
+    """How a case follows from an earlier one: ``Case(name, aspects, arguments, **follows)``."""
+
+    based_on: str
+    derive: Derive
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Case:
     tolerance: float = 1e-9
     rounding: bool = False
     based_on: str = ""
-    derive: Callable[[Outputs, Arguments], Outputs] | None = None
+    derive: Derive | None = None
 
     @property
     def size(self) -> int:

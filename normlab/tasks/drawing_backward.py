@@ -11,17 +11,18 @@ points of that road.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import NO_EPS, along_channels, distinct_values, scales, shifts
 from normlab.tasks.drawing import shape_name as named
 
 
 def with_cache(
     dy: np.ndarray, x: np.ndarray, weight: np.ndarray, eps: float, axes: int | tuple[int, ...]
-) -> dict[str, np.ndarray | float]:
+) -> dict[str, Any]:
     """Put dy beside a correct cache; mean and var have size 1 along the averaged axes."""
     mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
     x_hat = (x - mean) / np.sqrt(var + eps)
@@ -76,9 +77,9 @@ def on_each_road(
     alone = f"{named(x.shape)}, dy with mean 0 and nothing along x_hat"
     plus_constant = f"{named(x.shape)}, the same dy and a constant"
     plus_x_hat = f"{named(x.shape)}, the same dy and a multiple of x_hat"
-    after_alone = {"based_on": alone, "derive": same_dx}
-    after_eps = {"based_on": alone, "derive": _straight_road_with_eps}
-    after_both = {"based_on": plus_x_hat, "derive": bent_with_eps}
+    after_alone = Follows(based_on=alone, derive=same_dx)
+    after_eps = Follows(based_on=alone, derive=_straight_road_with_eps)
+    after_both = Follows(based_on=plus_x_hat, derive=bent_with_eps)
     return x, [
         Case(alone, ("straight",), ask(straight)),
         Case(plus_constant, ("mean",), ask(straight + constant), **after_alone),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
 
 
@@ -30,9 +30,9 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         name = shape_name(shape)
         yield Case(f"{name}, one group, weight 1", ("gate",), bare)
         yield Case(f"{name}, {groups} groups, weight 1", ("groups",), {**bare, "groups": groups})
-        own = {"based_on": f"{name}, one group, weight 1"}
         given = {**bare, "weight": scales(rng, features)}
-        yield Case(f"{name}, one group, weight", ("weight",), given, derive=_weighted, **own)
+        own = Follows(based_on=f"{name}, one group, weight 1", derive=_weighted)
+        yield Case(f"{name}, one group, weight", ("weight",), given, **own)
         given = {**bare, "eps": eps}
         yield Case(f"{name}, one group, eps {eps:g}", ("weight",), given)
 

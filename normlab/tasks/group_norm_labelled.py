@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
@@ -120,9 +120,9 @@ def _several(
         blocks = np.concatenate([images[:, labels == label] for label in np.unique(labels)])
         single = _given(blocks, np.zeros(sizes[0], int), NO_EPS)
         yield Case(alone, (), single)
-        based = {"based_on": alone, "derive": partial(_beside, labels=labels)}
+        based = Follows(based_on=alone, derive=partial(_beside, labels=labels))
     else:
-        based = {}
+        based = Follows()
     fresh = _given(images, labels, NO_EPS)
     yield Case(name, (key,), fresh, **based)
     learned = {**fresh, "weight": scales(rng, len(labels)), "bias": shifts(rng, len(labels))}

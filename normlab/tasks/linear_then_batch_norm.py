@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
 
 
@@ -45,7 +45,7 @@ def _with_and_without_bias(
     huge = {**base, "linear_bias": np.resize([1e17, -2e17, 3e17], outputs)}
     name = f"x {shape_name((samples, inputs))}, linear_weight {shape_name((outputs, inputs))}"
     zero = f"{name}, linear_bias 0"
-    own = {"based_on": zero, "derive": _same_output}
+    own = Follows(based_on=zero, derive=_same_output)
     yield Case(zero, ("output",), base)
     yield Case(f"{name}, linear_bias not 0", ("unmoved", "mean", "variance"), ordinary, **own)
     yield Case(f"{name}, linear_bias about 10^17", ("huge",), huge, rounding=True, **own)

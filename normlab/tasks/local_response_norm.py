@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -39,7 +39,7 @@ def _in_steps(
     alone, among = f"{name}, size 1, beta 1", f"{name}, size {odd}, beta 1"
     wide = {**first, "size": odd}
     steep = {**wide, "beta": beta}
-    own = {"based_on": alone, "derive": _with_neighbours}
+    own = Follows(based_on=alone, derive=_with_neighbours)
     yield Case(alone, ("formula",), first)
     yield Case(among, ("window",), wide, **own)
     yield Case(f"{name}, size {even}, beta 1", ("even",), {**first, "size": even}, **own)

@@ -1,10 +1,11 @@
 """Lesson 1: normalize vectors along an axis, as `torch.nn.functional.normalize` does."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
 
 
@@ -37,7 +38,7 @@ def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     with_zero = x.copy()
     with_zero[int(rng.integers(shape[0]))] = 0.0
-    own = {"based_on": name, "derive": _with_eps}
+    own = Follows(based_on=name, derive=_with_eps)
     tiny = {"dim": 1, "eps": NO_EPS}
     yield Case(name, ("length",), {"x": x, **tiny})
     yield Case(f"{name}, eps 1", ("eps",), {"x": x, "dim": 1, "eps": 1.0}, **own)
@@ -65,15 +66,20 @@ def _axes(
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     yield Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
     for block, dim in places:
-
-        def lay(rows: np.ndarray, block: tuple[int, ...] = block, dim: int = dim) -> np.ndarray:
-            return np.ascontiguousarray(np.moveaxis(rows.reshape(block), -1, dim))
-
-        laid = lay(x)
+        laid = _laid(x, block, dim)
         yield Case(
             f"{shape_name(laid.shape)}, dim {dim}",
             ("dim",),
             {"x": laid, "dim": dim, "eps": NO_EPS},
             based_on=name,
-            derive=lambda own, _, lay=lay: {"y": lay(own["y"])},
+            derive=partial(_laid_as, block=block),
         )
+
+
+def _laid(rows: np.ndarray, block: tuple[int, ...], dim: int) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(rows.reshape(block), -1, dim))
+
+
+def _laid_as(own: Outputs, arguments: Arguments, block: tuple[int, ...]) -> Outputs:
+    """Lay the learner's own rows along another axis."""
+    return {"y": _laid(own["y"], block, arguments["dim"])}

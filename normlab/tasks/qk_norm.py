@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, scales
 
 
@@ -40,13 +40,13 @@ def _in_steps(
     name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
     bare = {**flat, **ones, **counts, "eps": NO_EPS}
     yield Case(f"{name}, weights 1", ("heads",), bare)
-    own = {"based_on": f"{name}, weights 1", "derive": _weighted}
+    own = Follows(based_on=f"{name}, weights 1", derive=_weighted)
     yield Case(f"{name}, weights", ("weights",), {**bare, **weights}, **own)
-    own = {"based_on": f"{name}, weights 1", "derive": _with_eps}
+    own = Follows(based_on=f"{name}, weights 1", derive=_with_eps)
     yield Case(f"{name}, eps {eps:g}", ("eps",), {**bare, "eps": eps}, **own)
 
 
-def _weighted(own: Outputs, arguments: dict) -> Outputs:
+def _weighted(own: Outputs, arguments: Arguments) -> Outputs:
     """From weights of 1 to others, repeated for each head."""
     found = {}
     for name, weight in (("q", "q_weight"), ("k", "k_weight")):
@@ -56,7 +56,7 @@ def _weighted(own: Outputs, arguments: dict) -> Outputs:
     return found
 
 
-def _with_eps(own: Outputs, arguments: dict) -> Outputs:
+def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
     """From no eps to some: read each number's divisor off the answer."""
     found = {}
     for name in ("q", "k"):

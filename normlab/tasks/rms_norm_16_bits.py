@@ -87,5 +87,5 @@ def _telling_weight(rng: np.random.Generator, x_hat: np.ndarray, offset: int) ->
             answers += [half(float(rounded) * x_hat), product]
         differ = all((one != other).any() for one, other in combinations(answers, 2))
         steps = np.abs(exact) * 2.0**24
-        clear = (differ or attempt > 300) and (np.abs(steps % 1 - 0.5) > 0.005).all()
+        clear = (differ or attempt > 300) and bool((np.abs(steps % 1 - 0.5) > 0.005).all())
     return weight

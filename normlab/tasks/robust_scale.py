@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -46,7 +46,7 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) ->
         (f", column {column} nearly always the same", ("still",), {"train": still}),
         (f", column {column} constant", ("still",), {"train": constant}),
     ):
-        own = {"based_on": name, "derive": _as_training} if what else {}
+        own = Follows(based_on=name, derive=_as_training) if what else Follows()
         yield Case(name + what, aspects, {"train": train, "test": test} | changed, **own)
 
 

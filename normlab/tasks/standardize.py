@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import shape_name
 
 
@@ -43,7 +43,7 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) ->
         (": one test image alone", "alone", {"test": test[:1]}),
         (f", channel {channel} constant in training", "constant", {"train": dull}),
     ):
-        own = {"based_on": name, "derive": _as_training} if what else {}
+        own = Follows(based_on=name, derive=_as_training) if what else Follows()
         yield Case(name + what, (aspect,), {"train": train, "test": test} | changed, **own)
 
 

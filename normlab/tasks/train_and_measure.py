@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Follows
 from normlab.tasks.drawing import distinct_values, same_as_before, seed_of_numbers
 from normlab.tasks.scripts.together import borne_out, joined, modes_of, refilled, undisturbed
 from normlab.tasks.scripts.train_and_measure import small_network
@@ -49,7 +49,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         ("a network in evaluation mode, two epochs", "given", 8, 2, "eval"),
     ):
         how = {"test_batch": test_batch, "epochs": epochs, "given": given, "seed": seed}
-        own = {"based_on": two, "derive": same_as_before} if aspects == "batches" else {}
+        own = Follows(based_on=two, derive=same_as_before) if aspects == "batches" else Follows()
         yield Case(name, tuple(aspects.split()), {**numbers, **how}, **own)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name, shifts, state_of, variances
 
 
@@ -39,7 +39,7 @@ def _mean_and_variance(
     arguments = {"x": x + 777, **state, "momentum": float(momentum)}
     name = f"{name}, momentum {momentum:g}"
     yield Case(name, ("momentum",), arguments)
-    again = {"based_on": name, "derive": _same_share}
+    again = Follows(based_on=name, derive=_same_share)
     yield Case(f"{name}: running_var", ("variance",), arguments, **again)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import batch_values, shape_name, shifts, state_of, variances
 
 
@@ -39,11 +39,11 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def _mean_and_variance(
-    rng: np.random.Generator, shape: tuple[int, ...], name: str, state: Outputs, momentum: float
+    rng: np.random.Generator, shape: tuple[int, int], name: str, state: Outputs, momentum: float
 ) -> Iterator[Case]:
     arguments = {"x": batch_values(rng, shape), **state, "momentum": float(momentum)}
     name = f"{name}, momentum {momentum:g}"
-    again = {"based_on": name, "derive": _same_share}
+    again = Follows(based_on=name, derive=_same_share)
     yield Case(name, ("momentum",), arguments)
     yield Case(f"{name}: running_var", ("variance",), arguments, **again)
 

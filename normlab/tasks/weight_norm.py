@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Follows, Outputs
 from normlab.tasks.drawing import distinct_values, scales, shape_name
 
 
@@ -26,7 +26,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         g = scales(rng, outputs)
         bare, learned = _two(v, g, "norm")
         yield from (bare, learned)
-        own = {"based_on": bare.name, "derive": _as_kernels}
+        own = Follows(based_on=bare.name, derive=_as_kernels)
         yield from _two(v.reshape(kernel), g, "kernels", **own)
 
 

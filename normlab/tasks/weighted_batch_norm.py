@@ -1,10 +1,11 @@
 """Lesson 2: BatchNorm of a batch in which samples count for more, for less, or not at all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Derive, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     offset_values,
@@ -16,7 +17,6 @@ from normlab.tasks.drawing import (
 )
 
 #: From the learner's answer in one case to what follows from it in another.
-Step = Callable[[Outputs, Arguments], Outputs]
 
 
 def weighted_batch_norm(x, sample_weight, weight, bias, eps):
@@ -41,7 +41,7 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Ite
     Each is derived from one before, so a slip costs the aspect that it belongs to.
     """
     samples, channels = shape
-    plain = {
+    plain: dict[str, Any] = {
         "x": offset_values(rng, shape, apart=10),
         "sample_weight": rng.choice(np.arange(1, 10), samples, replace=False) / 2,
         "weight": np.ones(channels),
@@ -52,7 +52,7 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Ite
     whole = {**large, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
     place = int(rng.integers(samples))
     stranger = offset_values(rng, (1, channels), apart=20)[0] + 0.5
-    beside = {
+    beside: dict[str, Any] = {
         **plain,
         "x": np.insert(plain["x"], place, stranger, axis=0),
         "sample_weight": np.insert(plain["sample_weight"], place, 0.0),
@@ -93,7 +93,7 @@ def _of_each_channel(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return factor, y[least, columns] - factor * x.min(0)
 
 
-def _if_weighted(derive: Step) -> Step:
+def _if_weighted(derive: Derive) -> Derive:
     """Follow the learner where each channel was shifted, and not as if no sample had a weight.
 
     Without the weights every mean would be 0.

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normlab.exercises import all_exercises, draw_cases, find, judge
+from normlab.exercises import all_exercises, draw_cases, find, judge, tasks_of
 from normlab.exercises.calling import Outcome
 from normlab.exercises.judgement import SINGLE_PRECISION
 
@@ -148,6 +148,12 @@ def test_every_exercise_has_a_task_in_its_notebook(exercise):
     (source,) = (SOURCE / folder).glob(f"{exercise.lesson}_*.py")
     begins = f"class {exercise.name}" if exercise.is_class else f"def {exercise.signature}:"
     assert begins in source.read_text(encoding="utf-8")
+
+
+def test_of_an_unknown_name_the_first_60_letters_are_told():
+    for look_up in (find, tasks_of):
+        with pytest.raises(LookupError, match=f'"{"a" * 60}"'):
+            look_up("a" * 99)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from normlab.grading import Grader, Limits, NoIsolation, Status, best_isolation, tasks_of
-from normlab.grading.prison.isolation import no_isolation
+from normlab.grading import Limits, Status, tasks_of
 from normlab.grading.prison.limits import MEBIBYTE
 
 ROOT = Path(__file__).parents[2]
@@ -21,17 +20,9 @@ RUNS, MUTANTS = map(int, os.environ.get("NORMLAB_FUZZ", "1x90").split("x"))
 ODD = (None, True, 0, -1, 1e308, "", "\x00", "\ud800", [], {}, [[]], {"cells": []}, "x" * 10_000)
 
 
-@pytest.fixture(scope="module")
-def grader():
-    try:
-        isolation = best_isolation()
-    except NoIsolation:
-        isolation = no_isolation()
-    limits = Limits(
-        seconds=8, cell_seconds=0.3, call_seconds=0.3, memory=256 * MEBIBYTE, file_size=MEBIBYTE
-    )
-    with Grader(seed=7, limits=limits, isolation=isolation) as one:
-        yield one
+LIMITS = Limits(
+    seconds=8, cell_seconds=0.3, call_seconds=0.3, memory=256 * MEBIBYTE, file_size=MEBIBYTE
+)
 
 
 # ---- three kinds of mutation

@@ -183,6 +183,8 @@ def test_what_a_student_did_not_hand_in_is_missing(gradebook):
     assert len(entries["carl"].verdict.tasks) == 4
     assert not entries["carl"].has_score
     assert entries["ann"].has_score
+    missing = entries["carl"].verdict
+    assert missing.cpu_seconds == missing.learner_cpu_seconds == missing.wall_seconds == 0
 
 
 def test_what_waits_for_its_verdict_is_not_missing(gradebook):

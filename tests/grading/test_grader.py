@@ -16,7 +16,7 @@ import pytest
 from normlab.exercises import all_exercises, check, tasks_of
 from normlab.exercises.calling import Outcome
 from normlab.exercises.exercise import Exercise
-from normlab.grading import Grader, Limits, NoIsolation, Status, Verdict, best_isolation
+from normlab.grading import Grader, Limits, Status, Verdict
 from normlab.grading.judge.attempts import Attempt, Drawn, judge_outcomes
 from normlab.grading.judge.grader import GraderFailed
 from normlab.grading.prison.isolation import Site, no_isolation
@@ -27,25 +27,6 @@ NUMPY = sorted(path.stem for path in (ROOT / "solutions").glob("*.ipynb"))
 TORCH = [stem for stem in NUMPY if stem[:2] in ("05", "13")]
 NUMPY = [stem for stem in NUMPY if stem not in TORCH]
 EXERCISE = "02_batch_norm_forward"
-
-
-@pytest.fixture(scope="module")
-def grader():
-    try:
-        isolation = best_isolation()
-    except NoIsolation:
-        isolation = no_isolation()
-    with Grader(seed=7, isolation=isolation) as one:
-        yield one
-
-
-@pytest.fixture
-def grade(grader, tmp_path, write_notebook):
-    def run(*cells):
-        path = write_notebook(tmp_path / "nb.ipynb", *map(textwrap.dedent, cells))
-        return grader.grade(path, EXERCISE)
-
-    return run
 
 
 def cells_of(folder, stem=EXERCISE):

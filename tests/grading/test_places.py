@@ -5,57 +5,19 @@ checks pass.
 """
 
 import json
-import textwrap
 from pathlib import Path
 
 import pytest
+from hostile import LAST_TWO, NAMES
 
-from normlab.grading import Grader, NoIsolation, Status, best_isolation
-from normlab.grading.prison.isolation import no_isolation
+from normlab.grading import Status
 from normlab.grading.prison.reading import places_of
 
 ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "cases"
 EXERCISE = "02_batch_norm_forward"
-NAMES = (
-    "batch_norm_forward",
-    "linear_then_batch_norm",
-    "weighted_batch_norm",
-    "whiten_two",
-)
-IMPORTS = "import numpy as np\nfrom normlab import check"
-LAST_TWO = """
-def weighted_batch_norm(x, sample_weight, weight, bias, eps):
-    share = (sample_weight / sample_weight.sum())[:, None]
-    mean = (share * x).sum(axis=0)
-    var = (share * (x - mean) ** 2).sum(axis=0)
-    return weight * (x - mean) / np.sqrt(var + eps) + bias
-def whiten_two(x, eps):
-    d = x - x.mean(axis=0)
-    cov = d.T @ d / len(x)
-    values, vectors = np.linalg.eigh(cov + eps * np.eye(2))
-    return d @ (vectors / np.sqrt(values)) @ vectors.T, cov
-"""
+IMPORTS = ("import numpy as np\nfrom normlab import check",)
 CHECKS = [f'check("{name}", {name})' for name in NAMES]
-
-
-@pytest.fixture(scope="module")
-def grader():
-    try:
-        isolation = best_isolation()
-    except NoIsolation:
-        isolation = no_isolation()
-    with Grader(seed=7, isolation=isolation) as one:
-        yield one
-
-
-@pytest.fixture
-def grade(grader, tmp_path, write_notebook):
-    def run(*cells):
-        path = write_notebook(tmp_path / "nb.ipynb", IMPORTS, *map(textwrap.dedent, cells))
-        return grader.grade(path, EXERCISE)
-
-    return run
 
 
 def scores(verdict):
@@ -287,7 +249,7 @@ def test_places_are_the_definitions_and_the_checks():
 
 def test_a_cell_of_half_a_surrogate_pair_is_run(grader):
     cell = 'word = "\\ud83d"  # half\n' + VECTORS.format(SHARED.format("0"))
-    cells = [{"cell_type": "code", "source": text} for text in (IMPORTS, cell)]
+    cells = [{"cell_type": "code", "source": text} for text in (*IMPORTS, cell)]
     content = json.dumps({"cells": cells}).replace("\\\\ud83d", "\\ud83d").encode()
     assert b'"\\ud83d' in content or b"\\ud83d" in content
     task = grader.grade_content(content, EXERCISE).tasks[0]

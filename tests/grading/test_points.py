@@ -19,7 +19,7 @@ from normlab.grading.class_.points import (
     settle,
     settled,
 )
-from normlab.grading.class_.remarks import RemarksError, TeachersRemark, most_in_the_course, read
+from normlab.grading.class_.remarks import RemarksError, TeachersRemark, read
 from normlab.grading.class_.submissions import Submission, SubmissionsError, is_marked_late
 from normlab.grading.judge.feedback import refused
 from normlab.grading.judge.verdict import AspectVerdict, TaskVerdict, Verdict
@@ -67,6 +67,7 @@ def test_each_day_begun_costs_and_after_the_last_day_nothing_is_left(late, days,
     assert (done.days_late, done.score) == (days, pytest.approx(left))
     assert done.max_score == 30
     assert bool(done.remarks) == bool(days)
+    assert not days or f"Late by {days} day{'s' * (days > 1)} (due" in done.remarks[0]
 
 
 def test_without_a_rule_lateness_is_shown_and_costs_nothing():
@@ -92,6 +93,17 @@ def test_an_extension_and_a_percentage_of_the_teachers_win_over_the_rule():
     assert settle(late, [], TEN_A_DAY, [remark(until=DUE + timedelta(days=2))]).score == 30
     assert settle(late, [], TEN_A_DAY, [remark(percent_off=50)]).score == 15
     assert settle(late, [], TEN_A_DAY, [remark(percent_off=0)]).score == 30
+    note = remark()
+    assert settle(late, [], TEN_A_DAY, [note, remark(until=DUE + timedelta(days=2))]).score == 30
+    done = settle(entry(), [], TEN_A_DAY, [note, remark(percent_off=50)])
+    assert (done.score, done.remarks[-1]) == (15, "50 % of the points.")
+    nothing = Entry("ann", BACKWARD, refused(BACKWARD, Status.MISSING))
+    assert len(settle(nothing, [], TEN_A_DAY, [remark(percent_off=50)]).remarks) == 1
+
+
+def test_a_time_without_a_zone_is_in_utc():
+    late = replace(entry(), modified="2026-12-02T00:30:00")
+    assert settle(late, [], TEN_A_DAY).days_late == 1
 
 
 # ---- by hand, excused
@@ -102,6 +114,8 @@ def test_points_by_hand_take_the_place_of_what_was_judged_or_could_not_be():
     done = settle(stuck, [], Rules(), [remark(task=TASKS[1], points=6)])
     assert [task.score for task in done.verdict.tasks] == [10, 6, 0]
     assert done.verdict.tasks[1].status is Status.GRADED
+    assert "6 points by hand" in done.verdict.tasks[1].feedback
+    assert settle(entry(), [], Rules(), [remark(task=TASKS[1], why="a note")]).score == 30
     whole = settle(stuck, [], TEN_A_DAY, [remark(points=21, why="by eye")])
     assert (whole.score, whole.is_judged, whole.has_score) == (21, True, True)
     assert whole.remarks[0] == "21 points by hand: by eye"
@@ -127,9 +141,12 @@ def test_the_last_the_best_or_the_last_in_time_counts_and_all_are_told():
     assert chosen["last"].score == pytest.approx(24 * 0.9)
     assert chosen["best"].score == chosen["in-time"].score == 23
     assert chosen["best"].modified == second.modified
-    assert "Handed in 3 times, and the best counts: 2026-11-29" in chosen["best"].remarks[-1]
+    told = "Handed in 3 times, and the best counts: 2026-11-29 23:00 15 points, 2026"
+    assert told in chosen["best"].remarks[-1]
     for score in ("15 points", "23 points (counts)", "21.6 points"):
         assert score in chosen["best"].remarks[-1]
+    free = Rules(due={BACKWARD: DUE}, attempt="best")
+    assert settle(entry(late=timedelta(days=1)), [entry()], free).days_late == 0
 
 
 # ---- course.toml
@@ -141,9 +158,14 @@ def test_points_weights_and_tasks_left_out():
     rules = Rules(**dict(zip(("points", "left_out", "weights"), course_rules(said), strict=True)))
     done = settle(entry(10, 5, 10), [], rules)
     assert [(task.score, task.max_score) for task in done.verdict.tasks] == [(10, 10), (10, 20)]
-    assert done.verdict.tasks[0].aspects[0].points == 10
+    assert [(one.aspects[0].points, one.aspects[0].max_points) for one in done.verdict.tasks] == [
+        (10, 10),
+        (10, 20),
+    ]
     assert rules.most(BACKWARD) == 30
     assert rules.most(BACKWARD, TASKS[1]) == 20
+    assert course_rules("[04]\nweight = 0.5")[2] == {BACKWARD: 0.5}
+    assert course_rules("[04]")[2] == {BACKWARD: 1.0}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +175,7 @@ def test_points_weights_and_tasks_left_out():
         ("[04]\nwieght = 1", "there is no wieght"),
         ('[04]\nleave_out = ["predict"]', "there is no predict"),
         ("[04]\nweight = 0", "no number of points above 0"),
+        ("[04]\nweight = 1000000", "no number of points above 0"),
         ("[04]\nweight = true", "no number of points above 0"),
         ("[04]\nweight = '2'", "no number of points above 0"),
         ("02 = 1", "course.toml"),
@@ -168,14 +191,15 @@ def test_what_is_wrong_in_course_toml_is_said(text, said):
 def test_rules_are_read_as_they_are_written_or_refused():
     assert late_rule("10% a day, 3 days") == late_rule("10 % a day,3 days") == (10, 3)
     assert late_rule("none") == late_rule("") == (0, 0)
-    for text in ("10%", "110% a day, 2 days", "often"):
+    assert late_rule("100 % a day, 1 day") == (100, 1)
+    for text in ("10%", "101% a day, 2 days", "often"):
         with pytest.raises(RulesError, match="is not like"):
             late_rule(text)
     kept = due_dates(["02=2026-12-01T23:59+01:00"])
     assert '"2026-12-01T23:59:00+01:00"' in kept
     assert due_dates(["02=none"], kept) == "{}"
-    for text in ("02=soon", "02"):
-        with pytest.raises(RulesError, match="--due"):
+    for text, said in (("02=soon", "--due 02=soon"), ("02", "--due 02 is not like")):
+        with pytest.raises(RulesError, match=said):
             due_dates([text])
     with pytest.raises(SubmissionsError):
         due_dates(["99=2026-12-01"])
@@ -202,7 +226,7 @@ def test_every_kind_of_row_is_read(tmp_path):
         "",
         'bob,07,,"Looked at again: the page is right."',
     )
-    found = read(tmp_path, students, most_in_the_course)
+    found = read(tmp_path, students, Rules().most)
     assert [one.student for one in found] == [*["Ann Lee_4711"] * 2, *["bob"] * 5]
     assert found.pop(0).excused
     assert found[0].excused
@@ -213,7 +237,7 @@ def test_every_kind_of_row_is_read(tmp_path):
     assert str(found[5]) == "remark: Looked at again: the page is right."
     text = (tmp_path / "remarks.csv").read_text().replace(",", ";")
     (tmp_path / "remarks.csv").write_text("\ufeff" + text, encoding="utf-8")
-    assert read(tmp_path, students, most_in_the_course)[2].points == 7.5
+    assert read(tmp_path, students, Rules().most)[2].points == 7.5
 
 
 @pytest.mark.parametrize(
@@ -238,7 +262,7 @@ def test_every_kind_of_row_is_read(tmp_path):
 def test_what_is_wrong_with_a_row_is_said_with_its_number(tmp_path, line, said):
     write(tmp_path, "bob,02,7,", line)
     with pytest.raises(RemarksError, match=said):
-        read(tmp_path, ["bob", "Hans_1", "Hans_2"], most_in_the_course)
+        read(tmp_path, ["bob", "Hans_1", "Hans_2"], Rules().most)
 
 
 # ---- all together
@@ -335,3 +359,20 @@ def test_a_group_hands_in_one_notebook_and_the_folder_is_nobody(tmp_path):
         done = list(settled(gradebook, tmp_path))
     assert [(one.student, one.score) for one in done] == [("Ida", 25), ("Jan", 25)]
     assert done[0].remarks[0] == "handed in by Ida+Jan"
+
+
+def test_each_of_a_group_has_what_it_tried_before_and_the_remarks_of_their_own(tmp_path):
+    with Gradebook(tmp_path / "gradebook.db") as gradebook:
+        hand_in(gradebook, "d1", (10, 10, 10), DUE - timedelta(days=2), student="Ida+Jan")
+        hand_in(gradebook, "d2", (1, 1, 1), student="Ida+Jan")
+        gradebook.remove("Ida+Jan")
+        for student in ("Ida", "Jan"):
+            hand_in(gradebook, student, (0, 0, 2), student=student)
+        gradebook.set_exercises(["02_batch_norm_forward"])  # the group's is not set
+        gradebook.keep_rule("attempt", "best")
+        write(tmp_path, "Ida,04,,a note", "Ida,04,with Ida+Jan,")
+        done = [one for one in settled(gradebook, tmp_path) if one.exercise == BACKWARD]
+    assert [(one.student, one.score, one.counts) for one in done] == [
+        ("Ida", 30, False),
+        ("Jan", 2, False),
+    ]

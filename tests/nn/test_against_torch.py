@@ -1,7 +1,8 @@
 """The named cases, one by one: outputs, gradients and buffers in float64, and error texts."""
 
 import pytest
-from torch_oracle import CASES, ERRORS, difference, outcome
+from torch_battery import CASES, ERRORS
+from torch_oracle import difference, outcome
 
 from normlab import nn
 

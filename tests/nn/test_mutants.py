@@ -1,9 +1,10 @@
-"""The battery of `torch_oracle` catches every planted mistake, and nothing else."""
+"""The battery of `torch_battery` catches every planted mistake, and nothing else."""
 
 import numpy as np
 import pytest
 from mutants import FUNCTIONAL, MUTANTS, build
-from torch_oracle import CASES, difference
+from torch_battery import CASES
+from torch_oracle import difference
 
 
 def first_difference(package) -> str | None:

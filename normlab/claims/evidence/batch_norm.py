@@ -6,6 +6,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone knows it 
 
 from normlab.claims.evidence.tools import Seen, about, complaint, digits, drawn, labels
 from normlab.training import article_net
+from normlab.training.network import ArticleNet
 
 
 @about("B2")
@@ -103,8 +104,9 @@ def activations_widen() -> Seen:
 @about("B33")
 def biases_in_front() -> Seen:
     network = article_net("batch")
-    F.cross_entropy(network(digits()), labels()).backward()
-    idle = network.fc1.bias.grad.abs().max() < 1e-6 * network.fc1.weight.grad.abs().max()
+    loss = F.cross_entropy(network(digits()), labels())
+    bias, weight = torch.autograd.grad(loss, [network.fc1.bias, network.fc1.weight])
+    idle = bias.abs().max() < 1e-6 * weight.abs().max()
     return Seen(
         "they may stay, and do nothing: their gradients are below a millionth of the weights'; "
         "the norm's own bias does the work",
@@ -137,7 +139,7 @@ def the_networks_inputs() -> Seen:
     )
 
 
-def _moved(start: nn.Module, network: nn.Module) -> float:
+def _moved(start: ArticleNet, network: ArticleNet) -> float:
     """Train the network for 50 steps, and return how far the means of fc2's inputs moved."""
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     for _ in range(50):

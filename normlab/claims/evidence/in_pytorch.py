@@ -1,6 +1,7 @@
 """Article B's code: its network, its training loop, and the layers it names."""
 
 import ast
+from functools import partial
 
 import numpy as np
 import torch
@@ -163,7 +164,7 @@ def _refused() -> list[str]:
     return [
         name
         for name, shape in shapes.items()
-        if complaint(lambda s=shape: nn.BatchNorm1d(3)(drawn(*s)))
+        if complaint(partial(nn.BatchNorm1d(3), drawn(*shape)))
     ]
 
 
@@ -194,7 +195,7 @@ def between_linear_and_relu() -> Seen:
     network, order = article_net("batch"), []
     for part in network.children():
         part.register_forward_hook(lambda module, _, __: order.append(type(module).__name__))
-    received = {}
+    received: dict[str, torch.Tensor] = {}
     network.fc2.register_forward_pre_hook(lambda _, given: received.update(fc2=given[0]))
     network.bn1.register_forward_hook(lambda _, __, y: received.update(bn1=y))
     network(digits())

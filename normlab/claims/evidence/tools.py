@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from normlab.data import load_mnist
 from normlab.training import recorded
+from normlab.training.experiment import Scalar
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,12 @@ def about(*claims: str) -> Callable[[Callable[[], Seen]], Callable[[], Seen]]:
     return add
 
 
-def measured(name: str, column: str = "test_accuracy", **chosen: object) -> np.ndarray:
+def measured(name: str, column: str = "test_accuracy", **chosen: Scalar) -> np.ndarray:
     """Return recorded shares in percent, one for each seed."""
     return 100 * recorded(name).values(column, **chosen)  # (seeds,)
 
 
-def at_its_best(name: str, column: str = "test_accuracy", **chosen: object) -> np.ndarray:
+def at_its_best(name: str, column: str = "test_accuracy", **chosen: Scalar) -> np.ndarray:
     """Return what a network measured at the learning rate that was best on held-out digits."""
     rows = [row for row in recorded(name).rows if all(row[k] == v for k, v in chosen.items())]
     rates = dict.fromkeys(row["lr"] for row in rows)
@@ -82,7 +84,7 @@ def labels() -> Tensor:
     return load_mnist(tensors=True).train_labels[:256]
 
 
-def drawn(*shape: int, seed: int = 0, **options: object) -> Tensor:
+def drawn(*shape: int, seed: int = 0, **options: Any) -> Tensor:  # noqa: ANN401 - of torch.randn
     """Draw normal numbers, the same for the same seed."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), **options)
 

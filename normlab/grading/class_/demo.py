@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from normlab.exercises import tasks_of
 from normlab.exercises.exercise import Exercise
+from normlab.exercises.finding import tasks_of
 from normlab.exercises.ways import NO_EDITS
 
 EXERCISE = "02_batch_norm_forward"

@@ -13,10 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from normlab.exercises import tasks_of
+from normlab.exercises.finding import tasks_of
 from normlab.grading.class_.submissions import Submission
 from normlab.grading.judge import made_with
 from normlab.grading.judge.feedback import refused
@@ -183,7 +181,7 @@ class Entry:
         return any(task.status is Status.GRADED or task.score for task in self.verdict.tasks)
 
 
-class Gradebook:
+class Gradebook(contextlib.AbstractContextManager):
     """Students, what they handed in, and the verdicts. A context manager.
 
     Parameters
@@ -233,15 +231,7 @@ class Gradebook:
     def _format(self) -> int:
         return self._db.execute("PRAGMA user_version").fetchone()[0]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._db.close()
         if isinstance(error, sqlite3.Error):
             raise GradebookError(

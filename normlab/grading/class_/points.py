@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from normlab.exercises import tasks_of
+from normlab.exercises.finding import tasks_of
 from normlab.grading.class_ import remarks
 from normlab.grading.class_.gradebook import Entry, Gradebook
 from normlab.grading.class_.remarks import TeachersRemark
@@ -209,14 +209,15 @@ def settle(
 
 def _with_points(entry: Entry, rules: Rules, said: Sequence[TeachersRemark]) -> Entry:
     """Give the tasks the points of the course, and those by hand."""
-    by_hand = {one.task: one for one in said if one.task and one.points is not None}
+    by_hand = {one.task: one for one in said if one.points is not None}
     tasks = []
     for task in entry.verdict.tasks:
         by = rules.scale(entry.exercise, task.task, task.max_score)
         if not by:
             continue
         scaled = _scaled(task, by) if by != 1 else task
-        if one := by_hand.get(task.task):
+        one = by_hand.get(task.task)
+        if one and one.points is not None:
             scaled = replace(scaled, score=one.points, status=Status.GRADED, feedback=str(one))
         tasks.append(scaled)
     return replace(entry, verdict=replace(entry.verdict, tasks=tuple(tasks)))

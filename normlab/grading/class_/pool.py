@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -137,35 +137,38 @@ def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdic
 
 def _grader(settings: Settings) -> tuple[Grader, str]:
     """Return the grader of this thread: it is kept."""
-    known, opened = getattr(_HERE, "opened", (None, None))
-    if known != settings:
+    if getattr(_HERE, "settings", None) != settings:
         _close_grader()
         try:
-            opened = open_grader(settings)
+            _HERE.opened = open_grader(settings)
         except OSError as error:
             raise GradingError(
                 "The grading cannot begin: the folder for temporary files is full, or cannot be "
                 f"written to ({error}). Every verdict that was written before is kept; the same "
                 "command goes on from there."
             ) from None
-        _HERE.opened = settings, opened
-    return opened
+        _HERE.settings = settings
+    return _HERE.opened
 
 
 def _close_grader() -> None:
-    if hasattr(_HERE, "opened"):
-        grader, _ = _HERE.opened[1]
-        grader.close()
-        del _HERE.opened
+    if hasattr(_HERE, "settings"):
+        del _HERE.settings
+        _HERE.opened[0].close()
 
 
 def _begin_process(alive: Connection, other_end: Connection) -> None:
     """Begin a grading process: it ends, at once, with whoever has the other end of `alive`."""
     other_end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it
-    threading.Thread(target=lambda: (alive.poll(None), _leave()), daemon=True).start()
+    threading.Thread(target=_leave_with, args=(alive,), daemon=True).start()
     Finalize(None, _close_grader, exitpriority=1)
     system.limit_memory(GRADER_MEMORY)
+
+
+def _leave_with(alive: Connection) -> None:
+    alive.poll(None)
+    _leave()
 
 
 def _leave() -> None:
@@ -217,7 +220,9 @@ class Cluster:
     close = stop  # nothing is under way any more
 
 
-def grade_all(submissions: Iterable[Submission], settings: Settings, jobs: int) -> Iterator[Graded]:
+def grade_all(
+    submissions: Iterable[Submission], settings: Settings, jobs: int
+) -> Generator[Graded]:
     """Grade submissions in several processes at once; yield each when it is known.
 
     Parameters
@@ -241,14 +246,15 @@ def grade_all(submissions: Iterable[Submission], settings: Settings, jobs: int) 
     """
     todo = list(submissions)
     if not todo:
-        return (one for one in ())
+        nothing: list[Graded] = []
+        return (one for one in nothing)
     pool = Pool(max(1, min(jobs, 1 + len(todo) // _WORTH_A_PROCESS)))
     return _grade(todo, settings, pool)
 
 
 def grade_all_with_dask(
     submissions: Iterable[Submission], settings: Settings, client: "Client"
-) -> Iterator[Graded]:
+) -> Generator[Graded]:
     """Grade submissions on the workers of a Dask cluster; yield each when it is known.
 
     The workers need normlab in this version and nothing else: the notebooks are sent to them. As
@@ -259,7 +265,7 @@ def grade_all_with_dask(
 
 def _grade(
     submissions: Iterable[Submission], settings: Settings, pool: Pool | Cluster
-) -> Iterator[Graded]:
+) -> Generator[Graded]:
     """Grade with a pool; what was under way when a process of it died has one more chance."""
     todo = iter(submissions)
     running: dict[Future, tuple[Submission, bytes]] = {}

@@ -6,13 +6,13 @@ A row says of whom, of what, what, and why. What is said wins over what was judg
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from normlab.exercises import find, tasks_of
-from normlab.exercises.finding import notebooks
+from normlab.exercises.finding import find, notebooks
 from normlab.exercises.loading import places
 from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
 from normlab.names import did_you_mean
@@ -149,7 +149,7 @@ def parse(
     return TeachersRemark(student, exercise, task, why, **value, row=number)
 
 
-def _value(said: str, students: Sequence[str]) -> Mapping[str, object]:
+def _value(said: str, students: Sequence[str]) -> dict[str, Any]:
     if not said:
         return {}
     kind, _, rest = said.partition(" ")
@@ -246,8 +246,3 @@ def line(cells: Iterable[str]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def most_in_the_course(exercise: str, task: str) -> float:
-    """Return the points of a task, or with "" of an exercise, as the course gives them."""
-    return sum(one.max_points for one in tasks_of(exercise) if task in ("", one.name))

@@ -110,7 +110,7 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
     names = labels(pages)
     (out / "feedback").mkdir(parents=True, exist_ok=True)
     overview = Overview()
-    rows = [COLUMNS]
+    rows: list[tuple[str, ...]] = [COLUMNS]
     for student, entries in by_student(settled(gradebook, out)):
         for entry in entries:
             overview.add(entry)

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from normlab.grading.class_.submissions import without_id
+from normlab.grading.class_.submissions import id_of, without_id
 
 _FIRST = ("first name", "firstname", "vorname", "prénom", "nombre")
 _LAST = ("last name", "lastname", "surname", "nachname", "nom", "apellido(s)")
@@ -72,8 +72,8 @@ class Roster:
         """Return what the list calls a student of the hand-ins; None where that cannot be told."""
         if student in self.students:
             return student
-        number = re.search(r"_(\d+)$", student)
-        found = [at for at, own in enumerate(self._numbers) if number and own == number[1]]
+        number = id_of(student)
+        found = [at for at, own in enumerate(self._numbers) if number and own == number]
         if not found:
             found = [at for at, keys in enumerate(self._keys) if _key(without_id(student)) in keys]
         return self.students[found[0]] if len(found) == 1 else None

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from normlab.exercises.finding import notebooks
 from normlab.files import read_ordinary
-from normlab.grading.class_.recognition import Contents, exercises_in, look_at, named_in, notebooks
+from normlab.grading.class_.recognition import Contents, exercises_in, look_at, named_in
 from normlab.grading.prison.limits import MEBIBYTE, Limits, too_large
 from normlab.names import did_you_mean
 
@@ -245,6 +246,12 @@ def is_marked_late(file: str) -> bool:
     return re.search(r"_LATE_\d+_\d+_", file, re.IGNORECASE) is not None
 
 
+def id_of(student: str) -> str:
+    """Return the number that Moodle and Canvas put behind a student's name; "" without one."""
+    found = re.search(r"_(\d+)$", student)
+    return found[1] if found else ""
+
+
 def without_id(student: str) -> str:
     """Return a student's name without the number that Moodle and Canvas put behind it."""
     return re.sub(r"_\d+$", "", student)
@@ -415,8 +422,11 @@ class _Candidate:
 def _assign(files: list[_File], folders: list[str]) -> HandedIn:
     """Sort the files by student and exercise; note what was chosen, and what cannot be sorted."""
     owner_of = _layout(files)
-    students = {owner_of((folder, ""))[0] for folder in folders}
-    notes, guesses, left_out = [], [], {}
+    owners = (owner_of((folder, "")) for folder in folders)
+    students = {owner[0] for owner in owners if owner}
+    notes: list[str] = []
+    guesses: list[str] = []
+    left_out: dict[str, list[str]] = {}
     found: dict[tuple[str, str], list[_Candidate]] = {}
     for file in files:
         student, name = owner_of(file.names) or ("", "")

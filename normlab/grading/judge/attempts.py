@@ -123,6 +123,8 @@ class Attempt:
 
     def result(self) -> TaskVerdict:
         """Return the verdict, with what is to be said of how it came to it."""
+        if self.counts is None:
+            raise ValueError("it is not settled")
         verdict = self.counts.verdict
         if not self.remark:
             return verdict

@@ -4,8 +4,8 @@ import re
 import textwrap
 from collections.abc import Iterable
 
-from normlab.exercises import tasks_of
 from normlab.exercises.exercise import Exercise
+from normlab.exercises.finding import tasks_of
 from normlab.exercises.panel import Remark, Report
 from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
 

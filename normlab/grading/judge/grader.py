@@ -3,12 +3,11 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from normlab.exercises import tasks_of
 from normlab.exercises.exercise import Exercise
+from normlab.exercises.finding import tasks_of
 from normlab.files import read_ordinary
 from normlab.grading.judge.attempts import Drawn
 from normlab.grading.judge.feedback import refused
@@ -18,7 +17,7 @@ from normlab.grading.prison.isolation import Isolation, NoIsolation, Site, first
 from normlab.grading.prison.limits import MEBIBYTE, Limits, too_large
 
 
-class Grader:
+class Grader(AbstractContextManager):
     """Grades submissions; a context manager, one for each worker process.
 
     Parameters
@@ -47,15 +46,7 @@ class Grader:
         self._sites: dict[bool, Site] = {False: first}  # by whether torch is there
         self._drawn: dict[str, Drawn] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

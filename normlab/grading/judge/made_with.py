@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import normlab
-from normlab.exercises import tasks_of
+from normlab.exercises.finding import tasks_of
 
 _PACKAGE = Path(normlab.__file__).parent
 #: What no verdict depends on: how work is found, kept, shown and handed on.

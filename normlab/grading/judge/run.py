@@ -147,7 +147,7 @@ class Run:
             if attempt.notes and status is Status.FAILED:
                 status = Status.FORBIDDEN
             attempt.fail(status, f"When the function was called, {what}")
-        else:
+        elif self.doing is not None:
             if self.cell_notes and status is Status.FAILED:
                 status = Status.FORBIDDEN
             self.cell_problems[self.doing] = status, what

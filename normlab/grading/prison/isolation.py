@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -203,6 +203,8 @@ class Site:
         if self.warm is None or not self.warm.works:
             self.start()
         try:
+            if self.warm is None:
+                raise Gone
             return self.warm.fork()
         except Gone:
             self.stop()
@@ -242,7 +244,7 @@ def _probe(process: Talk, secrets: Iterable[Path], limits: Limits) -> dict[str, 
 
 def _secrets(view: View) -> list[Path]:
     """List some of what no submission may see."""
-    shown = [os.path.realpath(path) for path in (sys.base_prefix, *view.links.values())]
+    shown = [os.path.realpath(path) for path in [Path(sys.base_prefix), *view.links.values()]]
     found = _answers()
     for folder in (Path.home(), Path.cwd()):
         with contextlib.suppress(OSError):
@@ -258,18 +260,25 @@ def _answers() -> list[Path]:
 
 
 #: What a user who owns nothing may do in a container that is thrown away afterwards.
-_BEARABLE = {"see other processes", "fill more than its folder"}
-_FOR_ALL = {"/tmp", "/dev/shm"}  # where everybody may write
+_BEARABLE = {
+    *("can see other processes", "can fill more than its folder"),
+    *(f"can write to {path}" for path in ("/tmp", "/dev/shm")),  # as everybody may
+}
+
+
+def _reached(found: dict[str, Any], bearable: Collection[str] = ()) -> list[str]:
+    """Put into words what it could do, and must not."""
+    could = [
+        *(f"can read {path}" for path in found["reads"]),
+        *(f"can write to {path}" for path in found["writes"]),
+        *(f"can {deed}" for deed in found["does"]),
+    ]
+    return [one for one in could if one not in bearable]
 
 
 def _judge_nobody(found: dict[str, Any]) -> tuple[str, ...]:
     """Put what was found of a submission that is nobody's into words; refuse what is not enough."""
-    reached = [
-        *(f"can read {path}" for path in found["reads"]),
-        *(f"can write to {path}" for path in found["writes"] if path not in _FOR_ALL),
-        *(f"can {deed}" for deed in found["does"] if deed not in _BEARABLE),
-    ]
-    if reached:
+    if reached := _reached(found, _BEARABLE):
         raise NoIsolation(f"Submissions cannot be kept apart here: what runs {reached[0]}.")
     return (
         f"user {found['user']}, without rights of its own",
@@ -285,12 +294,7 @@ def _judge_nobody(found: dict[str, Any]) -> tuple[str, ...]:
 
 def _judge(found: dict[str, Any]) -> tuple[str, ...]:
     """Put what was found into words; refuse what is not enough."""
-    reached = [
-        *(f"can read {path}" for path in found["reads"]),
-        *(f"can write to {path}" for path in found["writes"]),
-        *(f"can {deed}" for deed in found["does"]),
-    ]
-    if reached:
+    if reached := _reached(found):
         raise _refusal(f"what runs in it {reached[0]}")
     return (
         f"user {found['user']}, without rights of its own",

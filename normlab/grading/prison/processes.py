@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,7 +175,7 @@ class Warm:
         with tempfile.TemporaryFile() as said, theirs:
             self.process = subprocess.Popen(
                 [sys.executable, *boot("warm"), str(view.folder), *options],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=said,
                 stderr=said,
                 env=ENVIRONMENT,
@@ -262,14 +262,7 @@ def begin_as_nobody(view: View, limits: Limits) -> Talk:
     with theirs:
         talk = theirs.fileno()
         words = (str(view.folder), str(scratch), str(talk), *map(str, most), *options)
-        process = subprocess.Popen(
-            [sys.executable, *boot("nobody"), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=ENVIRONMENT,
-            pass_fds=(talk,),
-        )
+        process = _start("nobody", words, ENVIRONMENT, talk)
     told = Talk(ours, lambda gone: _end_process(process, str(scratch), gone))
     told.wait_until_ready()
     return told
@@ -291,13 +284,8 @@ def begin_unprotected(view: View) -> Talk:
     environment = {**os.environ, **ENVIRONMENT} if on_windows() else ENVIRONMENT
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        process = subprocess.Popen(
-            [sys.executable, *boot("plain"), str(view.folder), scratch, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**environment, "NORMLAB_TALK": f"{port} {secret.hex()}"},
-        )
+        environment = {**environment, "NORMLAB_TALK": f"{port} {secret.hex()}"}
+        process = _start("plain", (str(view.folder), scratch, *options), environment)
         server.settimeout(_START_SECONDS)
         try:
             ours, _ = server.accept()
@@ -310,6 +298,19 @@ def begin_unprotected(view: View) -> Talk:
     talk = Talk(ours, lambda gone: _end_process(process, scratch, gone))
     talk.wait_until_ready()
     return talk
+
+
+def _start(
+    module: str, words: Iterable[str], environment: dict[str, str], *kept_open: int
+) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, *boot(module), *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        pass_fds=kept_open,
+    )
 
 
 def _end_process(process: subprocess.Popen, scratch: str, gone: bool) -> Used:

@@ -3,7 +3,6 @@
 import contextlib
 import importlib.metadata
 import importlib.util
-import os
 import py_compile
 import re
 import shutil
@@ -121,14 +120,15 @@ def _compiled(source: Path) -> Path:
     kept = Path(importlib.util.cache_from_source(source))
     current = kept.exists() and kept.stat().st_mtime >= source.stat().st_mtime
     if not current and not sys.dont_write_bytecode:
-        py_compile.compile(source, kept)
+        py_compile.compile(str(source), str(kept))
     return kept
 
 
 @cache
 def installed(torch: bool) -> tuple[Path, ...]:
     """List the files and folders of the installed packages that may be imported."""
-    names, found = [*_ALWAYS, *(["torch"] if torch else [])], {}
+    names = [*_ALWAYS, *(["torch"] if torch else [])]
+    found: dict[str, Path] = {}
     seen: set[str] = set()
     while names:
         name = names.pop()
@@ -148,18 +148,18 @@ def _top_level(name: str) -> list[Path]:
     # Its own list of files is read as text: to make a path of each takes ten times as long.
     lines = (distribution.read_text("RECORD") or "").splitlines()
     tops = {line.partition(",")[0].strip('"').partition("/")[0] for line in lines}
-    root = distribution.locate_file("")
+    root = str(distribution.locate_file(""))
     tops -= {"", "..", "__pycache__"}
     if not tops:
         return _by_import(name)
-    return [path for top in sorted(tops) if (path := Path(os.fspath(root), top)).exists()]
+    return [path for top in sorted(tops) if (path := Path(root, top)).exists()]
 
 
 def _by_import(name: str) -> list[Path]:
     spec = importlib.util.find_spec(name)
     if spec is None:
         return []
-    return [Path(place) for place in spec.submodule_search_locations or [spec.origin]]
+    return [Path(place) for place in spec.submodule_search_locations or [spec.origin or ""]]
 
 
 def _needed_by(name: str) -> list[str]:

@@ -165,12 +165,12 @@ def _read(data: _Message, at: int, depth: int) -> tuple[Any, int]:
     return _READERS[letter](data, at + 1, depth)
 
 
-def _read_text(data: bytes, at: int, _: int) -> tuple[str, int]:
+def _read_text(data: _Message, at: int, _: int) -> tuple[str, int]:
     text, end = _read_block(data, at)
     return text.decode(), end
 
 
-def _read_block(data: bytes, at: int, _: int = 0) -> tuple[bytes, int]:
+def _read_block(data: _Message, at: int, _: int = 0) -> tuple[bytes, int]:
     """Read bytes whose length stands before them."""
     at += 4
     end = at + _LENGTH.unpack_from(data, at - 4)[0]
@@ -179,7 +179,7 @@ def _read_block(data: bytes, at: int, _: int = 0) -> tuple[bytes, int]:
     return data[at:end], end
 
 
-def _read_dict(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
+def _read_dict(data: _Message, at: int, depth: int) -> tuple[dict[str, Any], int]:
     (count,), at = _LENGTH.unpack_from(data, at), at + 4
     values = {}
     for _ in range(count):
@@ -188,7 +188,7 @@ def _read_dict(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
     return values, at
 
 
-def _read_list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+def _read_list(data: _Message, at: int, depth: int) -> tuple[list[Any], int]:
     (count,), at = _LENGTH.unpack_from(data, at), at + 4
     values = []
     for _ in range(count):
@@ -197,7 +197,7 @@ def _read_list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     return values, at
 
 
-def _read_array(data: bytes, at: int, _: int) -> tuple[np.ndarray, int]:
+def _read_array(data: _Message, at: int, _: int) -> tuple[np.ndarray, int]:
     """Read an array into memory of its own."""
     (length,), at = struct.unpack_from("B", data, at), at + 1
     name, at = data[at : at + length].decode(), at + length
@@ -217,12 +217,12 @@ def _read_array(data: bytes, at: int, _: int) -> tuple[np.ndarray, int]:
         raise WireError(f"not an array: {problem}") from None
 
 
-def _read_scalar(data: bytes, at: int, _: int) -> tuple[np.generic, int]:
+def _read_scalar(data: _Message, at: int, _: int) -> tuple[Any, int]:
     array, end = _read_array(data, at, 0)
     return array[()], end
 
 
-_READERS: dict[bytes, Callable[[bytes, int, int], tuple[Any, int]]] = {
+_READERS: dict[bytes, Callable[[_Message, int, int], tuple[Any, int]]] = {
     b"N": lambda _, at, __: (None, at),
     b"T": lambda _, at, __: (True, at),
     b"F": lambda _, at, __: (False, at),

@@ -37,7 +37,7 @@ def use(
         num_batches_tracked; and how many single samples were refused with a ValueError.
     """
     layer = make(x.shape[2]) if eps is None else make(x.shape[2], eps, momentum)
-    if weight is not None:
+    if weight is not None and bias is not None:
         layer.weight, layer.bias = weight.copy(), bias.copy()
     batches, y, counted, refused = iter(x), np.float64(0), None, 0
     for word in script.split():

@@ -49,13 +49,13 @@ def _of_kind(network: nn.Module, kind: type) -> list:
 def _fill(layer: nn.Module, seed: int) -> None:
     """Give a layer numbers that depend on its sizes alone, and not on its place or name."""
     sizes = tuple(tuple(value.shape) for value in layer.state_dict().values())
-    layer.load_state_dict(_numbers(type(layer), sizes, seed), strict=False)
+    layer.load_state_dict(_numbers(isinstance(layer, nn.BatchNorm1d), sizes, seed), strict=False)
 
 
 @functools.lru_cache(maxsize=64)
-def _numbers(kind: type, sizes: tuple, seed: int) -> dict[str, Tensor]:
+def _numbers(is_norm: bool, sizes: tuple, seed: int) -> dict[str, Tensor]:
     rng = np.random.default_rng([seed, *(size for shape in sizes for size in shape)])
-    if kind is nn.BatchNorm1d:
+    if is_norm:
         (channels,) = sizes[0]
         return {
             "weight": torch.from_numpy(rng.uniform(0.5, 2, channels)),

@@ -1,6 +1,7 @@
 """Make a network, show it batches in training mode, and test it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ def use(
     return plain(trained), plain(tested), alone, weight, _after_loading(network, make, rows)
 
 
-def _after_loading(network: torch.nn.Module, make: Callable, rows: torch.Tensor) -> np.ndarray:
+def _after_loading(network: Any, make: Callable, rows: torch.Tensor) -> np.ndarray:
     """Return what a new network answers that was given all that this one would save."""
     new = make(rows.shape[1], network.linear.out_features)
     try:

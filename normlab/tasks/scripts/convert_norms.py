@@ -35,7 +35,9 @@ def use(answer: Callable, seed: int, to: str, spread: float) -> tuple:
     if missing:
         raise KeyError(f"what came back has no {missing[0]}")
     arrays = {name: np.array(found.pop(name), dtype=np.float64) for name in SHAPES}
-    kept = all(np.array_equal(state.get(name), value) for name, value in before.items())
+    kept = all(
+        name in state and np.array_equal(state[name], value) for name, value in before.items()
+    )
     blocks = [arrays.pop(name) for name in SHAPES if name.endswith("layernorm.weight")]
     heads = [arrays.pop(f"model.layers.0.self_attn.{one}_norm.weight") for one in "qk"]
     last, gated = (

@@ -26,10 +26,10 @@ def network_of(features: int, seed: int) -> nn.Sequential:
 def parts(network: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """Return the running statistics, what the BatchNorms learn, and what all others learn."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
-    affine = [parameter for norm in norms for parameter in norm.parameters()]
+    affine: list[Tensor] = [parameter for norm in norms for parameter in norm.parameters()]
     known = {id(parameter) for parameter in affine}
-    others = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    return running_statistics(network), affine, others
+    others = (parameter for parameter in network.parameters() if id(parameter) not in known)
+    return running_statistics(network), affine, list(others)
 
 
 @undisturbed

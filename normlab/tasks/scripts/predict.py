@@ -36,8 +36,8 @@ def use(answer: Callable, x: np.ndarray, batch_size: int, given: str, seed: int)
     """Ask for the rows x (N, D); `given` is the mode before: "train", "eval", "part", "inner"."""
     network = filled(two_layers(x.shape[1]), seed)
     network.train(given != "eval")
-    network[0].train(given in ("train", "inner"))
-    network[0][1].train(given == "train")  # its BatchNorm
+    network.get_submodule("0").train(given in ("train", "inner"))
+    network.get_submodule("0.1").train(given == "train")  # its BatchNorm
     rows = torch.from_numpy(x)
     scores = answer(network, rows, batch_size)
     free = float(not getattr(scores, "requires_grad", False))

@@ -3,11 +3,13 @@
 import copy
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 # The first optimizer imports torch's compiler, for seconds: they shall not count as the learner's.
 torch.optim.SGD([torch.zeros(1, requires_grad=True)])
@@ -42,7 +44,7 @@ def joined(tensors: Iterable[Tensor]) -> np.ndarray:
     return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])
 
 
-def filled(network: nn.Module, seed: int) -> nn.Module:
+def filled(network: _Network, seed: int) -> _Network:
     """Give every parameter and running statistic a number of its own, as after some training."""
     rng = np.random.default_rng(seed)
     with torch.no_grad():

@@ -15,7 +15,7 @@ def article_net(seed: int) -> nn.Sequential:
     """Make 784-256-128-10 with BatchNorm after its first two layers, with weights of a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        layers = OrderedDict(flatten=nn.Flatten())
+        layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         for number, (inputs, outputs) in enumerate(((784, 256), (256, 128)), 1):
             layers[f"fc{number}"] = nn.Linear(inputs, outputs)
             layers[f"bn{number}"] = nn.BatchNorm1d(outputs)

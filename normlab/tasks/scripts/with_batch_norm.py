@@ -16,8 +16,9 @@ def plain_network(sizes: np.ndarray, behind: np.ndarray, seed: int) -> nn.Sequen
     layers: list[nn.Module] = []
     for inputs, outputs, which in zip(sizes[:-1], sizes[1:], behind, strict=True):
         layers.append(nn.Linear(int(inputs), int(outputs)))
-        if which:
-            layers.append(ACTIVATIONS[int(which)]())
+        activation = ACTIVATIONS[int(which)]
+        if activation is not None:
+            layers.append(activation())
     return filled(nn.Sequential(*layers), seed)
 
 

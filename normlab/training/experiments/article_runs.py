@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, Settings
 from normlab.training.fit import fit
 from normlab.training.network import article_net
 
@@ -26,14 +26,14 @@ def measure(norm: str, lr: float, epochs: int, seed: int) -> list[Row]:
     return [asdict(point) for point in run.points]
 
 
-_FULL = [
+_FULL: list[Settings] = [
     {"norm": norm, "lr": lr, "epochs": EPOCHS, "seed": seed}
     for norm in ("none", "batch")
     for lr in (0.01, 0.1)
     for seed in SEEDS
 ]
 # One epoch of one run, which is soon done again when somebody doubts the file.
-_QUICK = [{"norm": "batch", "lr": 0.01, "epochs": 1, "seed": 0}]
+_QUICK: list[Settings] = [{"norm": "batch", "lr": 0.01, "epochs": 1, "seed": 0}]
 
 EXPERIMENT = Experiment(
     name="article_runs",

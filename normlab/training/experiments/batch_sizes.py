@@ -1,11 +1,15 @@
 """Lesson 08: the batch size, from 2 to 128, for BatchNorm and for norms that ignore the batch."""
 
+from collections.abc import Callable
+
+from torch import nn
+
 from normlab.data import ImageDataset, load_mnist
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, Settings
 from normlab.training.fit import fit
 from normlab.training.network import article_net, small_cnn
 
-NETWORKS = {"mlp": article_net, "cnn": small_cnn}
+NETWORKS: dict[str, Callable[[str, int], nn.Module]] = {"mlp": article_net, "cnn": small_cnn}
 NORMS = ("none", "batch", "layer", "group")
 BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128)
 SEEDS = range(5)
@@ -45,22 +49,25 @@ def measure(network: str, norm: str, batch_size: int, images: int, seed: int) ->
     ]
 
 
+_FULL: list[Settings] = [
+    {"network": network, "norm": norm, "batch_size": size, "images": 6000, "seed": seed}
+    for network in NETWORKS
+    for norm in NORMS
+    for size in BATCH_SIZES
+    for seed in SEEDS
+]
+# A small version, which the lesson runs while you read.
+_SMALL: list[Settings] = [
+    {"network": "mlp", "norm": norm, "batch_size": size, "images": 1500, "seed": seed}
+    for norm in ("batch", "group")
+    for size in (2, 32)
+    for seed in SEEDS
+]
+
 EXPERIMENT = Experiment(
     name="batch_sizes",
     question="At which batch size do LayerNorm and GroupNorm overtake BatchNorm?",
     measure=measure,
-    settings=[
-        {"network": network, "norm": norm, "batch_size": size, "images": 6000, "seed": seed}
-        for network in NETWORKS
-        for norm in NORMS
-        for size in BATCH_SIZES
-        for seed in SEEDS
-    ]
-    + [  # a small version, which the lesson runs while you read
-        {"network": "mlp", "norm": norm, "batch_size": size, "images": 1500, "seed": seed}
-        for norm in ("batch", "group")
-        for size in (2, 32)
-        for seed in SEEDS
-    ],
+    settings=_FULL + _SMALL,
     tolerances={"train_loss": 0.05, "test_accuracy": 0.03},
 )

@@ -38,7 +38,7 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
         device="cpu",
         progress=False,
     )
-    rows = []
+    rows: list[Row] = []
     for light in LIGHTS:
         _, accuracy = evaluate(network, in_light(mnist.test_images, light), mnist.test_labels)
         rows.append({"light": light, "test_accuracy": accuracy})

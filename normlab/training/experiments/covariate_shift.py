@@ -28,6 +28,9 @@ class Jitter(nn.Module):
     next layer sees jump from step to step, whatever the layer before has done for them.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.register_buffer("scale", torch.ones(size))
@@ -124,7 +127,7 @@ def input_statistics(network: nn.Sequential, probe: Tensor) -> tuple[Tensor, Ten
     """
     copied = copy.deepcopy(network).train()
     x = copied[: WATCHED - 1](probe)  # the layers before the one that feeds it
-    for part in copied[WATCHED - 1][:-1]:  # linear, norm, jitter; not the ReLU
+    for part in list(copied[WATCHED - 1].children())[:-1]:  # linear, norm, jitter; not the ReLU
         x = part(x)
     return x.mean(0), x.std(0)
 
@@ -153,7 +156,7 @@ def along_the_gradient(
         copied = copy.deepcopy(network)
         with torch.no_grad():
             for parameter, slope in zip(copied.parameters(), first, strict=True):
-                parameter -= multiple * lr * slope
+                parameter.sub_(multiple * lr * slope)
         there = gradients(copied, batch)
         with torch.no_grad():
             losses.append(F.cross_entropy(copied(batch[0]), batch[1]).item())
@@ -169,11 +172,11 @@ def ics(network: nn.Sequential, batch: tuple[Tensor, Tensor], lr: float) -> dict
     """
     first = gradients(network, batch)
     copied = copy.deepcopy(network)
-    earlier = {id(p) for layer in copied[1:WATCHED] for p in layer.parameters()}
+    earlier = {id(p) for p in copied[1:WATCHED].parameters()}
     with torch.no_grad():
         for parameter, slope in zip(copied.parameters(), first, strict=True):
             if id(parameter) in earlier:
-                parameter -= lr * slope
+                parameter.sub_(lr * slope)
     after = gradients(copied, batch)
     names = [name for name, _ in network.named_parameters()]
     watched = [i for i, name in enumerate(names) if name.startswith(f"{WATCHED}.0.weight")]
@@ -188,8 +191,9 @@ def gradients(network: nn.Module, batch: tuple[Tensor, Tensor]) -> list[Tensor]:
 
 
 def _relative_distance(found: list[Tensor], first: list[Tensor]) -> float:
-    distance = sum((a - b).square().sum() for a, b in zip(found, first, strict=True))
-    return (distance / sum(b.square().sum() for b in first)).sqrt().item()
+    zero = torch.zeros(())
+    distance = sum(((a - b).square().sum() for a, b in zip(found, first, strict=True)), zero)
+    return (distance / sum((b.square().sum() for b in first), zero)).sqrt().item()
 
 
 EXPERIMENT = Experiment(

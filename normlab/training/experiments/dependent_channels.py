@@ -30,6 +30,8 @@ def in_light(images: Tensor, light: str, seed: int) -> Tensor:
 class GroupsOfPixels(nn.Module):
     """Normalize the 784 pixels of an image in groups: its rows, or as many shuffled ones."""
 
+    order: Tensor
+
     def __init__(self, groups: str) -> None:
         super().__init__()
         order = torch.arange(28 * ROWS)

@@ -21,7 +21,7 @@ KINDS = {
 FEW, MANY = 500, 20_000  # with 400 batches of 50 the many are seen once, the few 40 times
 LOW, HIGH = (0.01, 0.03, 0.1, 0.3), (0.03, 0.1, 0.3, 1.0)
 # Trials had shown where the best rates lie.
-LEARNING_RATES = {
+LEARNING_RATES: dict[tuple[str, int], dict[str, tuple[float, ...]]] = {
     ("MLP", FEW): dict.fromkeys(KINDS, (*HIGH, 3.0)),
     ("MLP", MANY): dict.fromkeys(("none", "BatchNorm", "LayerNorm", "GroupNorm"), (0.01, *HIGH)),
     ("CNN", FEW): {**dict.fromkeys(KINDS, HIGH), "LayerNorm": LOW, "GroupNorm": LOW},

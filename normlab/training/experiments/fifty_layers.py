@@ -43,7 +43,7 @@ def rate_at(step: int, lr: float, way: str) -> float:
 def clip_each_layer(network: nn.Module, lr: float) -> None:
     """Shorten the gradient of each weight matrix whose step would be more than `CAP` of it."""
     for parameter in network.parameters():
-        if parameter.ndim == 2:
+        if parameter.ndim == 2 and parameter.grad is not None:
             share = lr * parameter.grad.norm() / parameter.norm()
             parameter.grad *= min(1.0, CAP / share.item())
 
@@ -52,7 +52,7 @@ def measure(way: str, lr: float, seed: int) -> list[Row]:
     """Train fifty layers for 300 steps, and test with running and with the batch's statistics."""
     mnist = load_mnist(tensors=True)
     network = very_deep(50, seed)
-    second = network[4].weight  # of the second layer: the first that is 100 x 100
+    second = network[4].get_parameter("weight")  # of the second layer: the first that is 100 x 100
     at_start = second.norm().item()
     optimizer = torch.optim.SGD(network.parameters(), lr=lr)
     generator = torch.Generator().manual_seed(seed)

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from normlab.training.experiment import Experiment, Row
@@ -23,11 +25,16 @@ class Counting(TorchDispatchMode):
         self.names: list[str] = []
 
     def __torch_dispatch__(
-        self, operation: object, types: object, args: tuple = (), kwargs: dict | None = None
+        self, operation: OpOverload, types: object, args: tuple = (), kwargs: dict | None = None
     ) -> object:
         """Note the operation, and carry it out."""
         self.names.append(operation.overloadpacket.__name__)
         return operation(*args, **(kwargs or {}))
+
+
+def there_and_back(layer: nn.Module, x: Tensor, dy: Tensor) -> None:
+    """Compute the layer's output, and the gradients."""
+    layer(x).backward(dy)
 
 
 def operations(layer: nn.Module, x: Tensor) -> tuple[list[str], list[str]]:
@@ -68,8 +75,8 @@ def measure(dtype: str, how: str, seed: int) -> list[Row]:
     dy = torch.ones_like(x)
     calls: dict[str, Callable[[], object]] = {}
     for name, layer in layers.items():
-        calls[f"{name} forward"] = lambda layer=layer: layer(x)
-        calls[f"{name} both"] = lambda layer=layer: layer(x).backward(dy)
+        calls[f"{name} forward"] = partial(layer, x)
+        calls[f"{name} both"] = partial(there_and_back, layer, x, dy)
     found = quickest(calls)
     return [
         {

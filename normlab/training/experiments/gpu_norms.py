@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, Settings
 from normlab.training.fit import fit, pick_device
 from normlab.training.network import article_net
 
@@ -188,11 +188,21 @@ def _apart_after_training(device: torch.device, seed: int) -> float:
     One batch holds the whole set, since each device shuffles in its own order.
     """
     dataset = load_mnist().first(640, 1000)
-    options = {"epochs": 5, "batch_size": 640, "lr": 0.1, "seed": seed, "progress": False}
-    there, here = (
-        fit(article_net("batch", seed), dataset, device=one, **options).final.test_loss
-        for one in (device, "cpu")
-    )
+    losses = []
+    for one in (device, "cpu"):
+        network = article_net("batch", seed)
+        run = fit(
+            network,
+            dataset,
+            epochs=5,
+            batch_size=640,
+            lr=0.1,
+            seed=seed,
+            device=one,
+            progress=False,
+        )
+        losses.append(run.final.test_loss)
+    there, here = losses
     return abs(there - here) / here
 
 
@@ -222,17 +232,21 @@ def _wait(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
+_OF_NORMS: list[Settings] = [
+    {"what": what, "way": way, "dtype": dtype, "seed": 0}
+    for what in NORMS
+    for way in WAYS
+    for dtype in DTYPES
+]
+_OF_FIT: list[Settings] = [
+    {"what": "fit", "way": "eager", "dtype": "float32", "seed": seed} for seed in range(5)
+]
+
 EXPERIMENT = Experiment(
     name="gpu_norms",
     question="How near does each norm come to an accelerator's bandwidth, and does it agree?",
     measure=measure,
-    settings=[
-        {"what": what, "way": way, "dtype": dtype, "seed": 0}
-        for what in NORMS
-        for way in WAYS
-        for dtype in DTYPES
-    ]
-    + [{"what": "fit", "way": "eager", "dtype": "float32", "seed": seed} for seed in range(5)],
+    settings=_OF_NORMS + _OF_FIT,
     timings=frozenset(
         {"forward_ms", "both_ms", "forward_share", "both_share", "copied_gb_per_s", "card"}
     ),

@@ -16,8 +16,8 @@ def scaled_net(norm: str, scale: float, seed: int) -> ArticleNet:
     """Build the article's network with all numbers of its linear layers times ``scale``."""
     network = article_net(norm, seed)
     for linear in (network.fc1, network.fc2, network.fc3):
-        linear.weight *= scale
-        linear.bias *= scale
+        linear.weight.mul_(scale)
+        linear.bias.mul_(scale)
     return network
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from normlab.data import ImageDataset, load_mnist
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, Settings
 from normlab.training.fit import as_inputs, evaluate, fit
 from normlab.training.network import article_net
 
@@ -55,21 +55,23 @@ def measure(norm: str, scale: str, lr: float, images: int, seed: int) -> list[Ro
     return [{"held_out_accuracy": accuracy, "test_accuracy": run.final.test_accuracy}]
 
 
-_WITHOUT = [
+_WITHOUT: list[Settings] = [
     {"norm": "none", "scale": scale, "lr": lr, "images": IMAGES, "seed": seed}
     for scale in SCALES
     for lr in LEARNING_RATES
     for seed in SEEDS
 ]
 # Fewer rates: the scales give the same curve, and that shows at any of them.
-_WITH = [
+_WITH: list[Settings] = [
     {"norm": "batch", "scale": scale, "lr": lr, "images": IMAGES, "seed": seed}
     for scale in SCALES
     for lr in (0.001, 0.01, 0.1, 1.0)
     for seed in range(5)
 ]
 # Ten steps, too few to go astray on: a test repeats this run on any machine.
-_QUICK = [{"norm": "none", "scale": "standardized", "lr": 0.1, "images": 640, "seed": 0}]
+_QUICK: list[Settings] = [
+    {"norm": "none", "scale": "standardized", "lr": 0.1, "images": 640, "seed": 0}
+]
 
 EXPERIMENT = Experiment(
     name="input_scales",

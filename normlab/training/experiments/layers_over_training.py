@@ -63,18 +63,18 @@ def look_inside(network: ArticleNet, images: Tensor, labels: Tensor) -> list[Row
     seen: list[Tensor] = []  # pre-activations, (images, units) each
     for module in (network.bn1, network.bn2, network.fc3):
         module.register_forward_hook(_keep_output(seen))
-    network.zero_grad()
-    F.cross_entropy(network(as_inputs(images)), labels).backward()
     linears = (network.fc1, network.fc2, network.fc3)
+    loss = F.cross_entropy(network(as_inputs(images)), labels)
+    gradients = torch.autograd.grad(loss, [linear.weight for linear in linears])
     return [
         {
             "layer": layer,
             "mean": values.mean().item(),
             "spread": values.std().item(),
             "dead": 0.0 if layer == len(linears) else _dead(values),
-            "gradient": linear.weight.grad.norm().item(),
+            "gradient": gradient.norm().item(),
         }
-        for layer, (values, linear) in enumerate(zip(seen, linears, strict=True), 1)
+        for layer, (values, gradient) in enumerate(zip(seen, gradients, strict=True), 1)
     ]
 
 

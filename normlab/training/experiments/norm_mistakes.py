@@ -2,12 +2,14 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
 
 from normlab.training.experiment import Experiment, Row
 from normlab.training.transformer import (
+    Attention,
     HeadNorm,
     Step,
     TinyTransformer,
@@ -19,7 +21,7 @@ from normlab.training.transformer import (
 SEEDS = range(5)
 DEPTH, LR, STEPS, WARM_UP = 6, 0.01, 400, 40
 # How the model is built; the others differ in one thing, from the beginning.
-TRAINED = {
+TRAINED: dict[str, dict[str, Any]] = {
     "as it should be": {"qk": "each head"},
     "no last norm": {"qk": "each head", "last": False},
     "no QK-norm": {"qk": "none"},
@@ -27,7 +29,9 @@ TRAINED = {
 }
 
 
-def trained_model(how: str = "as it should be", seed: int = 0, steps: int = STEPS) -> nn.Module:
+def trained_model(
+    how: str = "as it should be", seed: int = 0, steps: int = STEPS
+) -> TinyTransformer:
     """Train six blocks of pre-norm with QK-norm, or nearly."""
     model = TinyTransformer("pre", DEPTH, seed, **TRAINED[how])
     for _ in train(model, LR, steps, seed, WARM_UP):
@@ -38,22 +42,23 @@ def trained_model(how: str = "as it should be", seed: int = 0, steps: int = STEP
 # ---- the mistakes, each a change of a model in place
 
 
-def norms(model: nn.Module) -> list[nn.Module]:
+def norms(model: nn.Module) -> list[nn.RMSNorm | HeadNorm]:
     """List all norms of a model, those of queries and keys too."""
     return [part for part in model.modules() if isinstance(part, nn.RMSNorm | HeadNorm)]
 
 
 def steps_of(model: nn.Module) -> list[tuple[Step, Step]]:
     """List for each block its step with the attention and its step with the MLP."""
-    return [tuple(block) for block in model.blocks]
+    steps = [part for part in model.modules() if isinstance(part, Step)]
+    return list(zip(steps[::2], steps[1::2], strict=True))
 
 
-def no_last_norm(model: nn.Module) -> None:
+def no_last_norm(model: TinyTransformer) -> None:
     """Leave the last norm out."""
     model.last = nn.Identity()
 
 
-def last_norm_twice(model: nn.Module) -> None:
+def last_norm_twice(model: TinyTransformer) -> None:
     """Normalize twice at the end."""
     model.last = nn.Sequential(model.last, model.last)
 
@@ -82,19 +87,18 @@ def at_its_word(model: nn.Module) -> None:
         attention.after, mlp.before = mlp.before, nn.Identity()
 
 
-def residual_after_the_norm(model: nn.Module) -> None:
+def residual_after_the_norm(model: TinyTransformer) -> None:
     """Let the stream itself be normalized, in place of what the branch reads."""
-    for block in model.blocks:
-        for place, step in enumerate(block):
-            bare = Step(*step.branches)
-            block[place] = nn.Sequential(step.before, bare)
+    for number, steps in enumerate(steps_of(model)):
+        changed = (nn.Sequential(step.before, Step(*step.branches)) for step in steps)
+        model.blocks[number] = nn.Sequential(*changed)
 
 
 def q_and_k_exchanged(model: nn.Module) -> None:
     """Give the queries the keys' norm, and the keys the queries'."""
-    for attention, _ in steps_of(model):
-        branch = attention.branches[0]
-        branch.q_norm, branch.k_norm = branch.k_norm, branch.q_norm
+    for part in model.modules():
+        if isinstance(part, Attention):
+            part.q_norm, part.k_norm = part.k_norm, part.q_norm
 
 
 def heads_together(model: nn.Module) -> None:
@@ -119,7 +123,7 @@ def eps_10_000_times(model: nn.Module) -> None:
         norm.eps = 0.01
 
 
-MISTAKES: dict[str, Callable[[nn.Module], None]] = {
+MISTAKES: dict[str, Callable[[TinyTransformer], None]] = {
     "no last norm": no_last_norm,
     "1 + w read as w": one_plus_w_read_as_w,
     "residual after the norm": residual_after_the_norm,
@@ -135,7 +139,7 @@ MISTAKES: dict[str, Callable[[nn.Module], None]] = {
 
 
 @torch.no_grad()
-def with_mistake(model: nn.Module, mistake: str) -> nn.Module:
+def with_mistake(model: TinyTransformer, mistake: str) -> TinyTransformer:
     """Return a copy of a model with a mistake in it."""
     changed = copy.deepcopy(model)
     MISTAKES[mistake](changed)

@@ -1,6 +1,7 @@
 """Lesson 14: norms in five places, other layers in their place, and none, by depth and rate."""
 
 import math
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -8,7 +9,7 @@ from normlab.training.experiment import Experiment, Row
 from normlab.training.transformer import TinyTransformer, help_texts, loss_on, train
 
 # What each network is built with.
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "pre": {"place": "pre"},
     "post": {"place": "post"},
     "sandwich": {"place": "sandwich"},

@@ -22,9 +22,16 @@ def measure(norm: str, batch_size: int, lr_at_64: float, seed: int) -> list[Row]
     """
     mnist = load_mnist(tensors=True)
     network = article_net(norm, seed)
-    lr = lr_at_64 * math.sqrt(batch_size / 64)
-    options = {"epochs": 1, "lr": lr, "batch_size": batch_size, "seed": seed}
-    run = fit(network, mnist.first(IMAGES), device="cpu", progress=False, **options)
+    run = fit(
+        network,
+        mnist.first(IMAGES),
+        epochs=1,
+        lr=lr_at_64 * math.sqrt(batch_size / 64),
+        batch_size=batch_size,
+        seed=seed,
+        device="cpu",
+        progress=False,
+    )
     held_out = as_inputs(mnist.train_images[-5000:])  # (5000, 28, 28)
     _, validation_accuracy = evaluate(network, held_out, mnist.train_labels[-5000:])
     return [

@@ -17,9 +17,17 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
     """Train the small CNN for one pass over 16,000 of the training images."""
     mnist = load_mnist(tensors=True)
     network = small_cnn(norm, seed)
-    options = {"epochs": 1, "lr": lr, "seed": seed, "measure_every": MEASURE_EVERY}
-    some = mnist.first(IMAGES)
-    run = fit(network, some, drop_last=True, device="cpu", progress=False, **options)
+    run = fit(
+        network,
+        mnist.first(IMAGES),
+        epochs=1,
+        lr=lr,
+        seed=seed,
+        measure_every=MEASURE_EVERY,
+        drop_last=True,
+        device="cpu",
+        progress=False,
+    )
     seen = as_inputs(mnist.train_images[:5000])  # (5000, 28, 28)
     _, train_accuracy = evaluate(network, seen, mnist.train_labels[:5000])
     return [in_one_row(run, train_accuracy)]

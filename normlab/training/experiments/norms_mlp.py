@@ -16,8 +16,16 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
     """Train the article's network for one epoch."""
     mnist = load_mnist(tensors=True)
     network = article_net(norm, seed)
-    options = {"epochs": 1, "lr": lr, "seed": seed, "measure_every": MEASURE_EVERY}
-    run = fit(network, mnist, device="cpu", progress=False, **options)
+    run = fit(
+        network,
+        mnist,
+        epochs=1,
+        lr=lr,
+        seed=seed,
+        measure_every=MEASURE_EVERY,
+        device="cpu",
+        progress=False,
+    )
     seen = as_inputs(mnist.train_images[:10_000])  # (10000, 28, 28)
     _, train_accuracy = evaluate(network, seen, mnist.train_labels[:10_000])
     return [in_one_row(run, train_accuracy)]

@@ -26,7 +26,7 @@ def measure(qk: str, lr: float, seed: int) -> list[Row]:
 
 def watched_training(model: TinyTransformer, lr: float, steps: int, seed: int) -> list[Row]:
     """Train a model; return what was seen of its attention every 20 steps, and at the end."""
-    rows = []
+    rows: list[Row] = []
     for step, x, y in train(model, lr, steps, seed, WARM_UP):
         if step % WATCH_EVERY == 0 and step > 0:
             rows.append({"step": step, **look(model, x, y)})
@@ -36,11 +36,11 @@ def watched_training(model: TinyTransformer, lr: float, steps: int, seed: int) -
 def look(model: TinyTransformer, x: Tensor, y: Tensor) -> dict[str, float]:
     """Return the loss on one batch, the blocks' largest logit and their mean evenness."""
     attentions = [part for part in model.modules() if isinstance(part, Attention)]
-    for attention in attentions:
-        attention.watched = {}
+    seen: list[dict[str, float]] = [{} for _ in attentions]
+    for attention, one in zip(attentions, seen, strict=True):
+        attention.watched = one
     with torch.no_grad():
         loss = loss_of(model, x, y).item()
-    seen = [attention.watched for attention in attentions]
     for attention in attentions:
         attention.watched = None
     return {

@@ -32,8 +32,8 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
     rows: list[Row] = []
     for epochs, more in ((1, 1), (3, 2)):
         # Each call draws its orders from a seed of its own, or the second epoch repeats the first.
-        options = {"epochs": more, "lr": lr, "seed": 100 * seed + epochs}
-        run = fit(network, uneven, device="cpu", progress=False, **options)
+        drawn = 100 * seed + epochs
+        run = fit(network, uneven, epochs=more, lr=lr, seed=drawn, device="cpu", progress=False)
         rows.append(
             {
                 "epochs": epochs,

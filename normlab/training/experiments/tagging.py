@@ -1,5 +1,7 @@
 """Lesson 11: InstanceNorm in a network that tags sequences, for two kinds of tag."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
@@ -7,7 +9,10 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone knows it 
 from normlab.training.experiment import Experiment, Row
 
 TAGS = ("the level", "above the level")
-NORMS = {"none": nn.Identity, "instance": lambda: nn.InstanceNorm1d(8)}
+NORMS: dict[str, Callable[[], nn.Module]] = {
+    "none": nn.Identity,
+    "instance": lambda: nn.InstanceNorm1d(8),
+}
 LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
 SEEDS = range(8)
 SEQUENCES, LENGTH, HELD_OUT = 900, 20, 200  # 500 to train on, 200 held out, 200 to test

@@ -4,7 +4,7 @@ Where nothing of an exercise could be judged the cell stays empty: no failure be
 way into another system. `Export.open_questions` lists them. Each system has a file here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from normlab.grading.class_.gradebook import Entry
 __all__ = ["FORMATS", "Export", "ExportError", "export", "open_questions"]
 
 #: The systems by name.
-FORMATS = {
+FORMATS: dict[str, Callable[..., Sequence[str]]] = {
     "canvas": canvas.write,
     "moodle": moodle.write,
     "nbgrader": nbgrader.write,

@@ -9,7 +9,7 @@ from normlab.grading.class_.exports.cells import cell, most
 from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, plain, scale
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import as_csv, by_student, points, without_formula
-from normlab.grading.class_.submissions import short_name, without_id
+from normlab.grading.class_.submissions import id_of, short_name, without_id
 
 _COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 _POINTS = "points possible"
@@ -42,9 +42,8 @@ def write(
 
 def _identity(student: str) -> list[str]:
     """Return a student's first five cells: the name with Canvas's number, or a login."""
-    number = re.search(r"_(\d+)$", student)
-    name = without_formula(without_id(student))
-    return [name, number[1], "", "", ""] if number else [name, "", "", name, ""]
+    name, number = without_formula(without_id(student)), id_of(student)
+    return [name, number, "", "" if number else name, ""]
 
 
 def _fill_in(
@@ -54,7 +53,8 @@ def _fill_in(
     columns: Mapping[str, str],
     is_section: bool,
 ) -> list[str]:
-    sheet, notes = Sheet.read(template), []
+    sheet = Sheet.read(template)
+    notes: list[str] = []
     first_cells = [plain(row[0]) for row in sheet.rows]
     if _POINTS not in first_cells or sheet.column("ID") is None:
         raise ExportError(f'{template} is no gradebook of Canvas: no "Points Possible", or no ID.')
@@ -68,11 +68,9 @@ def _fill_in(
     if len(set(places.values())) < len(places):
         raise ExportError("Two exercises would fill the same column; give --column for each.")
     names = (*_COLUMNS[1:4], _COLUMNS[0])
-    identity = [at for name in names if (at := sheet.column(name)) is not None]
-    who = [[row[at] for at in identity] for row in people]
-    rows_of = match(
-        dict.fromkeys(entry.student for entry in entries), who, notes if is_section else None
-    )
+    identity = [column for name in names if (column := sheet.column(name)) is not None]
+    who = [[row[column] for column in identity] for row in people]
+    rows_of = match(entries, who, notes if is_section else None)
     for entry in (one for one in entries if one.student in rows_of):
         if score := cell(entry, scales[entry.exercise]):
             people[rows_of[entry.student]][places[entry.exercise]] = score

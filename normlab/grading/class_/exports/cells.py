@@ -22,6 +22,12 @@ def state(entry: Entry) -> str:
     )
 
 
+def open_questions(entries: Iterable[Entry]) -> str:
+    """Name what is not judged in full, or excused, with its state."""
+    told = (one for one in entries if one.excused or not one.is_judged)
+    return "; ".join(f"{one.exercise}: {state(one)}" for one in told)
+
+
 def most(entries: Iterable[Entry]) -> dict[str, float]:
     """Return each exercise with its points, in the order of the course."""
     return dict(sorted({entry.exercise: entry.verdict.max_score for entry in entries}.items()))

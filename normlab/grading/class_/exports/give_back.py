@@ -7,7 +7,7 @@ from pathlib import Path
 
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import by_student, feedback_page, labels
-from normlab.grading.class_.submissions import without_id
+from normlab.grading.class_.submissions import id_of, without_id
 
 # What Canvas called a notebook: it takes back what begins so, and adds it as a comment.
 _CANVAS = re.compile(r"(?:.*/)?([^/]+?_\d+_\d+_)[^/]*")
@@ -58,10 +58,10 @@ _WHY = {
 
 
 def _moodle_names(student: str) -> list[str]:
-    number = re.search(r"_(\d+)$", student)
+    number = id_of(student)
     # Moodle finds the number between the first two underscores, and the file behind the fourth.
     name = without_id(student).replace("_", " ").replace("/", " ")
-    return [f"{name}_{number[1]}_assignsubmission_file_/feedback.html"] if number else []
+    return [f"{name}_{number}_assignsubmission_file_/feedback.html"] if number else []
 
 
 def _canvas_names(entries: Iterable[Entry]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from normlab.grading.class_.exports.cells import most, state, total
+from normlab.grading.class_.exports.cells import most, open_questions, total
 from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, scale
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import by_student
@@ -33,9 +33,7 @@ def write(
     people = sheet.rows[1:]
     # Before the grade stands who it is: Moodle's own number, the name, and more.
     who = [[*row[:1], *row[2:grade], *row[1:2]] for row in people]
-    rows_of = match(
-        dict.fromkeys(entry.student for entry in entries), who, notes if is_section else None
-    )
+    rows_of = match(entries, who, notes if is_section else None)
     theirs = _maximum(sheet, grade)
     scale(theirs, sum(ours.values()), " + ".join(ours), notes)
     comment = len(sheet.header) - 1 if _COMMENT in sheet.header[-1].casefold() else None
@@ -50,9 +48,7 @@ def write(
         if points := total(own, theirs / most_of_own if most_of_own else 1.0):
             row[grade] = points
         if comment is not None and not row[comment].strip():
-            row[comment] = "; ".join(
-                f"{e.exercise}: {state(e)}" for e in own if e.excused or not e.is_judged
-            )
+            row[comment] = open_questions(own)
     sheet.write(path)
     return notes
 
@@ -66,13 +62,13 @@ def _maximum(sheet: Sheet, grade: int) -> float:
         They are not there, or not the same in every row.
     """
     behind = {number_in(row[grade + 1]) for row in sheet.rows[1:] if len(row) > grade + 1}
-    if len(behind) != 1 or None in behind:
+    if len(behind) != 1 or (most := behind.pop()) is None:
         raise ExportError(
             f'In the column behind "{sheet.header[grade]}" of the worksheet there is not one '
             "maximum for all, so how many points a grade is out of cannot be told. Give the column "
             "of the grade with --column, or download the worksheet again. Nothing was written."
         )
-    return behind.pop()
+    return most
 
 
 def _grade_column(sheet: Sheet, columns: Mapping[str, str], example: str) -> int:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from normlab.files import write_whole
+from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import as_csv, points
+from normlab.grading.class_.submissions import id_of
 
 _DELIMITERS = ",;\t"
 
@@ -69,7 +71,7 @@ class Sheet:
 
 
 def match(
-    students: Iterable[str], rows: list[list[str]], notes: list[str] | None = None
+    entries: Iterable[Entry], rows: list[list[str]], notes: list[str] | None = None
 ) -> dict[str, int]:
     """Find each student's row.
 
@@ -79,8 +81,8 @@ def match(
 
     Parameters
     ----------
-    students
-        By name, with the number behind it where there is one.
+    entries
+        Of the students: each has a name, with the number behind it where there is one.
     rows
         Of the people: the number, as it is or behind a word ("Participant 17"), then logins and the
         like, and in the end the name.
@@ -94,7 +96,7 @@ def match(
     """
     found: dict[str, int] = {}
     lost = []
-    for student in students:
+    for student in dict.fromkeys(entry.student for entry in entries):
         row = _row_of(student, rows)
         if row is None or row in found.values():
             lost.append(student)
@@ -112,8 +114,8 @@ def match(
 
 
 def _row_of(student: str, rows: list[list[str]]) -> int | None:
-    number = re.search(r"_(\d+)$", student)
-    by_number = [at for at, row in enumerate(rows) if number and _is_number(row[0], number[1])]
+    number = id_of(student)
+    by_number = [at for at, row in enumerate(rows) if number and _is_number(row[0], number)]
     columns = list(zip(*rows, strict=True))[: -1 if number else None]
     by_name = (
         [at for at, cell in enumerate(column) if plain(cell) == plain(student)]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from normlab.files import write_whole
-from normlab.grading.class_.exports.cells import cell, most, state, total
+from normlab.grading.class_.exports.cells import cell, most, open_questions, total
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import as_csv, by_student, points, without_formula
 
@@ -20,7 +20,7 @@ def write(entries: list[Entry], path: Path) -> list[str]:
                 *(cell(by_exercise.get(exercise)) for exercise in exercises),
                 total(own),
                 points(sum(entry.max_score for entry in own)),
-                "; ".join(f"{e.exercise}: {state(e)}" for e in own if e.excused or not e.is_judged),
+                open_questions(own),
             ]
         )
     write_whole(path, as_csv(rows))

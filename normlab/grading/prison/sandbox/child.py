@@ -51,7 +51,7 @@ class Channel:
     """
 
     def __init__(
-        self, read_some: Callable[[int], bytes], write_some: Callable[[bytes], int]
+        self, read_some: Callable[[int], bytes], write_some: Callable[[memoryview], int]
     ) -> None:
         self._read_some, self._write_some = read_some, write_some
         self._sending = threading.RLock()
@@ -377,7 +377,7 @@ def give_own_builtins() -> None:
     """Let the learner's code have builtins of its own: to change them changes nothing of ours."""
     own = types.ModuleType("builtins", builtins.__doc__)
     own.__dict__.update(builtins.__dict__)
-    own.input = lambda *_: ""
+    own.__dict__["input"] = lambda *_: ""
     sys.modules["builtins"] = own
 
 

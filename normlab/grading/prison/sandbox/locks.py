@@ -7,6 +7,8 @@ import mmap
 import os
 import resource
 import signal
+import types
+from typing import Any
 
 NOBODY = 65534
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -236,7 +238,7 @@ ALLOWED_IN_PART = {
 _A_THREAD = 0x00010000  # the flag of clone that a thread has, and a process has not
 
 
-def make_filter():  # noqa: ANN201 - pyseccomp's own
+def make_filter() -> Any:  # noqa: ANN401 - pyseccomp's own
     """Return the filter of a submission: its ``load()`` puts it to work.
 
     A call that is not allowed fails with "Operation not permitted".
@@ -248,9 +250,9 @@ def make_filter():  # noqa: ANN201 - pyseccomp's own
     """
     seccomp = _seccomp()
     filters = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
-    rules = [(name, ()) for name in ALLOWED]
+    rules: list[tuple[str, tuple[Any, ...]]] = [(name, ()) for name in ALLOWED]
     for name, (place, values) in ALLOWED_IN_PART.items():
-        rules += [(name, (seccomp.Arg(place, seccomp.EQ, value),)) for value in values]
+        rules += ((name, (seccomp.Arg(place, seccomp.EQ, value),)) for value in values)
     rules.append(("clone", (seccomp.Arg(0, seccomp.MASKED_EQ, _A_THREAD, _A_THREAD),)))
     for name, arguments in rules:
         try:
@@ -262,16 +264,17 @@ def make_filter():  # noqa: ANN201 - pyseccomp's own
     return filters
 
 
-def _seccomp():  # noqa: ANN202 - a module
+def _seccomp() -> types.ModuleType:
     """Import pyseccomp, which looks for its library with programs that may not be there."""
-    look = ctypes.util.find_library
-    ctypes.util.find_library = {"c": None, "seccomp": "libseccomp.so.2"}.get
+    looking: Any = ctypes.util
+    look = looking.find_library
+    looking.find_library = {"c": None, "seccomp": "libseccomp.so.2"}.get
     try:
         import pyseccomp
     except (ImportError, RuntimeError, OSError) as problem:
         raise ImportError(f"pyseccomp does not work here: {problem}") from None
     finally:
-        ctypes.util.find_library = look
+        looking.find_library = look
     return pyseccomp
 
 
@@ -292,7 +295,7 @@ def limit(space: int, seconds: float, file_size: int, threads: int) -> None:
         resource.setrlimit(what, (most, most))
 
 
-def lock_up(talk: int, limits: tuple[int, float, int, int], filters) -> None:  # noqa: ANN001
+def lock_up(talk: int, limits: tuple[int, float, int, int], filters: Any) -> None:  # noqa: ANN401
     """Give up all that a notebook lacks: what is open, rights, most system calls, more of anything.
 
     Parameters

@@ -11,28 +11,25 @@ from typing import Any
 def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Try what is forbidden; answer with what can be done all the same."""
     folders = [*request["paths"], "/", "/tmp", "/usr/lib", "/dev/shm"]
+    deeds: dict[str, Callable[[], object]] = {
+        "become root": lambda: os.setuid(0),
+        "make a socket": socket.socket,
+        "start a process": _fork,
+        "see other processes": lambda: os.stat("/proc/self"),
+        "fill more than its folder": lambda: _fill(request["file_size"]),
+        "have more memory": lambda: mmap.mmap(-1, request["memory"]),
+        "raise its limits": _raise_limits,
+        **{
+            f"{what} {number}": functools.partial(attempt, number)
+            for number in request["processes"]
+            for what, attempt in (("signal process", _signal), ("limit process", _limit))
+        },
+    }
     yield {
         "user": os.getuid(),
         "reads": [path for path in request["paths"] if _works(_look_into, path)],
         "writes": [path for path in folders if _works(_write_into, path)],
-        "does": [
-            deed
-            for deed, attempt in {
-                "become root": lambda: os.setuid(0),
-                "make a socket": socket.socket,
-                "start a process": _fork,
-                "see other processes": lambda: os.stat("/proc/self"),
-                "fill more than its folder": lambda: _fill(request["file_size"]),
-                "have more memory": lambda: mmap.mmap(-1, request["memory"]),
-                "raise its limits": _raise_limits,
-                **{
-                    f"{what} {number}": functools.partial(attempt, number)
-                    for number in request["processes"]
-                    for what, attempt in (("signal process", _signal), ("limit process", _limit))
-                },
-            }.items()
-            if _works(attempt)
-        ],
+        "does": [deed for deed, attempt in deeds.items() if _works(attempt)],
     }
 
 

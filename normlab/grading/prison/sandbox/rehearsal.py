@@ -27,21 +27,11 @@ _CELLS = (
 _SECONDS = 10.0
 
 
-class _Unheard:
-    """A channel to nobody."""
-
-    def send(self, message: Any) -> None:  # noqa: ANN401
-        """Write the message, and throw it away."""
-        wire.encode(message)
-
-    def flush(self) -> None:
-        """Do nothing."""
-
-
 def rehearse() -> None:
     """Run a small notebook and call its function; nothing of it is left."""
     main = sys.modules["__main__"]
-    actor = child.Child(_Unheard(), stand_ins.Silent())
+    nobody = child.Channel(lambda _: b"", len)  # it says what it is told to nobody
+    actor = child.Child(nobody, stand_ins.Silent())
     with contextlib.redirect_stdout(calling._Printed()):
         for act, request in ((actor.read, _read()), (actor.run, _run()), (actor.call, _call())):
             for answer in act(wire.decode(wire.encode(request))):
