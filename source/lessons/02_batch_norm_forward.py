@@ -464,11 +464,7 @@ after = normalize(before)
 plots.dots(
     {"before": before, "after": after},
     ["varies least", "varies most", "furthest from 0"],
-    xlabel="value",
-    alt="""Two panels with the values of three units for 64 digits, one dot a digit, and a bar for
-    mean and standard deviation. Before: two bars are centred near 0.2, one more than twice as long
-    as the other; the third lies left of zero, near minus 0.4. After, on another scale: all three
-    bars reach from minus 1 to 1; within each unit the dots keep their order.""",
+    **plots.words("02 before and after"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

@@ -350,12 +350,7 @@ def follow(batch_values, momentum):
 plots.following(
     batch_means,
     {f"momentum {m}": follow(batch_means, m) for m in (0.1, 0.01)},
-    xlabel="batches seen",
-    ylabel="mean of one unit",
-    alt="""Means of a hundred batches as scattered dots around a constant level, and two lines that
-    start at zero. The line for momentum 0.1 reaches the level of the dots after some twenty batches
-    and then wobbles with them. The line for momentum 0.01 is smooth, and after a hundred batches it
-    has covered only about two thirds of the way.""",
+    **plots.words("03 momentum"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
