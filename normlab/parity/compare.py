@@ -35,7 +35,7 @@ def pair(
     ----------
     name
         The class, such as ``"BatchNorm1d"``; or ``"QKNorm"``, which torch does not have: its
-        few lines of torch are `normlab.parity.relatives.QKNorm`.
+        few lines of torch are `normlab.parity.relatives.TorchQKNorm`.
     *args, **options
         What its constructor takes in ``torch.nn``.
     dtype
@@ -53,8 +53,8 @@ def pair(
     >>> twin, layer = pair("BatchNorm1d", 3, eps=1e-3)
     """
     torch_dtype = getattr(torch, np.dtype(dtype).name)
-    home = relatives if name == "QKNorm" else torch.nn
-    layer = getattr(home, name)(*args, dtype=torch_dtype, **options)
+    made: Any = relatives.TorchQKNorm if name == "QKNorm" else getattr(torch.nn, name)
+    layer = made(*args, dtype=torch_dtype, **options)
     rng = np.random.default_rng(seed)
     with torch.no_grad():
         for key, tensor in layer.state_dict(keep_vars=True).items():

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from normlab.parity.relatives import AdaLayerNorm, QKNorm, standardized
+from normlab.parity.relatives import AdaLayerNorm, TorchQKNorm, standardized
 from normlab.training.transformer import DynamicTanh
 
 # The block of the course's picture: samples N, channels C, positions L.
@@ -141,7 +141,7 @@ NORMS = (
 LATER_NORMS = (
     Norm(
         "QK-norm, 2 heads",
-        lambda channels, _: OnTokens(QKNorm(2, channels // 2)),
+        lambda channels, _: OnTokens(TorchQKNorm(2, channels // 2)),
         "queries and keys (Henry et al. 2020)",
         "14",
     ),

@@ -6,7 +6,7 @@ from torch.nn import functional as F  # noqa: N812 - its name everywhere in PyTo
 from torch.nn.utils import parametrize
 
 
-class QKNorm(nn.Module):
+class TorchQKNorm(nn.Module):
     """RMSNorm of each head of a projection ``(*, heads * head_dim)``; all heads share the weight.
 
     Twin of `normlab.nn.QKNorm`; heads, head_dim and eps as there.
@@ -49,7 +49,7 @@ class AdaLayerNorm(nn.Module):
         return self.norm(x) * (1 + scale) + shift
 
 
-class Standardized(nn.Module):
+class StandardizedWeight(nn.Module):
     """A parametrization: the weights of each output get mean 0 and variance 1.
 
     Twin of `normlab.nn.parametrizations.weight_standardization`.
@@ -61,6 +61,6 @@ class Standardized(nn.Module):
 
 
 def standardized(layer: nn.Module) -> nn.Module:
-    """Return a linear layer or a convolution that computes with `Standardized` weights."""
-    parametrize.register_parametrization(layer, "weight", Standardized())
+    """Return a linear layer or a convolution that computes with `StandardizedWeight`."""
+    parametrize.register_parametrization(layer, "weight", StandardizedWeight())
     return layer

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Start here
 #
-# *35 minutes, self-test 10 · no lesson needed before this one*
+# *30 minutes, self-test 10 · no lesson needed before this one*
 #
 # When you have finished you can
 #
@@ -259,20 +259,20 @@ mean.shape, mean.size
 #
 # | lesson | what you will be able to do | minutes | exercises |
 # |---|---|---|---|
-# | [01 Put the data on one scale](01_normalize_data.ipynb) | tell three kinds of "normalize" apart, and say when scaling the data helps | 75 | [01](../exercises/01_normalize_data.ipynb), 45 min |
+# | [01 Put the data on one scale](01_normalize_data.ipynb) | tell three kinds of "normalize" apart, and say when scaling the data helps | 70 | [01](../exercises/01_normalize_data.ipynb), 45 min |
 # | [02 Normalize a batch, one feature at a time](02_batch_norm_forward.ipynb) | write BatchNorm's forward pass, for vectors and images, and know its four classic mistakes | 65 | [02](../exercises/02_batch_norm_forward.ipynb), 50 min |
 # | [03 Give one image one answer](03_batch_norm_train_and_eval.ipynb) | predict what BatchNorm remembers, and recognise a forgotten `eval()` | 75 | [03](../exercises/03_batch_norm_train_and_eval.ipynb), 80 min |
-# | [04 Follow the gradient back](04_batch_norm_backward.ipynb) | derive BatchNorm's backward pass twice, and check it | 120 | [04](../exercises/04_batch_norm_backward.ipynb), 45 min |
+# | [04 Follow the gradient back](04_batch_norm_backward.ipynb) | derive BatchNorm's backward pass twice, and check it | 115 | [04](../exercises/04_batch_norm_backward.ipynb), 45 min |
 # | [05 Train the article's network](05_mnist_with_batch_norm.ipynb) | repair a printed training loop, and compare two networks fairly | 130 | [05](../exercises/05_mnist_with_batch_norm.ipynb), 60 min |
-# | [06 Normalize one sample at a time](06_layer_norm.ipynb) | say what LayerNorm averages, for images, sequences and transformers | 115 | [06](../exercises/06_layer_norm.ipynb), 55 min |
-# | [07 Take the light out of an image](07_instance_norm.ipynb) | write InstanceNorm, and say what it takes away and where it must not stand | 80 | [07](../exercises/07_instance_norm.ipynb), 55 min |
+# | [06 Normalize one sample at a time](06_layer_norm.ipynb) | say what LayerNorm averages, for images, sequences and transformers | 110 | [06](../exercises/06_layer_norm.ipynb), 55 min |
+# | [07 Take the light out of an image](07_instance_norm.ipynb) | write InstanceNorm, and say what it takes away and where it must not stand | 75 | [07](../exercises/07_instance_norm.ipynb), 55 min |
 # | [08 Normalize a few channels at a time](08_group_norm.ipynb) | write GroupNorm, and turn it into its neighbours by choosing one number | 105 | [08](../exercises/08_group_norm.ipynb), 60 min |
 # | [09 Drop the mean, and meet the relatives](09_rms_norm_and_relatives.ipynb) | write RMSNorm, and point at the numbers that any norm averages | 120 | [09](../exercises/09_rms_norm_and_relatives.ipynb), 50 min |
-# | [10 Compare the norms](10_compare_the_norms.ipynb) | plan a fair comparison, and call a difference only what is one | 95 |  |
+# | [10 Compare the norms](10_compare_the_norms.ipynb) | plan a fair comparison, and call a difference only what is one | 90 |  |
 # | [11 Check every claim of two articles](11_check_the_claims.ipynb) | say which claims an experiment bears out | 135 |  |
 # | [12 Ask why it works](12_why_it_works.ipynb) | test the explanations of BatchNorm's success | 90 |  |
 # | [13 Choose a norm, and find the bug](13_choose_and_debug.ipynb) | choose a norm by six questions, and go from a symptom to its cause | 160 | [13](../exercises/13_choose_and_debug.ipynb), 60 min |
-# | [14 Read the norms of a modern transformer](14_norms_in_a_modern_transformer.ipynb) | say where a model's norms stand, and port them without a bit lost | 160 | [14](../exercises/14_norms_in_a_modern_transformer.ipynb), 85 min |
+# | [14 Read the norms of a modern transformer](14_norms_in_a_modern_transformer.ipynb) | say where a model's norms stand, and port them without a bit lost | 155 | [14](../exercises/14_norms_in_a_modern_transformer.ipynb), 85 min |
 # | [15 Tell a norm what to do](15_told_norms.ipynb) | tell a norm its scale and shift, as diffusion models do, and fold, freeze, renew, average and export norms at work | 110 | [15](../exercises/15_told_norms.ipynb), 45 min |
 #
 # Each lesson begins with what you will be able to do and ends with the same list, so that you can

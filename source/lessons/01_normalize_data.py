@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Put the data on one scale, and say which "normalize" you mean
 #
-# *Lesson 1 · 75 minutes, self-test 10 · gentle · data, vectors, and the word itself*
+# *Lesson 1 · 70 minutes, self-test 10 · gentle · data, vectors, and the word itself*
 #
 # When you have finished you can
 #

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Follow the gradient back through BatchNorm
 #
-# *Lesson 4 · 120 minutes, self-test 10 · demanding · the backward pass, twice*
+# *Lesson 4 · 115 minutes, self-test 10 · demanding · the backward pass, twice*
 #
 # When you have finished you can
 #

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Normalize one sample at a time: LayerNorm
 #
-# *Lesson 6 · 115 minutes, self-test 10 · medium · forward, backward, sequences, and where transformers put it*
+# *Lesson 6 · 110 minutes, self-test 10 · medium · forward, backward, sequences, and where transformers put it*
 #
 # When you have finished you can
 #

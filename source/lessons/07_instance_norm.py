@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Take the light out of an image: InstanceNorm
 #
-# *Lesson 7 · 80 minutes, self-test 10 · gentle · one image, one channel, one mean*
+# *Lesson 7 · 75 minutes, self-test 10 · gentle · one image, one channel, one mean*
 #
 # When you have finished you can
 #

@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Compare the norms, and call a difference only what is one
 #
-# *Lesson 10 · 95 minutes, self-test 10 · medium · the comparison that an article promised*
+# *Lesson 10 · 90 minutes, self-test 10 · medium · the comparison that an article promised*
 #
 # When you have finished you can
 #

@@ -24,7 +24,7 @@ LAYERS = {
     "nn": nn,
     "Conv1d": nn.Conv1d,
     "DynamicTanh": facts.DynamicTanh,
-    "QKNorm": relatives.QKNorm,
+    "QKNorm": relatives.TorchQKNorm,
     "AdaLayerNorm": relatives.AdaLayerNorm,
     "standardized": relatives.standardized,
     "weight_norm": parametrizations.weight_norm,
