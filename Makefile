@@ -24,7 +24,7 @@ help:
 	@echo "make browser  run the notebooks in headless Chromium, through JupyterLab's own menu"
 	@echo "make site     build the course as a website in build/site, for any web server or none"
 	@echo "make slides   make a lecture of each lesson in build/slides, for any browser"
-	@echo "make screenshot  take the README's picture of lesson 05 (needs Chromium)"
+	@echo "make screenshot  film the README's moving picture (needs Chromium)"
 	@echo "make cheat-sheet  draw the cheat sheet of all norms again, as PDF, PNG and in words"
 	@echo "make format   format the Python code"
 	@echo "make update   resolve the versions in constraints.txt and environment.yml anew"
@@ -99,8 +99,8 @@ browser: site slides
 	$(BIN)/python -m pytest tests/browser
 
 screenshot: $(VENV)/ready-to-make
-	$(BIN)/python tests/browser/screenshot.py notebooks/05_mnist_with_batch_norm.ipynb \
-		docs/lesson_05.png --scroll-to "The whole run, recorded" --height 1480
+	$(BIN)/python tests/browser/moving_picture.py \
+		docs/who_shares_my_mean.png docs/who_shares_my_mean_still.png
 
 cheat-sheet: $(VENV)/ready-to-learn
 	$(BIN)/python docs/cheat_sheet.py

@@ -74,7 +74,7 @@ ADVICE = {
         {"nn.SyncBatchNorm(C)": ["(N, C)", "(N, C, L)", "(N, C, H, W)"]},
         "devices with small batches that together have enough",
         "one device: it is BatchNorm there; sorted batches",
-        BATCH_MODES + ", of all workers together",
+        "as BatchNorm, of all workers together",
     ),
     "InstanceNorm": Advice(
         rf"$y={_standardized('nc')}$",
@@ -95,7 +95,7 @@ ADVICE = {
         "groups of one value: the output no longer depends on the input",
     ),
     "LocalResponseNorm": Advice(
-        r"$y=\frac{x_c}{\left(k+\frac{\alpha}{s}\sum_j x_j^2\right)^{\beta}}$",
+        r"$y=x_c\,(k+\frac{\alpha}{s}\sum_j x_j^2)^{-\beta}$",
         {"nn.LocalResponseNorm(5)": ["(N, C, L)", "(N, C, H, W)"]},
         "old networks, as they were",
         "new networks: it takes away neither shift nor scale",
@@ -119,6 +119,24 @@ ADVICE = {
         "no statistic is wanted",
         "the scale of the input changes: large values are flattened",
     ),
+    "QK-norm, 2 heads": Advice(
+        r"$y=\gamma_c\frac{x}{\sqrt{\mathrm{mean}_g(x^2)+\epsilon}}$",
+        {"QKNorm(G, C//G)": ["(N, L, C)"]},
+        "logits must stay bounded",
+        "usual rates: no difference was seen in lesson 14",
+    ),
+    "AdaLN": Advice(
+        rf"$y=s_c{_standardized('nl')}+b_c$",
+        {"AdaLayerNorm(C, K)": ["(N, L, C)"]},
+        "a time, a class says what to do",
+        "condition added before a norm of single channels: lost",
+    ),
+    "weight standardization": Advice(
+        r"$W_o=\frac{V_o-\mu_o}{\sqrt{\sigma^2_o+\epsilon}}$",
+        {"standardized(Conv1d(C, C, 1))": ["(N, C, L)"]},
+        "micro-batches, beside GroupNorm",
+        "alone in a deep residual network: the sum grows",
+    ),
     "weight norm": Advice(
         r"$W_o=g_o\frac{V_o}{\Vert V_o\Vert}$",
         {"weight_norm(Conv1d(C, C, 1))": ["(N, C, L)"]},
@@ -135,17 +153,19 @@ ADVICE = {
 
 NOTES = {
     "How to read it": [
-        "Blocks: samples N, channels C, positions L (images: L = H·W). Coloured are the inputs "
-        "that the front, right, upper output depends on, in training; for the last two rows, the "
-        "weights V that one weight W depends on. Observed on torch's layers, like everything in "
-        "the columns “over”, “learns”, “remembers”, “train and eval”. Under the name: the lesson."
+        "Blocks: samples N, channels C, positions L (images: L = H·W). Coloured: the inputs that "
+        "the front, right, upper output depends on in training; in the last three rows, the "
+        "weights V that one weight W depends on. Observed on torch's layers, as are “over”, "
+        "“learns”, “remembers”, “train and eval”.",
+        "A norm N in a transformer’s step (14): pre x + f(Nx), post N(x + f(x)), out x + N f(x), "
+        "sandwich x + N f(Nx), parallel x + f(Nx) + g(Nx).",
     ],
     "Signs": [
         "μ, σ²: mean and variance (divided by n) of the coloured values; BatchNorm puts the "
         "variance divided by n − 1 into running_var. γ: weight, β: bias, ε: eps. Indices: sample "
-        "n, channel c, position l, group g, output o. LocalResponseNorm: j runs over s "
+        "n, channel c, position l, group or head g, output o. LocalResponseNorm: j runs over s "
         "neighbouring channels; β is its exponent. Spectral norm: u, v are what it remembers. "
-        "Told by a condition c (15): γ is 1 + scale(c), β is shift(c)."
+        "Told by K numbers (15): s is 1 + scale, b is shift."
     ],
     "Choose: stop at the first that applies (lesson 13)": [
         "1 A sample's size or contrast is part of the answer: none",
@@ -159,7 +179,7 @@ NOTES = {
 
 # In inches, from the upper left corner of an A4 sheet.
 WIDTH, HEIGHT = 11.69, 8.27
-MARGIN, TOP, ROW, PAD = 0.28, 0.74, 0.585, 0.05
+MARGIN, TOP, ROW, PAD = 0.28, 0.66, 0.46, 0.05
 COLUMNS = {
     "norm": 1.21,
     "block": 0.78,
@@ -171,7 +191,7 @@ COLUMNS = {
     "use it when": 1.52,
     "not when": 1.30,
 }
-SIZE, LINE = 6.5, 0.104  # the text's size in points, a line's height in inches
+SIZE, LINE = 6.4, 0.102  # the text's size in points, a line's height in inches
 
 
 @dataclass(frozen=True)
@@ -190,7 +210,7 @@ class Row:
     avoid: str
 
 
-def rows(norms: Sequence[facts.Norm] = facts.NORMS) -> list[Row]:
+def rows(norms: Sequence[facts.Norm] = facts.ALL_NORMS) -> list[Row]:
     """Say of every norm what was observed, and what stands above."""
     return [_row(norm, observed) for norm, observed in zip(norms, _observed(norms), strict=True)]
 
@@ -216,7 +236,7 @@ def _row(norm: facts.Norm, observed: list[str]) -> Row:
     )
 
 
-def draw(norms: Sequence[facts.Norm] = facts.NORMS) -> Figure:
+def draw(norms: Sequence[facts.Norm] = facts.ALL_NORMS) -> Figure:
     """Draw the sheet.
 
     Raises
@@ -224,7 +244,7 @@ def draw(norms: Sequence[facts.Norm] = facts.NORMS) -> Figure:
     ValueError
         If a text is too long for its place.
     """
-    with styled(), mpl.rc_context({"hatch.linewidth": 0.4}):
+    with styled():
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="none")
         FigureCanvasAgg(figure)  # measures texts
         page = figure.add_axes((0, 0, 1, 1))
@@ -238,10 +258,10 @@ def draw(norms: Sequence[facts.Norm] = facts.NORMS) -> Figure:
 
 
 def _put_head(page: Axes) -> None:
-    page.text(MARGIN, 0.4, "All norms of the course on one page", size=14, weight="bold")
+    page.text(MARGIN, 0.36, "All norms of the course on one page", size=14, weight="bold")
     page.text(
         WIDTH - MARGIN,
-        0.4,
+        0.36,
         f"normlab, torch {torch.__version__.partition('+')[0]}. "
         "One operation, on a choice of axes: subtract a mean, divide by a spread.",
         size=8,
@@ -278,10 +298,10 @@ def _put_row(page: Axes, y: float, norm: facts.Norm, row: Row, shaded: bool) -> 
 
 def _put_formula(page: Axes, place: tuple[float, float, float], row: Row) -> None:
     x, y, width = place
-    formula = page.text(x, y + 0.19, row.formula, size=9.5, va="center")
+    formula = page.text(x, y + 0.13, row.formula, size=8.4, va="center")
     if _width(formula) > width:
         raise ValueError(f"The formula is wider than its column: {row.formula}")
-    page.text(x, y + ROW - 2 * PAD, row.over, size=SIZE, va="bottom")
+    page.text(x, y + ROW - 1.3 * PAD, row.over, size=SIZE, va="bottom")
 
 
 def _put_notes(page: Axes, y: float) -> None:
@@ -289,7 +309,7 @@ def _put_notes(page: Axes, y: float) -> None:
     for number, (title, texts) in enumerate(NOTES.items()):
         x = MARGIN + number * width + PAD
         lines = [(title, "bold"), *((text, "normal") for text in texts)]
-        _put(page, x, y, width - 0.2, lines, HEIGHT - MARGIN - y + PAD)
+        _put(page, x, y, width - 0.2, lines, HEIGHT - 0.2 - y + PAD)
 
 
 def _put(
@@ -339,7 +359,7 @@ def _put_picture(page: Axes, place: tuple[float, float, float], norm: facts.Norm
         draw_block(axes, facts.observe(norm).cells, ("N", "C", "L"))
         axes.set_ylim(axes.get_ylim()[0] - 1.1, axes.get_ylim()[1])  # room for the C
     for patch in axes.patches:
-        patch.set(linewidth=0.35, hatch=None)
+        patch.set(linewidth=0.35)
     for text in axes.texts:
         text.set_fontsize(5)
 
@@ -366,7 +386,7 @@ def _draw_matrix(axes: Axes, coloured: np.ndarray) -> None:
     axes.axis("off")
 
 
-def words(norms: Sequence[facts.Norm] = facts.NORMS) -> str:
+def words(norms: Sequence[facts.Norm] = facts.ALL_NORMS) -> str:
     """Write the sheet as a page of Markdown, for who cannot see it or reads on a telephone."""
     parts = [
         "# Cheat sheet",

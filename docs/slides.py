@@ -1,13 +1,11 @@
 """Make lectures of the lessons: ``python docs/slides.py [NAME ...]``, or ``make slides``.
 
-A lecture shows the cells of an executed notebook whose metadata says so (`slideshow`,
-`slide_type`), with the outputs as they were committed; nothing is run. The folder is complete in
-itself: reveal.js, fonts and formulas need no request to anybody.
+A lecture is made of an executed notebook, with the outputs as they were committed; nothing is run.
+What it shows is chosen by `sheets.py`. The folder is complete in itself: reveal.js, fonts and
+formulas need no request to anybody.
 
-A figure is shown without its code where that is long or leaves no room, a guess shows its question
-without the call and its output on the next slide, and a self-test has a slide for each question,
-with the answers folded. The type is as large as the slide allows; a slide that does not fit at 20
-pixels (of a screen 1280 wide) fails in a test: divide it.
+The type is as large as the slide allows; a slide that does not fit at 20 pixels (of a screen 1280
+wide) fails in a test.
 
 To look at all slides of a lecture as pictures::
 
@@ -15,15 +13,13 @@ To look at all slides of a lecture as pictures::
 """
 
 import argparse
-import re
 import shutil
 import sys
-from copy import deepcopy
 from importlib.util import find_spec
-from itertools import dropwhile
 from pathlib import Path
 
 import nbformat
+import sheets
 from bs4 import BeautifulSoup
 from jinja2 import Environment, FileSystemLoader
 from nbconvert import SlidesExporter
@@ -35,13 +31,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "slides"
 LESSONS = ROOT / "notebooks"
 
-SHOWN = ("slide", "subslide", "fragment", "-", "notes")
-SELF_TEST = "self_test("
-GUESS = "guess("
-# An output that waits for a guess: the next slide shows it.
-FOLDED = re.compile(r"<details><summary>Guess first[^<]*</summary>\n(.*)\n</details>", re.DOTALL)
-# Above a picture: the code that draws one is seldom what a lecture is about.
-LINES_OVER_A_PICTURE = 4
 # Which of its outputs a cell shows. Widgets carry their picture as HTML as well.
 OUTPUTS = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "text/plain"]
 
@@ -85,58 +74,12 @@ def lecture(notebook: NotebookNode, name: str, lectures: set[str]) -> str:
 
 def slides(notebook: NotebookNode) -> NotebookNode:
     """Return a notebook of the cells that are shown."""
-    cells = []
-    for cell in notebook.cells:
-        if slide_type(cell) in SHOWN:
-            cells += questions(cell) if SELF_TEST in cell.source else [without_asides(cell)]
+    cells: list[NotebookNode] = []
+    section = ""
+    for sheet in sheets.lecture(notebook):
+        cells += sheets.cells(sheet, first=sheet.section != section)
+        section = sheet.section
     return nbformat.from_dict({**notebook, "cells": cells})
-
-
-def slide_type(cell: NotebookNode) -> str:
-    """Return how a cell is shown; "skip" where nothing is said."""
-    return cell.metadata.get("slideshow", {}).get("slide_type", "skip")
-
-
-def without_asides(cell: NotebookNode) -> NotebookNode:
-    """Return a cell without the code that would only take room on a slide."""
-    cell = deepcopy(cell)
-    if cell.cell_type == "code":
-        lines = cell.source.splitlines()
-        if "nbval-ignore-output" in cell.metadata.get("tags", []):  # its reason is for who tests it
-            lines = list(dropwhile(lambda line: line.startswith("#"), lines))
-        cell.source = "\n".join(lines)
-        crowded = "<img" in stored_html(cell) and len(lines) > LINES_OVER_A_PICTURE
-        if crowded or cell.source.startswith(GUESS):
-            cell.metadata.transient = {"remove_source": True}
-        for output in cell.outputs:
-            if found := FOLDED.fullmatch(output.get("data", {}).get("text/html", "")):
-                output.data["text/html"] = found[1]
-                cell.metadata.slideshow = {"slide_type": "subslide"}
-    return cell
-
-
-def stored_html(cell: NotebookNode) -> str:
-    """Return the HTML among a cell's outputs."""
-    return "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
-
-
-def questions(cell: NotebookNode) -> list[NotebookNode]:
-    """Return a slide for each question of a self-test, and the answers that unfold under it."""
-    pieces: list[str] = []
-    whole = BeautifulSoup(stored_html(cell), "html.parser").div
-    for part in whole.find_all(recursive=False) if whole else []:
-        if part.name == "p":
-            pieces.append("")
-        pieces[-1] += str(part)
-    return [question(number, piece) for number, piece in enumerate(pieces)]
-
-
-def question(number: int, html: str) -> NotebookNode:
-    """Return a cell without code that shows a question."""
-    output = nbformat.v4.new_output("display_data", {"text/html": html})
-    cell = nbformat.v4.new_code_cell(outputs=[output], id=f"question-{number}")
-    cell.metadata.update(slideshow={"slide_type": "subslide"}, transient={"remove_source": True})
-    return cell
 
 
 def title(notebook: NotebookNode, name: str) -> str:
@@ -154,6 +97,8 @@ def relink(page: str, lectures: set[str]) -> str:
             link["href"] = f"{lesson}.html"
         elif "://" not in link["href"]:
             link.unwrap()
+    for title in soup.select(".slides :is(h1, h2, h3)[id]"):
+        del title["id"]  # a section has as many titles as sheets, and an id is one's own
     return str(soup)
 
 
@@ -203,11 +148,7 @@ def read(names: list[str]) -> dict[str, NotebookNode]:
     """Return the lessons that have slides and contain one of the names; all without names."""
     paths = [path for path in sorted(LESSONS.glob("*.ipynb")) if fits(path.stem, names)]
     notebooks = {path.stem: nbformat.read(path, as_version=4) for path in paths}
-    return {
-        name: notebook
-        for name, notebook in notebooks.items()
-        if any(slide_type(cell) in SHOWN for cell in notebook.cells)
-    }
+    return {name: notebook for name, notebook in notebooks.items() if sheets.lecture(notebook)}
 
 
 def fits(stem: str, names: list[str]) -> bool:

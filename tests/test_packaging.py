@@ -26,7 +26,12 @@ import normlab
 from normlab.grading.class_.release import release
 
 ROOT = Path(__file__).parent.parent
-LICENCES = ("LICENSE", "LICENSE-TEXT.md", "normlab/data/mnist/README.md")
+LICENCES = (
+    "LICENSE",
+    "LICENSE-TEXT.md",
+    "normlab/data/mnist/README.md",
+    "normlab/data/help/README.md",
+)
 MNIST = tuple(
     f"normlab/data/mnist/{part}-ubyte.gz"
     for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
@@ -106,7 +111,7 @@ def test_the_wheel_carries_the_licences(wheel):
     for name in LICENCES:
         assert wheel[f"{info}/licenses/{name}"] == (ROOT / name).read_bytes(), name
     metadata = Parser().parsestr(wheel[f"{info}/METADATA"].decode())
-    assert metadata["License-Expression"] == "MIT AND CC-BY-4.0 AND CC-BY-SA-3.0"
+    assert metadata["License-Expression"] == "MIT AND CC-BY-4.0 AND CC-BY-SA-3.0 AND PSF-2.0"
     assert set(metadata.get_all("License-File")) == set(LICENCES)
 
 

@@ -4,7 +4,14 @@
 "use strict";
 
 const WIDTH = 1280, HEIGHT = 720;
-const TYPE_SIZES = [30, 28, 26, 24, 22, 20];
+const TYPE_SIZES = [34, 32, 30, 28, 26, 24, 22, 20];
+// That of code, of the text's: lines of code do not break, and text should not be small for one of them.
+const CODE_SIZES = [0.8, 0.7, 0.6];
+const LARGE = 28;
+const SIZES = CODE_SIZES.flatMap((code) => TYPE_SIZES.map((size) => ({ size, code })))
+  .sort((a, b) => (b.size >= LARGE) - (a.size >= LARGE));
+// An explorable is enlarged as a whole.
+const ZOOMS = [2.2, 2, 1.8, 1.65, 1.5, 1.4, 1.3, 1.2, 1.1];
 // The letters in a figure have 14.6 pixels where it is as wide as in a notebook: 20 pixels are best.
 const GROWTHS_OF_FIGURES = [1.37, 1.2, 1];
 const SMALLEST_FIGURE = 0.75;
@@ -17,19 +24,30 @@ window.MathJax = {
 };
 
 function fit(slide) {
+  const explorable = slide.querySelector(".nx");
+  if (explorable) {
+    slide.style.fontSize = "26px";
+    ZOOMS.some((zoom) => { explorable.style.zoom = zoom; return holds(slide); });
+    // Its keys are its own, not the lecture's.
+    explorable.addEventListener("keydown", (event) => event.key === "Escape" || event.stopPropagation());
+    return;
+  }
   const pictures = [...slide.querySelectorAll("img")];
   if (fitType(slide, pictures, GROWTHS_OF_FIGURES)) return;
-  // A figure comes before the code that draws it.
-  const cells = pictures.map((it) => it.closest(".jp-CodeCell"));
-  cells.forEach((it) => it?.querySelector(".jp-Cell-inputWrapper")?.remove());
+  // What code shows comes before the code.
+  const cells = [...slide.querySelectorAll(".jp-CodeCell:has(.jp-OutputArea-output)")];
+  cells.forEach((it) => it.querySelector(".jp-Cell-inputWrapper")?.remove());
   const long = [...slide.querySelectorAll("pre")].filter(isTooWide);  // an error message, for instance
   long.forEach((it) => it.classList.add("wrapped"));
+  if (fitType(slide, pictures, [...GROWTHS_OF_FIGURES, SMALLEST_FIGURE])) return;
+  slide.querySelector(".jp-MarkdownCell.fragment, .fragment .jp-MarkdownCell")?.remove();  // it is in the notes
   fitType(slide, pictures, [...GROWTHS_OF_FIGURES, SMALLEST_FIGURE]);
 }
 
 function fitType(slide, pictures, growths) {
-  return growths.some((growth) => TYPE_SIZES.some((size) => {
+  return growths.some((growth) => SIZES.some(({ size, code }) => {
     slide.style.fontSize = `${size}px`;
+    slide.style.setProperty("--code", `${Math.max(20, Math.floor(code * size))}px`);
     return enlarge(slide, pictures) >= growth && holds(slide);
   }));
 }

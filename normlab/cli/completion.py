@@ -3,11 +3,13 @@
 import click
 from click.shell_completion import get_completion_class
 
+from normlab.cli.choices import OneOf
+
 _VARIABLE = "_NORMLAB_COMPLETE"  # where click looks when the shell asks
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print what makes the Tab key complete normlab's commands in your shell.

@@ -57,7 +57,7 @@ def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) 
         if one.needs_accelerator and pick_device().type == "cpu":
             click.echo(f"{one.name}: needs an accelerator, and torch finds none here. Not run.")
             continue
-        click.echo(f"{one.name}: {one.question} ({len(one.settings)} runs)")
+        click.echo(f"{click.style(one.name, bold=True)}: {one.question} ({len(one.settings)} runs)")
         try:
             path = record(one, into, jobs=jobs)
         except KeyboardInterrupt:
@@ -78,4 +78,4 @@ def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) 
 def _line(name: str) -> str:
     from normlab.training import find_experiment
 
-    return f"{name:{_TITLE_WIDTH}}{find_experiment(name).question}"
+    return f"{click.style(f'{name:{_TITLE_WIDTH}}', bold=True)}{find_experiment(name).question}"

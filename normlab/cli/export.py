@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from normlab.cli.choices import OneOf
 from normlab.cli.faults import faults_in_a_sentence
 
 # The names of normlab.grading.class_.exports.FORMATS, repeated here so that --help need not wait.
@@ -18,7 +19,7 @@ _FILES = {"csv": "points.csv"}
     "--to",
     "system",
     required=True,
-    type=click.Choice(FORMAT_NAMES),
+    type=OneOf(FORMAT_NAMES),
     help="Who is to read it.",
 )
 @click.option(

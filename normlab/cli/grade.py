@@ -159,7 +159,7 @@ def grade(
     _tell(notes)
     click.echo(_summary(handed_in, len(todo), counts, len(failures)))
     click.echo(counted)
-    click.echo(f"Open {out / 'index.html'}")
+    click.echo(f"Open {click.style(out / 'index.html', bold=True)}")
 
 
 def _judged_again(needing: "dict[Submission, str]") -> list[str]:
@@ -179,7 +179,7 @@ def _keep_apart(submissions: Path, out: Path) -> None:
 
 def _tell(notes: list[str]) -> None:
     for note in notes[:_MOST_NOTES]:
-        click.echo(f"Note: {note}", err=True)
+        click.echo(f"{click.style('Note:', fg='yellow')} {note}", err=True)
     if len(notes) > _MOST_NOTES:
         click.echo(f"And {len(notes) - _MOST_NOTES} more notes: they are in index.html.", err=True)
 

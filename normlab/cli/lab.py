@@ -253,6 +253,7 @@ def start_jupyterlab(
         "ServerApp.allow_root": True,
         # Chosen here, so that JupyterLab leaves it to us to print the address.
         "IdentityProvider.token": os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24),
+        "LabApp.custom_css": True,
         "LabApp.default_url": f"/lab/tree/{FIRST_LESSON}",
         # Beside the course: what was open for another project stays with that project.
         "LabApp.workspaces_dir": make_workspaces(course),
@@ -265,7 +266,10 @@ def start_jupyterlab(
         options["KernelManager.transport_encryption"] = "auto"
     arguments = [f"--{name}={value}" for name, value in options.items()] + list(more)
     try:
-        return LabApp.initialize_server(arguments)
+        # No option of the command line names the folder of custom.css.
+        return LabApp.initialize_server(
+            arguments, static_custom_path=[str(_CONFIGURATION / "custom")]
+        )
     except OSError as error:
         raise click.ClickException(
             f"JupyterLab cannot start: {error.filename or 'a file of its own'}: {error.strerror}. "

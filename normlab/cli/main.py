@@ -57,7 +57,9 @@ def normlab() -> None:
 def main() -> None:
     """Run the command; tell what is wrong in one line, without a traceback."""
     try:
-        status = normlab.main(prog_name="normlab", standalone_mode=False)
+        # Where there is no terminal, click leaves colours away by itself.
+        color = False if os.environ.get("NO_COLOR") else None
+        status = normlab.main(prog_name="normlab", standalone_mode=False, color=color)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         status = 0
@@ -74,7 +76,9 @@ def main() -> None:
 
 def _complain(message: str, status: int) -> int:
     with contextlib.suppress(OSError):  # nobody can be told
-        click.echo(f"normlab: {' '.join(message.split())}", err=True)
+        color = False if os.environ.get("NO_COLOR") else None  # the command's own context is gone
+        name = click.style("normlab:", fg="red", bold=True)
+        click.echo(f"{name} {' '.join(message.split())}", err=True, color=color)
     return status
 
 

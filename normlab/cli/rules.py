@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from normlab.cli.choices import OneOf
+
 if TYPE_CHECKING:
     from normlab.grading.class_.gradebook import Gradebook
     from normlab.grading.class_.submissions import HandedIn
@@ -28,7 +30,7 @@ _OPTIONS = (
     click.option(
         "--attempt",
         # The names of normlab.grading.class_.points.ATTEMPTS.
-        type=click.Choice(("last", "best", "in-time")),
+        type=OneOf(("last", "best", "in-time")),
         help="Which of several hand-ins counts: the last, the best, or the last in time. "
         "Remembered; all stay in the gradebook.",
     ),

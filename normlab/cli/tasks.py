@@ -45,7 +45,8 @@ def try_task(task: str, seeds: int, slips: bool) -> None:
         if len(complaints) > _MOST_COMPLAINTS:
             click.echo(f"and {len(complaints) - _MOST_COMPLAINTS} more.")
         tried = f"{_count(exercise.mistakes, 'mistake')} and {_count(exercise.pairs, 'pair')}"
-        outcome = _count(complaints, "complaint") if complaints else "nothing to complain of"
+        said = _count(complaints, "complaint") if complaints else "nothing to complain of"
+        outcome = click.style(said, fg="red" if complaints else "green")
         click.echo(f"{exercise.name}: {tried}, {_count(range(seeds), 'seed')}: {outcome}.")
         if slips:
             _show_slips(exercise)

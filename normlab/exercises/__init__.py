@@ -31,7 +31,7 @@ from normlab.exercises.judgement import judge
 from normlab.exercises.lending import is_lent, yours
 from normlab.exercises.line import find_line
 from normlab.exercises.links import links_in
-from normlab.exercises.loading import TaskError
+from normlab.exercises.loading import TaskError, contents
 from normlab.exercises.logbook import record
 from normlab.exercises.panel import Remark, Report
 from normlab.exercises.report import refusal, report_on
@@ -170,4 +170,6 @@ def _then(exercise: Exercise, following: str) -> str:
         return f"the next task is {following}."
     if not exercise.lesson:
         return "this was the last task."
+    if exercise.notebook == max(contents()):
+        return "this was the last task of the course."
     return f"this was the last task of lesson {int(exercise.lesson)}; go on to the next lesson."

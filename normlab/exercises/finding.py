@@ -1,6 +1,5 @@
 """Find an exercise by its name: in the course, beside the notebooks, where NORMLAB_TASKS points."""
 
-import difflib
 import functools
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from normlab.exercises.loading import (
     places,
     written_in_the_course,
 )
+from normlab.names import did_you_mean
 
 
 def find(name: str) -> Exercise:
@@ -34,8 +34,7 @@ def find(name: str) -> Exercise:
         if name in own.names_in(file):
             return find_in(file, name)
     names = [*places(), *(one for file in own.files() for one in own.names_in(file))]
-    close = difflib.get_close_matches(name, names, n=1)
-    meant = f'Did you mean "{close[0]}"?' if close else f"There are: {', '.join(names)}."
+    meant = did_you_mean(name, names, '"') or f"There are: {', '.join(names)}."
     raise LookupError(f'There is no exercise called "{name[:60]}". {meant}')
 
 

@@ -8,7 +8,7 @@ are on the marks alone, which differ in shape and in word as well.
 import functools
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import zip_longest
@@ -18,6 +18,8 @@ from normlab.audience import nobody_is_there
 _WIDTH = 79
 GREEN, RED, GREY = "#2e9e5b", "#d9534f", "rgba(128,128,128,0.45)"
 _DIM = "#888888"
+#: A sign, a word and a colour.
+PASS, FAIL = ("✓", "pass", GREEN), ("✗", "FAIL", RED)
 _RULE = f"1px solid {GREY}"
 
 
@@ -63,7 +65,7 @@ class Line:
         """A sign, a word and a colour."""
         if not self.begun:
             return "○", "open", _DIM
-        return ("✓", "pass", GREEN) if self.passed else ("✗", "FAIL", RED)
+        return PASS if self.passed else FAIL
 
 
 @dataclass(frozen=True)
@@ -257,21 +259,27 @@ def _width(text: str) -> int:
 
 def html_panel(report: Report) -> str:
     """Write a report as a panel of HTML that fits a narrow column."""
-    lines = "\n".join(_html_line(line) for line in report.lines)
     parts = [
         _html_header(report),
-        *(_html_remark(remark) for remark in report.head),
-        f'<ul role="list" style="list-style:none;margin:0;padding:0">\n{lines}\n</ul>'
-        if lines
-        else "",
-        *(_html_remark(remark) for remark in report.notes),
+        *(html_remark(remark) for remark in report.head),
+        html_rows([_html_line(line) for line in report.lines]),
+        *(html_remark(remark) for remark in report.notes),
+        html_next(_linked(report.next_step, report.links)),
     ]
-    if report.next_step:
-        parts.append(
-            f'<div style="border-top:{_RULE};margin-top:0.4em;padding-top:0.3em">'
-            f"<b>Next:</b> {_linked(report.next_step, report.links)}</div>"
-        )
     return in_a_frame("\n".join(part for part in parts if part))
+
+
+def html_rows(rows: Sequence[str]) -> str:
+    """Put rows into a list; "" where there are none."""
+    inside = "\n".join(rows)
+    style = "list-style:none;margin:0;padding:0"
+    return f'<ul role="list" style="{style}">\n{inside}\n</ul>' if rows else ""
+
+
+def html_next(html: str) -> str:
+    """Write what to do next; "" where it is nothing."""
+    style = f"border-top:{_RULE};margin-top:0.4em;padding-top:0.3em"
+    return f'<div style="{style}"><b>Next:</b> {html}</div>' if html else ""
 
 
 def in_a_frame(html: str) -> str:
@@ -303,23 +311,36 @@ def _html_header(report: Report) -> str:
 
 
 def _html_line(line: Line) -> str:
-    mark, word, colour = line.mark
-    follows = f" <i>({escape(line.follows)})</i>" if line.follows else ""
+    score = f"{line.points} / {line.max_points}"
+    return html_row(line.mark, line.title, score, line.remarks, line.follows)
+
+
+def html_row(
+    signs: tuple[str, str, str],
+    title: str,
+    score: str,
+    remarks: Sequence[Remark] = (),
+    follows: str = "",
+) -> str:
+    """Write an aspect: sign, word and colour, the title, the points, and what is said of it."""
+    mark, word, colour = signs
+    follows = f" <i>({escape(follows)})</i>" if follows else ""
     head = (
         '<div style="display:flex;gap:0.7em">'
         f'<span style="white-space:nowrap;min-width:3.6em"><b style="color:{colour}">{mark}</b> '
         f"{word}</span> "
-        f'<span style="flex:1">{escape(line.title)}{follows}</span> '
-        f'<span style="white-space:nowrap">{line.points} / {line.max_points}</span></div>'
+        f'<span style="flex:1">{escape(title)}{follows}</span> '
+        f'<span style="white-space:nowrap">{score}</span></div>'
     )
-    if not line.remarks:
+    if not remarks:
         return f"<li>{head}</li>"
-    inside = "".join(_html_remark(remark) for remark in line.remarks)
+    inside = "".join(html_remark(remark) for remark in remarks)
     margin = f"margin:0.2em 0 0.5em 0.4em;border-left:3px solid {colour};padding-left:0.9em"
     return f'<li>{head}\n<div style="{margin}">{inside}</div></li>'
 
 
-def _html_remark(remark: Remark) -> str:
+def html_remark(remark: Remark) -> str:
+    """Write a paragraph, or lines of code."""
     if remark.code:
         blocks = "".join(_html_code(text) for text in (remark.text, remark.beside) if text)
         return f'<div style="display:flex;flex-wrap:wrap;column-gap:2em">{blocks}</div>'
@@ -327,7 +348,7 @@ def _html_remark(remark: Remark) -> str:
     text = f"{label}{marked_up(remark.text)}"
     if not remark.inside:
         return f"<div>{text}</div>"
-    inside = "".join(_html_remark(inner) for inner in remark.inside)
+    inside = "".join(html_remark(inner) for inner in remark.inside)
     return f"<details><summary>{text}</summary>{inside}</details>"
 
 

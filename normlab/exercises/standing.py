@@ -46,6 +46,11 @@ class Line:
         return self.title if self.title == _GUESSES else "the self-test"
 
     @property
+    def of_all(self) -> str:
+        """What it is and how much of it is done, in columns."""
+        return f"{self.what:36}{self.best:3} /{self.max_points:3}"
+
+    @property
     def in_lesson(self) -> bool:
         """Whether the lesson itself asks for it, and it is not graded."""
         return self.notebook.startswith("notebooks/")
@@ -86,6 +91,12 @@ class Lesson:
     def share(self) -> float:
         """How much of it is done, from 0 to 1."""
         return _sum("best", self.all) / max(1, _sum("max_points", self.all))
+
+    @property
+    def bar(self) -> tuple[str, str]:
+        """That share as a bar of text: what is done, and what is left."""
+        done = round(_WIDTH * self.share)
+        return "█" * done, "░" * (_WIDTH - done)
 
 
 def _sum(what: str, lines: tuple[Line, ...]) -> int:
@@ -155,18 +166,16 @@ class Progress:
     def __str__(self) -> str:
         rows = []
         for lesson in self.lessons:
-            bar = "█" * round(_WIDTH * lesson.share)
-            head = f"  {lesson.number:4}{lesson.title:32.32}{bar:░<{_WIDTH}} {lesson.share:4.0%}"
-            rows.append(head)
+            bar = "".join(lesson.bar)
+            rows.append(f"  {lesson.number:4}{lesson.title:32.32}{bar} {lesson.share:4.0%}")
             if lesson.state == "begun":
-                rows += [
-                    f"      {line.state:6}{line.what:36}{line.best:3} /{line.max_points:3}"
-                    for line in lesson.all
-                ]
+                rows += [f"      {line.state:6}{line.of_all}" for line in lesson.all]
         note = ["", self.note] if self.note else []
-        return "\n".join([*self._sums(), "", *rows, "", f"Next: {self.next}.", *note])
+        return "\n".join([*self.sums, "", *rows, "", f"Next: {self.next}.", *note])
 
-    def _sums(self) -> list[str]:
+    @property
+    def sums(self) -> list[str]:
+        """What is done of each kind in all, a line a kind."""
         own = tuple(line for line in self.lines if line.in_lesson)
         graded = tuple(line for line in self.lines if not line.in_lesson)
         sums = [
@@ -189,7 +198,7 @@ class Progress:
     def _repr_html_(self) -> str:
         return (
             f'<div style="max-width:46em"><p><b>Next:</b> {escape(self.next)}.</p>'
-            f"<p>{'<br>'.join(self._sums())}</p>"
+            f"<p>{'<br>'.join(self.sums)}</p>"
             f"{''.join(_html_lesson(lesson) for lesson in self.lessons)}"
             + (f"<p>{escape(self.note)}</p>" if self.note else "")
             + "</div>"

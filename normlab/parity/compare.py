@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from normlab import nn
+from normlab.parity import relatives
 from normlab.parity.table import CaseTable, ParityTable, Row
 
 # The largest relative difference that counts as equal. One rounding in float64 is 1e-16; the
@@ -33,7 +34,8 @@ def pair(
     Parameters
     ----------
     name
-        The class, such as ``"BatchNorm1d"``.
+        The class, such as ``"BatchNorm1d"``; or ``"QKNorm"``, which torch does not have: its
+        few lines of torch are `normlab.parity.relatives.QKNorm`.
     *args, **options
         What its constructor takes in ``torch.nn``.
     dtype
@@ -51,7 +53,8 @@ def pair(
     >>> twin, layer = pair("BatchNorm1d", 3, eps=1e-3)
     """
     torch_dtype = getattr(torch, np.dtype(dtype).name)
-    layer = getattr(torch.nn, name)(*args, dtype=torch_dtype, **options)
+    home = relatives if name == "QKNorm" else torch.nn
+    layer = getattr(home, name)(*args, dtype=torch_dtype, **options)
     rng = np.random.default_rng(seed)
     with torch.no_grad():
         for key, tensor in layer.state_dict(keep_vars=True).items():

@@ -14,37 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from normlab.parity.relatives import AdaLayerNorm, QKNorm, standardized
+from normlab.training.transformer import DynamicTanh
+
 # The block of the course's picture: samples N, channels C, positions L.
 SHAPE = (4, 6, 5)
-
-
-class DynamicTanh(nn.Module):
-    """Dynamic Tanh: a learned squashing in a norm's place; nothing is averaged.
-
-    ``y = weight * tanh(alpha * x) + bias``, with one alpha for the layer.
-
-    Parameters
-    ----------
-    size
-        The size of the last axis, along which weight and bias run.
-    alpha
-        What alpha begins with.
-
-    References
-    ----------
-    Zhu, Chen, He, LeCun & Liu, "Transformers without Normalization", CVPR 2025,
-    arXiv:2503.10622.
-    """
-
-    def __init__(self, size: int, alpha: float = 0.5) -> None:
-        super().__init__()
-        self.alpha = nn.Parameter(torch.tensor([alpha]))
-        self.weight = nn.Parameter(torch.ones(size))
-        self.bias = nn.Parameter(torch.zeros(size))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Squash every value of x ``(*, size)``, then scale and shift it."""
-        return self.weight * torch.tanh(self.alpha * x) + self.bias
+# How long the vector is that tells a norm what to do.
+KNOWN = 7
 
 
 class OnTokens(nn.Module):
@@ -160,6 +136,31 @@ NORMS = (
         of_weights=True,
     ),
 )
+
+# Those of the lessons behind the table of lesson 09.
+LATER_NORMS = (
+    Norm(
+        "QK-norm, 2 heads",
+        lambda channels, _: OnTokens(QKNorm(2, channels // 2)),
+        "queries and keys (Henry et al. 2020)",
+        "14",
+    ),
+    Norm(
+        "AdaLN",
+        lambda channels, _: OnTokens(AdaLayerNorm(channels, KNOWN)),
+        "diffusion (Peebles & Xie 2022)",
+        "15",
+    ),
+    Norm(
+        "weight standardization",
+        lambda channels, _: standardized(_pointwise(channels)),
+        "ResNets with GroupNorm (Qiao et al. 2019)",
+        "14",
+        of_weights=True,
+    ),
+)
+# Those of weights at the end.
+ALL_NORMS = tuple(sorted((*NORMS, *LATER_NORMS), key=lambda norm: norm.of_weights))
 
 
 @dataclass(frozen=True)
@@ -335,7 +336,9 @@ def _names(shapes: dict[str, tuple[int, ...]]) -> str:
 
 def _letters(shape: tuple[int, ...]) -> str:
     """Write a shape with the letters of the block in place of its sizes."""
+    channels = SHAPE[1]
     letters = dict(zip(SHAPE, "NCL", strict=True))
+    letters |= {2 * channels: "2C", channels // 2: "C/2", KNOWN: "K"}
     inside = ", ".join(letters.get(size, str(size)) for size in shape)
     return f"({inside}{',' if len(shape) == 1 else ''})" if shape else "()"
 

@@ -40,11 +40,13 @@
     A computation: values in boxes, operations on arrows.
 ``descent``
     Level lines of a loss of two weights, and the path of gradient descent.
+``words``
+    The titles, axes and alt texts of the lessons' figures.
 ``explore``
     Pictures with controls, which need no kernel: ``plots.explore.block()``.
 
 One style, readable at the width of a notebook, without colour and without eyes: beside colour
-there is always a second cue (a hatch, a marker, a dash, a label on the line), and each picture
+there is always a second cue (a tint, a marker, a dash, a label on the line), and each picture
 carries a sentence that says what it shows.
 """
 
@@ -67,6 +69,7 @@ from normlab.plots.picture import Picture
 from normlab.plots.stream import placements, stream
 from normlab.plots.stretch import stretch
 from normlab.plots.sweeps import sweep
+from normlab.plots.words import words
 
 __all__ = [
     "Picture",
@@ -93,4 +96,5 @@ __all__ = [
     "stream",
     "stretch",
     "sweep",
+    "words",
 ]

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +13,8 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from normlab.plots.picture import BLUE, Picture, new_figure, styled
+from normlab.plots.looks import Look, looks
+from normlab.plots.picture import Picture, new_figure, styled
 
 
 def beside(
@@ -25,6 +25,7 @@ def beside(
     xlabel: str,
     ylabel: str,
     alt: str,
+    title: str = "",
     columns: int = 3,
     log_x: bool = False,
     log: bool = False,
@@ -38,11 +39,14 @@ def beside(
     runs
         For each network's name its values, ``(seeds, points)``.
     against
-        The name of the network that every panel repeats, in grey and dashed.
+        The name of the network that every panel repeats, as a thin line without markers. A legend
+        below says so.
     xlabel, ylabel
         What the axes show, with units.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
     columns
         Panels in a row.
     log_x
@@ -60,29 +64,39 @@ def beside(
     others = [name for name in runs if name != against]
     lines = math.ceil(len(others) / columns)
     with styled():
-        figure = new_figure(7.5, 1.75 * lines + 0.6)
+        figure = new_figure(7.5, 1.75 * lines + 0.85)
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(others) :]:
             axes.set_visible(False)
         for axes in grid.flat[max(0, len(others) - columns) : len(others)]:
             axes.tick_params(labelbottom=True)  # the lowest of its column
+        drawn = looks(runs)
+        repeated = drawn[against]._replace(marker="", dash="-")
         for axes, name in zip(grid.flat, others, strict=False):
-            _draw(axes, x, runs[against], {"color": "#777777", "linestyle": "--", "marker": ""})
-            _draw(axes, x, runs[name], {"color": BLUE, "linestyle": "-", "marker": "o"})
-            axes.set_title(name, fontsize="medium", weight="bold")
+            _draw(axes, x, runs[against], repeated, linewidth=1)
+            _draw(axes, x, runs[name], drawn[name])
+            axes.set_title(drawn[name].name, fontsize="medium", weight="bold")
             if log_x:
                 _name_each_value(axes, x)
             if log:
                 _use_log_scale(axes)
-        figure.supxlabel(xlabel, fontsize="medium")
+        figure.supxlabel(
+            f"{xlabel}\n", fontsize="medium", linespacing=2
+        )  # in the second line is the legend
         figure.supylabel(ylabel, fontsize="medium")
-        return Picture(figure, alt)
+        label = f"{repeated.name}, the same in every panel"
+        figure.legend(
+            grid.flat[0].lines[:1], [label], loc="outside lower center", handlelength=3, borderpad=0
+        )
+        return Picture(figure, alt, title)
 
 
-def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, look: dict[str, Any]) -> None:
+def _draw(
+    axes: Axes, x: np.ndarray, values: np.ndarray, look: Look, linewidth: float = 1.8
+) -> None:
     worst, best = values.min(axis=0), values.max(axis=0)  # (points,), (points,)
-    axes.fill_between(x, worst, best, color=look["color"], alpha=0.25, linewidth=0)
-    axes.plot(x, values.mean(axis=0), markersize=3.5, **look)
+    axes.fill_between(x, worst, best, color=look.colour, alpha=0.25, linewidth=0)
+    axes.plot(x, values.mean(axis=0), markersize=3.5, linewidth=linewidth, **look.line)
 
 
 def _use_log_scale(axes: Axes) -> None:

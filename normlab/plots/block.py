@@ -1,11 +1,14 @@
 """The picture that the whole course keeps: the N × C × L block and the values averaged together."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon
 
+from normlab.plots.looks import of_norm
 from normlab.plots.picture import BLUE, INK, SKY, Picture, new_figure, styled
 
 # Where one step along each axis goes on paper: samples to the back, channels to the right,
@@ -25,7 +28,8 @@ def block(
     ----------
     panels
         For each title the cells to colour, a boolean array ``(N, C, L)``: the values that one
-        mean is taken of. `averaged_cells` makes it from the axes.
+        mean is taken of. `averaged_cells` makes it from the axes. Where the title is a norm's
+        name, the colour is the norm's.
     labels
         What the three axes are called.
     alt
@@ -44,7 +48,7 @@ def block(
         for axes, (title, coloured) in zip(
             np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True
         ):
-            draw_block(axes, np.asarray(coloured, dtype=bool), labels)
+            draw_block(axes, np.asarray(coloured, dtype=bool), labels, title)
             axes.set_title(title, loc="center")
         return Picture(figure, alt or _describe(panels))
 
@@ -89,8 +93,11 @@ def averaged_cells(
     return cells
 
 
-def draw_block(axes: Axes, coloured: np.ndarray, labels: tuple[str, str, str]) -> None:
+def draw_block(
+    axes: Axes, coloured: np.ndarray, labels: tuple[str, str, str], norm: str = ""
+) -> None:
     """Draw one block of cells into axes, ``coloured`` (N, C, L) telling which get a colour."""
+    fill, edge = _colours(norm)
     n, c, l = (_STEPS[axis] for axis in "NCL")  # noqa: E741 - the names of the axes
     corner = np.zeros(2)  # where front and top meet, at the left
     faces = (
@@ -103,17 +110,22 @@ def draw_block(axes: Axes, coloured: np.ndarray, labels: tuple[str, str, str]) -
         for row, column in np.ndindex(cells.shape):
             start = first + row * down + column * across
             corners = [start, start + across, start + across + down, start + down]
-            axes.add_patch(_cell(corners, bool(cells[row, column])))
+            inside = bool(cells[row, column])
+            face, ink = (fill, edge) if inside else ("white", INK)
+            axes.add_patch(Polygon(corners, facecolor=face, edgecolor=ink, linewidth=0.8))
     _label(axes, coloured.shape, labels)
     axes.set_aspect("equal")
     axes.autoscale_view()
     axes.axis("off")
 
 
-def _cell(corners: list[np.ndarray], coloured: bool) -> Polygon:
-    if coloured:
-        return Polygon(corners, facecolor=SKY, edgecolor=BLUE, hatch="////", linewidth=0.8)
-    return Polygon(corners, facecolor="white", edgecolor=INK, linewidth=0.8)
+def _colours(norm: str) -> tuple[Any, Any]:
+    """Return what the cells are filled with, and their edges: light and dark of a norm's colour."""
+    look = of_norm(norm)
+    if look is None:
+        return SKY, BLUE
+    colour = np.array(to_rgb(look.colour))
+    return 0.65 * colour + 0.35, 0.6 * colour
 
 
 def _label(axes: Axes, sizes: tuple[int, ...], labels: tuple[str, str, str]) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from normlab.plots.picture import COLOURS, DASHES, MARKERS, Picture, new_figure, styled
+from normlab.plots.looks import Look, looks
+from normlab.plots.picture import Picture, new_figure, styled
 
 
 def curves(
@@ -16,6 +17,7 @@ def curves(
     xlabel: str,
     ylabel: str,
     alt: str,
+    title: str = "",
     reference: Mapping[str, float] | None = None,
     log: bool = False,
 ) -> Picture:
@@ -32,6 +34,8 @@ def curves(
         What the axes show, with units.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
     reference
         Horizontal lines to compare with, such as ``{"95 %": 95}``.
     log
@@ -46,13 +50,13 @@ def curves(
             axes.annotate(
                 label, (x[end], height), xytext=(0, 3), textcoords="offset points", ha=side
             )
-        for index, (name, values) in enumerate(runs.items()):
-            _draw(axes, x, np.atleast_2d(values), name, index)
+        for name, look in looks(runs).items():
+            _draw(axes, x, np.atleast_2d(runs[name]), look)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.margins(x=0.02)
         if log:
             _use_log_scale(axes)
-        return Picture(figure, alt)
+        return Picture(figure, alt, title)
 
 
 def _ends_at(height: float, runs: Mapping[str, np.ndarray], log: bool) -> bool:
@@ -64,7 +68,13 @@ def _ends_at(height: float, runs: Mapping[str, np.ndarray], log: bool) -> bool:
 
 
 def following(
-    points: np.ndarray, lines: Mapping[str, np.ndarray], *, xlabel: str, ylabel: str, alt: str
+    points: np.ndarray,
+    lines: Mapping[str, np.ndarray],
+    *,
+    xlabel: str,
+    ylabel: str,
+    alt: str,
+    title: str = "",
 ) -> Picture:
     """Draw scattered values, one after another, and lines that follow them.
 
@@ -78,39 +88,32 @@ def following(
         What the axes show.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
     """
     x = np.arange(1, len(points) + 1)
     with styled():
         figure = new_figure(7.5, 3.2)
         axes = figure.subplots()
         axes.scatter(x, points, s=10, color="#888888", marker="o", linewidths=0)
-        for index, (name, values) in enumerate(lines.items()):
-            _draw(axes, x, np.atleast_2d(values), name, index)
+        for name, look in looks(lines).items():
+            _draw(axes, x, np.atleast_2d(lines[name]), look)
         axes.set(xlabel=xlabel, ylabel=ylabel)
-        return Picture(figure, alt)
+        return Picture(figure, alt, title)
 
 
-def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, name: str, index: int) -> None:
-    index %= len(COLOURS)
+def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, look: Look) -> None:
     mean = values.mean(axis=0)  # (points,)
-    colour = COLOURS[index]
     axes.fill_between(
-        x, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.25, linewidth=0
+        x, values.min(axis=0), values.max(axis=0), color=look.colour, alpha=0.25, linewidth=0
     )
-    axes.plot(
-        x,
-        mean,
-        color=colour,
-        linestyle=DASHES[index],
-        marker=MARKERS[index],
-        markevery=max(1, len(x) // 12),
-    )
+    axes.plot(x, mean, markevery=max(1, len(x) // 12), **look.line)
     axes.annotate(
-        name,
+        look.name,
         (x[-1], mean[-1]),
         xytext=(6, 0),
         textcoords="offset points",
-        color=colour,
+        color=look.colour,
         va="center",
         weight="bold",
         annotation_clip=False,

@@ -6,7 +6,9 @@ from matplotlib.axes import Axes
 from normlab.plots.picture import BLUE, FAINT, INK, Picture, new_figure, styled
 
 
-def descent(panels: dict[str, tuple[np.ndarray, np.ndarray]], *, alt: str) -> Picture:
+def descent(
+    panels: dict[str, tuple[np.ndarray, np.ndarray]], *, alt: str, title: str = ""
+) -> Picture:
     """Draw the level lines of a quadratic loss, and the path of gradient descent on them.
 
     Parameters
@@ -16,14 +18,16 @@ def descent(panels: dict[str, tuple[np.ndarray, np.ndarray]], *, alt: str) -> Pi
         weights after each step, ``(steps, 2)``.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
     """
     with styled():
         figure = new_figure(7.5, 3.4)
         row = np.atleast_1d(figure.subplots(1, len(panels)))
-        for axes, (title, (hessian, path)) in zip(row, panels.items(), strict=True):
+        for axes, (heading, (hessian, path)) in zip(row, panels.items(), strict=True):
             _draw(axes, hessian, path)
-            axes.set(title=title, xlabel="first weight", ylabel="second weight")
-        return Picture(figure, alt)
+            axes.set(title=heading, xlabel="first weight", ylabel="second weight")
+        return Picture(figure, alt, title)
 
 
 def _draw(axes: Axes, hessian: np.ndarray, path: np.ndarray) -> None:

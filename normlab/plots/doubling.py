@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from normlab.plots.picture import COLOURS, DASHES, MARKERS, Picture, new_figure, styled
+from normlab.plots.looks import Look, looks
+from normlab.plots.picture import Picture, new_figure, styled
 
 # The lines are moved sideways by so much of a step, one after the other, so that bars do not hide
 # each other.
@@ -19,6 +20,7 @@ def doubling(
     xlabel: str,
     ylabel: str,
     alt: str,
+    title: str = "",
 ) -> Picture:
     """Draw the mean of each line's values at each size, and a bar from the lowest to the highest.
 
@@ -33,6 +35,8 @@ def doubling(
         What the axes show.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
 
     Returns
     -------
@@ -41,27 +45,25 @@ def doubling(
     with styled():
         figure = new_figure(7.5, 3.4)
         row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
-        for axes, (title, lines) in zip(row, panels.items(), strict=True):
+        drawn = looks(name for lines in panels.values() for name in lines)
+        for axes, (heading, lines) in zip(row, panels.items(), strict=True):
             for index, (name, values) in enumerate(lines.items()):
-                _draw(axes, np.asarray(values), name, index, len(lines))
+                aside = _ASIDE * (index - (len(lines) - 1) / 2)
+                _draw(axes, np.asarray(values), drawn[name], aside)
             axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-            axes.set(title=title, xlabel=xlabel)
+            axes.set(title=heading, xlabel=xlabel)
         row[0].set_ylabel(ylabel)
         figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-        return Picture(figure, alt)
+        return Picture(figure, alt, title)
 
 
-def _draw(axes: Axes, values: np.ndarray, name: str, index: int, count: int) -> None:
+def _draw(axes: Axes, values: np.ndarray, look: Look, aside: float) -> None:
     mean = values.mean(axis=0)  # (sizes,)
-    places = np.arange(len(mean)) + _ASIDE * (index - (count - 1) / 2)
     axes.errorbar(
-        places,
+        np.arange(len(mean)) + aside,
         mean,
         yerr=[mean - values.min(axis=0), values.max(axis=0) - mean],
-        label=name,
-        color=COLOURS[index % len(COLOURS)],
-        marker=MARKERS[index % len(MARKERS)],
-        linestyle=DASHES[index % len(DASHES)],
+        **look.line,
         linewidth=1.5,
         elinewidth=1,
         capsize=2,

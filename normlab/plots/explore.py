@@ -37,6 +37,7 @@ from normlab.plots.doubling import doubling
 from normlab.plots.explorable import Explorable
 from normlab.plots.graph import graph
 from normlab.plots.layers import by_layer
+from normlab.plots.looks import colour_of, looks
 from normlab.plots.picture import Picture
 
 
@@ -68,8 +69,13 @@ def block(
         raise ValueError(f"num_channels ({channels}) must be divisible by num_groups ({groups})")
 
     still = _draw_block(shape, frozenset(average), groups)
-    data = {"shape": shape, "average": average, "groups": groups}
+    data = {"shape": shape, "average": average, "groups": groups, "colours": _colours()}
     return Explorable("block", data, still)
+
+
+def _colours() -> dict[str, str]:
+    norms = ("BatchNorm", "LayerNorm", "InstanceNorm", "GroupNorm")
+    return {norm: colour_of(norm) for norm in norms}
 
 
 def _draw_block(shape: tuple[int, int, int], average: frozenset[str], groups: int) -> Picture:
@@ -250,6 +256,7 @@ def who_shares_my_mean(norm: str = "BatchNorm", *, seed: int = 0) -> Explorable:
     x = np.random.default_rng(seed).normal(1 + level, 1, size=shape).round(1)  # (N, C, L)
     average = {"BatchNorm": "NL", "InstanceNorm": "L", "GroupNorm": "CL"}[norm]
     data = {"shape": shape, "x": x.ravel().tolist(), "norm": norm, "touched": 37}
+    data["colours"] = _colours()
     still = _draw_block(shape, frozenset(average), 2 if norm == "GroupNorm" else 1)
     return Explorable("who_shares_my_mean", data, still)
 
@@ -374,12 +381,14 @@ def layers(
         for network, inside in first.items()
     }
     still = by_layer(np.asarray(steps), middles, ylabel=next(iter(quantities)), alt=alt)
+    drawn = looks(first)
     data = {
-        "networks": list(first),
+        "networks": [look.name for look in drawn.values()],
+        "colours": {look.name: look.colour for look in drawn.values()},
         "steps": [int(step) for step in steps],
         "quantities": {
             name: {
-                network: {
+                drawn[network].name: {
                     layer: np.asarray(values).round(5).tolist() for layer, values in inside.items()
                 }
                 for network, inside in networks.items()
@@ -409,9 +418,13 @@ def by_block(
     }
     blocks = len(next(iter(ends.values()))[0])
     still = doubling(range(blocks), {"": ends}, xlabel="block", ylabel=label, alt=alt)
+    drawn = looks(networks)
     data = {
+        "colours": {look.name: look.colour for look in drawn.values()},
         "networks": {
-            name: {time: [float(value) for value in values] for time, values in times.items()}
+            drawn[name].name: {
+                time: [float(value) for value in values] for time, values in times.items()
+            }
             for name, times in networks.items()
         },
         "label": label,

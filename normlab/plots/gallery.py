@@ -34,7 +34,7 @@ def gallery(panels: Mapping[str, np.ndarray], *, alt: str = "") -> Picture:
         figure = new_figure(7.5, 2.3 * rows)
         grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
         for axes, (title, coloured) in zip(grid, panels.items(), strict=False):
-            draw_block(axes, np.asarray(coloured, dtype=bool), ("N", "C", "L"))
+            draw_block(axes, np.asarray(coloured, dtype=bool), ("N", "C", "L"), title)
             axes.set_title(title, loc="center", size=10)
         for axes in grid[len(panels) :]:
             axes.axis("off")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from normlab.plots.picture import Picture, new_figure, styled
+from normlab.plots.picture import INK, Picture, new_figure, styled
 
 
 def images(pictures: np.ndarray, titles: Sequence[object], *, alt: str) -> Picture:
@@ -25,5 +25,6 @@ def images(pictures: np.ndarray, titles: Sequence[object], *, alt: str) -> Pictu
         for axes, picture, title in zip(row, pictures, titles, strict=True):
             axes.imshow(picture, cmap="gray_r")
             axes.set_title(str(title), loc="center")
-            axes.axis("off")
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set(visible=True, color=INK, linewidth=0.6)  # white edges stay edges
         return Picture(figure, alt)

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-from normlab.plots.picture import BLUE, COLOURS, DASHES, INK, MARKERS, Picture, new_figure, styled
+from normlab.plots.looks import Look, looks
+from normlab.plots.picture import INK, Picture, new_figure, styled
 
 # Up to here steps are equally far apart on the axis, and from here on equal factors are.
 _FIRST_STEPS = 10
@@ -18,6 +19,7 @@ def layer_bands(
     *,
     ylabel: str,
     alt: str,
+    title: str = "",
 ) -> Picture:
     """Draw where the values of each layer lie: their mean, and a standard deviation either side.
 
@@ -32,23 +34,26 @@ def layer_bands(
         What the values are.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
     """
     layers = list(next(iter(panels.values())))
     with styled():
         figure = new_figure(7.5, 1.7 * len(layers) + 0.9)
         grid = figure.subplots(len(layers), len(panels), sharex=True, sharey=True, squeeze=False)
-        for column, (network, values) in zip(grid.T, panels.items(), strict=True):
-            for axes, (layer, (mean, spread)) in zip(column, values.items(), strict=True):
+        for column, (network, look) in zip(grid.T, looks(panels).items(), strict=True):
+            values = panels[network].items()
+            for axes, (layer, (mean, spread)) in zip(column, values, strict=True):
                 axes.fill_between(
-                    steps, mean - spread, mean + spread, color=BLUE, alpha=0.3, linewidth=0
+                    steps, mean - spread, mean + spread, color=look.colour, alpha=0.3, linewidth=0
                 )
-                axes.plot(steps, mean, color=BLUE, marker="o")
+                axes.plot(steps, mean, **look.line)
                 axes.axhline(0, color=INK, linewidth=1, linestyle=":", marker="")
-                axes.set_title(f"{network}, {layer}", size=10.5)
+                axes.set_title(f"{look.name}, {layer}", size=10.5)
                 _use_step_scale(axes, steps)
             column[-1].set_xlabel("training steps")
         figure.supylabel(ylabel, size=10.5)
-        return Picture(figure, alt)
+        return Picture(figure, alt, title)
 
 
 def by_layer(
@@ -57,6 +62,7 @@ def by_layer(
     *,
     ylabel: str,
     alt: str,
+    title: str = "",
     log: bool = False,
 ) -> Picture:
     """Draw one number of each layer while several networks train, in panels side by side.
@@ -72,37 +78,32 @@ def by_layer(
         What the number is.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
     log
         Make equal factors equally far apart on the vertical axis.
     """
     with styled():
         figure = new_figure(7.5, 3.6)
         row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
-        for axes, (network, layers) in zip(row, panels.items(), strict=True):
-            for index, (layer, values) in enumerate(layers.items()):
-                _draw_line(axes, steps, np.atleast_2d(values), layer, index)
-            axes.set(title=network, xlabel="training steps", yscale="log" if log else "linear")
+        drawn = looks(layer for layers in panels.values() for layer in layers)
+        for axes, (network, look) in zip(row, looks(panels).items(), strict=True):
+            for layer, values in panels[network].items():
+                _draw_line(axes, steps, np.atleast_2d(values), drawn[layer])
+            axes.set(title=look.name, xlabel="training steps", yscale="log" if log else "linear")
             if log:
                 axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             _use_step_scale(axes, steps)
         row[0].set_ylabel(ylabel)
         lines, names = row[0].get_legend_handles_labels()
         figure.legend(lines, names, loc="outside lower center", ncols=len(names), handlelength=3)
-        return Picture(figure, alt)
+        return Picture(figure, alt, title)
 
 
-def _draw_line(axes: Axes, steps: np.ndarray, values: np.ndarray, layer: str, index: int) -> None:
-    index %= len(COLOURS)
+def _draw_line(axes: Axes, steps: np.ndarray, values: np.ndarray, look: Look) -> None:
     smallest, largest = values.min(axis=0), values.max(axis=0)  # (points,), (points,)
-    axes.fill_between(steps, smallest, largest, color=COLOURS[index], alpha=0.25, linewidth=0)
-    axes.plot(
-        steps,
-        values.mean(axis=0),
-        color=COLOURS[index],
-        linestyle=DASHES[index],
-        marker=MARKERS[index],
-        label=layer,
-    )
+    axes.fill_between(steps, smallest, largest, color=look.colour, alpha=0.25, linewidth=0)
+    axes.plot(steps, values.mean(axis=0), **look.line)
 
 
 def _use_step_scale(axes: Axes, steps: np.ndarray) -> None:

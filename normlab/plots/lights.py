@@ -7,7 +7,9 @@ import numpy as np
 from normlab.plots.picture import INK, Picture, new_figure, styled
 
 
-def lights(rows: Mapping[str, np.ndarray], titles: Sequence[str], *, alt: str) -> Picture:
+def lights(
+    rows: Mapping[str, np.ndarray], titles: Sequence[str], *, alt: str, title: str = ""
+) -> Picture:
     """Show rows of images, each row with one scale of grey or colour for all its images.
 
     Unlike `images`, which stretches every image to its own black and white.
@@ -21,6 +23,8 @@ def lights(rows: Mapping[str, np.ndarray], titles: Sequence[str], *, alt: str) -
         What stands above each column.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
 
     Raises
     ------
@@ -45,6 +49,6 @@ def lights(rows: Mapping[str, np.ndarray], titles: Sequence[str], *, alt: str) -
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set(visible=True, color=INK, linewidth=0.6)
             panels[0].set_ylabel(name, color=INK)
-        for axes, title in zip(grid[0], titles, strict=True):
-            axes.set_title(title, loc="center", fontsize=9.5)
-        return Picture(figure, alt)
+        for axes, heading in zip(grid[0], titles, strict=True):
+            axes.set_title(heading, loc="center", fontsize=9.5)
+        return Picture(figure, alt, title)

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 # (Okabe & Ito, "Color Universal Design", 2008). Dark to light, so that greyscale keeps an order.
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
 INK, FAINT = "#222222", "#BBBBBB"
-# The second cue beside the colour, in the same order.
+# For what is no norm (the norms have theirs in looks.toml), with the second cue beside the colour.
 COLOURS = (ORANGE, BLUE, GREEN, PURPLE, SKY)
 MARKERS = ("s", "o", "^", "D", "v")
 DASHES = ("--", "-", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -52,6 +53,8 @@ class Picture:
         The matplotlib figure.
     alt
         What it shows, in a sentence or two, for who cannot see it.
+    title
+        What is found, in a sentence. It stands above the figure, and is read out before ``alt``.
 
     Raises
     ------
@@ -64,12 +67,14 @@ class Picture:
     metadata of an image output.
     """
 
-    def __init__(self, figure: Figure, alt: str) -> None:
+    def __init__(self, figure: Figure, alt: str, title: str = "") -> None:
         if not alt.strip():
             raise ValueError("A picture needs alt text: say in a sentence what it shows.")
-        self.alt = " ".join(alt.split())
+        self.alt = " ".join(f"{title}{'.' * bool(title)} {alt}".split())
         buffer = io.BytesIO()
         with styled():
+            if title:
+                _put_above(figure, title)
             figure.savefig(buffer, format="png")
         self.png = buffer.getvalue()
         self.width = round(100 * figure.get_figwidth())  # in CSS pixels
@@ -86,6 +91,14 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"[picture: {self.alt}]"
+
+
+def _put_above(figure: Figure, title: str) -> None:
+    """Write a title above a figure, which grows by it; the panels keep their size."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(title, round(10 * width), break_on_hyphens=False)
+    figure.set_size_inches(width, height + 0.2 * len(lines) + 0.12)
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", weight="bold", size=11.5)
 
 
 @contextmanager

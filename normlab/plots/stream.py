@@ -7,12 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MultipleLocator
 
+from normlab.plots.looks import looks
 from normlab.plots.picture import (
-    BLUE,
-    COLOURS,
-    DASHES,
     INK,
-    MARKERS,
     Picture,
     new_figure,
     styled,
@@ -33,9 +30,9 @@ def placements() -> Picture:
     with styled():
         figure = new_figure(7.5, 3.6)
         row = figure.subplots(1, len(_PLACES), sharey=True)
-        for axes, (place, parts) in zip(row, _PLACES.items(), strict=True):
-            _draw_block(axes, parts)
-            axes.set_title(place, loc="center")
+        for axes, (place, look) in zip(row, looks(_PLACES).items(), strict=True):
+            _draw_block(axes, _PLACES[place])
+            axes.set_title(look.name, loc="center")
         return Picture(
             figure,
             "One block in five places. The stream runs upwards; f and g stand on a branch beside "
@@ -71,7 +68,7 @@ def _draw_block(axes: Axes, parts: list[tuple[int, str]]) -> None:
             0.72,
             0.6,
             boxstyle="round,pad=0.02",
-            facecolor=BLUE if norm else "white",
+            facecolor=INK if norm else "white",
             edgecolor=INK,
             zorder=3,
         )
@@ -86,6 +83,7 @@ def stream(
     worth: Mapping[str, np.ndarray],
     *,
     alt: str,
+    title: str = "",
 ) -> Picture:
     """Draw the stream's size behind each block, and the loss that each block saves.
 
@@ -98,19 +96,20 @@ def stream(
         By how much the loss rises without block 1, 2, ..., ``(seeds, blocks)``.
     alt
         What the picture shows.
+    title
+        What is found, in a sentence above the figure.
     """
     with styled():
         figure = new_figure(7.5, 3.6)
         left, right = figure.subplots(1, 2)
-        for index, (place, values) in enumerate(trained.items()):
+        for place, look in looks(trained).items():
+            values = trained[place]
             blocks = np.arange(values.shape[1])
-            style = {"color": COLOURS[index], "marker": MARKERS[index], "markersize": 4}
-            left.plot(blocks, values.mean(axis=0), linestyle=DASHES[index], label=place, **style)
-            faint = {**style, "markerfacecolor": "white", "linewidth": 0.8, "alpha": 0.8}
-            left.plot(blocks, start[place].mean(axis=0), linestyle=DASHES[index], **faint)
-            right.plot(
-                blocks[1:], worth[place].mean(axis=0), linestyle=DASHES[index], label=place, **style
-            )
+            style = look.line | {"markersize": 4}
+            left.plot(blocks, values.mean(axis=0), **style)
+            faint = style | {"label": None, "markerfacecolor": "white"}
+            left.plot(blocks, start[place].mean(axis=0), linewidth=0.8, alpha=0.8, **faint)
+            right.plot(blocks[1:], worth[place].mean(axis=0), **style)
         left.set(title="size of the stream", xlabel="behind block", ylabel="root mean square")
         left.annotate("hollow: before training", (0.03, 0.93), xycoords="axes fraction", size=9)
         right.set(title="what a block is worth", xlabel="block", ylabel="loss rises by (nats)")
@@ -118,4 +117,4 @@ def stream(
             axes.xaxis.set_major_locator(MultipleLocator(3))
         handles, names = right.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(names), handlelength=3)
-        return Picture(figure, alt)
+        return Picture(figure, alt, title)

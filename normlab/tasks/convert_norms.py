@@ -39,12 +39,13 @@ def seen(*_: Any) -> dict[str, Any]:
         "heads": (2, 2),
         "last": (4,),
         "gated": (2,),
-        "rest": (45,),
+        "rest": (49,),
         "learned": (24,),
+        "wide": (14,),
         "kept": (),
     }
 
 
-def read(blocks, heads, last, gated, rest, learned, kept, *_):
+def read(blocks, heads, last, gated, rest, learned, wide, kept, *_):
     """Answer with what was seen."""
-    return blocks, heads, last, gated, rest, learned, kept
+    return blocks, heads, last, gated, rest, learned, wide, kept

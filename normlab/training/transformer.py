@@ -1,23 +1,23 @@
 """A language model so small that it trains in seconds, and whose norms can be put anywhere.
 
-It reads characters and says which comes next. Its text ships with Python: what `help()` knows of
-the language. Nothing is downloaded.
+It reads characters and says which comes next. Its text ships with the package: what Python's
+`help()` knows of the language.
 """
 
 import functools
 import math
 from collections.abc import Callable, Iterator
-from pydoc_data.topics import topics
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from normlab.data import load_help_text
+
 CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
 WIDTH, HEADS, CONTEXT, BATCH = 32, 4, 32, 8
 PLACES = ("pre", "post", "sandwich", "out", "parallel")
-LENGTH = 400_000  # of the text: the same number of characters of every release of Python
 
 
 class Texts(NamedTuple):
@@ -35,9 +35,8 @@ def help_texts() -> Texts:
     Of every ten pieces of 2,000 characters the last two are held out: so each part has something
     of every topic.
     """
-    text = "\n".join(topics[name] for name in sorted(topics))
     known = {character: number for number, character in enumerate(CHARACTERS)}
-    numbers = torch.tensor([known[one] for one in text if one in known][:LENGTH])
+    numbers = torch.tensor([known[one] for one in load_help_text()])  # (400000,)
     pieces = numbers.view(-1, 10, 2000)
     return Texts(pieces[:, :8].flatten(), pieces[:, 8].flatten(), pieces[:, 9].flatten())
 
@@ -124,17 +123,26 @@ class Scale(nn.Module):
         return self.scale * x
 
 
-class Squashing(nn.Module):
-    """Dynamic Tanh, in the place of a norm: ``weight * tanh(alpha * x) + bias``, no average.
+class DynamicTanh(nn.Module):
+    """A learned squashing in a norm's place; nothing is averaged.
+
+    ``y = weight * tanh(alpha * x) + bias``, with one alpha for the layer.
+
+    Parameters
+    ----------
+    size
+        The size of the last axis, along which weight and bias run.
+    alpha
+        What alpha begins with.
 
     References
     ----------
     Zhu, Chen, He, LeCun & Liu, 2025, "Transformers without Normalization", arXiv:2503.10622.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, alpha: float = 0.5) -> None:
         super().__init__()
-        self.alpha = nn.Parameter(torch.tensor(0.5))
+        self.alpha = nn.Parameter(torch.tensor([alpha]))
         self.weight, self.bias = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -242,9 +250,8 @@ def mlp(linear: Callable) -> nn.Sequential:
 
 
 NORMS: dict[str, Callable[[], nn.Module]] = {
-    "layer": lambda: nn.LayerNorm(WIDTH),
     "rms": lambda: nn.RMSNorm(WIDTH, eps=1e-6),
-    "dynamic tanh": lambda: Squashing(WIDTH),
+    "dynamic tanh": lambda: DynamicTanh(WIDTH),
 }
 
 

@@ -5,8 +5,8 @@
 # a few numbers of its own, for whoever wants one in a lesson, a report or a talk. `picture.save("figure.png")` writes a
 # file, and `picture.alt` is what a screen reader says.
 #
-# In all of them there is a second cue beside the colour (a marker, a dash, a hatch, a word), and equal colours mean
-# equal things. What each parameter means stands in `help(plots.block)`, and so on. The same pictures with controls
+# In all of them there is a second cue beside the colour (a marker, a dash, a tint, a word), and equal colours mean
+# equal things: each norm has one colour, one marker and one name in all figures. What each parameter means stands in `help(plots.block)`, and so on. The same pictures with controls
 # under them are in `plots.explore`.
 
 # %%
@@ -111,7 +111,7 @@ plots.lights(
 steps = np.arange(0, 500, 50)
 falling = {
     name: 90 * np.exp(-steps / time) + 5 + rng.normal(0, 1, (5, 10))
-    for name, time in {"with a norm": 80, "without": 250}.items()
+    for name, time in {"BatchNorm": 80, "no norm": 250}.items()
 }
 plots.curves(
     steps,
@@ -119,7 +119,7 @@ plots.curves(
     xlabel="training steps",
     ylabel="error, %",
     reference={"10 %": 10},
-    alt="Error against training steps. With a norm it falls below ten percent after about 250 steps, without one it "
+    alt="Error against training steps. With BatchNorm it falls below ten percent after about 250 steps, without one it "
     "has not at the end.",
 )
 
@@ -127,14 +127,14 @@ plots.curves(
 # **beside**: the same for many networks, each in a panel with the one it is compared with.
 
 # %%
-more = falling | {"another": falling["with a norm"] + 4, "a third": falling["without"] - 3}
+more = falling | {"LayerNorm": falling["BatchNorm"] + 4, "GroupNorm": falling["no norm"] - 3}
 plots.beside(
     steps,
     more,
-    "without",
+    "no norm",
     xlabel="training steps",
     ylabel="error, %",
-    alt="Three panels. In each the network without a norm in grey and one other: one falls much faster, one too but "
+    alt="Three panels. In each the network without a norm as a thin line and one other: one falls much faster, one too but "
     "stays four points higher, one falls alike, three points lower.",
 )
 
@@ -147,7 +147,7 @@ averages = np.cumsum(values) / np.arange(1, 41)
 plots.following(
     values,
     {"mean so far": averages},
-    xlabel="batch",
+    xlabel="batches seen",
     ylabel="mean of a batch",
     alt="Forty dots scattered around 5, and a line that settles at 5 after some ten of them.",
 )
@@ -200,7 +200,7 @@ plots.by_layer(
 
 # %%
 rates = np.logspace(-3, 1, 5)
-best_at = {"with a norm": 1.0, "without": 0.1}
+best_at = {"BatchNorm": 1.0, "no norm": 0.1}
 right = {
     name: (rates, 95 - 7 * np.log10(rates / best)[:, None] ** 2 + rng.normal(0, 1, (5, 5)))
     for name, best in best_at.items()
@@ -210,7 +210,7 @@ plots.sweep(
     xlabel="learning rate",
     ylabel="accuracy, %",
     marked={"usual": 0.01},
-    alt="Accuracy against the learning rate: two hills, the one with a norm ten times further to the right.",
+    alt="Accuracy against the learning rate: two hills, the one with BatchNorm ten times further to the right.",
 )
 
 # %% [markdown]
@@ -230,14 +230,14 @@ plots.doubling(
 # **differences**: every seed's difference, their mean and an interval; a filled diamond where it leaves out 0.
 
 # %%
-found = {"one norm": rng.normal(2, 0.5, 5), "another": rng.normal(0.1, 0.5, 5)}
+found = {"RMSNorm": rng.normal(2, 0.5, 5), "InstanceNorm": rng.normal(0.1, 0.5, 5)}
 error = {name: 2.78 * seeds.std(ddof=1) / np.sqrt(5) for name, seeds in found.items()}
 plots.differences(
-    {"against none": {
+    {"against no norm": {
         name: (seeds, (seeds.mean() - error[name], seeds.mean() + error[name])) for name, seeds in found.items()
     }},
     xlabel="difference in accuracy, points",
-    alt="Two rows of five dots. The interval of one norm lies around 1.6 and leaves out 0; that of another holds it.",
+    alt="Two rows of five dots. The interval of RMSNorm lies around 1.6 and leaves out 0; that of InstanceNorm holds it.",
 )  # fmt: skip
 
 # %% [markdown]

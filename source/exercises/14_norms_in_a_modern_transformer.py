@@ -50,7 +50,7 @@ torch.set_printoptions(precision=4, sci_mode=False)
 # - every array whose name ends in `norm.weight` is a norm's weight;
 # - all norms follow the convention, **but those inside a linear attention** (their names have `.linear_attn.` in them): these are
 #   gated norms, and hold $w$ in both files;
-# - nothing else is a norm.
+# - nothing else is shifted, no bias of a norm either.
 #
 # | | | |
 # |---|---|---|
@@ -92,6 +92,7 @@ def convert_norms(state, to):
 state = {
     "model.embed_tokens.weight": np.array([[0.5, -2], [1, 3]], np.float16),
     "model.layers.0.input_layernorm.weight": np.array([0.0104, -0.25], np.float16),
+    "model.layers.0.input_layernorm.bias": np.array([0.125, 0.5], np.float16),
     "model.layers.0.self_attn.q_norm.weight": np.array([0.5], np.float16),
     "model.layers.0.self_attn.k_norm.weight": np.array([-0.125], np.float16),
     "model.layers.1.linear_attn.norm.weight": np.array([1.25], np.float16),
@@ -279,7 +280,7 @@ report.points
 #
 # *Medium · importance high · 25 minutes · 10 points*
 #
-# Somebody has written a model's forward pass anew, from its description. It runs, nothing is missing in the checkpoint, and it answers a little worse than the original. There are **three** mistakes in it, all about
+# Somebody has written a model's forward pass anew, from its description. It runs, nothing is missing in the checkpoint, and it answers worse than the original. There are **three** mistakes in it, all about
 # norms, each of a kind that has been in a well-known library. The description is right:
 #
 # - a pre-norm decoder; RMSNorms with `eps` 1e-6; every norm's array in the checkpoint holds w - 1;

@@ -41,7 +41,8 @@ np.set_printoptions(precision=4, suppress=True)
 #
 # *Easy · importance medium · 15 minutes · 10 points*
 #
-# A generator of images hears which class it is to paint in its BatchNorms (BigGAN does it like this). Mean and
+# A generator of images hears which class it is to paint in its BatchNorms (so does BigGAN: ajbrock/BigGAN-PyTorch at
+# 07f9ba3, `layers.py`, ccbn). Mean and
 # *biased* variance are BatchNorm's own: one of each for a channel, over the whole batch and all pixels. Only what comes after
 # them depends on the class: two tables hold a row for each class, and a number in it for each channel.
 #

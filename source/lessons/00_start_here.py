@@ -45,14 +45,11 @@ print(f"{len(mnist.train_images):,} digits to train on, {len(mnist.test_images):
 # %% [markdown]
 # If a line with 60,000 and 10,000 stands above, your installation works. The digits came out of the package
 # itself; nothing in this course needs a network connection. Here are the first eight test digits, each
-# under its label:
+# under its label. (`plots.words` fetches what stands beside a figure, such as the names of its axes, and what it shows in words,
+# for who cannot see it.)
 
 # %%
-plots.images(
-    mnist.test_images[:8],
-    mnist.test_labels[:8],
-    alt="Eight handwritten digits with their labels: 7, 2, 1, 0, 4, 1, 4, 9.",
-)
+plots.images(mnist.test_images[:8], mnist.test_labels[:8], **plots.words("00 first digits"))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A question first
@@ -80,7 +77,7 @@ def sick(seed):
     )
 
 
-# %% tags=["guess"] slideshow={"slide_type": "-"}
+# %% tags=["guess"] slideshow={"slide_type": "subslide"}
 guess(
     "How many of 100 new digits will it get right?",
     12,
@@ -144,26 +141,23 @@ guess("How many of 100 new digits will this one get right?", 90, within=5, outpu
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "slide"}
 # Output not compared: as above.
-networks = {"without": sick, "with the line": cured}
+networks = {"without the line": sick, "with the line": cured}
 runs = fit_many(networks, range(5), pixels, jobs=1, epochs=1, lr=0.1, measure_every=10)
 right = {name: 100 * stack(five, "test_accuracy")[:, -1] for name, five in runs.items()}
 for name, five in right.items():
-    print(f"{name:14} {five.mean():.1f} % right, from {five.min():.1f} to {five.max():.1f}")
+    print(f"{name:16} {five.mean():.1f} % right, from {five.min():.1f} to {five.max():.1f}")
 
 # %% slideshow={"slide_type": "-"}
 steps = run.series("step")
 plots.curves(
     steps,
     {name: 100 * stack(five, "test_accuracy") for name, five in runs.items()},
-    xlabel="steps",
-    ylabel="new digits right, in percent",
-    alt="""New digits right against 150 training steps, five seeds of each network. Without the line the curves stay near 10 percent,
-    which is guessing, from the first steps to the last. With it all five are above 80 percent after 50 steps, and end near 90.""",
+    **plots.words("00 one line"),
 )
 
 # %%
 print("the worst of five with it is ahead of the best without:", end=" ")
-print(right["with the line"].min() > right["without"].max())
+print(right["with the line"].min() > right["without the line"].max())
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # That line is what this course is about. **It promises you to explain it:** [lesson 2](02_batch_norm_forward.ipynb) derives
@@ -278,7 +272,7 @@ mean.shape, mean.size
 # | [11 Check every claim of two articles](11_check_the_claims.ipynb) | say which claims an experiment bears out | 135 |  |
 # | [12 Ask why it works](12_why_it_works.ipynb) | test the explanations of BatchNorm's success | 90 |  |
 # | [13 Choose a norm, and find the bug](13_choose_and_debug.ipynb) | choose a norm by six questions, and go from a symptom to its cause | 160 | [13](../exercises/13_choose_and_debug.ipynb), 60 min |
-# | [14 Read the norms of a modern transformer](14_norms_in_a_modern_transformer.ipynb) | say where a model's norms stand, and port them without a bit lost | 155 | [14](../exercises/14_norms_in_a_modern_transformer.ipynb), 85 min |
+# | [14 Read the norms of a modern transformer](14_norms_in_a_modern_transformer.ipynb) | say where a model's norms stand, and port them without a bit lost | 160 | [14](../exercises/14_norms_in_a_modern_transformer.ipynb), 85 min |
 # | [15 Tell a norm what to do](15_told_norms.ipynb) | tell a norm its scale and shift, as diffusion models do, and fold, freeze, renew, average and export norms at work | 110 | [15](../exercises/15_told_norms.ipynb), 45 min |
 #
 # Each lesson begins with what you will be able to do and ends with the same list, so that you can
@@ -323,7 +317,8 @@ normlab.exercises.progress()
 # ## Test yourself
 #
 # Five questions stand before the recap of every lesson. Choose an answer, and you see at once why it is
-# right or wrong. Your first choices are counted; `normlab progress` shows the best result. Read about the
+# right or wrong. Your first choices count, and the line under the questions says where they are kept; where a kernel
+# runs, `normlab progress` shows the best result. Read about the
 # wrong answers, too: behind each of them is something that people really believe.
 
 # %% slideshow={"slide_type": "-"}

@@ -385,11 +385,7 @@ plots.descent(
         name: (bowls[name], descend(bowls[name], start=[4.0, 1.0])[:40])
         for name in ("as measured", "standardized")
     },
-    alt="""Two panels with the level lines of a loss of two weights and the path of gradient
-    descent from the same start. As measured: the lines are long, narrow ellipses, and the path
-    zigzags across the narrow valley, moving only slowly along it; after forty steps it is still on
-    its way. Standardized: the lines are nearly circles, and the path reaches the minimum in a few
-    steps.""",
+    **plots.words("01 valley and bowl"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -455,13 +451,7 @@ plots.sweep(
         title: {scale: by_rate(norm, scale) for scale in scales}
         for title, norm in {"no norm": "none", "with BatchNorm": "batch"}.items()
     },
-    xlabel="learning rate",
-    ylabel="test accuracy, %",
-    alt="""Two panels with test accuracy against the learning rate, from 0.0005 to 1, for four scales of the
-    input. Without a norm: raw images are best at 0.005, near 90 percent, spread from below 10 to about 60 at
-    0.01, and stay near 10 above; from 0 to 1 the curve rises late, to 46 percent at 0.01 and 91 at 0.5;
-    standardized and centred it rises earlier, to about 93 at 0.2, and falls at 1. With BatchNorm the four
-    curves lie on each other, from 67 percent at 0.001 to 94 at 0.1.""",
+    **plots.words("01 scales and rates"),
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -636,7 +626,7 @@ print("right:                       ", describe((unit_test - mean) / std))
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("01_normalize_data")

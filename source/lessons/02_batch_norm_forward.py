@@ -464,11 +464,7 @@ after = normalize(before)
 plots.dots(
     {"before": before, "after": after},
     ["varies least", "varies most", "furthest from 0"],
-    xlabel="value",
-    alt="""Two panels with the values of three units for 64 digits, one dot a digit, and a bar for
-    mean and standard deviation. Before: two bars are centred near 0.2, one more than twice as long
-    as the other; the third lies left of zero, near minus 0.4. After, on another scale: all three
-    bars reach from minus 1 to 1; within each unit the dots keep their order.""",
+    **plots.words("02 before and after"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -657,7 +653,7 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("02_batch_norm_forward")

@@ -350,12 +350,7 @@ def follow(batch_values, momentum):
 plots.following(
     batch_means,
     {f"momentum {m}": follow(batch_means, m) for m in (0.1, 0.01)},
-    xlabel="batches seen",
-    ylabel="mean of one unit",
-    alt="""Means of a hundred batches as scattered dots around a constant level, and two lines that
-    start at zero. The line for momentum 0.1 reaches the level of the dots after some twenty batches
-    and then wobbles with them. The line for momentum 0.01 is smooth, and after a hundred batches it
-    has covered only about two thirds of the way.""",
+    **plots.words("03 momentum"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -596,7 +591,7 @@ torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("03_batch_norm_train_and_eval")

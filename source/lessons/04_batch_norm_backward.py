@@ -150,10 +150,7 @@ plots.graph(
         (r"$r$", r"$\hat x$", "multiply"),
         (r"$\hat x$", r"$y$", "scale, shift"),
     ],
-    alt="""Computation graph of BatchNorm. From x one arrow runs to d, and another through mu, the
-    mean, to d, where it is subtracted. From d one arrow runs to x-hat, and another through v, the
-    mean of squares, and r, one over the root of v plus epsilon, to x-hat, where d and r are
-    multiplied. From x-hat an arrow, scale and shift, leads to y.""",
+    **plots.words("04 graph"),
 )
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -769,16 +766,7 @@ losses = {
     name: [np.reshape(runs[norm, best[norm], seed][1], (15, 10)).mean(axis=1) for seed in seeds]
     for norm, name in names.items()
 }  # (seeds, 15)
-plots.curves(
-    np.arange(5, 150, 10),
-    losses,
-    log=True,
-    xlabel="training steps (64 images each)",
-    ylabel="loss, mean of ten steps",
-    alt="""Loss against training steps, 150 of them, logarithmic, mean and range of five seeds, each network at its
-    own best rate. Both curves fall from the first steps on. That with your BatchNorm lies below the other
-    from beginning to end.""",
-)
+plots.curves(np.arange(5, 150, 10), losses, log=True, **plots.words("04 your layer"))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Each image comes once, so each loss is one on images that the network has not been trained on yet. This is one small
@@ -799,7 +787,7 @@ plots.curves(
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("04_batch_norm_backward")

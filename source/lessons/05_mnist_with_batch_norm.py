@@ -132,7 +132,7 @@ mnist.train_images.shape, mnist.train_images.dtype, mnist.test_images.shape
 plots.images(
     mnist.train_images[:8].numpy(),
     mnist.train_labels[:8].tolist(),
-    alt="The first eight training images of MNIST, handwritten digits 5, 0, 4, 1, 9, 2, 1, 3.",
+    **plots.words("05 first digits"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -457,13 +457,7 @@ plots.curves(
     {name: 100 - 100 * stack(runs, "test_accuracy") for name, runs in histories.items()},
     reference={"95 % right": 5},
     log=True,
-    xlabel="training steps (64 images each)",
-    ylabel="wrong test digits, %",
-    alt="""Wrong test digits in percent, on a logarithmic scale, against training steps; five
-    epochs, mean and range of five seeds. With BatchNorm the curve begins near 17 percent, crosses
-    the line of 95 percent right after about one epoch and ends between 2 and 3 percent. Without it
-    the curve begins near 82 percent, is still falling at the end, near 8 percent, and never reaches
-    the line.""",
+    **plots.words("05 wrong digits"),
 )
 
 # %% [markdown]
@@ -538,14 +532,7 @@ plots.sweep(
         "recorded: 938 steps, 5 seeds": epoch_rates,
     },
     marked={"the article's": 0.01},
-    xlabel="learning rate",
-    ylabel="test accuracy, %",
-    alt="""Test accuracy against the learning rate on a logarithmic axis, live and recorded side by
-    side, with and without BatchNorm, mean and range of the seeds. Recorded: without BatchNorm the
-    line climbs from near 24 percent at 0.001 to its top of 96 at 0.3 and falls to 10 at 3. With it
-    the line is at 86 already at 0.001, flat near 97 from 0.03 to 1, still near 95 at 3, and at 10 it
-    has fallen to 10 too. At the article's 0.01 it is 13 points above the other. The live panel, with
-    four rates, has the same form, lower at the left.""",
+    **plots.words("05 learning rates"),
 )
 
 # %% slideshow={"slide_type": "subslide"}
@@ -637,12 +624,7 @@ def bands(norm):
 plots.layer_bands(
     steps,
     {"without": bands("none"), "BatchNorm": bands("batch")},
-    ylabel="what goes into the ReLU: mean ± spread",
-    alt="""Four panels: two networks, two layers, the mean of what goes into the ReLU and a band of
-    one standard deviation, over 938 training steps. Without BatchNorm the bands are narrow for the
-    first hundred steps, 0.2 wide to each side in layer 1 and 0.1 in layer 2; then they widen, to 0.4
-    and 0.7, and their means rise from 0 to 0.3 and 0.5. With BatchNorm both bands stay at 0 plus or
-    minus 1 from the first step to the last.""",
+    **plots.words("05 into the ReLU"),
 )
 
 # %%
@@ -653,11 +635,7 @@ plots.by_layer(
         for name, norm in {"without": "none", "BatchNorm": "batch"}.items()
     },
     log=True,
-    ylabel="norm of the weight's gradient",
-    alt="""The norm of the gradient of each layer's weight over 938 training steps, logarithmic, for
-    both networks. Without BatchNorm all three begin between 0.05 and 0.15, stay there for about a
-    hundred steps, and then rise to about 0.3. With BatchNorm they begin between 0.9 and 2.3, fall
-    from the first steps on, and end between 0.1 and 0.4.""",
+    **plots.words("05 gradients"),
 )
 
 # %% [markdown]
@@ -687,8 +665,7 @@ slopes = {
 plots.explore.layers(
     steps,
     {"what goes into the ReLU": into_relu, "gradient of the weight": slopes},
-    alt="""The mean of what goes into the ReLU of layers 1 and 2 over training: near 0 with BatchNorm,
-    and without it rising to 0.3 and 0.5 after the first hundred steps.""",
+    **plots.words("05 layers"),
 )
 
 # %% [markdown]
@@ -726,13 +703,7 @@ plots.sweep(
         "recorded: 469 steps, 5 seeds": accuracies(scales, "scale", lr=0.01, images=30_000),
     },
     marked={"PyTorch's": 1},
-    xlabel="first weights times",
-    ylabel="test accuracy, %",
-    alt="""Test accuracy against the factor on the first weights, logarithmic, live and recorded side
-    by side, mean and range of the seeds. Recorded: without BatchNorm it is 11 percent for factors up
-    to 0.3, 65 at PyTorch's 1, near 88 at 3 and 86 at 10. With BatchNorm it is 95 percent from 0.01 to
-    0.3, 93 at 1, 90 at 3 and 78 at 10, where the lines have crossed. The live panel, with three
-    factors, has the same form, lower.""",
+    **plots.words("05 first weights"),
 )
 
 # %% [markdown]
@@ -1020,7 +991,7 @@ for name, network in trained.items():
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("05_mnist_with_batch_norm")

@@ -353,11 +353,7 @@ after = layer_norm(before, np.ones(256), np.zeros(256), 1e-5)  # (3, 256)
 plots.dots(
     {"before": before.T, "after": after.T},
     ["least ink", "middle", "most ink"],
-    xlabel="value",
-    alt="""Two panels with the values of 256 units for three digits, one dot a unit, and a bar for
-    mean and standard deviation. Before: all three bars are centred near 0; the bar of the digit with
-    the most ink is about twice as long as that of the digit with the least. After, on
-    another scale: all three bars reach from minus 1 to 1.""",
+    **plots.words("06 ink"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -631,16 +627,7 @@ at_best = {
     )
     for size in (64, 4)
 }  # (seeds, norms) each
-plots.dots(
-    at_best,
-    norms,
-    xlabel="right test digits, %",
-    alt="""Two panels with the right test digits of five seeds for four networks, each at its own best
-    learning rate, and a bar for mean and standard deviation; each panel has its own scale. Fixed lengths,
-    batches of 64: none about 59, batch about 44 and spread widely, batch with first weight 0.1 about 56,
-    layer about 71. Batches of 4: none about 49, layer about 53, batch with first weight 0.1 about 20,
-    batch near 11.""",
-)
+plots.dots(at_best, norms, one_scale=True, **plots.words("06 rows of a digit"))
 
 # %% [markdown]
 # (After so few steps nobody reads well yet.) Three things can be read off.
@@ -758,17 +745,7 @@ guess(
 )
 
 # %% slideshow={"slide_type": "-"}
-plots.curves(
-    np.arange(1, 13),
-    by_block,
-    xlabel="block (1 is next to the input)",
-    ylabel="length of the gradient",
-    log=True,
-    alt="""Length of the gradient against the block, 1 next to the input to 12 next to the output, on
-    a logarithmic scale; mean and range of five seeds. Without a norm it lies between 25 and 45 in all
-    blocks. Post-norm begins near 0.17 and rises to above 0.5 next to the output. Pre-norm begins near 0.27
-    and falls to 0.16.""",
-)
+plots.curves(np.arange(1, 13), by_block, log=True, **plots.words("06 gradient by block"))
 
 
 # %%
@@ -939,7 +916,7 @@ for name, wrong in slips.items():
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("06_layer_norm")

@@ -37,7 +37,6 @@ from torch import nn
 from normlab import load_mnist, parity, plots
 from normlab.data import ImageDataset
 from normlab.exercises import check, guess, self_test, yours
-from normlab.plots.lights import lights
 from normlab.training import evaluate, fit, recorded, small_cnn
 from normlab.training.experiments.contrast_shift import LIGHTS, TRAINING_IMAGES, in_light
 
@@ -53,13 +52,7 @@ torch.set_num_threads(1)  # the networks here are small
 # %% slideshow={"slide_type": "-"}
 mnist = load_mnist(tensors=True)
 seven = torch.stack([in_light(mnist.test_images[0], light) for light in LIGHTS])  # (4, 28, 28)
-lights(
-    {"": seven.numpy()},
-    list(LIGHTS),
-    alt="""The same handwritten 7 four times, with one scale of grey. As in training: black on white.
-    Half the contrast: grey on white. With a veil: dark grey on light grey. With a thick veil: dark
-    grey on a grey that is hardly lighter.""",
-)
+plots.lights({"": seven.numpy()}, list(LIGHTS), **plots.words("07 four lights"))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Two small convolutional networks learn digits, 12,800 of them, all in the first light. They are the same
@@ -340,12 +333,8 @@ np.allclose(mine, expected, rtol=0, atol=1e-13)
 
 # %% slideshow={"slide_type": "subslide"}
 after = normalize(seven.numpy()[:, None])[:, 0]  # (4, 28, 28)
-lights(
-    {"before": seven.numpy(), "after": after},
-    list(LIGHTS),
-    alt="""Two rows of four images of the same 7. Before: black on white, grey on white, dark grey on
-    light grey, and dark grey on a slightly lighter grey. After InstanceNorm: four times the same
-    image, black on white.""",
+plots.lights(
+    {"before": seven.numpy(), "after": after}, list(LIGHTS), **plots.words("07 veil and norm")
 )
 
 # %%
@@ -486,14 +475,10 @@ def accuracies(light):
 
 
 plots.dots(
-    {light: accuracies(light) for light in ("as in training", "with a veil", "with a thick veil")},
+    {light: accuracies(light) for light in LIGHTS},
     shift.different("norm"),
-    xlabel="right test digits, %",
-    alt="""Three panels, one for each light, with the accuracies of five seeds for four norms, and a
-    bar for mean and standard deviation; each panel has its own scale. As in training: none near 88,
-    layer near 93, batch and instance near 95. With a veil: none near 55, layer near 79 and batch near
-    86, both widely spread, instance near 94, five dots on top of each other. With a thick veil: none
-    near 22, batch and layer near 43, instance near 93.""",
+    one_scale=True,
+    **plots.words("07 four norms"),
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -718,7 +703,7 @@ bias = np.array([1.0, 2, 3])
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("07_instance_norm")

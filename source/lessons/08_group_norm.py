@@ -37,7 +37,6 @@ from torch import nn
 
 from normlab import load_mnist, parity, plots
 from normlab.exercises import check, guess, self_test, yours
-from normlab.plots.doubling import doubling
 from normlab.training import article_net, find_experiment, recorded, run_live, small_cnn
 
 np.set_printoptions(precision=4, suppress=True)
@@ -306,7 +305,9 @@ normalize_groups(faint, 6).std(axis=2)[0]
 # %% slideshow={"slide_type": "-"}
 plots.block(
     {
-        f"{G} group{'s' if G > 1 else ''}": plots.averaged_cells(block, axes=(2,), groups=G)
+        f"GroupNorm, {G} group{'s' if G > 1 else ''}": plots.averaged_cells(
+            block, axes=(2,), groups=G
+        )
         for G in (1, 2, 6)
     }
 )
@@ -578,18 +579,7 @@ mlp, cnn = (
 )
 
 # %% slideshow={"slide_type": "subslide"}
-doubling(
-    sizes,
-    {"MLP": mlp, "CNN": cnn},
-    xlabel="batch size",
-    ylabel="right test digits, %",
-    alt="""Right test digits in percent against batch sizes from 2 to 128, means and ranges of five
-    seeds, two panels. MLP: LayerNorm and GroupNorm coincide, between 87 and 90 everywhere. BatchNorm is near 61 at batch size 2, reaches them between 4 and 8, and is
-    two to three points ahead from 16 on. Without a norm, 88 at small batches, falling to 54
-    at 128. CNN: BatchNorm and GroupNorm are close together at batch sizes 2 to 8, near 93,
-    LayerNorm one or two points lower; from 16 on BatchNorm is about a point ahead. Without
-    a norm, 92 falling to 66.""",
-)
+plots.doubling(sizes, {"MLP": mlp, "CNN": cnn}, **plots.words("08 batch sizes"))
 
 # %% [markdown]
 # **Who is ahead?** GroupNorm minus BatchNorm, seed by seed, so that the seed's luck cancels. Where the mean is less than 2.78 standard
@@ -871,7 +861,7 @@ for C in (6, 4):
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("08_group_norm")

@@ -41,7 +41,6 @@ from normlab.data import ImageDataset
 from normlab.exercises import check, guess, self_test, yours
 from normlab.parity import facts
 from normlab.plots.gallery import gallery
-from normlab.plots.stretch import stretch
 from normlab.training import article_net, fit, recorded
 from normlab.training.experiments.fused_norms import operations
 from normlab.training.two_processes import run_workers
@@ -509,13 +508,7 @@ ours = twin.backward(leaf.grad.numpy())
 # %% slideshow={"slide_type": "-"}
 W = np.array([[1.5, 1.0], [0.2, 0.9]])  # (out=2, in=2)
 sigma = np.linalg.norm(W, 2)  # the largest singular value
-stretch(
-    {"W": W, "W / σ": W / sigma},
-    alt="""Two panels, each with a dashed unit circle of inputs and the ellipse that a matrix makes
-    of it. Left, for W, the ellipse reaches far beyond the circle; an arrow to its furthest
-    point is 1.94 long. Right, for W divided by sigma, the same ellipse smaller: it lies
-    inside the circle and touches it at two points, at the end of an arrow of length 1.""",
-)
+plots.stretch({"W": W, "W / σ": W / sigma}, **plots.words("09 stretch"))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # The circle becomes an ellipse. The arrow is its furthest point; its length σ is the matrix's largest singular value, and the dot is the input that
@@ -953,7 +946,7 @@ parametrizations.weight_norm(zeroed)(torch.ones(1, 3)).detach()
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("09_rms_norm_and_relatives")

@@ -262,7 +262,7 @@ len(mlp_found)
 
 
 # %%
-def draw(found, other, lrs, xlabel, alt):
+def draw(found, other, lrs, figure):
     panels = {
         f"learning rate {lr}": {
             norm: (values, sign_flip_interval(values))
@@ -271,20 +271,11 @@ def draw(found, other, lrs, xlabel, alt):
         }
         for lr in lrs
     }
-    return plots.differences(panels, xlabel=xlabel, alt=alt)
+    return plots.differences(panels, **plots.words(figure))
 
 
 # %% slideshow={"slide_type": "-"}
-draw(
-    mlp_found,
-    "none",
-    lrs=[0.01, 0.1],
-    xlabel="points more than none",
-    alt="""Points of test accuracy more than without norm on the article's network, ten seeds, mean and
-    interval. At learning rate 0.01 all five norms are between 12.6 and 13.1 points ahead. At 0.1
-    BatchNorm with and without affine are 3.5 ahead, RMSNorm 2.8, LayerNorm and GroupNorm 2.3. No
-    interval is near 0.""",
-)
+draw(mlp_found, "none", [0.01, 0.1], "10 MLP, none")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The small strokes are the seeds, the diamond is their mean, the bar the interval; a filled diamond has
@@ -292,16 +283,8 @@ draw(
 # 0.1 two to four points are left. On this network the article's first sentence is right at both rates.
 
 # %% slideshow={"slide_type": "slide"}
-draw(
-    {pair: values for pair, values in mlp_found.items() if pair[0] != "none"},
-    "batch",
-    lrs=[0.01, 0.1],
-    xlabel="points more than BatchNorm",
-    alt="""Points of test accuracy more than BatchNorm, ten seeds, mean and interval. At learning rate
-    0.01 BatchNorm without affine is 0.07 points behind with a very short interval, LayerNorm and
-    GroupNorm 0.4 behind, RMSNorm's interval holds 0. At 0.1 BatchNorm without affine lies around 0,
-    LayerNorm and GroupNorm are 1.25 behind with seeds from 0 to 3, RMSNorm 0.7 behind.""",
-)
+without_none = {pair: values for pair, values in mlp_found.items() if pair[0] != "none"}
+draw(without_none, "batch", [0.01, 0.1], "10 MLP, BatchNorm")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # BatchNorm is ahead of LayerNorm and GroupNorm at both rates, by 0.4 and by 1.25 points. From RMSNorm no difference is seen at one rate; at the
@@ -363,7 +346,7 @@ print_steps(mlp, lr=0.01)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Read the counts first: where few runs arrived, those were the quick ones, and their mean makes the norm look better than it is. The
-# curves show the whole way. Each panel repeats BatchNorm, grey and dashed:
+# curves show the whole way. Each panel repeats BatchNorm, the thin line without markers:
 
 
 # %%
@@ -385,13 +368,7 @@ plots.beside(
     courses(mlp, lr=0.1, measurements=7),
     "batch",
     log=True,
-    xlabel="training steps (64 images each), learning rate 0.1",
-    ylabel="wrong test digits, %",
-    alt="""Wrong test digits in percent, on a logarithmic scale, against training steps at learning rate
-    0.1, mean and range of ten seeds; five panels, each with BatchNorm in grey. BatchNorm falls from
-    6.5 percent after 134 steps to about 3. BatchNorm without affine lies on it. LayerNorm, GroupNorm
-    and RMSNorm run above it, from 8 or 9 percent to about 4. Without norm the curve runs far above,
-    from 17 percent to 7.""",
+    **plots.words("10 MLP, curves"),
 )
 
 # %% [markdown]
@@ -495,16 +472,8 @@ print(
 )
 
 # %% slideshow={"slide_type": "-"}
-draw(
-    {pair: values for pair, values in cnn_found.items() if pair[0] != "rms"},
-    "none",
-    lrs=[0.05, 0.2],
-    xlabel="points more than none",
-    alt="""Points of test accuracy more than without norm on the CNN, each of ten seeds, mean and
-    interval. At learning rate 0.05 all five norms shown are between 5.5 and 7 points ahead. At 0.2
-    BatchNorm and InstanceNorm are about 2.5 ahead, BatchNorm without affine 1.7, GroupNorm 0.8, and
-    LayerNorm is 2.5 points behind. All intervals leave 0 out.""",
-)
+without_rms = {pair: values for pair, values in cnn_found.items() if pair[0] != "rms"}
+draw(without_rms, "none", [0.05, 0.2], "10 CNN, none")
 
 # %%
 print_verdicts(cnn_found, cnn_p, "none")
@@ -613,18 +582,7 @@ for norm, values in by_size.items():
 
 # %% slideshow={"slide_type": "subslide"}
 plots.beside(
-    np.array(sizes),
-    by_size,
-    "batch",
-    columns=2,
-    log_x=True,
-    xlabel="batch size",
-    ylabel="right test digits, %",
-    alt="""Right test digits in percent against the batch size, 2 to 128, mean and range of ten seeds;
-    four panels, none, layer, group and rms, each with BatchNorm in grey. BatchNorm is flat near 89
-    percent from 8 to 128, a little lower at 4, and falls to about 62 at 2. LayerNorm, GroupNorm and
-    RMSNorm stay near 88 from 2 to 32 and are lower than BatchNorm at 128. Without norm the curve falls
-    from 85 percent at 2 to 56 at 128.""",
+    np.array(sizes), by_size, "batch", columns=2, log_x=True, **plots.words("10 batch sizes")
 )
 
 # %%
@@ -845,7 +803,7 @@ print(
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("10_compare_the_norms")

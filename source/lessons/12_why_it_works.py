@@ -175,14 +175,7 @@ plots.beside(
     {net: 100 * by_step("test_accuracy", net, lr=0.1) for net in ("batch", *others)},
     "batch",
     columns=3,
-    xlabel="training steps",
-    ylabel="right test digits, %",
-    alt="""Right test digits in percent against training steps, 400 steps of 64 images at learning rate
-    0.1, mean and range of eight seeds; BatchNorm in grey in all three panels, near 88 percent after 40 steps
-    and above 95 at the end. First panel, no norm with PyTorch's weights: 13 percent after 40 steps, then a
-    climb with a wide band to about 88. Second, no norm with He's weights: 76 percent after 40 steps, and
-    close below the grey curve from 120 steps on. Third, noisy BatchNorm: hardly below the grey curve
-    anywhere.""",
+    **plots.words("12 three doubles"),
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -246,14 +239,8 @@ plots.beside(
     {net: by_step("loss_range", net, lr=0.1) for net in ("batch", *others)},
     "batch",
     columns=3,
-    xlabel="training steps",
-    ylabel="range of the loss",
     log=True,
-    alt="""Range of the loss along the gradient, on a logarithmic scale, against training steps at
-    learning rate 0.1, mean and range of eight seeds; BatchNorm in grey in all three panels, near 0.1 from
-    beginning to end. First panel, no norm with PyTorch's weights: near 0.01 for the first 80 steps, then by
-    far above the grey curve, between 1 and 5. Second, no norm with He's weights: from 4 falling to about
-    0.6, always above. Third, noisy BatchNorm: on the grey curve or a little above it.""",
+    **plots.words("12 range of the loss"),
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -587,17 +574,7 @@ for norm, sizes in by_layer.items():
 
 # %% slideshow={"slide_type": "subslide"}
 plots.beside(
-    np.arange(2, 51),
-    by_layer,
-    "batch",
-    columns=2,
-    log=True,
-    xlabel="layer, from the input to the output",
-    ylabel="length of the gradient",
-    alt="""Length of the gradient of each layer's weights, on a logarithmic scale, against the layer
-    from 2 to 50, mean and range of five seeds, before training; BatchNorm in grey in both panels, a
-    straight line that falls from above 1000 in layer 2 to 0.2 in layer 50. Without norm (left) and
-    with LayerNorm (right) the lines are nearly flat, between 0.1 and 1.""",
+    np.arange(2, 51), by_layer, "batch", columns=2, log=True, **plots.words("12 explosion")
 )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -840,7 +817,7 @@ for factor in (1, 0.1, 0.01, 0.001):
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("12_why_it_works")

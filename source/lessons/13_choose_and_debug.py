@@ -322,15 +322,10 @@ print(
 )
 
 # %% slideshow={"slide_type": "subslide"}
-plots.curves(
-    powers,
-    {"eval() forgotten": 100 * forgotten},
-    reference={"with eval(), at any size": 100 * right},
-    xlabel="images in a test batch: 2 to the power of …",
-    ylabel="right test digits, %",
-    alt="""Accuracy in percent against the size of the test batches from 2 to 512, five seeds. With eval
-    the line is level above ninety percent. Without it the curve begins below half, with batches of two,
-    rises steeply until batches of sixteen and meets the level line from below at some hundred.""",
+plots.doubling(
+    [int(2**p) for p in powers],
+    {"": {"in training mode": 100 * forgotten, "with eval()": 100 * np.full((1, 9), right)}},
+    **plots.words("13 forgotten eval"),
 )
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1549,7 +1544,7 @@ check("split_and_standardize", split_and_standardize)
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("13_choose_and_debug")

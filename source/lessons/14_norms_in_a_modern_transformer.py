@@ -13,7 +13,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # Read the norms of a modern transformer
 #
-# *Lesson 14 · 155 minutes, self-test 10 · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
+# *Lesson 14 · 160 minutes, self-test 10 · medium · five places, QK-norm, 1 + w, sixteen bits, and no norm at all*
 #
 # When you have finished you can
 #
@@ -33,12 +33,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from normlab import doctor, plots
+from normlab import doctor, parity, plots
 from normlab import nn as twins
 from normlab.exercises import check, guess, self_test, yours
 from normlab.training import RECORDED, load_recording, recorded
 from normlab.training import transformer as tiny
-from normlab.training.experiments import norm_mistakes, post_warm_up
+from normlab.training.experiments import norm_mistakes, post_warm_up, residual_stream
 from normlab.training.experiments.qk_norm import watched_training
 from normlab.training.paired import sign_flip_p
 
@@ -50,7 +50,7 @@ torch.set_num_threads(1)  # what is computed here is small
 # ## A question first
 #
 # Here is a language model, trained while you wait: six blocks, 32 features, four heads. It reads characters and says which comes next. Its
-# text is what Python's own `help()` knows of the language, 400,000 characters that are on your disk already.
+# text is what Python's own `help()` knows of the language, 400,000 characters that come with the course.
 
 # %% slideshow={"slide_type": "-"}
 model = norm_mistakes.trained_model(seed=0)
@@ -58,14 +58,17 @@ texts = tiny.help_texts()
 sample = tiny.spelled(texts.test)
 print(sample[sample.index("\nThe ") + 1 :][:160])
 
+# %% slideshow={"slide_type": "-"}
+how_often = np.bincount(texts.train) / len(texts.train)  # (96,): of each character
+print(f"guessing blindly: a loss of {np.log(len(tiny.CHARACTERS)):.2f} nats a character")
+print(f"by the frequency of each letter: {-np.log(how_often[texts.test]).mean():.2f}")
+
 # %% tags=["nbval-ignore-output"]
 # Output not compared: a trained loss differs in its last digits from processor to processor.
-print(
-    f"loss {tiny.loss_on(model, texts.test):.2f} nats a character; letter frequencies alone: 3.25"
-)
+print(f"the model: {tiny.loss_on(model, texts.test):.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# It is built as many language models of today are: RMSNorm before each branch, an RMSNorm of each head of queries and keys, and one norm
+# It is built as many language models of today are: RMSNorm before each branch, an RMSNorm of each head of queries and keys (*QK-norm*), and one norm
 # at the very end. Now six changes to its norms, one at a time. No weight is trained again.
 #
 # - leave out the last norm;
@@ -117,7 +120,7 @@ assert min(rises["w read as 1 + w"], rises[six[1]]) > 0.2
 assert abs(rises["weights of q_norm and k_norm exchanged"]) < 1e-5
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Guessing letters at random would cost 4.6. Without its last norm the model is far *worse* than that: it is certain, and wrong. Two
+# Guessing blindly costs 4.56. Without its last norm the model is far *worse* than that: it is certain, and wrong. Two
 # more do real damage, and three can hardly be seen. That is what makes such mistakes dangerous: a model that is a little worse than it should be
 # answers every question, and nobody looks for the norm.
 #
@@ -144,7 +147,8 @@ for how in ("no last norm", "no QK-norm", "QK-norm over all heads"):
 # smaller than about the ± beside it would not have been seen.) And QK-norm, at this rate, buys nothing: in all five pairs the model without it is better, by a hundredth. A norm is hardly missed where it never was. Where it was, everything has learned to count
 # on it. So the question for whoever reads, ports or mends a model is not which norm is best. It is: which one is *there*, and where?
 #
-# The whole list, recorded with five models:
+# The whole list, recorded with five models, has a few more. *1 + w read as w*: the file holds w - 1, and nobody adds the 1. *Residual after the
+# norm*: the stream itself is normalized, and the branch added to that.
 
 # %%
 for mistake in norm_mistakes.MISTAKES:
@@ -404,10 +408,11 @@ print("the same as pre:", torch.allclose(llama, as_pre, atol=1e-5))
 # | it is the MLP's pre-norm | 125 |
 # | it normalizes the attention's output: a sandwich, or out | 16 |
 # | it stands on the stream | 4 |
+# | something else: other branches, several streams | 22 |
 #
-# Three more surprises. LFM2's *last* norm is called `embedding_norm` (transformers 5.24.0, `models/lfm2`). In Swin 2 the norm called `layernorm_before` runs
-# *after* the branch (`models/swinv2`). And the reference code of the 2017 transformer is pre-norm by default: `transformer_base` builds on a second version that
-# normalizes before (tensor2tensor at bafdc1b, `models/transformer.py`). **Names tell nothing; `forward()` does.**
+# Three more surprises. LFM2's *last* norm is called `embedding_norm` (transformers 5.24.0, `models/lfm2/modeling_lfm2.py`). In Swin 2 the norm called `layernorm_before` runs
+# *after* the branch (`models/swinv2/modeling_swinv2.py`). And the reference code of the 2017 transformer is pre-norm by default: `transformer_base` builds on a second version that
+# normalizes before (tensor2tensor at bafdc1b, `tensor2tensor/models/transformer.py`). **Names tell nothing; `forward()` does.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The stream grows, so a last norm
@@ -446,14 +451,15 @@ plots.stream(
     {place: by_block("start", place) for place in places},
     {place: by_block("trained", place) for place in places},
     {place: by_block("worth", place)[:, 1:] for place in places},
-    alt="Left: the stream's root mean square behind blocks 0 to 12. For pre and sandwich it grows from 1.4 to 3.5 and 5 before training, like a root, and to 12 and 10 after training, in a straight line; for post it is 1 behind every block. Right: what is lost without one block. In pre and sandwich nearly all lies in the first two blocks and the rest is near 0; in post the last four count, the last one most.",
+    **plots.words("14 stream"),
 )
 
 # %%
 for place in places:
     at_first, at_last = by_block("start", place)[:, -1], by_block("trained", place)[:, -1]
     print(
-        f"{place:9} behind block 12: {at_first.mean():5.2f} at the start, {at_last.mean():5.2f} trained; loss {by_block('loss', place)[:, 0].mean():.2f}"
+        f"{place:9} behind block 12: {at_first.mean():5.2f} at the start, {at_last.mean():5.2f} trained"
+        f" at a rate of {residual_stream.RATES[place]}; loss {by_block('loss', place)[:, 0].mean():.2f}"
     )
 
 # %%
@@ -466,7 +472,7 @@ plots.explore.by_block(
         for place in places
     },
     label="size of the residual stream",
-    alt="The stream's size behind blocks 0 to 12 after training: up to about 12 for pre, 10 for sandwich, 1 everywhere for post.",
+    **plots.words("14 stream by block"),
 )
 
 # %% [markdown]
@@ -474,7 +480,7 @@ plots.explore.by_block(
 # is a smaller and smaller share of what is there, and in pre-norm most of the work is done by the first blocks. In post-norm the last blocks count most. (Do not
 # compare the heights of the two: the post-norm models had to be trained at a tenth of the rate, and have learned little more than letter frequencies.)
 #
-# And so the last norm: the scores are read off a stream of size 10 in one model and of size 3 in another. It puts all on one scale, and the readout
+# And so the last norm: the scores are read off a stream of size 3.5 at the start, and of 12 in the end. It puts all on one scale, and the readout
 # learns to expect that. You saw what happens when it goes missing. torch's own modules leave that to you, and in two different ways:
 
 # %% slideshow={"slide_type": "-"}
@@ -517,7 +523,7 @@ assert live["post", 6] > 3.15
 assert max(live["pre", 2], live["pre", 6]) < 3.1
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One seed is an anecdote. Recorded: two depths, three or four rates, five seeds, 120 steps, no warm-up. A line goes through the means, the band from the
+# One seed is an anecdote. Recorded: two depths; for each network so many rates that its best is neither the first nor the last, if it trains at all; five seeds, 120 steps, no warm-up. A line goes through the means, the band from the
 # worst seed to the best; what is worse than 4 is drawn at 4.
 
 # %% slideshow={"slide_type": "-"}
@@ -535,9 +541,7 @@ plots.sweep(
         "2 blocks": {name: swept(name, 2) for name in ("post", "pre", "none")},
         "6 blocks": {name: swept(name, 6) for name in ("post", "pre", "none")},
     },
-    xlabel="learning rate",
-    ylabel="test loss (nats)",
-    alt="Test loss against the learning rate in two panels, for two blocks and for six. With two, post-norm, pre-norm and no norm go down to 2.5 to 2.7, side by side. With six, pre-norm goes down to 2.6, post-norm stays between 3.0 and 3.4, about the loss of letter frequencies, and without norms the line lies at the upper edge, at 4 and more.",
+    **plots.words("14 places"),
 )
 
 
@@ -558,8 +562,13 @@ def at_best(network, depth, recording=grid):
 
 def line(network, depth):
     (rate, losses), (_, pre) = at_best(network, depth), at_best("pre", depth)
-    apart, p = losses - pre, sign_flip_p(losses - pre) if network != "pre" else 1
-    return f"{depth:2} blocks {network:21} {losses.mean():6.2f} ± {losses.std(ddof=1):.2f} at {rate:<6g} pre {apart.mean():+6.2f} (p {p:.2f})"
+    said = (
+        f"{depth} blocks {network:12} {losses.mean():6.2f} ± {losses.std(ddof=1):.2f} at {rate:g}"
+    )
+    if network == "pre":
+        return said
+    apart = losses - pre
+    return f"{said:44} against pre {apart.mean():+6.2f} (p {sign_flip_p(apart):.2f})"
 
 
 # %% slideshow={"slide_type": "-"}
@@ -571,8 +580,8 @@ for depth, networks in {
         print(line(network, depth))
 
 # %% [markdown]
-# Read it with care. With five seeds the smallest p there is is 0.06, and there are seven comparisons. What stands out by many times the spread is: post-norm, a tenth behind with two blocks, falls
-# back to letter frequencies with six; it does not explode, it stays on a plateau. And without any norm two blocks train, and six do not. Pre, sandwich,
+# Read it with care. With five seeds the smallest p there is is 0.06, and there are seven comparisons. What stands out by many times the spread is: post-norm, a tenth behind with two blocks, learns little
+# more than letter frequencies with six; it does not explode, it stays on a plateau. And without any norm two blocks train, and six do not, at none of the rates. Pre, sandwich,
 # out and parallel lie within a few hundredths of each other, about as far as seeds do. (The sandwich bears larger rates; it is no better at its best one.) That no larger difference is *seen* here does
 # not say that there is none at width 4,096 after a trillion tokens.
 #
@@ -642,9 +651,13 @@ q, k = rng.normal(size=(2, 5, 4 * 8)), rng.normal(size=(2, 5, 2 * 8))  # four he
 q_weight, k_weight = rng.uniform(0.5, 2, (2, 8))
 mine, _ = norm_heads(q, k, q_weight, k_weight, 4, 2, 1e-6)
 theirs = F.rms_norm(torch.tensor(q).view(2, 5, 4, 8), (8,), torch.tensor(q_weight), 1e-6).flatten(2)
-twin = twins.QKNorm(4, 8, dtype=np.float64)
-twin.load_state_dict({"weight": q_weight})
-np.allclose(mine, theirs, rtol=1e-12), np.allclose(mine, twin(q), rtol=1e-12)
+np.allclose(mine, theirs, rtol=1e-12)
+
+# %% [markdown]
+# Its twin, `normlab.nn.QKNorm`, has the backward pass, too: each gradient beside that of three lines of torch.
+
+# %% slideshow={"slide_type": "-"}
+parity.compare(*parity.pair("QKNorm", 4, 8), q)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Now at work, live: four blocks, a rate of 0.1, ten times too high. With and without, the same start, the same text. *Evenness* is the entropy of attention as
@@ -653,7 +666,7 @@ np.allclose(mine, theirs, rtol=1e-12), np.allclose(mine, twin(q), rtol=1e-12)
 # %% slideshow={"slide_type": "-"}
 watched = {
     name: watched_training(tiny.TinyTransformer("pre", 4, seed=0, qk=qk), 0.1, 200, seed=0)
-    for name, qk in (("without", "none"), ("with QK-norm", "each head"))
+    for name, qk in (("without QK-norm", "none"), ("with QK-norm", "each head"))
 }
 
 
@@ -661,11 +674,11 @@ def over_steps(column):
     return {name: np.array([[row[column] for row in rows]]) for name, rows in watched.items()}
 
 
-steps = np.array([row["step"] for row in watched["without"]])
+steps = np.array([row["step"] for row in watched["without QK-norm"]])
 
 # %% tags=["guess"] slideshow={"slide_type": "-"}
 guess(
-    "What does the *loss* of the one without QK-norm do?",
+    "What does the loss of the one without QK-norm do?",
     "it goes down, and stays behind",
     options=[
         "it explodes",
@@ -681,7 +694,7 @@ guess(
 for name, rows in watched.items():
     shown = [row for row in rows if row["step"] in (20, 100, 200)]
     print(
-        f"{name:13}",
+        f"{name:15}",
         "   ".join(
             f"step {r['step']:3}: loss {r['train_loss']:.2f}, evenness {r['evenness']:.2f}, logit {r['logit']:.0f}"
             for r in shown
@@ -690,20 +703,15 @@ for name, rows in watched.items():
 
 # %%
 assert (
-    over_steps("evenness")["without"][0, -1] < 0.4 < over_steps("evenness")["with QK-norm"][0, -1]
+    over_steps("evenness")["without QK-norm"][0, -1]
+    < 0.4
+    < over_steps("evenness")["with QK-norm"][0, -1]
 )
-assert over_steps("logit")["without"].max() > 10 * over_steps("logit")["with QK-norm"].max()
+assert over_steps("logit")["without QK-norm"].max() > 10 * over_steps("logit")["with QK-norm"].max()
 
 # %% tags=["nbval-ignore-output"] slideshow={"slide_type": "-"}
 # Output not compared: what was trained differs in its last digits from processor to processor.
-plots.curves(
-    steps,
-    over_steps("logit"),
-    log=True,
-    xlabel="step",
-    ylabel="largest logit",
-    alt="The largest logit over 200 steps at a rate of 0.1, on a logarithmic axis: without QK-norm it climbs to some thousands, with it it stays at some tens.",
-)
+plots.curves(steps, over_steps("logit"), log=True, **plots.words("14 logits"))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The loss never exploded. Attention collapsed, each token looking at a single other, and training went on, badly. That is the quiet kind of instability: a curve
@@ -733,14 +741,14 @@ for lr in looked.different("lr"):
 # At rates that one would choose no difference is seen; at ten times that, there is one. Wortsman and others (2023, arXiv:2309.14322) show the same: small models at high rates have the
 # instability of large ones.
 #
-# **One norm for each head, or one for all?** In transformers 5.24.0, 52 families normalize each head and 10 the whole projection (OLMo 2 among them). No difference in the loss is seen here. But they are not the
+# **One norm for each head, or one for all?** In transformers 5.24.0 a regular expression finds 52 families that normalize each head and 10 the whole projection (`models/olmo2` among them). No difference in the loss is seen here. But they are not the
 # same layer: one norm over all heads lets a single head hold everything, and its logits reach `heads` times as far. **Before the rotation of RoPE, or after?** A rotation keeps lengths, so
-# without a weight it is all the same; with one weight for each feature it is not. In 66 families QK-norm stands before, in 6 after.
+# without a weight it is all the same; with one weight for each feature it is not. QK-norm stands before in 66 families and after in 6. (Either count leaves out what its expression could not read.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## w or 1 + w
 #
-# A norm's weight begins at 1. Some models store what is *added* to 1 instead, so that their weights begin at 0: Gemma 1 to 3, Qwen3-Next, Nemotron. Why would anyone? Let Adam push a
+# A norm's weight begins at 1. Some models store what is *added* to 1 instead, so that their weights begin at 0: Gemma 1 to 3, Qwen3-Next, Nemotron (transformers 5.24.0, `models/gemma`, `gemma2`, `gemma3`, `qwen3_next`, `nemotron`). Why would anyone? Let Adam push a
 # weight a hundred times in one direction, in bfloat16, the type of such models.
 
 
@@ -769,7 +777,7 @@ for start in (1.0, 0.0):
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Near 0 there are many small numbers, near 1 there are not. (Who keeps a float32 copy of the weights does not need the trick.) And weight decay, which pulls a weight to 0, then
 # pulls the scale to 1. The price is paid by whoever reads the file: nothing in it says which of the two it holds. Of all mistakes with norms this is the one that public
-# trackers know best (vLLM issue 31464, "gibberish"; Liger-Kernel issue 74; executorch issue 19901). You saw what it costs: the first list has both directions.
+# trackers know best (vLLM issue 31464, "gibberish"; Liger-Kernel issue 74; executorch issue 19901). You saw what it costs: the recorded list has both directions.
 #
 # How do you know? Print a weight. Numbers about 1: w. Numbers about 0: w - 1, *usually*: Grok-1's released code starts w at 0 and does not add 1 (xai-org/grok-1 at 1a0ba38). And not by the family's name: Gemma 3n and Gemma 4 are back at
 # plain w (transformers 5.24.0, `models/gemma3n`, `models/gemma4`), and in Qwen3-Next all norms hold w - 1 but the gated one (`models/qwen3_next`).
@@ -805,8 +813,8 @@ for name, y in orders.items():
     print(f"{name:33} not the nearest: {(y != nearest).double().mean():6.1%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The order of two operations, and a quarter of all outputs differ in the last bit. It does no harm that one could measure in our model. But whoever swaps Llama's class for `nn.RMSNorm` and compares bit by bit will find "differences", and
-# should know which of the two is more exact. (Llama's order: transformers 5.24.0, `models/llama`, LlamaRMSNorm, and 137 families; OLMo 2's: `models/olmo2`, and 26; with 1 + w, added in float32: `models/gemma`, and 15.)
+# The order of two operations, and a quarter of all outputs differ in the last bit. Whoever swaps Llama's class for `nn.RMSNorm` and compares bit by bit will find "differences", and
+# should know which of the two is more exact. (Llama's order: transformers 5.24.0, `models/llama`, LlamaRMSNorm; 137 families by a regular expression. OLMo 2's: `models/olmo2`; 26. With 1 + w, added in float32: `models/gemma`; 15.)
 #
 # **Your turn.** `x` is `(N, D)` in float16, `weight` is `(D,)` in float16, `offset` is 0 where the file holds w, and 1 where it holds w - 1. Add in float32, multiply in float32, and round once, at the end, to float16. (NumPy has no bfloat16.)
 
@@ -864,7 +872,7 @@ with torch.autocast("cpu", dtype=torch.bfloat16):
     )
 
 # %% [markdown]
-# Written by hand, a product with a float32 weight is float32: one norm, and the stream behind it has twice the size (transformers issue 30236 is this).
+# Written by hand, a product with a float32 weight is float32: one norm, and each number behind it has twice the bytes (transformers issue 30236 is this).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Fused kernels and torch.compile
@@ -897,7 +905,7 @@ else:
 # | | what stands in the norm's place |
 # |---|---|
 # | ReZero | a learned number before each addition that begins at 0: $x + \alpha f(x)$ (Bachlechner and others, 2020) |
-# | LayerScale | one for each feature, that begins at 0.0001 (CaiT, 2021; there *beside* pre-norm, here instead) |
+# | LayerScale | one for each feature, that begins at 0.0001 (CaiT, 2021, timm 1.0.31, `models/cait.py`; there *beside* pre-norm, here instead) |
 # | standardized | the weights of each output get mean 0 and one size, in every forward pass (Qiao and others, 2019) |
 # | Dynamic Tanh | $w \tanh(\alpha x) + b$ in each norm's place: a curve and no average (Zhu and others, 2025) |
 
@@ -948,7 +956,7 @@ for network in ("ReZero", "LayerScale", "Dynamic Tanh", "standardized", "none"):
 # 4. **Over which axis?** For QK-norm: each head or all, and how wide is its weight? (vLLM issue 16311: Llama 4, three points of a benchmark, and nothing crashed.)
 # 5. **Which eps, from where?** (meta-llama/llama issue 771: 1e-6 for 1e-5, "random german words".)
 # 6. **In which type, and in which order?** (transformers issue 30236.)
-# 7. **Compare with the original**, layer by layer, on one text. A mistake that costs .007 will not be noticed in a chat.
+# 7. **Compare with the original**, layer by layer, on one text. A mistake that costs a hundredth of a nat will not be noticed in a chat.
 #
 # Some of it can be seen from outside. `normlab.doctor` runs a model once, and follows its stream:
 
@@ -981,7 +989,7 @@ for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("14_norms_in_a_modern_transformer")
@@ -989,7 +997,7 @@ self_test("14_norms_in_a_modern_transformer")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Recap
 #
-# - Three sockets in each step of the stream, five usual ways to fill them. What stands where is said by `forward()`, and by no name.
+# - Three places for a norm in each step of the stream, five usual ways to fill them. What stands where is said by `forward()`, and by no name.
 # - In pre-norm the stream grows, with training in a straight line; a norm at the end puts it on one scale. A norm that was trained with is missed at once, one that never was hardly.
 # - QK-norm bounds the logits. Without it, at rates that are too high, attention collapses and the loss does not tell.
 # - w near 1 or w - 1 near 0: print it, for each kind of norm. In 16 bits add and multiply in float32, round once.

@@ -62,7 +62,7 @@ torch.set_num_threads(1)  # the networks here are small
 #
 # Here a network learns to paint. It is given a digit of MNIST, at half its size, with noise over it, and guesses
 # the digit without noise. In two further numbers it is told how much noise there is, and which digit is under
-# it. Both reach it in one place only: the scale and the shift of its three LayerNorms, and a gate beside them. It
+# it. Both reach it in one place only: the scale and the shift of the LayerNorms in its three blocks, and a gate beside them. It
 # takes a few seconds.
 
 # %% slideshow={"slide_type": "-"}
@@ -72,7 +72,8 @@ network = painter("in the norms", seed=0)
 teach(network, images, digits, steps=1200, lr=0.008)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# To paint, it begins with noise alone, guesses, goes a twentieth of the way to its guess, and guesses again.
+# To paint, it begins with noise alone, guesses, goes a twentieth of the way to its guess, and guesses again; of the way that
+# is left it goes a nineteenth then, and so on, and in the twentieth step all of it.
 # That is a diffusion model, as small as they come.
 
 # %% slideshow={"slide_type": "-"} tags=["nbval-ignore-output"]
@@ -81,12 +82,7 @@ rows = {}
 for seed in range(3):
     pictures = paint(network, torch.arange(10), seed=seed).clamp(-1, 1)  # (10, 196)
     rows[f"seed {seed}"] = pictures.reshape(10, SIDE, SIDE).numpy()
-plots.lights(
-    rows,
-    [str(digit) for digit in range(10)],
-    alt="""Three rows of ten small painted digits, 0 to 9 from left to right, dark on white. Most can
-    be read as the digit at the top of their column; each row has other shapes of them.""",
-)
+plots.lights(rows, [str(digit) for digit in range(10)], **plots.words("15 painted digits"))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Nobody drew these. A second network, which reads 95 of 100 real digits of this size, is shown 500 of them:
@@ -166,8 +162,8 @@ x_hat * (1 + scale[:, np.newaxis]) + shift[:, np.newaxis]  # (N, T, D)
 # ## AdaLN: told by a vector
 #
 # Who says scale and shift? A linear layer, from a vector `condition` for each sample. It gives 2D numbers: **the first D
-# are the shift, the last D the scale**. (That is the order of the DiT authors' code; others have the other order, see "Break it on
-# purpose".) In a formula, with the LayerNorm of lesson 6 over the last axis:
+# are the shift, the last D the scale**. (That is the order of the DiT authors' code, facebookresearch/DiT at 00d70ac, `models.py`; others have the other
+# order, see "Break it on purpose".) In a formula, with the LayerNorm of lesson 6 over the last axis:
 #
 # $$\hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \qquad
 # (\text{shift}, \text{scale}) = W c + b, \qquad y = (1 + \text{scale}) \cdot \hat x + \text{shift}$$
@@ -369,6 +365,9 @@ for step in (1, 2, 3):
 # Does it matter *where* a network is told? Three painters: told nothing; told at the input, where the vector
 # of time and digit is joined to the pixels; and told in the norms, as above. Four
 # learning rates, five seeds, 500 steps, 50,000 images to learn from, the other 10,000 of the training set to choose the rate by.
+#
+# *Error* is the mean square of what the guessed digits are off by, from -1 (paper) to 1 (ink). *Read right* is the share of 500 painted pictures that
+# the second network takes for the digit that was asked for. *Spread* is how far the pictures of one digit are from their mean picture, a root mean square.
 
 # %%
 runs = recorded("told_norms")
@@ -386,31 +385,26 @@ def of_place(column, told, lr):
 plots.sweep(
     {
         "": {
-            told: (
+            f"told {told}": (
                 np.array(RATES),
                 np.array([of_place("held_out_error", told, lr) for lr in RATES]),
             )
             for told in PLACES
         }
     },
-    xlabel="learning rate",
-    ylabel="error on held-out images",
-    alt="""Error on held-out images against the learning rate, from 0.0016 to 0.025; three lines with a band from the best
-    to the worst of five seeds. Told nothing is on top, near 0.115 and rising to 0.134 at the end. Told at the input goes from
-    0.099 to 0.093 at 0.004, and up to 0.11 with a wide band. Told in the norms is lowest, from 0.095 to 0.086 at 0.01, nearly level, with a
-    narrow band.""",
+    **plots.words("15 told"),
 )
 
 # %% slideshow={"slide_type": "subslide"}
 best = {
     told: min(RATES, key=lambda lr: of_place("held_out_error", told, lr).mean()) for told in PLACES
 }
-print(f"{'told':29}{'rate':>6}{'test error':>18}{'read right':>15}{'spread':>17}")
+print(f"{'told':13}{'rate':>6}{'test error':>18}{'read right':>15}{'spread':>17}")
 for told, lr in best.items():
     columns = [of_place(name, told, lr) for name in ("test_error", "read_right", "spread")]
     cells = [f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" for values in columns]
-    print(f"{told:29}{lr:6}  " + "  ".join(cells))
-print(f"{'real digits':53}{read_right(real, real_digits):.4f}{spread(real, real_digits):17.4f}")
+    print(f"{told:13}{lr:6}  " + "  ".join(cells))
+print(f"{'real digits':37}{read_right(real, real_digits):.4f}{spread(real, real_digits):17.4f}")
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -423,7 +417,7 @@ for column in ("test_error", "read_right"):
         if told != "in the norms":
             apart = at_best(column, told) - at_best(column, "in the norms")
             low, high = apart.min(), apart.max()
-            print(f"{column:11} {told:29} minus in the norms: {low:+.4f} to {high:+.4f}")
+            print(f"{column:11} {told:13} minus in the norms: {low:+.4f} to {high:+.4f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # *That* they are told matters most: told nothing, a painter paints the digit that was asked for once in ten times, which is chance, and
@@ -514,6 +508,8 @@ torch.manual_seed(0)
 first_layer = nn.Conv2d(1, 4, kernel_size=3, padding=1, padding_mode="replicate").double()
 grass, sky = (torch.full((1, 1, 6, 6), label, dtype=torch.float64) for label in (5.0, 2.0))
 outputs = [nn.InstanceNorm2d(4)(first_layer(label_map)) for label_map in (grass, sky)]
+differ = (outputs[0] - outputs[1]).abs() > 1e-12
+print(f"numbers that differ: {differ.sum()} of {differ.numel()}")
 print("all zeros:", [bool(out.abs().max() < 1e-12) for out in outputs])
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -524,8 +520,8 @@ print("all zeros:", [bool(out.abs().max() < 1e-12) for out in outputs])
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## GroupNorm in diffusion
 #
-# Stable Diffusion's U-Net has `nn.GroupNorm(32, C)` in every block (`eps` 1e-5, and 1e-6 before attention; read in diffusers 0.42.1).
-# Its blocks are told the time in one of two ways: the time is *added* to each channel before the second norm (the
+# Stable Diffusion's U-Net has `nn.GroupNorm(32, C)` in every block (`eps` 1e-5, and 1e-6 before attention; diffusers 0.42.1, `models/unets/unet_2d_condition.py`,
+# `models/transformers/transformer_2d.py`). Its blocks (`models/resnet.py`, ResnetBlock2D) are told the time in one of two ways: the time is *added* to each channel before the second norm (the
 # default), or it is told to the norm as scale and shift. C is 320 and more there. Somebody builds a small U-Net
 # for digits with C = 32, and keeps the 32 groups.
 
@@ -611,7 +607,7 @@ for mode, learns in ((True, True), (False, True), (True, False), (False, False))
 # | move | learn | much data, large batches: train on |
 # | rest | learn | few samples in a batch; the new data are like the old |
 # | move | rest | new data look different, and there is too little of them to learn from (the next section) |
-# | rest | rest | detection on a trained body, as DETR has it: "frozen BatchNorm", a scale and a shift that never move |
+# | rest | rest | detection on a trained body, as DETR has it (transformers 5.24.0, `models/detr/modeling_detr.py`): "frozen BatchNorm", a scale and a shift that never move |
 #
 # A trap in all of them: the next `train()` of the whole network, at the start of an epoch, wakes what rested (lesson 3).
 
@@ -620,7 +616,7 @@ for mode, learns in ((True, True), (False, True), (True, False), (False, False))
 #
 # Lesson 7 put a thick veil over the digits, and saw BatchNorm fail: it remembers the old light. New statistics, no
 # labels, no optimizer (Li et al. 2016 call it AdaBN), cured it with 3,200 images. How few would do? This is the
-# article's network, without convolutions: each mean is one number for each image.
+# article's network, without convolutions. So a mean over ten images is a mean of ten numbers; in a convolutional network it would be one of ten images' pixels.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -713,7 +709,7 @@ for name, column in zip(("last", "average", "with update_bn"), np.array(rows).T,
     print(f"{name:15} {column.mean():.1%} ± {column.std(ddof=1):.1%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Five runs on 2,000 images, where one image is .05 %: read the order of the lines with that in mind. EMA of a teacher in self-supervised
+# Five runs on 2,000 images, where one image is 0.05 %: read the order of the lines with that in mind. EMA of a teacher in self-supervised
 # learning has the same question, and lesson 13's answer: take the student's buffers over, they are averages already.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -776,8 +772,8 @@ print("error more than a fifth larger:",
       error(exchanged, real, real_digits) > 1.2 * error(network, real, real_digits))  # fmt: skip
 
 # %% [markdown]
-# It is public knowledge: the last layer of Flux has scale before shift in diffusers and shift before scale in its authors' code
-# (diffusers issue 10198: the weights "differ"). What finds it is one forward pass beside the original, number by number.
+# It is public knowledge: the last layer of Flux has scale before shift in diffusers (0.42.1, `models/normalization.py`, AdaLayerNormContinuous) and shift
+# before scale in its authors' code (black-forest-labs/flux at 0130c27, `modules/layers.py`, LastLayer; diffusers issue 10198: the weights "differ"). What finds it is one forward pass beside the original, number by number.
 #
 # **2. Scale without the 1.** Told zeros, the norm answers zeros:
 
@@ -811,7 +807,7 @@ x_hat + shift
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("15_told_norms")

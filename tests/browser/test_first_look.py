@@ -15,6 +15,28 @@ def test_it_opens_on_the_first_lesson_and_asks_nothing(lab):
     assert not [url for url in lab.requests if "/lab/api/news" in url or "/lab/api/update" in url]
 
 
+LONGEST_LINES = """() => [...document.querySelectorAll(".jp-MarkdownOutput p")].map((text) => {
+    const letter = document.createRange();
+    const node = document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode();
+    if (!node) return 0;
+    const tops = [...node.data].map((_, k) => {
+        letter.setStart(node, k);
+        letter.setEnd(node, k + 1);
+        return Math.round(letter.getBoundingClientRect().top);
+    });
+    return Math.max(...Object.values(Object.groupBy(tops, (top) => top)).map((all) => all.length));
+})"""
+
+
+def test_text_can_be_read_and_figures_keep_their_width(lab):
+    lab.page.set_viewport_size({"width": 1440, "height": 900})
+    lab.open(driver.FIRST_LESSON)
+    lines = lab.page.evaluate(LONGEST_LINES)
+    assert 60 < max(lines) <= 82
+    picture = lab.page.locator(f"{driver.NOTEBOOK} .jp-OutputArea-output > img").first
+    assert picture.bounding_box()["width"] == 750
+
+
 def test_menus_bars_and_buttons_are_jupyterlabs_own(lab):
     lab.open(driver.FIRST_LESSON)
     menus = ["File", "Edit", "View", "Run", "Kernel", "Tabs", "Settings", "Help"]

@@ -12,11 +12,13 @@ FAULTS = """() => {
     const faults = [];
     if (slide.scrollHeight > slide.clientHeight || slide.scrollWidth > slide.clientWidth)
         faults.push("cut off: " + slide.scrollWidth + " x " + slide.scrollHeight);
-    for (const it of slide.querySelectorAll("*")) {
+    for (const it of slide.querySelectorAll(":not(aside.notes, aside.notes *)")) {
         const box = it.getBoundingClientRect();
         const seen = box.width > 0 && it.checkVisibility();
         const what = it.tagName + " " + it.textContent.trim().slice(0, 60);
-        if (seen && (box.left < 0 || box.right > innerWidth || box.bottom > innerHeight - 20))
+        const drawn = it.closest(".nx svg *");  // the drawing around it is looked at
+        if (seen && !drawn && (box.left < 0 || box.right > innerWidth
+                || box.bottom > innerHeight - 20))
             faults.push("off the screen: " + what);
         if (it.scrollWidth > it.clientWidth + 2 && it.matches("pre, table"))
             faults.push("too wide: " + what);
@@ -24,7 +26,9 @@ FAULTS = """() => {
             faults.push("a table or a program with wrapped lines: " + what);
         const says = [...it.childNodes].some(
             (node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-        const small = parseFloat(getComputedStyle(it).fontSize) < 20;
+        // In a drawing that can be touched the letters are a figure's.
+        const least = it.closest(".nx svg, .nx .grid") ? 15 : 20;
+        const small = parseFloat(getComputedStyle(it).fontSize) * it.currentCSSZoom < least;
         if (seen && says && small && !it.closest("mjx-container, sup, sub"))
             faults.push("too small: " + what);
         if (it.matches("img") && it.alt.trim().length < 20)
@@ -36,6 +40,8 @@ FAULTS = """() => {
         if (it.matches("mjx-merror, [data-mml-node=merror]"))
             faults.push("a wrong formula: " + it.textContent);
     }
+    if (!slide.querySelector("h1, h2")?.textContent.trim())
+        faults.push("no heading");
     if (/(^|[^\\\\])\\$[^$\\n]+\\$/.test(slide.innerText.replace(/`[^`]*`/g, "")))
         faults.push("a formula that was left as it is written");
     return faults;
@@ -85,6 +91,20 @@ def test_every_slide_is_whole_and_can_be_read_from_the_last_row(name, lectures):
         page.evaluate("Reveal.next()")
     assert page.evaluate("Reveal.isLastSlide()")
     assert faults == {}
+
+
+def test_what_can_be_touched_is_touched_on_the_sheet_and_its_keys_are_its_own(lectures):
+    page = lectures("03_batch_norm_train_and_eval")
+    page.evaluate("""() => Reveal.slide(...Object.values(
+        Reveal.getIndices(document.querySelector(".nx").closest("section"))))""")
+    before = page.evaluate("Reveal.getSlidePastCount()")
+    says = page.locator("section.present .says")
+    said = says.inner_text()
+    page.locator("section.present input[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert says.inner_text() != said
+    assert page.evaluate("Reveal.getSlidePastCount()") == before
 
 
 def test_a_lecture_is_held_with_the_keys(lectures):

@@ -1,5 +1,6 @@
 """What the command says of itself, and what the Tab key completes."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -71,6 +72,38 @@ def test_an_error_is_one_line_and_a_status(words, status, says, tmp_path):
     assert ended.returncode == status
     assert ended.stderr.startswith(says)
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(("no_color", "is_red"), [("", True), ("1", False)])
+def test_a_terminal_gets_colour_unless_it_is_unwanted(no_color, is_red):
+    ours, its = os.openpty()
+    environment = os.environ | {"NO_COLOR": no_color}
+    subprocess.run([*RUN, "no-such"], stderr=its, env=environment, check=False, timeout=60)
+    said = os.read(ours, 1000).decode()
+    os.close(ours)
+    os.close(its)
+    assert said.startswith("\x1b[31m\x1b[1mnormlab:\x1b[0m No " if is_red else "normlab: No ")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["progres"], "progress"),
+        (["students", "remov", "."], "remove"),
+        (["export", ".", "--to", "canva"], "canvas"),
+        (["completion", "bsh"], "bash"),
+        (["grade", ".", "-o", "x", "--attempt", "lst"], "last"),
+        (["grade", ".", "--regrad"], "--regrade"),
+        (["autograder", "2_batch_nrm_forward", "x.zip"], "02_batch_norm_forward"),
+        (["experiment", "learning_rate"], "learning_rates"),
+        (["show", "standardise"], "standardize"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_told(words, meant):
+    done = CliRunner().invoke(normlab, words)
+    said = done.output + str(done.exception)
+    assert re.search(f"Did you mean ['\"]{meant}['\"]\\?", said), said
 
 
 def completed(line, monkeypatch):

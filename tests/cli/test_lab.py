@@ -357,6 +357,8 @@ def test_a_whole_session(course, tmp_path):
             assert_only_the_course_is_listed(server)
             assert_extensions_are_off(server)
             assert_a_lesson_knows_its_python(server)
+            assert "max-width" in ask(server, "/custom/custom.css")[1]
+            assert 'href="/custom/custom.css"' in ask(server, "/lab")[1]
 
             with asking_all_the_time(server, course):
                 server.process.send_signal(signal.SIGINT)

@@ -3,7 +3,8 @@
 The one fills in every empty function rightly, and runs each code cell twice before the next:
 ``OUT/right_STEM.json``. The other is wrong everywhere, and runs each once: ``OUT/wrong_STEM.json``.
 Such a file lists the code cells: the source as the notebook has it, and for each run the exception,
-what was shown, and that as text; and for what `yours` gave back, of which module each is.
+what was shown, and that as text; what is written in its figures; and for what `yours` gave back, of
+which module each is.
 
 Each lesson has a process of its own, forked when all that takes long to import has been imported;
 two run at a time. So that this takes no longer than it must, `fit` makes forty steps an epoch, many
@@ -21,6 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import drawn
 import joblib
 import matplotlib.pyplot
 import nbformat
@@ -82,6 +84,7 @@ def run_lesson(source: Path, learner: str, out: Path) -> None:
     shell = InteractiveShell.instance()
     write, times = LEARNERS[learner]
     notebook = nbformat.read(source, as_version=4)
+    figures = drawn.remember()
     turns = YOURS.findall("\n".join(cell.source for cell in notebook.cells))
     cells = []
     for cell in notebook.cells:
@@ -92,6 +95,7 @@ def run_lesson(source: Path, learner: str, out: Path) -> None:
             text = write(normlab.exercises.find(begun[1])) if turn else cell.source
             runs = [run_cell(shell, text) for _ in range(times)]
             cells.append({"source": cell.source, "tags": tags, "runs": runs})
+            cells[-1]["figures"] = [figures.pop() for _ in range(len(figures))]
     modules = [shell.user_ns[name].__module__ for name, _ in turns]
     written = json.dumps({"cells": cells, "modules": modules})
     (out / f"{learner}_{source.stem}.json").write_text(written)

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from normlab.parity import facts
+from normlab.parity import facts, relatives
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SIZES = {"N": 4, "C": 6, "L": 5, "H": 3, "W": 2, "G": 2, "K": 3}
@@ -24,6 +24,9 @@ LAYERS = {
     "nn": nn,
     "Conv1d": nn.Conv1d,
     "DynamicTanh": facts.DynamicTanh,
+    "QKNorm": relatives.QKNorm,
+    "AdaLayerNorm": relatives.AdaLayerNorm,
+    "standardized": relatives.standardized,
     "weight_norm": parametrizations.weight_norm,
     "spectral_norm": parametrizations.spectral_norm,
 }
@@ -92,8 +95,8 @@ def test_the_words_are_what_the_code_makes_now():
 def test_every_norm_is_on_it(texts):
     written = " ".join(text.get_text() for text in texts)
     page = (DOCS / "cheat_sheet.md").read_text(encoding="utf-8")
-    assert len(sheet.ADVICE) == len(facts.NORMS)
-    for norm in facts.NORMS:
+    assert len(sheet.ADVICE) == len(facts.ALL_NORMS)
+    for norm in facts.ALL_NORMS:
         assert norm.name in written
         assert sheet.ADVICE[norm.name].formula in written
         assert f"## {norm.name}\n" in page
@@ -128,9 +131,10 @@ def test_a_layer_takes_the_shape_that_is_written_beside_it(layer, shape):
 
 
 def test_a_norm_of_weights_colours_the_weights_that_share_a_length():
-    by_name = {norm.name: norm for norm in facts.NORMS}
+    by_name = {norm.name: norm for norm in facts.ALL_NORMS}
     one_row = np.arange(6)[:, None] == np.zeros(6, dtype=int)
-    np.testing.assert_array_equal(sheet.shared_weights(by_name["weight norm"]), one_row)
+    for name in ("weight norm", "weight standardization"):
+        np.testing.assert_array_equal(sheet.shared_weights(by_name[name]), one_row)
     assert sheet.shared_weights(by_name["spectral norm"]).all()
 
 

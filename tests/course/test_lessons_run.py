@@ -6,15 +6,22 @@ The notebooks themselves, with empty functions, are run once, by nbval.
 """
 
 import configparser
+import contextlib
+import io
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
+import tomllib
+from importlib import resources
 from pathlib import Path
 
+import drawn
 import nbformat
 import pytest
+from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "source" / "lessons").glob("*.py"))
@@ -46,6 +53,9 @@ MAY_JUDGE_OTHERWISE = {
     " = yours(": FILLED,
     "check(": FILLED,
 }
+
+# In a figure's text these are raw names of recordings.
+RAW = re.compile(r"\bnone\b|-no-affine|, He$")
 
 VERDICT = re.compile(r"\b(True|False|equal|DIFFERS|SHAPE|MISSING|TYPE)\b")
 
@@ -141,6 +151,36 @@ def verdicts_of(outputs):
         if output.output_type != "error"
     )
     return VERDICT.findall(shown)
+
+
+@pytest.fixture(scope="module")
+def figures(ran):
+    """Return what is written in all figures of the lessons and of the gallery."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.setattr(Figure, "savefig", Figure.savefig)  # so that it is put back
+        in_gallery = drawn.remember()
+        runpy.run_path(str(ROOT / "source" / "docs" / "gallery.py"))
+    in_lessons = [
+        figure for stem in LESSONS for cell in ran(stem)["cells"] for figure in cell["figures"]
+    ]
+    return in_lessons + in_gallery
+
+
+def test_no_name_has_two_colours_in_all_figures(figures):
+    colours = {}
+    for figure in figures:
+        for name, colour in figure["colours"]:
+            colours.setdefault(name, set()).add(colour)
+    assert {"BatchNorm", "no norm", "pre-norm"} < set(colours)
+    assert {name: found for name, found in colours.items() if len(found) > 1} == {}
+
+
+def test_no_figure_prints_the_raw_name_of_a_recording(figures):
+    looks = tomllib.loads((resources.files("normlab.plots") / "looks.toml").read_text("utf-8"))
+    raw = {key for look in looks.values() for key in look.get("keys", ())}
+    assert "batch-no-affine" in raw
+    written = {text for figure in figures for text in figure["texts"]}
+    assert {text for text in written if text in raw or RAW.search(text)} == set()
 
 
 def test_a_cell_that_may_differ_is_still_there(ran):

@@ -13,6 +13,7 @@ import pytest
 from normlab.claims import VERDICTS
 from normlab.exercises import all_exercises
 from normlab.exercises.self_tests import all_self_tests
+from normlab.plots.explore import who_shares_my_mean
 from normlab.training import experiment_names, find_experiment
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,25 @@ def test_a_link_leads_somewhere(guide, link):
     assert ((ROOT / guide).parent / link).exists()
 
 
+def test_the_readme_has_a_small_picture_that_moves_and_one_that_stands_still():
+    moving, still = (ROOT / "docs" / f"who_shares_my_mean{end}.png" for end in ("", "_still"))
+    assert b"acTL" in moving.read_bytes()  # of an animated PNG
+    assert b"acTL" not in still.read_bytes()
+    assert moving.stat().st_size + still.stat().st_size < 300_000
+    reduced, img = re.search(r"<picture>\s(<source[^>]*>)\s(<img[^>]*>)", README).groups()
+    assert "prefers-reduced-motion: reduce" in reduced
+    assert f"docs/{still.name}" in reduced
+    assert f"docs/{moving.name}" in img
+
+
+def test_the_picture_that_moves_is_told_as_the_explorable_has_it():
+    samples, channels, positions = who_shares_my_mean().data["shape"]
+    assert (samples, channels, positions) == (4, 6, 5)
+    said = list(map(int, re.findall(r"\d+", re.search(r'alt="([^"]*)"', README)[1])))
+    in_a_channel = samples * positions
+    assert said == [samples * channels * positions, in_a_channel, in_a_channel - positions]
+
+
 def test_the_readme_is_short():
     assert len(README) <= 8500
 
@@ -102,8 +122,9 @@ def made_files():
     yield from (ROOT / "normlab" / "training" / "recorded").glob("*.csv")
     for name in ("gallery.ipynb", "cheat_sheet.md", "cheat_sheet.pdf", "cheat_sheet.png"):
         yield ROOT / "docs" / name
+    yield from (ROOT / "docs").glob("who_shares_my_mean*.png")
     yield ROOT / "normlab" / "exercises" / "guesses.toml"
-    yield from (ROOT / "docs" / "lesson_05.png", ROOT / "constraints.txt", ROOT / "environment.yml")
+    yield from (ROOT / "constraints.txt", ROOT / "environment.yml")
 
 
 @pytest.mark.parametrize("file", sorted(path.relative_to(ROOT).as_posix() for path in made_files()))

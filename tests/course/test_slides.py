@@ -1,93 +1,155 @@
-"""Every lesson is a lecture too: its cells say what is on a slide, and nothing else is shown."""
+"""Every lesson is a lecture too: at most twenty sheets, each with a title and one thing to see."""
 
 import importlib.util
-import re
+import sys
 from pathlib import Path
 
-import jupytext
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[2]
-# Two minutes each.
-SLIDES_IN_AN_HOUR = 30
-LESSONS = sorted((ROOT / "source" / "lessons").glob("*.py"))
+from normlab.exercises.guessing import seal
 
-specification = importlib.util.spec_from_file_location("slides", ROOT / "docs" / "slides.py")
-slides = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(slides)
+ROOT = Path(__file__).parents[2]
+MOST = 20
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def load(name):
+    specification = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # slides.py imports sheets.py
+    specification.loader.exec_module(module)
+    return module
+
+
+sheets, slides = load("sheets"), load("slides")
 
 A_PICTURE = nbformat.v4.new_output("display_data", {"text/html": '<img alt="a line">'})
+TO_TOUCH = nbformat.v4.new_output(
+    "display_data", {"text/html": '<div class="normlab-explorable"><img alt="a line"></div>'}
+)
+PRINTED = nbformat.v4.new_output("stream", name="stdout", text="4")
 
 
-def marked(cells):
-    return [(slides.slide_type(cell), cell) for cell in cells if slides.slide_type(cell) != "skip"]
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_is_a_lecture(path):
+    lesson = nbformat.read(path, as_version=4)
+    lecture = sheets.lecture(lesson)
+    assert 10 <= len(lecture) <= MOST
+    assert (lecture[0].kind, lecture[-1].section) == ("title", "Recap")
+    assert "A question first" in {sheet.section for sheet in lecture}
+    for sheet in lecture:
+        top, *rest, notes = sheets.cells(sheet, first=True)
+        assert top.source.startswith(("# ", "## "))
+        assert sheets.slide_type(notes) == "notes"
+        assert len([cell for cell in rest if not sheets.is_plain(cell)]) <= 1
+        assert sheet.lead or sheet.shown
+    assert sum(sheet.kind == "ask" for sheet in lecture) >= 2
+    to_touch = [cell for cell in lesson.cells if sheets.is_explorable(cell)]
+    assert [sheet.kind for sheet in lecture].count("touch") == len(to_touch)
 
 
-@pytest.mark.parametrize("source", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_is_a_lecture(source):
-    shown = marked(jupytext.read(source).cells)
-    begins = [cell for kind, cell in shown if kind in {"slide", "subslide"}]
-    assert 5 <= len(begins) <= SLIDES_IN_AN_HOUR
-    assert shown[0][0] == "slide"
-    assert shown[0][1].source.startswith("# ")
-    assert {kind for kind, _ in shown} <= set(slides.SHOWN)
-    headings = re.findall(r"^## (.*)$", "\n".join(cell.source for _, cell in shown), re.MULTILINE)
-    assert "A question first" in headings
-    assert "Recap" in headings
+def text(source, kind="slide"):
+    return nbformat.v4.new_markdown_cell(source, metadata=marked(kind))
 
 
-def code(source, kind="slide", **more):
-    metadata = {"slideshow": {"slide_type": kind}} if kind else {}
-    return nbformat.v4.new_code_cell(source, metadata=metadata, **more)
+def code(source, kind="-", **more):
+    return nbformat.v4.new_code_cell(source, metadata=marked(kind), **more)
 
 
-def on_slides(*cells):
-    return slides.slides(nbformat.v4.new_notebook(cells=list(cells))).cells
+def marked(kind):
+    return {"slideshow": {"slide_type": kind}} if kind else {}
+
+
+def lecture(*cells, most=MOST):
+    return sheets.lecture(nbformat.v4.new_notebook(cells=list(cells)), most)
+
+
+def sources(cells):
+    return [cell.source for cell in cells]
 
 
 def test_only_marked_cells_are_shown():
-    shown = on_slides(code("one"), code("two", kind=None), code("three", kind="skip"))
-    assert [cell.source for cell in shown] == ["one"]
+    (sheet,) = lecture(
+        text("## A\n\nIt is:"), code("one"), code("two", None), code("three", "skip")
+    )
+    assert sources(sheet.shown) == ["one"]
 
 
-def test_a_figure_is_shown_without_its_code_where_that_is_long():
-    short, long = on_slides(*(code("x\n" * n, outputs=[A_PICTURE]) for n in (2, 9)))
-    assert "transient" not in short.metadata
-    assert long.metadata.transient.remove_source
+def test_every_sheet_has_the_title_of_its_section():
+    shown = lecture(text("## A\n\nFirst."), text("Second.", "subslide"), text("## B\n\nThird."))
+    tops = [sheets.cells(sheet, first=False)[0].source for sheet in shown]
+    assert tops == ["## A\n\nFirst.", "## A\n\nSecond.", "## B\n\nThird."]
 
 
-def test_a_guess_shows_its_question_without_the_call():
-    question = nbformat.v4.new_output("display_data", {"text/html": "<p>How many?</p>"})
-    (shown,) = on_slides(code('guess("How many?", sealed="x")', outputs=[question]))
-    assert shown.metadata.transient.remove_source
-    assert shown.outputs[0].data["text/html"] == "<p>How many?</p>"
+def test_a_sheet_shows_one_thing():
+    picture = code("draw()", outputs=[A_PICTURE])
+    shown = lecture(text("## A\n\nLook:"), picture, text("It falls.\n\nAgain:", "-"), picture)
+    assert [(sheet.lead, sources(sheet.then)) for sheet in shown] == [
+        (["Look:"], ["It falls."]),
+        (["Again:"], []),
+    ]
 
 
-def test_an_output_that_waits_for_a_guess_is_open_on_the_next_slide():
-    html = "<details><summary>Guess first, then open this output</summary>\n<p>4</p>\n</details>"
-    output = nbformat.v4.new_output("display_data", {"text/html": html})
-    (shown,) = on_slides(code("2 + 2", kind="fragment", outputs=[output]))
-    assert shown.outputs[0].data["text/html"] == "<p>4</p>"
-    assert slides.slide_type(shown) == "subslide"
+def test_a_picture_is_shown_without_its_code():
+    (sheet,) = lecture(text("## A"), code("draw()", outputs=[A_PICTURE]))
+    assert sheet.shown[0].metadata.transient.remove_source
+
+
+def test_an_explorable_is_shown_though_nobody_marked_it():
+    shown = lecture(text("## A\n\nTouch it.", None), code("draw()", None, outputs=[TO_TOUCH]))
+    assert [(sheet.kind, sheet.lead) for sheet in shown] == [("touch", ["Touch it."])]
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_the_class_is_asked_and_the_answer_comes_after(sealed):
+    told = {"answer": 12, "unit": " %"}
+    call = f'sealed="{seal(**told)}"' if sealed else "answer=12, unit=' %'"
+    folded = "<details class='nx-1'><summary>Guess first, then</summary>\n<p>4</p>\n</details>"
+    answer = nbformat.v4.new_output("display_data", {"text/html": folded})
+    (sheet,) = lecture(
+        text("## A\n\nThink."),
+        code(f'guess("How many?", {call})'),
+        code("2 + 2", "fragment", outputs=[answer]),
+    )
+    assert sheet.lead == ["Think."]
+    assert sheet.shown[0].source.startswith("> **Ask now.** How many?")
+    assert [cell.outputs[0].data["text/html"] for cell in sheet.then] == ["<p>4</p>"]
+    assert sheet.notes == ["Think.", "**Answer:** 12 %."]
+
+
+def test_a_picture_that_answers_has_the_question_above_it():
+    question = code(f'guess("Up or down?", sealed="{seal(answer="up", options=["up", "down"])}")')
+    shown = lecture(text("## A"), question, code("draw()", "fragment", outputs=[A_PICTURE]))
+    assert [sheet.kind for sheet in shown] == ["ask", "picture"]
+    assert "up · down" in shown[0].shown[0].source
+    assert shown[1].lead == ["Up or down?"]
+
+
+def test_what_is_left_out_is_in_the_notes():
+    cells = [text("## A\n\nFirst."), text("Second.", "subslide"), text("## B\n\nThird.")]
+    shown = lecture(*cells, most=2)
+    assert [sheet.lead for sheet in shown] == [["First."], ["Third."]]
+    assert shown[0].notes == ["First.", "Second."]
+
+
+def test_pictures_and_questions_are_kept_before_code():
+    cells = [text("## A\n\nWords."), code("1"), code("2", "subslide", outputs=[A_PICTURE])]
+    (sheet,) = lecture(*cells, most=1)
+    assert sheet.kind == "picture"
+
+
+def test_a_long_text_is_cut_after_a_sentence():
+    first, second = "One " * 60 + "end.", "Two " * 60 + "end."
+    assert sheets.shortened([f"{first} {second}", "Three."], 300) == [first]
+    assert sheets.shortened(["This:", "$$x$$", "Four."], 5) == ["This:", "$$x$$"]
 
 
 def test_what_is_said_to_the_tests_is_not_on_a_slide():
-    cell = code("# Output not compared: it varies.\nprint(x)  # x")
+    cell = code("# Output not compared: it varies.\nprint(x)  # x", outputs=[PRINTED])
     cell.metadata.tags = ["nbval-ignore-output"]
-    assert [shown.source for shown in on_slides(cell)] == ["print(x)  # x"]
-
-
-def test_a_self_test_has_a_slide_for_each_question():
-    parts = ("<p>1. why</p><pre>x</pre>", "<p>2. how</p>")
-    answers = "<details><summary>so</summary><div><p>No.</p></div></details>"
-    html = f"<div>{''.join(part + answers for part in parts)}</div>"
-    output = nbformat.v4.new_output("display_data", {"text/html": html})
-    shown = on_slides(code('self_test("x")', outputs=[output]))
-    assert [cell.outputs[0].data["text/html"] for cell in shown] == [
-        part + answers for part in parts
-    ]
-    assert {slides.slide_type(cell) for cell in shown} == {"subslide"}
+    (sheet,) = lecture(text("## A\n\nIt is:"), cell)
+    assert sources(sheet.shown) == ["print(x)  # x"]
 
 
 def test_links_lead_to_lectures_or_are_words():

@@ -13,6 +13,7 @@ import pytest
 from normlab.exercises import find
 from normlab.files import write_whole
 from normlab.grading import AspectVerdict, Status, TaskVerdict, tasks_of
+from normlab.grading.class_ import reports
 from normlab.grading.class_.gradebook import Gradebook, Terms
 from normlab.grading.class_.reports import COLUMNS, page_names, write_reports
 from normlab.grading.class_.submissions import Submission
@@ -157,7 +158,7 @@ def test_the_overview_counts(report):
     assert (
         "60 % of the points in the mean 1 of 3 with all points memory 1, missing 1" in page.text
     )  # the first task: 10, 4, 4
-    assert f"dora {EXERCISE} {TASKS[0]} memory It asked for 10 GB." in page.text
+    assert f"dora 04 {TASKS[0]} memory It asked for 10 GB." in page.text
     assert "Not graded yet: 1." in page.text
     assert f"fred: {EXERCISE}" in page.text
     assert "ann/x.pdf: not a notebook" in page.text
@@ -246,11 +247,46 @@ def test_feedback_folds_what_is_right_and_says_what_to_do_after_the_mistake(repo
     assert f"<code>{TASKS[0]}</code>" in folded.partition("<summary>")[2]
     assert TASKS[1] in open_
     assert "<details>" not in open_
-    assert "<p>Divide by <code>var</code>.</p>" in open_
-    assert "<pre>    got  [1. 2.]</pre>" in open_
-    assert "<p>&lt;b&gt;</p>" in open_
-    said = [open_.index(words) for words in ("A remark.", "✗ FAIL", "Next: read <code>eps</code>.")]
+    assert "<div>Divide by <code>var</code>.</div>" in open_
+    assert re.search(r"<pre [^>]*>got  \[1. 2.\]</pre>", open_)
+    assert "<div>&lt;b&gt;</div>" in open_
+    order = ("A remark.", "✗</b> FAIL", "<b>Next:</b> read <code>eps</code>.")
+    said = [open_.index(words) for words in order]
     assert said == sorted(said)
+
+
+def test_a_mistake_is_seen_at_once_in_the_panel_of_the_notebook_and_what_passed_is_folded(report):
+    ann = judged(10, 3, 10)
+    right, wrong = (ann.tasks[at].aspects[0] for at in (0, 1))
+    hint = replace(wrong, message="Symptom: too large.\n\nHint: look at `eps`.")
+    follows = replace(wrong, name="images", message="follows from the same mistake")
+    task = replace(ann.tasks[1], aspects=(right, hint, right, follows))
+    ann = replace(ann, tasks=(ann.tasks[0], task, ann.tasks[2]))
+    page = Page(report({"ann": ann}) / "feedback" / "ann.html")
+    seen = (
+        f"{TASKS[1]}: 3 of 10 points ✗ FAIL values 3 / 10 Symptom: too large.Hint: look at eps. "
+        "✗ FAIL images (follows from the same mistake) 3 / 10 ✓ pass: 2 other aspects ✓ pass values"
+    )
+    assert seen in page.text
+
+
+@pytest.mark.parametrize("status", [one for one in Status if one is not Status.GRADED])
+def test_the_teacher_reads_what_the_teacher_can_do_and_the_student_what_the_student(report, status):
+    out = report({"bob": with_status(judged(1, 1, 1), 2, status, "")})
+    own = Page(out / "feedback" / "bob.html").text
+    desk = Page(out / "index.html").text
+    for page, advice, others in (
+        (own, reports._TO_DO, reports._TO_CHECK),
+        (desk, reports._TO_CHECK, reports._TO_DO),
+    ):
+        assert advice[status].replace("`", "") in page
+        assert others[status].replace("`", "") not in page
+
+
+def test_what_to_do_is_said_once(report):
+    endless = "Next: find the loop that never ends, then run the check again."
+    out = report({"bob": with_status(judged(1, 1, 1), 2, Status.TIMEOUT, endless)})
+    assert Page(out / "feedback" / "bob.html").text.count("Next:") == 1
 
 
 def test_feedback_has_points_by_aspect_and_what_was_said(report):
@@ -258,8 +294,8 @@ def test_feedback_has_points_by_aspect_and_what_was_said(report):
     ann = with_status(ann, 2, Status.TIMEOUT, "It never came to an end.")
     page = Page(report({"ann": ann}) / "feedback" / "ann.html")
     assert f"{EXERCISE}: 13 of 30 points" in page.text
-    assert f"{TASKS[0]}: 10 of 10 points ✓ pass · values" in page.text
-    assert f"{TASKS[1]}: 3 of 10 points ✗ FAIL · values · 3 of 10" in page.text
+    assert f"{TASKS[0]}: 10 of 10 points ✓ pass values 10 / 10" in page.text
+    assert f"{TASKS[1]}: 3 of 10 points ✗ FAIL values 3 / 10" in page.text
     assert f"{TASKS[2]}: 0 of 10 points, timeout The time was up" in page.text
     assert "It never came to an end." in page.text
     assert "Hint: which axis?\n  [[1. 2.]]</pre>" in page.source

@@ -8,7 +8,7 @@ from torch import nn
 from normlab.parity import facts
 from normlab.plots import averaged_cells
 
-BY_NAME = {norm.name: norm for norm in facts.NORMS}
+BY_NAME = {norm.name: norm for norm in facts.ALL_NORMS}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ BY_NAME = {norm.name: norm for norm in facts.NORMS}
         ("LayerNorm, tokens", (1,), None, "C"),
         ("RMSNorm, tokens", (1,), None, "C"),
         ("Dynamic Tanh", (), None, "nothing"),
+        ("AdaLN", (1,), None, "C"),
     ],
 )
 def test_the_cells_are_those_of_the_course_s_picture(name, axes, groups, words):
@@ -51,7 +52,10 @@ def test_what_the_layers_are_blind_to():
         "LayerNorm, tokens": (True, True),
         "RMSNorm, tokens": (False, True),
         "Dynamic Tanh": (False, False),
+        "QK-norm, 2 heads": (False, True),
+        "AdaLN": (True, True),
         "weight norm": (False, True),
+        "weight standardization": (False, True),
         "spectral norm": (False, True),
     }
 
@@ -90,17 +94,20 @@ def test_observing_leaves_the_random_state_alone():
 def test_the_table():
     seconds = {norm.name: 0.00123 for norm in facts.NORMS}
     table = facts.FactTable(seconds=seconds)
-    assert [row[0] for row in table.rows[1:]] == list(BY_NAME)
+    assert [row[0] for row in table.rows[1:]] == [norm.name for norm in facts.NORMS]
     assert {len(row) for row in table.rows} == {8}
     assert "| RMSNorm, tokens | C | scale | weight (C,) | nothing | alike | 1.2 ms |" in str(table)
     assert "original0 (C, 1, 1), original1 (C, C, 1)" in str(table)
     assert "alike; training moves its memory" in str(table)
+    later = str(facts.FactTable(facts.LATER_NORMS))
+    assert "| QK-norm, 2 heads | 3 of 6 C | scale | weight (C/2,) |" in later
+    assert "weight (2C, K), bias (2C,)" in later
     assert len(facts.FactTable().rows[0]) == 7
 
 
 def test_a_step_is_timed_for_every_norm():
     seconds = facts.seconds_per_step(shape=(2, 4, 3), repeats=1)
-    assert list(seconds) == list(BY_NAME)
+    assert list(seconds) == [norm.name for norm in facts.NORMS]
     assert all(time >= 0 for time in seconds.values())
     assert seconds["BatchNorm"] > 0
 

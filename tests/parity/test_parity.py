@@ -30,6 +30,15 @@ def test_twins_agree_in_everything(x):
     ]
 
 
+def test_a_twin_that_torch_has_no_layer_for_is_held_against_a_few_lines_of_torch():
+    x = np.random.default_rng(0).normal(2, 3, (5, 4, 6))
+    twin, layer = parity.pair("QKNorm", 3, 2)
+    assert parity.compare(twin, layer, x).equal
+    whole = nn.QKNorm(1, 6, dtype=np.float64)  # one root mean square for all heads
+    whole.weight = np.tile(twin.weight, 3)
+    assert not verdicts(parity.compare(whole, layer, x))["output"]
+
+
 def test_no_weight_is_one_and_no_bias_zero():
     twin, layer = parity.pair("BatchNorm2d", 7)
     for name, tensor in layer.state_dict().items():

@@ -11,7 +11,7 @@ STEPS = np.array([0, 10, 100])
 @pytest.fixture(autouse=True)
 def figures(monkeypatch):
     """Return the figure before it becomes a picture."""
-    monkeypatch.setattr(layers, "Picture", lambda figure, alt: figure)
+    monkeypatch.setattr(layers, "Picture", lambda figure, *words: figure)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_band_is_the_mean_and_a_standard_deviation_either_side(bands):
 
 def test_a_network_is_a_column_and_a_layer_a_row(bands):
     titles = [axes.get_title("left") for axes in bands.axes]
-    networks = ("without", "BatchNorm")
+    networks = ("no norm", "BatchNorm")
     assert titles == [f"{name}, layer {layer}" for layer in (1, 2, 3) for name in networks]
     places = [axes.get_subplotspec() for axes in bands.axes]
     assert [(place.rowspan.start, place.colspan.start) for place in places] == [
@@ -74,7 +74,7 @@ def test_layers_differ_in_more_than_colour_and_have_names(lines):
     first, second = lines.axes[0].lines
     assert first.get_marker() != second.get_marker()
     assert first.get_linestyle() != second.get_linestyle()
-    assert [axes.get_title("left") for axes in lines.axes] == ["without", "BatchNorm"]
+    assert [axes.get_title("left") for axes in lines.axes] == ["no norm", "BatchNorm"]
     names = [text.get_text() for text in lines.legends[0].get_texts()]
     assert names == ["layer 1", "layer 2"]
 

@@ -87,7 +87,7 @@ def test_every_figure_draws():
 )
 def test_a_reference_is_labelled_where_no_curve_ends(last, log, side, monkeypatch):
     module = sys.modules["normlab.plots.curves"]
-    monkeypatch.setattr(module, "Picture", lambda figure, alt: figure)
+    monkeypatch.setattr(module, "Picture", lambda figure, *words: figure)
     runs = {"net": np.array([[10.0, 40.0, last]])}
     reference = {"best": 91.0}
     figure = plots.curves(

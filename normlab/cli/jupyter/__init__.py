@@ -12,6 +12,8 @@ for that one run, so nothing is written into a learner's own Jupyter settings an
 ``labconfig/default_setting_overrides.json``
     The file browser without its dates, so that the names of the lessons can be read. A learner's
     own setting has the last word.
+``custom/custom.css``
+    The width of the text. `normlab.cli.lab` names this folder to the server.
 ``contents.py``
     What the file browser lists, and how a notebook reaches the page.
 """

@@ -4,7 +4,6 @@ A row says of whom, of what, what, and why. What is said wins over what was judg
 """
 
 import csv
-import difflib
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -13,8 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from normlab.exercises.finding import find
+from normlab.exercises.finding import find, notebooks
+from normlab.exercises.loading import places
 from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
+from normlab.names import did_you_mean
 
 #: The name of the file in the folder of results.
 FILE_NAME = "remarks.csv"
@@ -205,9 +206,8 @@ def known(name: str, students: Sequence[str]) -> str:
         return found[0]
     if found:
         raise RemarksError(f"{name!r} may be {' or '.join(found)}.")
-    close = difflib.get_close_matches(name, students, n=3, cutoff=0.5)
-    meant = f" Did you mean {' or '.join(close)}?" if close else ""
-    raise RemarksError(f"there is no student {name!r}.{meant}")
+    meant = did_you_mean(name, students, quote="", most=3)
+    raise RemarksError(f"there is no student {name!r}. {meant}".rstrip())
 
 
 def _exercise_and_task(name: str) -> tuple[str, str]:
@@ -218,7 +218,9 @@ def _exercise_and_task(name: str) -> tuple[str, str]:
     try:
         return find(name).notebook, name
     except LookupError:
-        raise RemarksError(f"there is no exercise and no task {name!r}.") from None
+        meant = did_you_mean(name, [*notebooks(), *places()])
+        said = f"there is no exercise and no task {name!r}. {meant}".rstrip()
+        raise RemarksError(said) from None
 
 
 def _twice(remarks: Iterable[TeachersRemark]) -> list[str]:

@@ -13,24 +13,34 @@ import re
 import statistics
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from normlab import __version__
 from normlab.exercises import find
 from normlab.exercises.exercise import Mistake
-from normlab.exercises.panel import marked_up
+from normlab.exercises.panel import (
+    FAIL,
+    PASS,
+    html_next,
+    html_remark,
+    html_row,
+    html_rows,
+    in_a_frame,
+    marked_up,
+)
 from normlab.files import write_whole
 from normlab.grading.class_.gradebook import Entry, Gradebook
 from normlab.grading.class_.points import settled
 from normlab.grading.class_.submissions import short_name
-from normlab.grading.judge.verdict import Status, TaskVerdict
+from normlab.grading.judge.feedback import remarks_of
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict
 
 #: The columns of grades.csv.
 COLUMNS = (
@@ -48,6 +58,24 @@ MEANINGS = {
     Status.FORBIDDEN: "It tried something that a submission may not do.",
     Status.UNREADABLE: "The file could not be read as a notebook.",
     Status.MISSING: "No answer to this task was found in the notebook.",
+}
+#: What one can do about it oneself, where nothing says it already.
+_TO_DO = {
+    Status.FAILED: "read the error; where it is none of yours, ask your teacher.",
+    Status.TIMEOUT: "find the loop that never ends, or what takes so long.",
+    Status.MEMORY: "find the array that is so large: print the shape of each.",
+    Status.FORBIDDEN: "an answer needs no file, no network and no other program; leave them out.",
+    Status.UNREADABLE: "open the file in Jupyter, save it, and look whether it is the right one.",
+    Status.MISSING: "give the function the name that the exercise gave it.",
+}
+#: What the teacher can do about it.
+_TO_CHECK = {
+    Status.FAILED: "Read the error. Where it is not the student's: `--only NAME --regrade`.",
+    Status.TIMEOUT: "Read the loop. Where it is only slow: `--timeout 600 --only NAME --regrade`.",
+    Status.MEMORY: "Look which array grows. It counts 0 until a remark gives points.",
+    Status.FORBIDDEN: "Read what it tried, and ask. It counts 0 until a remark gives points.",
+    Status.UNREADABLE: "Ask for the file again: a download may have cut it off.",
+    Status.MISSING: "Look for the function under another name; a remark can give points.",
 }
 
 _BINS = 10
@@ -429,26 +457,50 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["points"] = points
     environment.filters["counted"] = counted
-    environment.filters["prose"] = _prose
+    environment.filters["panel"] = _panel
+    environment.filters["marked"] = lambda text: Markup(marked_up(text))
+    environment.filters["said"] = _said
+    environment.filters["to_check"] = functools.partial(_advice, _TO_CHECK)
+    environment.filters["to_do"] = functools.partial(_advice, _TO_DO)
     environment.filters["without_next"] = lambda said: _NEXT.split(said)[0].rstrip()
-    environment.filters["only_next"] = lambda said: said[len(_NEXT.split(said)[0]) :].strip()
     environment.filters["short"] = short_name
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     return environment
 
 
-def _prose(said: str) -> Markup:
+def _advice(by_status: Mapping[Status, str], task: TaskVerdict) -> Markup:
+    """Say what to do about a task that was not judged; "" where it says so itself."""
+    told = _NEXT.search(task.feedback) if by_status is _TO_DO else None
+    if told or (task.status is Status.MISSING and task.feedback):  # "Not begun yet"
+        return Markup("")
+    return Markup(marked_up(by_status[task.status]))
+
+
+def _panel(task: TaskVerdict) -> Markup:
+    """Show a task as the check's panel in the notebook does; what passed is folded."""
+    before, *following = _NEXT.split(task.feedback, 1)
+    passed = [_row(aspect) for aspect in task.aspects if aspect.passed]
+    failed = [_row(aspect) for aspect in task.aspects if not aspect.passed]
+    right = html_rows(passed)
+    if failed and passed:
+        right = (
+            f"<details><summary>{PASS[0]} {PASS[1]}: {counted(len(passed), 'other aspect')}"
+            f"</summary>{right}</details>"
+        )
+    parts = [_said(before), html_rows(failed), right, html_next(marked_up("".join(following)))]
+    return Markup(in_a_frame("\n".join(part for part in parts if part)))
+
+
+def _row(aspect: AspectVerdict) -> str:
+    score = f"{points(aspect.points)} / {points(aspect.max_points)}"
+    in_short = re.fullmatch(r"[^\n.!?]+", aspect.message) is not None  # "follows from the same"
+    follows, remarks = (aspect.message, ()) if in_short else ("", remarks_of(aspect.message))
+    return html_row(PASS if aspect.passed else FAIL, aspect.name, score, remarks, follows)
+
+
+def _said(text: str) -> Markup:
     """Write what the check said: sentences as text, and what stands in lines as it is."""
-    written = (
-        f"<pre>{escape(block)}</pre>" if "\n" in block or block[:1] == " " else _sentence(block)
-        for block in said.split("\n\n")
-        if block.strip()
-    )
-    return Markup("\n".join(written))
-
-
-def _sentence(block: str) -> str:
-    return f"<p>{marked_up(block)}</p>"
+    return Markup("".join(html_remark(remark) for remark in remarks_of(text)))
 
 
 def _render(template: str, **content: Any) -> str:  # noqa: ANN401 - whatever a template needs

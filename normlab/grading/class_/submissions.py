@@ -4,7 +4,6 @@ Nothing here trusts a name. A file is never opened through a link, never written
 came with, and never taken from a zip by its path.
 """
 
-import difflib
 import functools
 import hashlib
 import os
@@ -22,6 +21,7 @@ from normlab.exercises.finding import notebooks
 from normlab.files import read_ordinary
 from normlab.grading.class_.recognition import Contents, exercises_in, look_at, named_in
 from normlab.grading.prison.limits import MEBIBYTE, Limits, too_large
+from normlab.names import did_you_mean
 
 #: A larger file is not read.
 MOST_BYTES = Limits().notebook_size
@@ -140,9 +140,8 @@ class HandedIn:
         for name in names:
             found = {one for one in self.students if name in (one, without_id(one))}
             if not found:
-                close = difflib.get_close_matches(name, self.students, n=3, cutoff=0.5)
-                meant = f" Did you mean {' or '.join(close)}?" if close else ""
-                raise SubmissionsError(f"There is no student {name!r} here.{meant}")
+                meant = did_you_mean(name, self.students, quote="", most=3)
+                raise SubmissionsError(f"There is no student {name!r} here. {meant}".rstrip())
             chosen |= found
         return HandedIn(
             tuple(one for one in self.students if one in chosen),
@@ -232,9 +231,8 @@ def exercise_named(name: str) -> str:
     for notebook in notebooks():
         if name in (notebook, f"{notebook}{_ENDING}", short_name(notebook)):
             return notebook
-    raise SubmissionsError(
-        f"The course has no exercise {name!r}. There are: {', '.join(notebooks())}."
-    )
+    meant = did_you_mean(name, notebooks()) or f"There are: {', '.join(notebooks())}."
+    raise SubmissionsError(f"The course has no exercise {name!r}. {meant}")
 
 
 def short_name(exercise: str) -> str:

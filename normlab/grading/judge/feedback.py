@@ -1,11 +1,17 @@
 """Turn a report of the check into a verdict that a learner may read."""
 
+import re
+import textwrap
 from collections.abc import Iterable
 
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import tasks_of
 from normlab.exercises.panel import Remark, Report
 from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+
+_CODE = "    "  # before each line of it
+# As in normlab.exercises.report.
+_LABELS = {"Symptom", "Hint", "Either", "Or", "Not told apart", "Your nodes", "Note", "Next"}
 
 
 def judged(exercise: Exercise, report: Report, status: Status, remark: str = "") -> TaskVerdict:
@@ -66,8 +72,29 @@ def paragraphs(remarks: Iterable[Remark]) -> str:
         if remark.code:
             blocks = [block for block in (remark.text, remark.beside) if block]
             lines = "\n\n".join(blocks).split("\n")
-            written.append("\n".join(f"    {line}".rstrip() for line in lines))
+            written.append("\n".join(f"{_CODE}{line}".rstrip() for line in lines))
         else:
             written.append(f"{label}{remark.text}")
         written += [paragraphs(remark.inside)] if remark.inside else []
     return "\n\n".join(written)
+
+
+def remarks_of(text: str) -> tuple[Remark, ...]:
+    """Read paragraphs as remarks again; two blocks of code that follow each other stand abreast."""
+    remarks: list[Remark] = []
+    for block in filter(str.strip, text.split("\n\n")):
+        if re.search(r"^\s", block, re.MULTILINE):
+            code = textwrap.dedent(block)
+            last = remarks[-1] if remarks else None
+            if last and last.code and not last.beside:
+                remarks[-1] = Remark(last.text, code=True, beside=code)
+            else:
+                remarks.append(Remark(code, code=True))
+        else:
+            remarks += [_in_words(line) for line in block.split("\n")]
+    return tuple(remarks)
+
+
+def _in_words(line: str) -> Remark:
+    label, colon, said = line.partition(": ")
+    return Remark(said, label) if colon and label in _LABELS else Remark(line)

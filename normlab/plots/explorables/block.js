@@ -2,6 +2,7 @@
 
 function render({ model, el }) {
   const [N, C, L] = model.get("shape");
+  const colours = model.get("colours");
   const possible = range(C).map((g) => g + 1).filter((g) => C % g === 0);
   const average = Object.fromEntries([..."NCL"].map((axis) => [axis, model.get("average").includes(axis)]));
   let groups = model.get("groups");
@@ -26,8 +27,9 @@ function render({ model, el }) {
     const coloured = (n, c, l) => (average.N || n === 0) && (average.C ? c < size : c === 0) && (average.L || l === 0);
     const count = (average.N ? N : 1) * (average.C ? size : 1) * (average.L ? L : 1);
     const means = (N * C * L) / count;
-    stage.replaceChildren(drawn(N, C, L, coloured));
-    say(`${named(average, average.C ? groups : 1, C)}: ${means} mean${means === 1 ? "" : "s"}, each of ${count} number${count === 1 ? "" : "s"}.`);
+    const name = named(average, average.C ? groups : 1, C);
+    stage.replaceChildren(drawn(N, C, L, coloured, colours[name.split(/[ ,]/)[0]] ?? "#56B4E9"));
+    say(`${name}: ${means} mean${means === 1 ? "" : "s"}, each of ${count} number${count === 1 ? "" : "s"}.`);
   }
   update();
 }
@@ -46,12 +48,12 @@ function named(average, groups, channels) {
 }
 
 /** The three faces that are seen of the block: in front sample 0, above position 0, at the side the last channel. */
-function drawn(N, C, L, coloured) {
+function drawn(N, C, L, coloured, colour) {
   const [wide, high, deep, up] = [30, 22, 17, 11];
   const at = (n, c, l) => `${40 + c * wide + n * deep},${24 + N * up + l * high - n * up}`;
   const face = (corners, on) =>
     make("polygon", { points: corners.map((corner) => at(...corner)).join(" "), stroke: "currentColor", "stroke-width": on ? 1.6 : 0.7,
-      fill: on ? "#56B4E9" : "transparent", "fill-opacity": 0.75 });
+      fill: on ? colour : "transparent", "fill-opacity": 0.75 });
   const faces = [
     ...range(C).flatMap((c) => range(L).map((l) => face([[0, c, l], [0, c + 1, l], [0, c + 1, l + 1], [0, c, l + 1]], coloured(0, c, l)))),
     ...range(N).flatMap((n) => range(C).map((c) => face([[n, c, 0], [n, c + 1, 0], [n + 1, c + 1, 0], [n + 1, c, 0]], coloured(n, c, 0)))),

@@ -1,7 +1,7 @@
 // One number for each block of a transformer, for several networks: which is chosen, and at which time.
 
 function render({ model, el }) {
-  const [networks, label, unit] = [model.get("networks"), model.get("label"), model.get("unit")];
+  const [networks, label, unit, colours] = [model.get("networks"), model.get("label"), model.get("unit"), model.get("colours")];
   // networks: name -> time -> the number at each block
   const times = Object.keys(Object.values(networks)[0]);
   let [name, at] = [Object.keys(networks)[0], times.length - 1];
@@ -27,7 +27,7 @@ function render({ model, el }) {
       ...values.flatMap((value, block) => {
         const tall = (value / highest) * (bottom - 24);
         const x = left + block * wide;
-        return [make("rect", { x: x + 6, y: bottom - tall, width: wide - 12, height: tall, fill: "#56B4E9", "fill-opacity": 0.7, stroke: "#0072B2" }),
+        return [make("rect", { x: x + 6, y: bottom - tall, width: wide - 12, height: tall, fill: colours[name], "fill-opacity": 0.7, stroke: "currentColor" }),
           make("text", { x: x + wide / 2, y: bottom - tall - 5, "text-anchor": "middle" }, number(value, 1)),
           make("text", { x: x + wide / 2, y: bottom + 18, "text-anchor": "middle" }, String(block))];
       })));

@@ -2,6 +2,7 @@
 
 function render({ model, el }) {
   const [networks, steps, quantities] = [model.get("networks"), model.get("steps"), model.get("quantities")];
+  const colours = model.get("colours");
   // quantities: name -> network -> layer -> [low, middle, high] at each step
   let [quantity, at] = [Object.keys(quantities)[0], 0];
   const { handles, stage, say } = panel(el, "Inside the layers");
@@ -19,14 +20,14 @@ function render({ model, el }) {
     const shown = quantities[quantity];
     const all = Object.values(shown).flatMap((layers) => Object.values(layers).flat(2));
     const [low, high] = [Math.min(0, ...all), Math.max(...all)];
-    stage.replaceChildren(...networks.map((network) => bars(network, shown[network], at, low, high)));
+    stage.replaceChildren(...networks.map((network) => bars(network, shown[network], at, low, high, colours[network])));
     const told = networks.map((network) => `${network}: ${Object.entries(shown[network]).map(([layer, points]) => `${layer} ${number(points[at][1], 3)}`).join(", ")}`);
     say(`${quantity}, after ${steps[at]} steps. ${told.join("; ")}.`);
   }
   show(0);
 }
 
-function bars(network, layers, at, low, high) {
+function bars(network, layers, at, low, high, colour) {
   const names = Object.keys(layers);
   const [width, line, left] = [330, 34, 64];
   const x = (v) => left + ((v - low) / (high - low)) * (width - left - 16);
@@ -37,7 +38,7 @@ function bars(network, layers, at, low, high) {
       const [from, middle, to] = layers[name][at];
       const y = 24 + k * line;
       return [make("text", { x: left - 6, y: y + 17, "text-anchor": "end" }, name),
-        make("rect", { x: x(from), y: y + 3, width: Math.max(2, x(to) - x(from)), height: 18, fill: "#56B4E9", "fill-opacity": 0.7, stroke: "#0072B2" }),
+        make("rect", { x: x(from), y: y + 3, width: Math.max(2, x(to) - x(from)), height: 18, fill: colour, "fill-opacity": 0.55, stroke: colour }),
         make("circle", { cx: x(middle), cy: y + 12, r: 4, fill: "currentColor" })];
     }),
     ...[low, high].map((v) => make("text", { x: x(v), y: names.length * line + 38, "text-anchor": v === low ? "start" : "end" }, number(v, 2))));

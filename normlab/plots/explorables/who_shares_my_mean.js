@@ -11,6 +11,7 @@ const EPS = 1e-5;
 
 function render({ model, el }) {
   const [N, C, L] = model.get("shape");
+  const colours = model.get("colours");
   const start = model.get("x"); // N * C * L numbers, the position fastest
   const cells = range(N * C * L).map((k) => ({ k, n: Math.floor(k / (C * L)), c: Math.floor(k / L) % C, l: k % L }));
   const possible = range(C).map((g) => g + 1).filter((g) => C % g === 0 && g > 1 && g < C);
@@ -45,7 +46,7 @@ function render({ model, el }) {
   const buttons = cells.map((cell) =>
     make("button", { type: "button", class: "cell", onclick: () => touch(cell), onkeydown: (event) => move(event, cell) }));
   const sheet = make("style", {}, `.nx .cell{min-width:2.2em;padding:.15rem 0;border-radius:0;font-size:.78rem;border-color:color-mix(in srgb,currentColor 35%,transparent)}
-.nx .cell.in{background:color-mix(in srgb,#56B4E9 45%,transparent);border:2px solid #0072B2}.nx .cell.me{outline:3px solid #D55E00;font-weight:700}
+.nx .cell.in{background:color-mix(in srgb,var(--norm) 40%,transparent);border:2px solid var(--norm)}.nx .cell.me{outline:3px solid;position:relative;z-index:1;font-weight:700}
 .nx .grid{display:grid;grid-template-columns:repeat(${C},auto)}`);
   stage.append(sheet, ...range(N).map((n) =>
     make("div", { role: "group", "aria-label": `sample ${n}` }, `sample ${n}`,
@@ -71,6 +72,7 @@ function render({ model, el }) {
 
   function update() {
     grouping.disabled = norm !== "GroupNorm";
+    stage.style.setProperty("--norm", colours[norm.split(",")[0]]);
     const [before, after] = [outputs(start), outputs(x)];
     const set = new Set(shares(touched));
     cells.forEach((cell, k) => {

@@ -7,6 +7,7 @@ import numpy as np
 SHAPES = {
     "model.embed_tokens.weight": (5, 4),
     "model.layers.0.input_layernorm.weight": (4,),
+    "model.layers.0.input_layernorm.bias": (4,),
     "model.layers.0.self_attn.q_proj.weight": (2, 4),
     "model.layers.0.self_attn.q_norm.weight": (2,),
     "model.layers.0.self_attn.k_norm.weight": (2,),
@@ -34,6 +35,7 @@ def use(answer: Callable, seed: int, to: str, spread: float) -> tuple:
     missing = [name for name in SHAPES if name not in found]
     if missing:
         raise KeyError(f"what came back has no {missing[0]}")
+    wide = np.array([np.asarray(found[name]).dtype.itemsize for name in SHAPES])  # bytes a number
     arrays = {name: np.array(found.pop(name), dtype=np.float64) for name in SHAPES}
     kept = all(
         name in state and np.array_equal(state[name], value) for name, value in before.items()
@@ -46,4 +48,5 @@ def use(answer: Callable, seed: int, to: str, spread: float) -> tuple:
     shifted = np.concatenate([value.ravel() for value in (*blocks, *heads, last)])
     learned = shifted - (to == "w")  # what training has made of the 1
     rest = np.concatenate([value.ravel() for value in arrays.values()])
-    return np.stack(blocks), np.stack(heads), last, gated, rest, learned, float(kept)
+    answers = np.stack(blocks), np.stack(heads), last, gated, rest, learned
+    return *answers, wide, float(kept)

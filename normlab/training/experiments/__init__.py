@@ -10,11 +10,11 @@
     The same, or None where nobody has recorded it: those that need an accelerator.
 """
 
-import difflib
 import importlib
 import pkgutil
 from pathlib import Path
 
+from normlab.names import did_you_mean
 from normlab.training.experiment import Experiment, Recording, load_recording
 
 # What comes with the package. Each file's first lines say how it was made.
@@ -36,8 +36,7 @@ def find_experiment(name: str) -> Experiment:
     """
     if name not in experiment_names():
         names = experiment_names()
-        close = difflib.get_close_matches(name, names, n=1)
-        meant = f"Did you mean {close[0]!r}?" if close else f"Choose one of: {', '.join(names)}."
+        meant = did_you_mean(name, names) or f"Choose one of: {', '.join(names)}."
         raise ValueError(f"No experiment is called {name!r}. {meant}")
     return importlib.import_module(f"{__name__}.{name}").EXPERIMENT
 

@@ -29,12 +29,10 @@ TRAINED: dict[str, dict[str, Any]] = {
 }
 
 
-def trained_model(
-    how: str = "as it should be", seed: int = 0, steps: int = STEPS
-) -> TinyTransformer:
+def trained_model(how: str = "as it should be", seed: int = 0) -> TinyTransformer:
     """Train six blocks of pre-norm with QK-norm, or nearly."""
     model = TinyTransformer("pre", DEPTH, seed, **TRAINED[how])
-    for _ in train(model, LR, steps, seed, WARM_UP):
+    for _ in train(model, LR, STEPS, seed, WARM_UP):
         pass
     return model
 
@@ -162,7 +160,7 @@ EXPERIMENT = Experiment(
     question="What does a mistake in a norm cost a trained model, and one trained with it?",
     measure=measure,
     settings=[{"how": how, "seed": seed} for how in TRAINED for seed in SEEDS],
-    # Another release of Python has other help texts, here and there.
+    # First weights that are 1e-6 larger move this run's losses by 1e-6.
     repeatable={"how": "no QK-norm", "seed": 0},
-    tolerances={"loss": 0.1},
+    tolerances={"loss": 1e-3},
 )

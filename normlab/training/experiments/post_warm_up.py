@@ -1,8 +1,8 @@
 """Lesson 14: whether a warm-up rescues post-norm."""
 
 from normlab.training.experiment import Experiment, Row
-from normlab.training.experiments.norm_places import capped_loss
-from normlab.training.transformer import TinyTransformer, help_texts, train
+from normlab.training.experiments.norm_places import final_losses
+from normlab.training.transformer import TinyTransformer, train
 
 WAYS = {"pre": ("pre", 0), "post": ("post", 0), "post, warm-up": ("post", 200)}
 # With pre at the larger rate alone.
@@ -17,13 +17,7 @@ def measure(way: str, lr: float, seed: int) -> list[Row]:
     model = TinyTransformer(place, DEPTH, seed)
     for _ in train(model, lr, STEPS, seed, warm_up):
         pass
-    texts = help_texts()
-    return [
-        {
-            "held_out_loss": capped_loss(model, texts.held_out),
-            "test_loss": capped_loss(model, texts.test),
-        }
-    ]
+    return [final_losses(model)]
 
 
 EXPERIMENT = Experiment(
@@ -31,7 +25,7 @@ EXPERIMENT = Experiment(
     question="Does a warm-up of half the steps let post-norm learn at larger rates?",
     measure=measure,
     settings=[{"way": way, "lr": lr, "seed": seed} for lr, way in RUNS for seed in SEEDS],
-    # Another release of Python has other help texts, here and there.
+    # First weights that are 1e-6 larger move this run's losses by 1e-6.
     repeatable={"way": "pre", "lr": 0.003, "seed": 0},
-    tolerances={"held_out_loss": 0.1, "test_loss": 0.1},
+    tolerances={"held_out_loss": 1e-3, "test_loss": 1e-3},
 )

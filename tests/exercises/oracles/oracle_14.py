@@ -55,11 +55,12 @@ def sandwich_backward(dy, x, matrix, weight_1, weight_2, eps):
 def convert_norms(state, to):
     norms = {"input_layernorm", "post_attention_layernorm", "q_norm", "k_norm"}
     shift = 1.0 if to == "w" else -1.0
-    return {
-        name: value.astype(np.float32)
-        + shift * (name == "model.norm.weight" or name.split(".")[-2] in norms)
-        for name, value in state.items()
-    }
+    converted = {}
+    for name, value in state.items():
+        *_, layer, kind = name.split(".")
+        shifted = kind == "weight" and (name == "model.norm.weight" or layer in norms)
+        converted[name] = value.astype(np.float32) + shift * shifted
+    return converted
 
 
 def decoder(tokens, state, heads):
