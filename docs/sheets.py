@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import dropwhile
+from itertools import dropwhile, zip_longest
 
 import nbformat
 from nbformat import NotebookNode
@@ -124,6 +124,9 @@ def sheets(section: str, cells: list[NotebookNode]) -> list[Sheet]:
                 text = text[1:]
             add(made, shows(section, text, cell))
             text = []
+    for one, after in zip_longest(made, made[1:]):
+        if waits(one) and (after is None or after.kind not in {"touch", "picture"}):
+            one.then.append(markdown(one.shown[-1].metadata.answer, "fragment"))
     if made and text:
         follow(made[-1], text)
     elif text:

@@ -25,7 +25,7 @@ _QUESTION = f"border-left:3px solid {GREY};padding-left:0.9em;margin:0 0 1.2em;l
 _ANSWER = "margin:0.2em 0 0.2em 1.2em"
 _SUMMARY = "margin-left:-1.2em;padding-left:1.2em;text-indent:-1.2em;cursor:pointer"
 _CODE = 'style="overflow-x:auto"'
-_MARKS = {True: ("✓", GREEN), False: ("✗", RED)}
+_MARKS: Mapping[bool | None, tuple[str, str]] = {True: ("✓", GREEN), False: ("✗", RED)}
 
 
 def written(asked: str, answers: Sequence[tuple[str, str, bool | None]], code: str = "") -> str:

@@ -135,10 +135,8 @@ class Guess:
         data: dict[str, Any] = {"key": self.name, "fold": self.name}
         if self.question in _given:  # the cell was run before
             data["said"] = _given[self.question]
-        answers: list[tuple[str, str, bool | None]]
-        if self.options:
-            answers = [self._verdict(option) for option in self.options]
-        else:
+        answers: list[tuple[str, str, bool | None]] = [*map(self._verdict, self.options)]
+        if not self.options:
             answers = [("Show the answer", marked_up(f"{self._shown}. {self.why}".strip()), None)]
             data["number"] = {
                 **{"answer": self.answer, "within": self.within, "unit": self.unit},

@@ -118,6 +118,12 @@ def test_the_class_is_asked_and_the_answer_comes_after(sealed):
     assert sheet.notes == ["Think.", "**Answer:** 12 %."]
 
 
+def test_where_no_cell_of_the_lecture_answers_the_answer_is_said():
+    question = code(f'guess("How many?", sealed="{seal(answer=12, unit=" %")}")')
+    (sheet,) = lecture(text("## A\n\nThink."), question, code("2 + 2", None))
+    assert sources(sheet.then) == ["**Answer:** 12 %."]
+
+
 def test_a_picture_that_answers_has_the_question_above_it():
     question = code(f'guess("Up or down?", sealed="{seal(answer="up", options=["up", "down"])}")')
     shown = lecture(text("## A"), question, code("draw()", "fragment", outputs=[A_PICTURE]))
