@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from normlab.exercises import diagnose, judge
+from normlab.exercises import diagnose, judge, report_on
 from normlab.exercises.calling import Outcome
 from normlab.exercises.diagnosis import Diagnosis, Variants, with_other_numbers
 from normlab.exercises.exercise import Aspect, Exercise, Mistake
@@ -146,6 +146,10 @@ def test_what_nothing_tells_apart_is_named_once_each():
     found = told(of(NO_WEIGHT), replace(TASK, mistakes=(*MISTAKES, twin)))
     assert named(found) == [["no weight"], ["weight of 1"]]
     assert found.hidden == ()
+    outcomes = [outcome(of(NO_WEIGHT), case) for case in CASES]
+    report = report_on(TASK, outcomes, judge(TASK, CASES, outcomes), found, "go on.")
+    told_all = " ".join(str(report).split())
+    assert "gives exactly your numbers; they cannot be told apart. Either: no weight." in told_all
 
 
 def test_a_mistake_in_float32_is_named():
@@ -316,6 +320,10 @@ def test_what_is_right_and_what_came_back_is_described():
         y, var = of()(x, weight, eps)
         return (y if x.ndim == 1 else y**3), var - (x.ndim == 2)
 
+    def one_number(x, weight, eps):
+        return x.sum(), of()(x, weight, eps)[1]
+
+    assert "y is one number for everything" in told(one_number).described
     assert told(handed_back).described == "What came back as y is x, as it was given."
     vector = Case("a vector", ("value", "var"), {**PLAIN.arguments, "x": X[0]})
     found = told(for_vectors, cases=(vector, WEIGHTED, WITH_EPS))

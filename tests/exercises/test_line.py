@@ -1,6 +1,7 @@
 """Where no known mistake explains an answer, the line is found in the learner's own source."""
 
 import linecache
+import os
 import time
 
 import numpy as np
@@ -57,6 +58,29 @@ def test_the_panel_says_the_line_first_and_never_the_change():
 def times_bias(x, running_mean, running_var, weight, bias, eps):
     x_hat = (x - running_mean) / np.sqrt(running_var + eps)
     return x_hat * weight * bias
+
+
+@pytest.mark.parametrize(
+    ("first", "is_run"),
+    [
+        ("import math", True),
+        ("from itertools import chain", True),
+        ("import os", False),
+        ("from sys import path", False),
+        ("global counted; counted = 1", False),
+        ("np.save", False),
+        ("elsewhere.sep", False),
+    ],
+)
+def test_nothing_that_reaches_out_is_run_again_with_changes(first, is_run):
+    cell = f"def f(x, running_mean, running_var, weight, bias, eps):\n    {first}\n"
+    cell += "    x_hat = (x - running_mean) / np.sqrt(running_var + eps)\n"
+    cell += "    return x_hat * weight * bias\n"
+    names = {"np": np, "elsewhere": os, "__name__": "__main__"}
+    linecache.cache["<reaching>"] = (len(cell), None, cell.splitlines(True), "<reaching>")
+    exec(compile(cell, "<reaching>", "exec"), names)
+    lines, _ = located("batch_norm_eval", names["f"])
+    assert lines == ["return x_hat * weight * bias"] * is_run
 
 
 def test_helpers_in_other_cells_are_followed():
