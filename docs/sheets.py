@@ -34,7 +34,9 @@ A_ROW = 75
 
 GUESS = "guess("
 # An output that waits for a guess.
-FOLDED = re.compile(r"<details><summary>Guess first[^<]*</summary>\n(.*)\n</details>", re.DOTALL)
+FOLDED = re.compile(
+    r"<details[^>]*><summary>Guess first[^<]*</summary>\n(.*)\n</details>", re.DOTALL
+)
 BLOCK = re.compile(r"(?:<details>.*?</details>|```.*?```|\$\$.*?\$\$|(?!\n\n).)+", re.DOTALL)
 SENTENCE = re.compile(r"(?<=[.?!:])\s+(?=[\"“*`A-Z])")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from IPython.display import DisplayHandle
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_QUESTION = "data-q="
 _PRE = "white-space:pre;overflow-x:auto;margin:0;padding:0.3em 0.5em;background:none"
 
 Message = dict[str, Any]
@@ -32,10 +33,12 @@ class Veil:
         How many cells answer the question.
     summary
         What is written on the closed output.
+    name
+        Under which a page finds what is closed.
     """
 
-    def __init__(self, shell: "InteractiveShell", outputs: int, summary: str) -> None:
-        self.shell, self.outputs, self.summary = shell, outputs, summary
+    def __init__(self, shell: "InteractiveShell", outputs: int, summary: str, name: str) -> None:
+        self.shell, self.outputs, self.summary, self.name = shell, outputs, summary, name
         #: The cells whose output is under it, by their source, and what to open.
         self.cells: dict[str, tuple[DisplayHandle, list[Message]] | None] = {}
         self.lifted = False
@@ -73,8 +76,7 @@ class Veil:
             self._let_go("post_run_cell", self._after)
         elif messages:
             self.cells.setdefault(self._source, None)
-        # A widget cannot be put elsewhere.
-        if self.lifted or any(_WIDGET in message["data"] for message in messages):
+        if self.lifted or any(map(_stays, messages)):
             for message in messages:
                 self.shell.display_pub.publish(**message)
             return
@@ -82,7 +84,7 @@ class Veil:
             return
         from IPython.display import display
 
-        handle = display(_Shown(messages, self.summary), display_id=True)
+        handle = display(_Shown(messages, self.summary, self.name), display_id=True)
         self.cells[self._source] = handle, messages
 
 
@@ -124,18 +126,25 @@ def _with_bars(publish: Callable[..., None], keep_back: Callable[..., None]) -> 
 class _Shown:
     """Outputs that were kept back: open, or closed under a summary."""
 
-    def __init__(self, messages: Iterable[Message], summary: str = "") -> None:
-        self.messages, self.summary = list(messages), summary
+    def __init__(self, messages: Iterable[Message], summary: str = "", name: str = "") -> None:
+        self.messages, self.summary, self.name = list(messages), summary, name
 
     def _repr_html_(self) -> str:
         html = "\n".join(_html(message["data"]) for message in self.messages)
         if not self.summary:
             return html
-        return f"<details><summary>{escape(self.summary)}</summary>\n{html}\n</details>"
+        fold = f'<details class="{self.name}"><summary>{escape(self.summary)}</summary>'
+        return f"{fold}\n{html}\n</details>"
 
     def __repr__(self) -> str:
         text = "\n".join(message["data"].get("text/plain", "") for message in self.messages)
         return f"[{self.summary}]\n{text}" if self.summary else text
+
+
+def _stays(message: Message) -> bool:
+    """Tell whether this cannot be put elsewhere: a widget, or a question in its turn."""
+    data = message["data"]
+    return _WIDGET in data or _QUESTION in data.get("text/html", "")
 
 
 def _html(data: Mapping[str, Any]) -> str:

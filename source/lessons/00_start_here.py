@@ -77,7 +77,7 @@ def sick(seed):
     )
 
 
-# %% tags=["guess"] slideshow={"slide_type": "-"}
+# %% tags=["guess"] slideshow={"slide_type": "subslide"}
 guess(
     "How many of 100 new digits will it get right?",
     12,
@@ -317,7 +317,8 @@ normlab.exercises.progress()
 # ## Test yourself
 #
 # Five questions stand before the recap of every lesson. Choose an answer, and you see at once why it is
-# right or wrong. Your first choices are counted; `normlab progress` shows the best result. Read about the
+# right or wrong. Your first choices count, and the line under the questions says where they are kept; where a kernel
+# runs, `normlab progress` shows the best result. Read about the
 # wrong answers, too: behind each of them is something that people really believe.
 
 # %% slideshow={"slide_type": "-"}

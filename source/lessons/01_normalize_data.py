@@ -626,7 +626,7 @@ print("right:                       ", describe((unit_test - mean) / std))
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("01_normalize_data")

@@ -653,7 +653,7 @@ np.allclose(normalize(shifted), normalize(x), rtol=0, atol=1e-12)
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("02_batch_norm_forward")

@@ -591,7 +591,7 @@ torch.allclose(lean(images.double()), network(images.double()), rtol=0, atol=1e-
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("03_batch_norm_train_and_eval")

@@ -787,7 +787,7 @@ plots.curves(np.arange(5, 150, 10), losses, log=True, **plots.words("04 your lay
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("04_batch_norm_backward")

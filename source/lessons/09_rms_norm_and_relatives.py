@@ -946,7 +946,7 @@ parametrizations.weight_norm(zeroed)(torch.ones(1, 3)).detach()
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("09_rms_norm_and_relatives")

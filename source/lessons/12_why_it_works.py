@@ -817,7 +817,7 @@ for factor in (1, 0.1, 0.01, 0.001):
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("12_why_it_works")

@@ -989,7 +989,7 @@ for mistake in ("no last norm", "1 + w read as w", "QK-norm over all heads"):
 # ## Test yourself
 #
 # Five questions before the recap. Choose an answer, and you see at once why it is right or wrong. Your
-# first choices are counted; `normlab progress` shows the best result.
+# first choices count, and the line under the questions says where they are kept.
 
 # %% slideshow={"slide_type": "-"}
 self_test("14_norms_in_a_modern_transformer")

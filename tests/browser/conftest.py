@@ -45,11 +45,41 @@ def lab(chromium, server, course):
     assert lab.external_requests() == []
 
 
+@pytest.fixture(params=[("light", 1000), ("dark", 375)], ids=["light", "dark, 375 px"])
+def look(request):
+    return request.param
+
+
+@pytest.fixture
+def offline(chromium, tmp_path, look):
+    """Return a function that opens HTML from a file, in a browser without a network."""
+    scheme, width = look
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
+    )
+    page = context.new_page()
+    trouble = []
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and trouble.append(message.text))
+
+    def open_it(html, name="one"):
+        file = tmp_path / f"{name}.html"
+        head = "<!doctype html><html lang=en><meta charset=utf-8><title>One</title>"
+        scheme = '<meta name="color-scheme" content="light dark">'
+        file.write_text(f"{head}{scheme}<body>{html}", encoding="utf-8")
+        page.goto(file.as_uri())
+        return page
+
+    yield open_it
+    context.close()
+    assert trouble == []
+
+
 @pytest.fixture
 def run_cell(lab):
     """Return a function that runs code in a new notebook, and waits for what it shows."""
 
-    def run(source, path="exercises/one_cell.ipynb", shows=driver.WIDGET):
+    def run(source, path="exercises/one_cell.ipynb", shows=f"{driver.NOTEBOOK} .nx"):
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         cell = {
             "cell_type": "code",

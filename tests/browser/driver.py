@@ -63,6 +63,19 @@ def start_chromium(playwright: Playwright, executable: str) -> Browser:
     return playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM_OPTIONS))
 
 
+CONTROLS = {"slider", "radio", "checkbox", "button", "textbox", "group", "radiogroup"}
+
+
+def accessibility_tree(page: Page) -> list[tuple[str, str]]:
+    """Return the role and the name of all that a screen reader finds in a page."""
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    return [
+        (node["role"]["value"], node.get("name", {}).get("value", "").strip())
+        for node in tree
+        if not node["ignored"]
+    ]
+
+
 # The course and its server
 
 

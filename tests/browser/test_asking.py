@@ -70,8 +70,9 @@ def test_who_does_not_guess_can_open_the_output_all_the_same(run_cells):
     fold = lab.page.locator(FOLD, has_text="it is number two")
     fold.locator("summary").click()
     assert fold.get_by_text("it is number two").is_visible()
-    lab.page.get_by_role("button", name="the second").click()
+    lab.page.get_by_role("radio", name="the second").click()
     lab.page.get_by_text("✓").wait_for()
+    lab.page.get_by_text("Your first guess is counted in your progress.").wait_for()
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_an_explorable_is_shown_though_nobody_marked_it():
 def test_the_class_is_asked_and_the_answer_comes_after(sealed):
     told = {"answer": 12, "unit": " %"}
     call = f'sealed="{seal(**told)}"' if sealed else "answer=12, unit=' %'"
-    folded = "<details><summary>Guess first, then</summary>\n<p>4</p>\n</details>"
+    folded = "<details class='nx-1'><summary>Guess first, then</summary>\n<p>4</p>\n</details>"
     answer = nbformat.v4.new_output("display_data", {"text/html": folded})
     (sheet,) = lecture(
         text("## A\n\nThink."),

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from normlab.page import placed
 from normlab.plots import explore
-from normlab.plots.explorable import Explorable
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,14 @@ def test_no_text_of_a_network_ends_the_script():
 
 
 def test_all_modules_together_are_small():
-    assert sum(path.stat().st_size for path in MODULES.glob("*.js")) < 60_000
+    package = MODULES.parent.parent
+    assert sum(path.stat().st_size for path in package.rglob("*.js")) < 60_000
 
 
-def test_a_module_without_its_export_is_refused(monkeypatch, tmp_path):
-    (tmp_path / "explorables").mkdir()
-    (tmp_path / "explorables" / "shared.js").write_text("")
-    (tmp_path / "explorables" / "odd.js").write_text("function render() {}\n")
-    monkeypatch.setattr("normlab.plots.explorable.resources.files", lambda _: tmp_path)
+def test_a_module_without_its_export_is_refused(tmp_path):
+    (tmp_path / "odd.js").write_text("function render() {}\n")
     with pytest.raises(ValueError, match="odd.js does not end with its export"):
-        Explorable("odd", {}, explore.block().still)._repr_html_()
+        placed("", {}, tmp_path / "odd.js")
 
 
 @pytest.mark.parametrize(

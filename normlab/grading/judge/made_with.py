@@ -14,7 +14,9 @@ from normlab.exercises.finding import tasks_of
 _PACKAGE = Path(normlab.__file__).parent
 #: What no verdict depends on: how work is found, kept, shown and handed on.
 _BESIDE = {
-    "exercises": ("line", "logbook", "panel", "sitting", "trying"),
+    "exercises": (
+        *("asking", "guessing", "line", "logbook", "panel", "sitting", "trying", "veil"),
+    ),
     "grading/judge": ("__init__", "made_with"),
     "grading/prison": ("__init__", "leftovers"),
     "grading/prison/sandbox": (),

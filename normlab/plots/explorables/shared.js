@@ -1,20 +1,13 @@
-// What all explorables share: native controls with names, a live sentence, one style for light and dark.
+// What all explorables share, besides page.js: native controls with names, and numbers.
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let controls = 0; // each group of radio buttons has a name of its own in the page
 
-const STYLE = `
-.nx{max-width:46rem;font:inherit;line-height:1.45;color:inherit}
-.nx *{box-sizing:border-box}
+const FIGURE = `
 .nx fieldset{border:0;margin:0 0 .5rem;padding:0;min-width:0;display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:baseline}
-.nx legend{float:left;padding:0;margin:0 .4rem 0 0;font-weight:600;font-size:1em;width:auto;border:0}
 .nx fieldset:disabled{opacity:.55}
-.nx label{display:inline-flex;gap:.35rem;align-items:center;margin:0}
 .nx .slide{display:flex;flex-wrap:wrap;margin:0 0 .5rem}
-.nx input{margin:0;accent-color:#0072B2}
 .nx input[type=range]{width:min(16rem,60vw)}
-.nx button{font:inherit;color:inherit;background:transparent;border:1px solid currentColor;border-radius:4px;padding:.1rem .7rem;cursor:pointer}
-.nx :focus-visible{outline:3px solid #D55E00;outline-offset:2px}
 .nx .says{min-height:3em;margin:.4rem 0}
 .nx svg{display:block;max-width:100%;height:auto;overflow:visible}
 .nx svg text{fill:currentColor;font-size:13px}
@@ -25,28 +18,10 @@ const STYLE = `
 .nx .hot{background:color-mix(in srgb,#56B4E9 45%,transparent);font-weight:700;outline:2px solid #0072B2;outline-offset:-2px}
 `;
 
-/** Make an element with attributes (`on...` are listeners) and children. */
-function make(tag, attributes = {}, ...children) {
-  const space = DRAWN.has(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
-  const element = document.createElementNS(space, tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
-const DRAWN = new Set("svg g path line circle ellipse rect polygon polyline text title".split(" "));
-
 /** Put an empty explorable in the place of the still picture. */
 function panel(el, name) {
-  const says = make("p", { class: "says", role: "status", "aria-live": "polite" });
-  const stage = make("div", { class: "row" });
-  const handles = make("div");
-  el.replaceChildren(
-    make("div", { class: "nx", role: "group", "aria-label": name }, make("style", {}, STYLE), handles, stage, says),
-  );
+  const [handles, stage, says] = [make("div"), make("div", { class: "row" }), sentence()];
+  fill(el, name, FIGURE, handles, stage, says);
   const say = (text) => {
     if (says.textContent !== text) says.textContent = text;
   };
