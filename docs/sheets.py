@@ -37,6 +37,8 @@ GUESS = "guess("
 FOLDED = re.compile(
     r"<details[^>]*><summary>Guess first[^<]*</summary>\n(.*)\n</details>", re.DOTALL
 )
+# The place that an explorable takes, with its still picture.
+TO_TOUCH = re.compile(r'<div class="[^"]*nx-\w+"><img')
 BLOCK = re.compile(r"(?:<details>.*?</details>|```.*?```|\$\$.*?\$\$|(?!\n\n).)+", re.DOTALL)
 SENTENCE = re.compile(r"(?<=[.?!:])\s+(?=[\"“*`A-Z])")
 
@@ -280,7 +282,7 @@ def stored_html(cell: NotebookNode) -> str:
 
 def is_explorable(cell: NotebookNode) -> bool:
     """Say whether a cell shows what can be touched."""
-    return "normlab-explorable" in stored_html(cell)
+    return TO_TOUCH.search(stored_html(cell)) is not None
 
 
 def is_turn(cell: NotebookNode) -> bool:

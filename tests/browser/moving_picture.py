@@ -18,7 +18,7 @@ from normlab.plots import explore
 
 WIDTH, HEIGHT, SCALE = 790, 352, 1.3
 CLIP = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT}
-COLOURS = 48
+COLOURS = 64
 # Milliseconds: to read what is said, and for a step of the slider.
 READ, STEP = 2600, 160
 NORMS = ("LayerNorm, a whole sample", "LayerNorm, one position", "InstanceNorm", "GroupNorm")
@@ -47,7 +47,10 @@ def main(out: Path, still: Path) -> None:
         browser.close()
     pictures, times = zip(*frames, strict=True)
     # One palette for all, so that what stands still is the same in each frame.
-    palette = pictures[-1].quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    sheet = Image.new("RGB", (pictures[0].width, (1 + len(NORMS)) * pictures[0].height))
+    for row, one in enumerate(pictures[-1 - len(NORMS) :]):
+        sheet.paste(one, (0, row * one.height))
+    palette = sheet.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
     few = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in pictures]
     few[0].save(out, save_all=True, append_images=few[1:], duration=times, loop=0, optimize=True)
     few[times.index(READ, 1)].save(still, optimize=True)

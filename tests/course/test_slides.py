@@ -26,7 +26,7 @@ sheets, slides = load("sheets"), load("slides")
 
 A_PICTURE = nbformat.v4.new_output("display_data", {"text/html": '<img alt="a line">'})
 TO_TOUCH = nbformat.v4.new_output(
-    "display_data", {"text/html": '<div class="normlab-explorable"><img alt="a line"></div>'}
+    "display_data", {"text/html": '<div class="nx-1"><img alt="a line"></div>'}
 )
 PRINTED = nbformat.v4.new_output("stream", name="stdout", text="4")
 
@@ -45,8 +45,9 @@ def test_a_lesson_is_a_lecture(path):
         assert len([cell for cell in rest if not sheets.is_plain(cell)]) <= 1
         assert sheet.lead or sheet.shown
     assert sum(sheet.kind == "ask" for sheet in lecture) >= 2
-    to_touch = [cell for cell in lesson.cells if sheets.is_explorable(cell)]
-    assert [sheet.kind for sheet in lecture].count("touch") == len(to_touch)
+    stored = [sheets.stored_html(cell) for cell in lesson.cells]
+    to_touch = sum("<img" in html and "render({ model" in html for html in stored)
+    assert [sheet.kind for sheet in lecture].count("touch") == to_touch
 
 
 def text(source, kind="slide"):
