@@ -1,15 +1,17 @@
 """Run the lessons as two learners do: ``python run_lessons.py OUT [STEM ...]``.
 
 The one fills in every empty function rightly, and runs each code cell twice before the next:
-``OUT/right_STEM.json``. The other is wrong everywhere, and runs each once: ``OUT/wrong_STEM.json``.
+``OUT/right_STEM.json``. The other is wrong everywhere, and runs each once, as far as the last call
+of `yours`: ``OUT/wrong_STEM.json``. From there on the lesson is the one that nbval runs, since it
+goes on with the package's functions.
 Such a file lists the code cells: the source as the notebook has it, and for each run the exception,
 what was shown, and that as text; what is written in its figures; and for what `yours` gave back, of
 which module each is.
 
 Each lesson has a process of its own, forked when all that takes long to import has been imported;
 two run at a time. So that this takes no longer than it must, `fit` makes forty steps an epoch, many
-trainings run one after another, and the second run of a cell has what the first one measured with
-`run_live`: what is asked does not depend on how long they train.
+trainings run one after another, the second run of a cell has what the first one measured with
+`run_live`, and pictures are coarse: what is asked does not depend on how long they train.
 """
 
 import importlib
@@ -35,6 +37,7 @@ from IPython.utils.capture import capture_output
 import normlab.exercises
 import normlab.plots
 from normlab.exercises.exercise import Exercise
+from normlab.plots import picture
 
 STEPS = 40  # an epoch
 AT_A_TIME = 2
@@ -96,6 +99,8 @@ def run_lesson(source: Path, learner: str, out: Path) -> None:
             runs = [run_cell(shell, text) for _ in range(times)]
             cells.append({"source": cell.source, "tags": tags, "runs": runs})
             cells[-1]["figures"] = [figures.pop() for _ in range(len(figures))]
+            if learner == "wrong" and cell.source.startswith(f"{turns[-1][0]} = yours("):
+                break
     modules = [shell.user_ns[name].__module__ for name, _ in turns]
     written = json.dumps({"cells": cells, "modules": modules})
     (out / f"{learner}_{source.stem}.json").write_text(written)
@@ -103,8 +108,8 @@ def run_lesson(source: Path, learner: str, out: Path) -> None:
     os._exit(0)  # nothing that a lesson left running keeps it
 
 
-def shorten_trainings() -> None:
-    """Let `fit` make few steps an epoch, measure once, and start no other processes."""
+def shorten() -> None:
+    """Let `fit` make few steps an epoch, measure once, start no other processes, draw coarsely."""
     experiment = importlib.import_module("normlab.training.experiment")
     run, kept = experiment._run, {}
 
@@ -119,11 +124,12 @@ def shorten_trainings() -> None:
     whole = fit._steps_per_epoch
     fit._steps_per_epoch = lambda *arguments: min(STEPS, whole(*arguments))
     joblib.cpu_count = lambda: 1
+    picture._STYLE["savefig.dpi"] = 20
 
 
 def main() -> None:
     """Run the lessons that the command line names, all without a name."""
-    shorten_trainings()
+    shorten()
     out, stems = Path(sys.argv[1]), sys.argv[2:]
     fork = multiprocessing.get_context("fork")
     running: list[multiprocessing.process.BaseProcess] = []

@@ -66,7 +66,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks, which Wi
 def ran(tmp_path_factory):
     """Run all lessons; return a function that gives what a learner saw in one."""
     out = tmp_path_factory.mktemp("lessons")
-    environment = os.environ | {"NORMLAB_PROGRESS": "", "TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
+    environment = os.environ | {
+        **{"NORMLAB_PROGRESS": "", "TQDM_DISABLE": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    }
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("run_lessons.py"), out],
         env=environment,

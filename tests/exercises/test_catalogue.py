@@ -21,7 +21,7 @@ ORACLES = {
     for name, oracle in runpy.run_path(str(path))["ORACLES"].items()
 }
 EXERCISES = list(all_exercises().values())
-SEEDS = int(os.environ.get("NORMLAB_SEEDS", "5"))
+SEEDS = int(os.environ.get("NORMLAB_SEEDS", "3"))
 SOURCE = Path(__file__).parents[2] / "source"
 
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)

@@ -17,7 +17,7 @@ from normlab.tasks.case import case
 
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
-SEEDS = int(os.environ.get("NORMLAB_SEEDS", "5"))
+SEEDS = int(os.environ.get("NORMLAB_SEEDS", "3"))
 
 each_mistake = pytest.mark.parametrize(
     ("exercise", "mistake"), MISTAKES, ids=[f"{e.name}: {m.key}" for e, m in MISTAKES]

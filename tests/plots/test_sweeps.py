@@ -75,7 +75,7 @@ def test_it_becomes_a_picture():
 
 
 def test_an_axis_shorter_than_two_powers_of_ten_has_more_than_one_number(monkeypatch):
-    monkeypatch.setattr(sweeps, "Picture", lambda figure, alt: figure)
+    monkeypatch.setattr(sweeps, "Picture", lambda figure, *words: figure)
     rates, values = (0.0016, 0.004, 0.01, 0.025), np.zeros((4, 2))
     figure = sweeps.sweep({"": {"a": (rates, values)}}, xlabel="rate", ylabel="loss", alt="flat")
     low, high = figure.axes[0].get_xlim()
