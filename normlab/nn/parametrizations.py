@@ -212,7 +212,8 @@ class WeightNorm(Module):
     ) -> WeightNormGradients:
         """Return the gradients of g and v; see `weight_norm_backward`."""
         self._check_called()
-        return weight_norm_backward(np.asarray(grad_output), *self._context, dim=self.dim)
+        g, v = self._context
+        return weight_norm_backward(np.asarray(grad_output), g, v, self.dim)
 
     def right_inverse(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Split a weight (out, *) into g (out, 1, ...) and v (out, *), the weight itself."""

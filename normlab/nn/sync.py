@@ -49,7 +49,7 @@ def merge_statistics(parts: Sequence[Statistics]) -> Statistics:
 
     The mean is the mean of the parts' means, weighted by their counts. The variance is the
     mean of their variances *plus* the variance of their means, weighted alike. The result is
-    equal to `local_statistics` of the concatenated batch; parts without values are left out.
+    equal to `local_statistics` (C,) of the concatenated batch; parts without values are left out.
 
     Raises
     ------
