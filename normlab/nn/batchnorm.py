@@ -154,9 +154,12 @@ class BatchNorm1d(BatchNorm):
 class BatchNorm2d(BatchNorm):
     """Batch normalization of images (N, C, H, W).
 
-    Each channel is standardized over the batch, the height and the width (Ioffe & Szegedy, 2015,
-    section 3.2; `torch.nn.BatchNorm2d`). Parameters, attributes and errors are those of
-    `BatchNorm1d`.
+    Each channel is standardized over the batch, the height and the width. Parameters,
+    attributes and errors are those of `BatchNorm1d`.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3.2; `torch.nn.BatchNorm2d`.
     """
 
     _ranks = (4,)
@@ -165,8 +168,12 @@ class BatchNorm2d(BatchNorm):
 class BatchNorm3d(BatchNorm):
     """Batch normalization of volumes or videos (N, C, D, H, W).
 
-    Each channel is standardized over every other axis (`torch.nn.BatchNorm3d`). Parameters,
-    attributes and errors are those of `BatchNorm1d`.
+    Each channel is standardized over every other axis. Parameters, attributes and errors are
+    those of `BatchNorm1d`.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3.2; `torch.nn.BatchNorm3d`.
     """
 
     _ranks = (5,)

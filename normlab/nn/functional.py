@@ -93,6 +93,11 @@ def standardize(x: np.ndarray, axes: Axes, eps: float) -> Standardized:
     x : any shape, float32 or float64
     axes : the axes that share one mean and one variance
 
+    Returns
+    -------
+    Standardized
+        `x_hat` in the shape of `x`; `mean`, `var` and `inv_std` with size 1 along `axes`.
+
     Raises
     ------
     IndexError
@@ -141,9 +146,25 @@ def standardize_backward(
 
         grad_x = inv_std * (grad_x_hat - m(grad_x_hat) - x_hat * m(grad_x_hat * x_hat))
 
-    `grad_x_hat` has the shape of `x_hat`, or a ValueError is raised; with `overwrite` the result
-    may take its place, to spare memory. (Ioffe & Szegedy, 2015, section 3, with the terms
-    collected.)
+    Parameters
+    ----------
+    grad_x_hat : gradient of the loss with respect to `x_hat`, in its shape
+    standardized : what `standardize` returned
+    overwrite : whether the result may take the place of `grad_x_hat`, to spare memory
+
+    Returns
+    -------
+    numpy.ndarray
+        Gradient with respect to `x`, in its shape.
+
+    Raises
+    ------
+    ValueError
+        `grad_x_hat` has another shape than `x_hat`.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3, with the terms collected.
     """
     x_hat, mean, _, inv_std, axes = standardized
     grad_x = grad_x_hat if overwrite else grad_x_hat.copy()
@@ -171,8 +192,6 @@ def affine(
 ) -> np.ndarray:
     """Scale and shift `x_hat`, the half of a norm that is learnt: ``weight * x_hat + bias``.
 
-    It is the last line of algorithm 1 in Ioffe & Szegedy, 2015.
-
     Parameters
     ----------
     standardized : what `standardize` returned
@@ -183,6 +202,10 @@ def affine(
     ------
     ValueError
         A parameter has not one value per index.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, algorithm 1.
     """
     x_hat = standardized.x_hat.reshape(like.shape)
     scale = _along(parameter_axes, weight, x_hat, default=1)

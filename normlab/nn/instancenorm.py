@@ -94,10 +94,36 @@ class InstanceNorm1d(InstanceNorm):
     """Instance normalization of sequences (N, C, L), or of one sequence (C, L).
 
     Each channel of each sample is standardized over the length; the mathematics is in
-    `functional.instance_norm`. Parameters and attributes are those of `BatchNorm1d`, but by default
-    there are neither parameters nor running statistics, and training and evaluation are the same.
-    With `momentum` None running statistics stay as they are, and `num_batches_tracked` stays 0:
-    instance normalization does not count.
+    `functional.instance_norm`. By default there are neither parameters nor running
+    statistics, and training and evaluation are the same.
+
+    Parameters
+    ----------
+    num_features
+        The number of channels C.
+    eps
+        Added to the variance.
+    momentum
+        The share of each batch in the running statistics; None leaves them as they are.
+    affine
+        Whether there is a weight.
+    track_running_stats
+        Whether there are running statistics, which evaluation then uses.
+    device
+        None or "cpu".
+    dtype
+        The NumPy dtype of parameters and buffers; float32 by default.
+    bias
+        Whether there is a bias beside the weight.
+
+    Attributes
+    ----------
+    weight, bias : numpy.ndarray or None
+        (C,); at first 1 and 0.
+    running_mean, running_var : numpy.ndarray or None
+        (C,); at first 0 and 1.
+    num_batches_tracked : numpy.ndarray or None
+        0: instance normalization, unlike batch normalization, does not count.
 
     Raises
     ------
@@ -109,7 +135,8 @@ class InstanceNorm1d(InstanceNorm):
 
     References
     ----------
-    Ulyanov, Vedaldi & Lempitsky, 2016; `torch.nn.InstanceNorm1d`.
+    Ulyanov, Vedaldi & Lempitsky, 2016, "Instance Normalization: The Missing Ingredient for
+    Fast Stylization"; `torch.nn.InstanceNorm1d`.
     """
 
     _ranks = (2, 3)
@@ -118,8 +145,12 @@ class InstanceNorm1d(InstanceNorm):
 class InstanceNorm2d(InstanceNorm):
     """Instance normalization of images (N, C, H, W), or of one image (C, H, W).
 
-    Each channel of each image is standardized over height and width (`torch.nn.InstanceNorm2d`).
-    Parameters, attributes and errors are those of `InstanceNorm1d`.
+    Each channel of each image is standardized over height and width. Parameters, attributes
+    and errors are those of `InstanceNorm1d`.
+
+    References
+    ----------
+    Ulyanov, Vedaldi & Lempitsky, 2016; `torch.nn.InstanceNorm2d`.
     """
 
     _ranks = (3, 4)
@@ -128,8 +159,12 @@ class InstanceNorm2d(InstanceNorm):
 class InstanceNorm3d(InstanceNorm):
     """Instance normalization of volumes (N, C, D, H, W), or of one volume (C, D, H, W).
 
-    Each channel of each volume is standardized over its three spatial axes
-    (`torch.nn.InstanceNorm3d`). Parameters, attributes and errors are those of `InstanceNorm1d`.
+    Each channel of each volume is standardized over its three spatial axes. Parameters,
+    attributes and errors are those of `InstanceNorm1d`.
+
+    References
+    ----------
+    Ulyanov, Vedaldi & Lempitsky, 2016; `torch.nn.InstanceNorm3d`.
     """
 
     _ranks = (4, 5)

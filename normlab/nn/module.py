@@ -65,9 +65,17 @@ class Module:
     def backward(self, grad_output: np.ndarray) -> np.ndarray:
         """Carry the gradient of the output back through the latest forward pass.
 
-        `grad_output` is the gradient of the loss with respect to the output, in its shape; that
-        with respect to the input is returned, in its shape and dtype, and those of the parameters
-        are added to `grads`.
+        The gradients of the parameters are added to `grads`.
+
+        Parameters
+        ----------
+        grad_output
+            Gradient of the loss with respect to the output, in its shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            Gradient with respect to the input, in its shape and dtype.
 
         Raises
         ------
@@ -131,7 +139,12 @@ class Module:
             Arrays or torch tensors by name, such as what a torch layer's `state_dict` returns.
             Each is converted to the dtype of this layer's array.
         strict
-            Whether to refuse missing and unexpected keys, and not only to return them.
+            Whether to refuse missing and unexpected keys.
+
+        Returns
+        -------
+        IncompatibleKeys
+            The missing and the unexpected keys.
 
         Raises
         ------

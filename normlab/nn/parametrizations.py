@@ -22,10 +22,26 @@ class WeightNormGradients(NamedTuple):
 
 
 def norm_except_dim(weight_v: np.ndarray, dim: int | None = 0) -> np.ndarray:
-    """Return the Euclidean norm of weight_v (out, *) over every axis but `dim`: (out, 1, ...).
+    """Return the Euclidean norm over every axis but `dim`.
 
-    `dim` None or -1 is for the norm of the whole array, a scalar array. Where there is no axis
-    `dim` an IndexError is raised (`torch.norm_except_dim`).
+    Parameters
+    ----------
+    weight_v : (out, *) for `dim` 0
+    dim : the axis that is kept; None or -1 for the norm of the whole array
+
+    Returns
+    -------
+    numpy.ndarray
+        (out, 1, ...) for `dim` 0; a scalar array for the whole.
+
+    Raises
+    ------
+    IndexError
+        There is no axis `dim`.
+
+    References
+    ----------
+    `torch.norm_except_dim`.
     """
     if dim is None or dim == -1:  # torch takes -1 for the whole, not for the last axis
         return np.asarray(np.sqrt(np.square(weight_v).sum()))
@@ -42,7 +58,12 @@ def weight_norm(weight_g: np.ndarray, weight_v: np.ndarray, dim: int | None = 0)
     ----------
     weight_g : (out, 1, ...), the norm of each output's weights
     weight_v : (out, *), their direction, of any length but 0, for which the result is NaN
-    dim : the axis of the outputs; None or -1 to share one norm; else an IndexError
+    dim : the axis of the outputs; None or -1 to share one norm
+
+    Raises
+    ------
+    IndexError
+        There is no axis `dim`.
 
     References
     ----------
@@ -74,9 +95,20 @@ def weight_norm_backward(
 def weight_standardization(weight: np.ndarray, eps: float = 1e-5) -> np.ndarray:
     """Give the weights of each output mean 0 and variance 1: ``(W - mean) / sqrt(var + eps)``.
 
-    The weight (out, *) is that of a linear layer or a convolution; one without an axis raises a
-    TypeError (Qiao, Wang, Liu, Shen & Yuille, 2019, "Micro-Batch Training with Batch-Channel
-    Normalization and Weight Standardization").
+    Parameters
+    ----------
+    weight : (out, *), of a linear layer or a convolution
+    eps : added to the variance
+
+    Raises
+    ------
+    TypeError
+        The weight has no axis.
+
+    References
+    ----------
+    Qiao, Wang, Liu, Shen & Yuille, 2019, "Micro-Batch Training with Batch-Channel Normalization
+    and Weight Standardization".
     """
     return F.standardize(weight, tuple(range(1, weight.ndim)), eps).x_hat
 
@@ -135,8 +167,13 @@ def spectral_norm(weight: np.ndarray, u: np.ndarray, v: np.ndarray, dim: int = 0
     Parameters
     ----------
     weight : (out, *), taken as a matrix (out, the rest)
-    u, v : (out,) and (the rest,), of length 1, as `power_iteration` returns them; else ValueError
+    u, v : (out,) and (the rest,), of length 1, as `power_iteration` returns them
     dim : the axis of the outputs; 1 in a transposed convolution
+
+    Raises
+    ------
+    ValueError
+        The shapes do not fit.
 
     References
     ----------
@@ -174,11 +211,17 @@ def as_matrix(weight: np.ndarray, dim: int = 0) -> np.ndarray:
 
 
 class WeightNorm(Module):
-    """A weight as magnitude times direction.
+    """A weight as magnitude times direction: the twin of torch's weight-norm parametrization.
 
-    The twin of `torch.nn.utils.parametrizations.weight_norm`. `dim` is the axis of the outputs,
-    None for one norm of the whole weight; the mathematics, the shapes and the errors are those of
-    the function `weight_norm`.
+    Parameters
+    ----------
+    dim
+        The axis of the outputs; None for one norm of the whole weight.
+
+    Raises
+    ------
+    IndexError
+        Called on a weight that has no axis `dim`.
 
     Examples
     --------
@@ -187,6 +230,10 @@ class WeightNorm(Module):
     >>> g, v = parametrization.right_inverse(np.array([[3.0, 4.0]]))
     >>> parametrization(2 * g, v)
     array([[6., 8.]])
+
+    References
+    ----------
+    Salimans & Kingma, 2016; `torch.nn.utils.parametrizations.weight_norm`.
     """
 
     def __init__(self, dim: int | None = 0) -> None:

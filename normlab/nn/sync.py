@@ -48,8 +48,16 @@ def merge_statistics(parts: Sequence[Statistics]) -> Statistics:
     """Merge the workers' statistics into those of the whole batch.
 
     The mean is the mean of the parts' means, weighted by their counts. The variance is the
-    mean of their variances *plus* the variance of their means, weighted alike. The result is
-    equal to `local_statistics` (C,) of the concatenated batch; parts without values are left out.
+    mean of their variances *plus* the variance of their means, weighted alike.
+
+    Parameters
+    ----------
+    parts : the statistics (C,) of each worker; those without values are left out
+
+    Returns
+    -------
+    Statistics
+        Equal to `local_statistics` of the concatenated batch.
 
     Raises
     ------
@@ -99,10 +107,22 @@ def statistics_gradients(
 ) -> StatisticsGradients:
     """Return what one worker's values add to the gradients (C,) of the merged statistics.
 
-    The workers sum theirs, in an all-reduce, before `merge_statistics_backward`. `grad_output` and
-    `input` (N, C, *) are this worker's part, `merged` the statistics (C,) that the output was
-    standardized by. Where shapes do not fit there is a ValueError (Ioffe & Szegedy, 2015, section
-    3).
+    The workers sum theirs, in an all-reduce, before `merge_statistics_backward`.
+
+    Parameters
+    ----------
+    grad_output, input : (N, C, *), this worker's part
+    merged : the statistics (C,) that the output was standardized by
+    weight : (C,) or None
+
+    Raises
+    ------
+    ValueError
+        The shapes do not fit.
+
+    References
+    ----------
+    Ioffe & Szegedy, 2015, section 3.
     """
     per_channel = (-1, *[1] * (input.ndim - 2))
     inv_std = 1 / np.sqrt(merged.var + eps)
@@ -128,8 +148,7 @@ def worker_backward(
 
     Two roads lead to the input: past the statistics, as when they are constants, and through
     this worker's own mean and variance. The gradients of weight and bias are the worker's
-    share, which the workers add up as they do those of every other parameter. The errors are
-    those of `functional.batch_norm_backward`.
+    share, which the workers add up as they do those of every other parameter.
 
     Parameters
     ----------
@@ -137,6 +156,11 @@ def worker_backward(
     part, grad_part : its statistics (C,), and their gradients by `merge_statistics_backward`
     merged : the statistics (C,) that the output was standardized by
     weight, bias : (C,) or None
+
+    Raises
+    ------
+    ValueError, RuntimeError, NotImplementedError
+        As `functional.batch_norm_backward`.
 
     References
     ----------
@@ -161,10 +185,26 @@ def sync_batch_norm(
 ) -> list[np.ndarray]:
     """Normalize the parts of a batch that several workers hold as the one batch that they are.
 
-    All workers are played in one process here; `tests/nn/test_sync.py` has real ones. Each has an
-    input (N_i, C, *), of a length of its own, and gets an output of that shape: together they are
-    batch norm of the concatenated batch. The errors are those of `merge_statistics` and
-    `functional.batch_norm` (`torch.nn.SyncBatchNorm`).
+    All workers are played in one process here; `tests/nn/test_sync.py` has real ones.
+
+    Parameters
+    ----------
+    inputs : (N_i, C, *) for each worker; the N_i may differ
+    weight, bias : (C,) or None
+
+    Returns
+    -------
+    list of numpy.ndarray
+        (N_i, C, *) for each worker: together, batch norm of the concatenated batch.
+
+    Raises
+    ------
+    ValueError, RuntimeError, NotImplementedError
+        As `merge_statistics` and `functional.batch_norm`.
+
+    References
+    ----------
+    `torch.nn.SyncBatchNorm`.
     """
     merged = merge_statistics([local_statistics(input) for input in inputs])
     return [F.batch_norm(input, merged.mean, merged.var, weight, bias, eps=eps) for input in inputs]
