@@ -33,24 +33,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """A question, and its answers, one of which is right.
-
-    Attributes
-    ----------
-    ask
-        The question.
-    answers
-        In the order in which they are shown.
-    code
-        Shown under the question; "" for none.
-    proof
-        Python that raises an `AssertionError` where the right answer is wrong; "" where the answer
-        follows from the meaning of a word. Learners do not see it.
-    """
+    """A question, and its answers, one of which is right."""
 
     ask: str
-    answers: tuple[Answer, ...]
-    code: str = ""
+    answers: tuple[Answer, ...]  # in the order in which they are shown
+    code: str = ""  # shown under the question
+    # Python that raises an `AssertionError` where the right answer is wrong; "" where the answer
+    # follows from the meaning of a word. Learners do not see it.
     proof: str = ""
 
 
@@ -60,14 +49,13 @@ def all_self_tests() -> dict[str, tuple[Question, ...]]:
     folder = resources.files(__package__) / "lessons"
     files = sorted(folder.iterdir(), key=lambda file: file.name)
     return {
-        file.name.removesuffix(".toml"): _read(file.read_text(encoding="utf-8"))
+        file.name.removesuffix(".toml"): tuple(
+            _question(**entry)
+            for entry in tomllib.loads(file.read_text(encoding="utf-8"))["question"]
+        )
         for file in files
         if file.name.endswith(".toml")
     }
-
-
-def _read(text: str) -> tuple[Question, ...]:
-    return tuple(_question(**entry) for entry in tomllib.loads(text)["question"])
 
 
 def _question(answer: list[dict[str, Any]], **rest: str) -> Question:
