@@ -21,6 +21,7 @@ from normlab.exercises.ways import NO_EDITS, Edits
 TASKS = Path(str(resources.files("normlab.tasks")))
 _TOGETHER = "normlab.tasks.scripts.together"
 _SAID = ("what", "symptom", "hint", "next")
+_MAY_BE_SAID = ("gives", "alone", "rounding", "section")
 _OF_A_TASK = ("title", "returns", "first_step", "aspects")
 _AS_TOLD = ("title", "first_step", "known", "seconds", "can")
 
@@ -153,15 +154,18 @@ class _Words:
 
     def refuse(self, message: str, about: str = "") -> NoReturn:
         """Raise a `TaskError` at the line where something is written about a key."""
-        line = _line_of(self.written.words, about) + self.written.words_line
-        raise TaskError(message, self.written.words_file, line)
+        raise TaskError(message, self.written.words_file, self.line(about))
+
+    def line(self, about: str) -> int:
+        """Find the line in which something is told of a key; the first where nothing is."""
+        words = self.written.words
+        place = words.find(f'"{about}"') if about else 0
+        return words.count("\n", 0, max(place, 0)) + 1 + self.written.words_line
 
     def places(self) -> dict[str, str]:
         """Return where each mistake of this task is written, for messages."""
-        written = self.written
-        keys = [key for group in self.told.get("mistakes", {}).values() for key in group]
-        lines = {key: _line_of(written.words, key) + written.words_line for key in keys}
-        return {key: f"{written.words_file}, line {line}" for key, line in lines.items()}
+        keys = (key for group in self.told.get("mistakes", {}).values() for key in group)
+        return {key: f"{self.written.words_file}, line {self.line(key)}" for key in keys}
 
     def digest(self) -> str:
         """Return a digest of every text that the task is made of."""
@@ -216,8 +220,7 @@ class _Words:
             spellings=tuple(edit(one, times) for one in spellings),
             keeps=edit({text: text for text in said.get("keeps", ())}),
             apart=frozenset(said.get("apart", ())),
-            **{word: said[word] for word in _SAID},
-            **{key: said[key] for key in ("gives", "alone", "rounding", "section") if key in said},
+            **{word: said[word] for word in (*_SAID, *_MAY_BE_SAID) if word in said},
         )
 
     def _edits(
@@ -262,9 +265,3 @@ class _Words:
 def _family_of(name: str) -> tuple[str, dict[str, dict[str, Any]]]:
     text = (TASKS / "families" / f"{name}.toml").read_text(encoding="utf-8")
     return text, tomllib.loads(text)
-
-
-def _line_of(words: str, about: str) -> int:
-    """Find the line in which something is told of a key; the first where nothing is."""
-    place = words.find(f'"{about}"') if about else 0
-    return words.count("\n", 0, max(place, 0)) + 1
