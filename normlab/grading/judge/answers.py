@@ -20,18 +20,8 @@ _MOST_WARNINGS = 3
 def read_outcome(answer: Any, exercise: Exercise, case: Case) -> Outcome:  # noqa: ANN401
     """Turn an answer into an `Outcome`, as `normlab.exercises.judge` takes it.
 
-    Parameters
-    ----------
-    answer
-        From `sandbox.child`, or from a learner's code that has taken its place: then it is no
-        more than an answer of the learner's.
-    exercise, case
-        What was asked.
-
-    Raises
-    ------
-    WireError
-        It is no answer.
+    It comes from `sandbox.child`, or from a learner's code that has taken its place: then it is no
+    more than an answer of the learner's. `WireError` where it is no answer.
     """
     if not isinstance(answer, dict):
         raise WireError("what is sent is no outcome")

@@ -149,21 +149,10 @@ def _otherwise(own: Judged, end: Judged) -> str:
 def judge_outcomes(
     attempt: Attempt, outcomes: Sequence[Outcome], cell_problems: Mapping[int, tuple[str, str]]
 ) -> TaskVerdict:
-    """Judge what came of the calls of one definition.
+    """Judge what came of the calls of one definition, an outcome for each case.
 
-    Parameters
-    ----------
-    attempt
-        At which task.
-    outcomes
-        One for each case.
-    cell_problems
-        What became of the cells that did not run to their end: the trouble, and it in words.
-
-    Raises
-    ------
-    MemoryError
-        The grader has too little, which is nobody's verdict.
+    Of the cells that did not run to their end, `cell_problems` has the trouble, and it in words. A
+    `MemoryError` is the grader's own, and nobody's verdict.
     """
     drawn, exercise = attempt.drawn, attempt.drawn.exercise
     try:

@@ -56,20 +56,7 @@ class Grader(AbstractContextManager):
         self._sites.clear()
 
     def grade(self, path: str | os.PathLike[str], exercise: str) -> Verdict:
-        """Grade one notebook file.
-
-        Parameters
-        ----------
-        path
-            Of the file handed in; it need not exist.
-        exercise
-            The stem of the exercise notebook: "02_batch_norm_forward".
-
-        Raises
-        ------
-        LookupError, GraderFailed, NoIsolation
-            As `grade_content` does.
-        """
+        """Grade one notebook file, which need not exist; it raises what `grade_content` does."""
         most = self.limits.notebook_size
         try:
             content = read_ordinary(Path(path), most + 1)
@@ -87,17 +74,10 @@ class Grader(AbstractContextManager):
     def grade_content(self, content: bytes, exercise: str) -> Verdict:
         """Grade what is in a notebook file; whatever it is, there is a verdict on every task.
 
-        Parameters
-        ----------
-        content
-            Of the file.
-        exercise
-            The stem of the exercise notebook.
-
         Raises
         ------
         LookupError
-            There is no exercise notebook of this stem.
+            There is no exercise notebook of this stem, such as "02_batch_norm_forward".
         GraderFailed
             The grader failed, twice, the second time in a fresh sandbox: it is nobody's verdict.
         NoIsolation

@@ -53,13 +53,7 @@ class Run:
         self.cell_notes: list[str] = []
 
     def verdicts(self) -> list[TaskVerdict]:
-        """Return a verdict on each task.
-
-        Raises
-        ------
-        GraderFailed
-            There is none to be had.
-        """
+        """Return a verdict on each task, or raise `GraderFailed`."""
         for _ in range(_MOST_STARTS):
             if all(attempt.settled for attempt in self.attempts):
                 break
@@ -104,10 +98,7 @@ class Run:
     def _hold_to_account(self, failure: Exception, used: Used) -> None:
         """Say of the cell or the call that the process was at what came of it.
 
-        Raises
-        ------
-        GraderFailed
-            It was at none: nothing of the learner's had run.
+        At none, nothing of the learner's had run: `GraderFailed`.
         """
         if isinstance(failure, _Unreadable):
             self._give_up(Status.UNREADABLE, str(failure))

@@ -36,12 +36,8 @@ _REST = _MOUNTS | _HOST | _IPC | _NETWORK
 def enter_world() -> None:
     """Leave the network, the mounts and the memory of the others; the next child leaves them, too.
 
-    That child is the first process of a world of its own, and sees no other. Root stays root.
-
-    Raises
-    ------
-    OSError
-        The kernel does not allow it.
+    That child is the first process of a world of its own, and sees no other. Root stays root. Here
+    and below an `OSError` says that the kernel does not allow it.
     """
     if os.getuid() == 0:
         _unshare(_REST | _PROCESSES)
@@ -51,13 +47,7 @@ def enter_world() -> None:
 
 
 def enter_world_as_nobody(proc: int) -> None:
-    """Enter namespaces that nobody else is in, without root's rights.
-
-    Parameters
-    ----------
-    proc
-        The open folder /proc: it is closed.
-    """
+    """Enter namespaces of its own, without root's rights; the open folder /proc is closed."""
     if os.getuid() == 0:
         become_nobody()
     set_dumpable(True)  # what is not dumpable may not write its own map
@@ -67,12 +57,7 @@ def enter_world_as_nobody(proc: int) -> None:
 def next_child_in_its_own(processes: int, own: bool) -> None:
     """Let the next child be the first process of a world of its own, or of this one again.
 
-    Parameters
-    ----------
-    processes
-        What `os.pidfd_open` gives for this process.
-    own
-        Which of the two.
+    `processes` is what `os.pidfd_open` gives for this process.
     """
     if own:
         _unshare(_PROCESSES)
@@ -242,11 +227,6 @@ def make_filter() -> Any:  # noqa: ANN401 - pyseccomp's own
     """Return the filter of a submission: its ``load()`` puts it to work.
 
     A call that is not allowed fails with "Operation not permitted".
-
-    Raises
-    ------
-    ImportError
-        pyseccomp, or the library that it needs, is not there.
     """
     seccomp = _seccomp()
     filters = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
@@ -296,16 +276,9 @@ def limit(space: int, seconds: float, file_size: int, threads: int) -> None:
 
 
 def lock_up(talk: int, limits: tuple[int, float, int, int], filters: Any) -> None:  # noqa: ANN401
-    """Give up all that a notebook lacks: what is open, rights, most system calls, more of anything.
+    """Give up all that a notebook lacks: open files, rights, system calls, more of anything.
 
-    Parameters
-    ----------
-    talk
-        The one file that stays open.
-    limits
-        As `limit` takes them.
-    filters
-        Of `make_filter`.
+    Only `talk` stays open. The limits are as `limit` takes them.
     """
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):

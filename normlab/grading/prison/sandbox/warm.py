@@ -18,19 +18,15 @@ import os
 import resource
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from normlab.grading.prison import wire
 from normlab.grading.prison.sandbox import child, locks, rehearsal, stage
 
-#: What the child's limits are made of: memory, seconds, file size, threads, files.
-LIMITS = struct.Struct("<QdQQQ")
-#: The answer to "E": how it ended, its processor seconds, those of this process.
-USED = struct.Struct("<idd")
 SCRATCH = "/scratch"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _SMALL = 2**20  # bytes, for what holds nothing but the places of mounts
@@ -42,12 +38,7 @@ _FAILED = 70
 def main(base: str, *options: str) -> None:
     """Enter a world of its own, get ready, and serve the grader.
 
-    Parameters
-    ----------
-    base
-        The folder with what may be imported (`normlab.grading.prison.view`).
-    options
-        "torch" to have it ready.
+    `base` is the folder with what may be imported; the option "torch" has it ready.
     """
     control = socket.socket(fileno=os.dup(0))
     locks.end_with_parent()
@@ -147,7 +138,7 @@ def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  
         locks.next_child_in_its_own(ourselves, own=True)
         process = os.fork()
         if process == 0:
-            memory, *limits = LIMITS.unpack(message[1:])
+            memory, *limits = wire.LIMITS.unpack(message[1:])
             _become_child(sockets[0], (space + memory, *limits), filters, base, proc)
         locks.next_child_in_its_own(ourselves, own=False)
         os.close(sockets[0])
@@ -156,12 +147,12 @@ def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  
         if end not in (b"E", b"G"):
             return
         own = time.process_time() - start
-        control.send(USED.pack(status, used.ru_utime + used.ru_stime, own))
+        control.send(wire.USED.pack(status, used.ru_utime + used.ru_stime, own))
 
 
 def _next_request(control: socket.socket) -> tuple[bytes, list[int]]:
     try:
-        message, sockets, _, _ = socket.recv_fds(control, 1 + LIMITS.size, 1)
+        message, sockets, _, _ = socket.recv_fds(control, 1 + wire.LIMITS.size, 1)
     except OSError:
         return b"", []
     return message, sockets
@@ -194,10 +185,9 @@ def _become_child(
         try:
             _lock_up(talk, limits, filters, proc)
         except Exception as problem:
-            channel.send({"failure": f"{type(problem).__name__}: {problem}"})
+            channel.ready(problem)
         else:
-            channel.send({"failure": ""})
-            channel.flush()
+            channel.ready()
             stage.run(channel, SCRATCH, base)
         channel.flush()
     finally:
