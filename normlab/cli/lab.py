@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import signal
 import sys
 import webbrowser
@@ -15,6 +14,7 @@ from urllib.parse import urljoin
 import click
 
 from normlab.cli.keeping import bring_all
+from normlab.files import write_whole
 from normlab.system import has_a_screen
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _PATIENCE = 1
     "--port",
     type=click.IntRange(0, 65535),
     default=8888,
-    show_default=True,
     help="The port to serve on; where it is taken, the next free one. 0 means any free port.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
@@ -75,13 +74,7 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
 
 
 def here() -> Path:
-    """Return the folder that one is in.
-
-    Raises
-    ------
-    click.ClickException
-        If it was deleted.
-    """
+    """Return the folder that one is in; it may have been deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError as error:
@@ -91,13 +84,7 @@ def here() -> Path:
 
 
 def find_course(start: Path) -> Path:
-    """Find the folder of the course: `start`, a folder above it, or the checkout of the package.
-
-    Raises
-    ------
-    click.ClickException
-        If none of them holds the first lesson.
-    """
+    """Find the folder of the course: `start`, a folder above it, or the checkout of the package."""
     for folder in (start, *start.parents, _CHECKOUT):
         if is_course(folder):
             return folder
@@ -112,11 +99,6 @@ def bring_course(start: Path) -> Path:
 
     A clone and a bundle of ``normlab release`` are complete, and left as they are: they hold the
     package as well.
-
-    Raises
-    ------
-    click.ClickException
-        If there is no course, or no writing it.
     """
     if not _PACKED.is_dir():
         return find_course(start)
@@ -131,13 +113,7 @@ def bring_course(start: Path) -> Path:
 
 
 def bring_packed(course: Path) -> None:
-    """Add what a course lacks of the one that the package carries, renew it, and say so.
-
-    Raises
-    ------
-    click.ClickException
-        If a file cannot be written.
-    """
+    """Add what a course lacks of the one that the package carries, renew it, and say so."""
     added = copy_missing(_PACKED, course)
     if added:
         click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
@@ -154,19 +130,15 @@ def is_course(folder: Path) -> bool:
 
 
 def copy_missing(packed: Path, course: Path) -> list[Path]:
-    """Copy what `course` does not have yet; return its path in there, file by file.
-
-    Raises
-    ------
-    click.ClickException
-        If a file cannot be written.
-    """
+    """Copy what `course` does not have yet; return its path in there, file by file."""
     added = []
     for source in sorted(packed.glob("*/*.ipynb")):
         name = source.relative_to(packed)
-        with _told_where_it_cannot_be_written(course / name):
-            if copy_new(source, course / name):
-                added.append(name)
+        if not os.path.lexists(course / name):
+            with _told_where_it_cannot_be_written(course / name):
+                (course / name).parent.mkdir(exist_ok=True)
+                write_whole(course / name, source.read_bytes())
+            added.append(name)
     return added
 
 
@@ -179,22 +151,6 @@ def _told_where_it_cannot_be_written(path: Path) -> Iterator[None]:
             f"Cannot copy the course: {error.strerror or error} ({path}). "
             "Change into an empty folder of your own, and run `normlab lab` there."
         ) from error
-
-
-def copy_new(source: Path, target: Path) -> bool:
-    """Copy a file, unless something of its name is there; say whether it was copied."""
-    if os.path.lexists(target):
-        return False
-    target.parent.mkdir(exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.new")
-    try:
-        with unfinished.open("wb") as copy, source.open("rb") as original:
-            shutil.copyfileobj(original, copy)
-        unfinished.replace(target)  # in one step: half a notebook would be kept at the next start
-    except BaseException:  # Ctrl-C too
-        unfinished.unlink(missing_ok=True)
-        raise
-    return True
 
 
 def prepare_environment() -> None:
@@ -215,25 +171,16 @@ def put_in_front(variable: str, folder: Path) -> None:
 
 def has_a_window() -> bool:
     """Say whether a browser can open here. A text browser in a terminal cannot show JupyterLab."""
-    if not has_a_screen():
-        return False
     try:
-        webbrowser.get()
+        return has_a_screen() and bool(webbrowser.get())
     except webbrowser.Error:
         return False
-    return True
 
 
 def start_jupyterlab(
     course: Path, port: int, open_browser: bool, more: tuple[str, ...] = ()
 ) -> "ServerApp":
-    """Set up JupyterLab on a free port, ready for ``start()``.
-
-    Raises
-    ------
-    click.ClickException
-        If JupyterLab is not installed, or the course's folder cannot be written.
-    """
+    """Set up JupyterLab on a free port, ready for ``start()``."""
     # Jupyter takes a second to import: no other command of normlab should wait for it.
     try:
         import zmq
@@ -279,13 +226,7 @@ def start_jupyterlab(
 
 
 def make_workspaces(course: Path) -> Path:
-    """Make the folder where JupyterLab keeps the layout of its tabs.
-
-    Raises
-    ------
-    click.ClickException
-        If the course's folder cannot be written.
-    """
+    """Make the folder where JupyterLab keeps the layout of its tabs."""
     workspaces = course / ".normlab" / "jupyterlab"
     try:
         workspaces.mkdir(parents=True, exist_ok=True)
@@ -316,8 +257,7 @@ def addresses(server: "ServerApp") -> list[str]:
     from_anywhere = urljoin(server.connection_url, server.default_url)
     if server.ip not in ("", "0.0.0.0", "::"):
         return [from_anywhere]
-    from_this_machine = server.local_url.partition("?")[0]
-    return [from_this_machine, from_anywhere]
+    return [server.local_url.partition("?")[0], from_anywhere]
 
 
 def stop_on_interrupt(server: "ServerApp") -> None:
