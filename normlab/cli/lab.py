@@ -172,9 +172,10 @@ def put_in_front(variable: str, folder: Path) -> None:
 def has_a_window() -> bool:
     """Say whether a browser can open here. A text browser in a terminal cannot show JupyterLab."""
     try:
-        return has_a_screen() and bool(webbrowser.get())
+        webbrowser.get()
     except webbrowser.Error:
         return False
+    return has_a_screen()
 
 
 def start_jupyterlab(

@@ -11,6 +11,8 @@ from normlab.grading.prison.wire import WireError
 from normlab.tasks.case import Arguments, Case, Outputs
 
 _TROUBLES = frozenset(["", "raised", "not written", "time", "none", "type", "not called"])
+# "Cf" turns the direction of a text around, or is not seen at all.
+_CONTROL = ("Cc", "Cf", "Cs", "Co", "Cn")
 _LONGEST_MESSAGE = 600
 _LONGEST_PRINTED = 300
 _MOST_NODES = 60
@@ -83,10 +85,5 @@ def text(value: Any, longest: int) -> str:  # noqa: ANN401
     if kept.replace("\n", "").isprintable():
         return kept
     return "".join(
-        character if character == "\n" or not _is_control(character) else "�" for character in kept
+        one if one == "\n" or unicodedata.category(one) not in _CONTROL else "�" for one in kept
     )
-
-
-def _is_control(character: str) -> bool:
-    # "Cf" turns the direction of the text around, or is not seen at all.
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import tasks_of
 from normlab.files import read_ordinary
 from normlab.grading.judge.attempts import Drawn
@@ -83,7 +82,11 @@ class Grader(AbstractContextManager):
         NoIsolation
             The submission's code cannot be kept in its place any more.
         """
-        tasks = [self._draw(task) for task in tasks_of(exercise)]
+        tasks = []
+        for task in tasks_of(exercise):
+            if task.name not in self._drawn:
+                self._drawn[task.name] = Drawn(task, self.seed)
+            tasks.append(self._drawn[task.name])
         if len(content) > self.limits.notebook_size:
             most = self.limits.notebook_size
             why = too_large(f"The file has more than {most / MEBIBYTE:.0f}", most)
@@ -114,11 +117,6 @@ class Grader(AbstractContextManager):
             learner_cpu_seconds=run.learner_seconds,
             wall_seconds=time.monotonic() - wall,
         )
-
-    def _draw(self, exercise: Exercise) -> Drawn:
-        if exercise.name not in self._drawn:
-            self._drawn[exercise.name] = Drawn(exercise, self.seed)
-        return self._drawn[exercise.name]
 
     def _site(self, torch: bool) -> Site:
         if torch not in self._sites:

@@ -170,9 +170,7 @@ class Run:
         request = {
             "do": "read",
             "notebook": self.notebook,
-            "last_only": {
-                attempt.drawn.exercise.name: attempt.last_only for attempt in self.attempts
-            },
+            "last_only": {one.drawn.exercise.name: one.last_only for one in self.attempts},
         }
         found = Asked(talk, request, self.end, self.cell_notes).answer(self.end)
         if found.get("problem"):

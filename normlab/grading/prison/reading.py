@@ -103,22 +103,19 @@ def places_of(cells: Sequence[str], last_only: Mapping[str, bool]) -> dict[str, 
     Those are the cells with ``check("task", ...)`` behind a cell that defines the task. Of a name
     in `last_only` that is true, the last definition alone is an answer.
     """
-    defined: dict[str, list[int]] = {name: [] for name in last_only}
-    checked: dict[str, list[int]] = {name: [] for name in last_only}
-    for number, cell in enumerate(cells):
-        if any(name in cell for name in last_only):
-            for kind, name in _mentions(cell):
-                known = (defined if kind == "defines" else checked).get(name)
-                if known is not None:
-                    known.append(number)
-    return {
-        name: _places(defined[name][-1:] if last_only[name] else defined[name], checked[name])
-        for name in last_only
-    }
-
-
-def _places(defined: Sequence[int], checked: Sequence[int]) -> list[int]:
-    return sorted({*defined, *(cell for cell in checked if defined and cell >= defined[0])})
+    named = (
+        (number, cell)
+        for number, cell in enumerate(cells)
+        if any(name in cell for name in last_only)
+    )
+    said = {number: _mentions(cell) for number, cell in named}
+    places = {}
+    for name, last in last_only.items():
+        defined = [number for number, found in said.items() if ("defines", name) in found]
+        defined = defined[-1:] if last else defined
+        checked = [number for number, found in said.items() if ("checks", name) in found]
+        places[name] = sorted({*defined, *(n for n in checked if defined and n >= defined[0])})
+    return places
 
 
 def _mentions(source: str) -> set[tuple[str, str]]:

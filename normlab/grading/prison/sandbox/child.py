@@ -91,12 +91,8 @@ class Child:
         self.channel = channel
         self.cells: list[str] = []
         self.module = types.ModuleType("__main__")
-        self.module.__dict__.update(
-            __builtins__=sys.modules["builtins"],
-            get_ipython=silent,
-            display=silent,
-            check=silent,
-        )
+        names = {"get_ipython": silent, "display": silent, "check": silent}
+        vars(self.module).update(names, __builtins__=sys.modules["builtins"])
         sys.modules["__main__"] = self.module
         self.defined: dict[str, list[Any]] = {}
         self.asked: dict[str, dict[str, Any]] = {}
@@ -135,12 +131,13 @@ class Child:
             name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)][:_MOST_PLACES]
             for name in last_only
         }
-        places = reading.places_of(self.cells, last_only)
+        places = reading.places_of(self.cells, last_only).items()
+        few = _MOST_PLACES // 2  # the first and the last
         yield {
             "problem": "",
             "cells": len(self.cells),
             "defines": defines,
-            "places": {name: _ends_of(found) for name, found in places.items()},
+            "places": {name: sorted({*found[:few], *found[-few:]}) for name, found in places},
         }
 
     def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -258,12 +255,7 @@ class Child:
         except BaseException:
             return {}  # an object that resists being looked at
 
-    def _objection(
-        self,
-        value: Any,  # noqa: ANN401
-        asked: dict[str, Any],
-        seconds: float,
-    ) -> list[str] | None:
+    def _objection(self, value: object, asked: dict[str, Any], seconds: float) -> list[str] | None:
         try:
             with calling.stop_after(seconds):
                 takes, methods = tuple(asked["takes"]), tuple(asked["methods"])
@@ -273,10 +265,7 @@ class Child:
         return None if found is None else [found.message, found.advice]
 
     def _outcomes(
-        self,
-        answer: Any,  # noqa: ANN401
-        asked: dict[str, Any],
-        seconds: float,
+        self, answer: Callable[..., Any], asked: dict[str, Any], seconds: float
     ) -> Iterator[calling.Outcome]:
         """Call a definition in each case, or let a script put it to use, within one limit."""
         if asked["script"]:
@@ -293,12 +282,6 @@ class Child:
 
         named = (dict(zip(asked["arguments"], values, strict=True)) for values in asked["cases"])
         return calling.in_turn(call, [Case("", (), arguments) for arguments in named], seconds)
-
-
-def _ends_of(numbers: list[int]) -> list[int]:
-    """Return the first few and the last few."""
-    half = _MOST_PLACES // 2
-    return sorted({*numbers[:half], *numbers[-half:]})
 
 
 def _defines(source: str, name: str) -> bool:

@@ -22,14 +22,8 @@ def _checked(code: int, what: str) -> None:
 
 # ---- namespaces: https://man7.org/linux/man-pages/man7/namespaces.7.html
 
-_MOUNTS, _HOST, _IPC, _USER, _PROCESSES, _NETWORK = (
-    0x00020000,
-    0x04000000,
-    0x08000000,
-    0x10000000,
-    0x20000000,
-    0x40000000,
-)
+_MOUNTS, _HOST, _IPC = 0x00020000, 0x04000000, 0x08000000
+_USER, _PROCESSES, _NETWORK = 0x10000000, 0x20000000, 0x40000000
 _REST = _MOUNTS | _HOST | _IPC | _NETWORK
 
 
@@ -93,15 +87,6 @@ _MOUNT_SETATTR, _HERE, _AT_RECURSIVE = 442, -100, 0x8000
 _READ_ONLY = 1
 
 
-class _Attributes(ctypes.Structure):
-    _fields_ = (
-        ("set", ctypes.c_uint64),
-        ("clear", ctypes.c_uint64),
-        ("propagation", ctypes.c_uint64),
-        ("users", ctypes.c_uint64),
-    )
-
-
 def keep_mounts_private() -> None:
     """Let nobody else see what is mounted from here on."""
     _mount("none", "/", "", _PRIVATE | _RECURSIVE)
@@ -128,7 +113,7 @@ def show(path: str, root: str) -> None:
 
 def forbid_writing(place: str) -> None:
     """Let nothing be written at a place and below it."""
-    attributes = _Attributes(set=_READ_ONLY | _NO_SUID)
+    attributes = (ctypes.c_uint64 * 4)(_READ_ONLY | _NO_SUID)  # set, clear, propagation, users
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     code = _LIBC.syscall(
         _MOUNT_SETATTR, _HERE, place.encode(), _AT_RECURSIVE, ctypes.byref(attributes), size
@@ -144,10 +129,8 @@ def change_root(root: str) -> None:
     os.chdir("/")
 
 
-def _mount(
-    source: str | None, target: str, kind: str | None, flags: int, options: str = ""
-) -> None:
-    given = [None if text is None else text.encode() for text in (source, target, kind)]
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    given = (text.encode() for text in (source, target, kind))
     code = _LIBC.mount(*given, ctypes.c_ulong(flags), options.encode())
     _checked(code, f"mount {target}")
 

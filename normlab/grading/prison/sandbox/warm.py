@@ -22,7 +22,6 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from normlab.grading.prison import wire
 from normlab.grading.prison.sandbox import child, locks, rehearsal, stage
@@ -33,6 +32,7 @@ _SMALL = 2**20  # bytes, for what holds nothing but the places of mounts
 _PLACES = 4096
 _PATIENCE = 0.2  # seconds
 _FAILED = 70
+_Limits = tuple[int, float, int, int, int]  # as in wire.LIMITS
 
 
 def main(base: str, *options: str) -> None:
@@ -76,9 +76,7 @@ def build_root(base: str, root: str) -> None:
         _show_with_links(path, root)
         for packages in _installed_in(os.path.realpath(path)):
             locks.mount_memory(root + packages, _SMALL, _PLACES)
-    for path in _importable(base):
-        locks.show(path, root)
-    for path in _DEVICES:
+    for path in (*_importable(base), *_DEVICES):
         locks.show(path, root)
     os.mkdir(root + SCRATCH)
     _hide_the_way(root)
@@ -126,7 +124,7 @@ def _importable(base: str) -> Iterator[str]:
 # ---- one child after the other
 
 
-def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  # noqa: ANN401
+def serve(control: socket.socket, base: str, proc: int, filters: object) -> None:
     """Fork and end children until the grader is gone."""
     space = locks.used_space(proc)  # a child begins with as much
     ourselves = os.pidfd_open(os.getpid())
@@ -172,13 +170,7 @@ def _end(process: int, patience: float) -> tuple[int, resource.struct_rusage]:
     return status, used
 
 
-def _become_child(
-    talk: int,
-    limits: tuple[int, float, int, int, int],
-    filters: Any,  # noqa: ANN401 - pyseccomp's own
-    base: str,
-    proc: int,
-) -> None:
+def _become_child(talk: int, limits: _Limits, filters: object, base: str, proc: int) -> None:
     """Turn into a submission's process; this does not return."""
     try:
         channel = child.Channel(partial(os.read, talk), partial(os.write, talk))
@@ -194,12 +186,7 @@ def _become_child(
         os._exit(_FAILED)
 
 
-def _lock_up(
-    talk: int,
-    limits: tuple[int, float, int, int, int],
-    filters: Any,  # noqa: ANN401
-    proc: int,
-) -> None:
+def _lock_up(talk: int, limits: _Limits, filters: object, proc: int) -> None:
     """Enter a world of its own, with an empty folder, and give up all that a notebook lacks."""
     space, seconds, file_size, threads, files = limits
     locks.enter_world_as_nobody(proc)
