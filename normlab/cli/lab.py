@@ -104,7 +104,7 @@ def bring_course(start: Path) -> Path:
         return find_course(start)
     course = next((folder for folder in (start, *start.parents) if is_course(folder)), None)
     if course is None:
-        added = copy_missing(_PACKED, start)
+        added = copy_missing(start)
         click.echo(f"Copied the course to {start}: {len(added)} notebooks.")
         return start
     if not (course / "normlab" / "__init__.py").exists():
@@ -114,12 +114,15 @@ def bring_course(start: Path) -> Path:
 
 def bring_packed(course: Path) -> None:
     """Add what a course lacks of the one that the package carries, renew it, and say so."""
-    added = copy_missing(_PACKED, course)
+    added = copy_missing(course)
     if added:
         click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
-    packed = {path.relative_to(_PACKED).as_posix(): path for path in _PACKED.glob("*/*.ipynb")}
+    packed = {
+        path.relative_to(_PACKED).as_posix(): path.read_bytes()
+        for path in sorted(_PACKED.glob("*/*.ipynb"))
+    }
     with _told_where_it_cannot_be_written(course):
-        said = bring_all({name: path.read_bytes() for name, path in sorted(packed.items())}, course)
+        said = bring_all(packed, course)
     if said:
         click.echo(said)
 
@@ -129,11 +132,11 @@ def is_course(folder: Path) -> bool:
     return (folder / FIRST_LESSON).is_file()
 
 
-def copy_missing(packed: Path, course: Path) -> list[Path]:
+def copy_missing(course: Path) -> list[Path]:
     """Copy what `course` does not have yet; return its path in there, file by file."""
     added = []
-    for source in sorted(packed.glob("*/*.ipynb")):
-        name = source.relative_to(packed)
+    for source in sorted(_PACKED.glob("*/*.ipynb")):
+        name = source.relative_to(_PACKED)
         if not os.path.lexists(course / name):
             with _told_where_it_cannot_be_written(course / name):
                 (course / name).parent.mkdir(exist_ok=True)
@@ -247,18 +250,13 @@ def announce(server: "ServerApp", port: int, open_browser: bool) -> None:
         "Opening the course in your browser. Its address:" if open_browser else "The course:"
     )
     click.echo()
-    for address in addresses(server):
+    addresses = [urljoin(server.connection_url, server.default_url)]
+    if server.ip in ("", "0.0.0.0", "::"):  # other machines may connect as well
+        addresses.insert(0, server.local_url.partition("?")[0])
+    for address in addresses:
         click.echo(f"    {address}?token={server.identity_provider.token}")
     click.echo()
     click.echo("Keep this window open while you work. Ctrl-C stops JupyterLab.")
-
-
-def addresses(server: "ServerApp") -> list[str]:
-    """Return the first lesson's address; two of them where other machines may connect as well."""
-    from_anywhere = urljoin(server.connection_url, server.default_url)
-    if server.ip not in ("", "0.0.0.0", "::"):
-        return [from_anywhere]
-    return [server.local_url.partition("?")[0], from_anywhere]
 
 
 def stop_on_interrupt(server: "ServerApp") -> None:

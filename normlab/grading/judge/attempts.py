@@ -100,12 +100,6 @@ class Attempt:
                 self.remark = _otherwise(old, new)
             self.counts = max(old, new, key=Judged.worth)
 
-    def give_up(self, status: Status, why: str) -> None:
-        """Settle it: with the verdict that there is, or with none."""
-        if self.counts is None:
-            self.fail(status, why)
-        self.settled = True
-
     def fail(self, status: Status, why: str) -> None:
         """Settle it with a failure, unless the very definition that failed was judged before."""
         known = self.counts

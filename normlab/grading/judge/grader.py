@@ -99,8 +99,10 @@ class Grader(AbstractContextManager):
     def _try(self, content: bytes, exercise: str, tasks: Sequence[Drawn]) -> Verdict:
         wall, cpu = time.monotonic(), time.process_time()
         try:
-            site = self._site(any("torch" not in task.exercise.forbidden for task in tasks))
-            run = Run(site, self.limits, content, tasks)
+            torch = any("torch" not in task.exercise.forbidden for task in tasks)
+            if torch not in self._sites:
+                self._sites[torch] = Site(torch, self.limits, self._asked_for)
+            run = Run(self._sites[torch], self.limits, content, tasks)
             verdicts = run.verdicts()
         except NoIsolation:
             raise
@@ -117,8 +119,3 @@ class Grader(AbstractContextManager):
             learner_cpu_seconds=run.learner_seconds,
             wall_seconds=time.monotonic() - wall,
         )
-
-    def _site(self, torch: bool) -> Site:
-        if torch not in self._sites:
-            self._sites[torch] = Site(torch, self.limits, self._asked_for)
-        return self._sites[torch]

@@ -127,7 +127,9 @@ class Run:
     def _give_up(self, status: Status, why: str) -> None:
         """Settle what is not settled: with the verdict that there is, or with none."""
         for attempt in self.attempts:
-            attempt.give_up(status, why)
+            if attempt.counts is None:
+                attempt.fail(status, why)
+            attempt.settled = True
 
     def _blame(self, status: Status, what: str) -> None:
         """Hold the cell or the task to account that the process was at."""
