@@ -25,23 +25,10 @@ class RosterError(Exception):
 
 
 class Roster:
-    """A class list.
+    """A class list, from the text of a CSV file.
 
-    Parameters
-    ----------
-    text
-        Of the CSV file.
-
-    Attributes
-    ----------
-    students
-        What each student is called here, in the list's order: the name, with the system's number
-        behind it where there is one.
-
-    Raises
-    ------
-    RosterError
-        There is no column of names in it, or two rows are the same person.
+    `students` is what each is called here, in the list's order: the name, with the system's number
+    behind it where there is one.
     """
 
     def __init__(self, text: str) -> None:
