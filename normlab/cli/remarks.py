@@ -28,9 +28,10 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
       normlab remarks results "Jan Ek" 02 "with Ida Ek"
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.files import write_whole
+    from normlab.grading.class_.csv_text import as_csv
     from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
     from normlab.grading.class_.points import Rules
-    from normlab.grading.class_.remarks import COLUMNS, line, parse, read
+    from normlab.grading.class_.remarks import COLUMNS, parse, read
     from normlab.grading.class_.remarks import FILE_NAME as REMARKS
 
     if not (out / FILE_NAME).is_file():
@@ -40,11 +41,11 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
     path = out / REMARKS
     with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
         most, everyone = Rules.kept_in(gradebook).most, gradebook.everyone()
-        before = path.read_text(encoding="utf-8-sig") if path.exists() else line(COLUMNS)
+        before = path.read_text(encoding="utf-8-sig") if path.exists() else as_csv([COLUMNS])
         kept = read(out, everyone, most)
         if student and exercise:
             one = parse((student, exercise, remark, why), everyone, most)
-            added = line((one.student, exercise, remark, why))
+            added = as_csv([(one.student, exercise, remark, why)])
             write_whole(path, before if before.endswith("\n") else f"{before}\n")
             try:
                 write_whole(path, path.read_text(encoding="utf-8") + added)

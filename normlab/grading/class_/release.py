@@ -22,13 +22,7 @@ from normlab.exercises.loading import TaskError, contents
 FOLDER = "normlab-course"
 
 # What `pip install .` and conda need, and the licences.
-_FILES = (
-    "LICENSE",
-    "LICENSE-TEXT.md",
-    "constraints.txt",
-    "environment.yml",
-    "pyproject.toml",
-)
+_FILES = ("LICENSE", "LICENSE-TEXT.md", "constraints.txt", "environment.yml", "pyproject.toml")
 _NOTEBOOKS = ("exercises", "notebooks")
 _PACKAGE = "normlab"
 _NOT_COPIED = ("__pycache__", "*.pyc", ".*")
@@ -50,7 +44,7 @@ def release(
     lessons: Collection[str] = (),
     left_out: Collection[str] = (),
 ) -> list[Path]:
-    """Write the bundle; the teacher's own exercises, as `own.files` finds them, are in it.
+    """Write the bundle, with the teacher's own exercises; return what is in it, in order.
 
     Parameters
     ----------
@@ -62,11 +56,6 @@ def release(
         The numbers of those that are taught, "02"; with none, all of them.
     left_out
         The tasks that the exercises go without.
-
-    Returns
-    -------
-    list of Path
-        What is in it, relative to its top, in order.
 
     Raises
     ------
@@ -103,13 +92,7 @@ def release(
 
 
 def _look_at(course: Path) -> None:
-    """See that all is there, and that no exercise is filled in.
-
-    Raises
-    ------
-    ReleaseError
-        See `release`.
-    """
+    """See that all is there, and that no exercise is filled in."""
     missing = [name for name in (*_FILES, *_NOTEBOOKS, _PACKAGE) if not (course / name).exists()]
     if missing:
         raise ReleaseError(
@@ -147,13 +130,7 @@ def _trace_of_a_solution(cell: dict, in_exercise: bool) -> str:
 
 
 def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
-    """Take out the other lessons, their exercises and the links to them.
-
-    Raises
-    ------
-    ReleaseError
-        There is no lesson of a number.
-    """
+    """Take out the other lessons, their exercises and the links to them."""
     there = {path.name.partition("_")[0] for path in _notebooks(bundle)}
     if unknown := sorted(set(lessons) - there):
         raise ReleaseError(
@@ -239,13 +216,7 @@ def _link(folder: Path, link: re.Match[str]) -> str:
 
 
 def _add_own(bundle: Path) -> None:
-    """Write the notebook of each own exercise, and its file, which the check reads, beside it.
-
-    Raises
-    ------
-    ReleaseError
-        Something in a file is not as it should be, or the course has an exercise of its name.
-    """
+    """Write the notebook of each own exercise, and its file, which the check reads, beside it."""
     import jupytext  # here, since it takes as long to import as all else
 
     tasks = bundle / "exercises" / "tasks"

@@ -3,8 +3,6 @@
 A row says of whom, of what, what, and why. What is said wins over what was judged.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Any
 
 from normlab.exercises.finding import find, notebooks
 from normlab.exercises.loading import places
+from normlab.grading.class_.csv_text import rows_in
 from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
 from normlab.names import did_you_mean
 
@@ -78,8 +77,7 @@ def read(
         return []
     except UnicodeDecodeError as error:
         raise RemarksError(f"{path} is not in UTF-8: save it as CSV in UTF-8.") from error
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    header, *rows = list(csv.reader(io.StringIO(text), delimiter=delimiter)) or [[]]
+    header, *rows = rows_in(text)[0] or [[]]
     if [title.strip().casefold() for title in header] != list(COLUMNS):
         raise RemarksError(f"The first row of {path} has to be: {','.join(COLUMNS)}.")
     students, found, wrong = list(students), [], []
@@ -196,10 +194,3 @@ def _twice(remarks: Iterable[TeachersRemark]) -> list[str]:
                 wrong.append(f"row {one.row}: row {seen[key]} says another thing of the same.")
             seen.setdefault(key, one.row)
     return wrong
-
-
-def line(cells: Iterable[str]) -> str:
-    """Return a row as it stands in the file."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()

@@ -4,10 +4,8 @@ The pages need nothing but themselves: no script, no address, and whatever a stu
 called is escaped.
 """
 
-import csv
 import functools
 import hashlib
-import io
 import itertools
 import re
 import statistics
@@ -35,6 +33,7 @@ from normlab.exercises.panel import (
     marked_up,
 )
 from normlab.files import write_whole
+from normlab.grading.class_.csv_text import as_csv
 from normlab.grading.class_.gradebook import Entry, Gradebook
 from normlab.grading.class_.points import settled
 from normlab.grading.class_.submissions import short_name
@@ -164,13 +163,6 @@ def grade_rows(entry: Entry) -> list[tuple[str, ...]]:
         )
         for task in entry.verdict.tasks
     ]
-
-
-def as_csv(rows: Iterable[Iterable[str]], delimiter: str = ",") -> str:
-    """Return rows as CSV."""
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def points(score: float) -> str:

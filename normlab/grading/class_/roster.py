@@ -4,12 +4,11 @@ It is a table with a row for each student, as a system exports it or as one writ
 are the name and the number is told by their titles where those are known, and by what is in them.
 """
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from normlab.grading.class_.csv_text import rows_in
 from normlab.grading.class_.submissions import id_of, without_id
 
 _FIRST = ("first name", "firstname", "vorname", "prénom", "nombre")
@@ -32,8 +31,7 @@ class Roster:
     """
 
     def __init__(self, text: str) -> None:
-        delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-        table = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+        table = [row for row in rows_in(text)[0] if any(row)]
         if len(table) < 2:
             raise RosterError("The class list has no header and rows below it.")
         titles = [title.strip().lstrip("\ufeff").casefold() for title in table[0]]

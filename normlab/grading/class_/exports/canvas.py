@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from normlab.files import write_whole
+from normlab.grading.class_.csv_text import as_csv
 from normlab.grading.class_.exports.cells import cell, most
 from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, plain, scale
 from normlab.grading.class_.gradebook import Entry
-from normlab.grading.class_.reports import as_csv, by_student, points, without_formula
+from normlab.grading.class_.reports import by_student, points, without_formula
 from normlab.grading.class_.submissions import id_of, short_name, without_id
 
 _COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -79,13 +80,7 @@ def _fill_in(
 
 
 def _column_of(exercise: str, sheet: Sheet, columns: Mapping[str, str]) -> int:
-    """Find an exercise's column: as it was told, or by its name, with or without Canvas's number.
-
-    Raises
-    ------
-    ExportError
-        There is none, or more than one.
-    """
+    """Find the column as it was told, or by its name, with or without Canvas's number."""
     if exercise in columns:
         wanted = [columns[exercise]]
     else:
