@@ -51,6 +51,7 @@ _OURS = re.compile(r"(?P<name>.+)__(?P<file>.+)", re.DOTALL)
 _ATTEMPT = re.compile(r"(?:\s*\((\d+)\)|-(\d+))$")
 # Overriding the direction of the writing makes a name read as another.
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories
 
 
 class SubmissionsError(Exception):
@@ -136,7 +137,7 @@ def find_submissions(where: Path) -> HandedIn:
             if entry.is_dir(follow_symlinks=False) and not _is_clutter(entry.name)
         ]
     elif where.is_file():
-        files, folders = list(_files_in_zip(where)), []
+        files, folders = _files_in_zip(where), []
     else:
         raise SubmissionsError(f"There is no folder and no zip called {where}.")
     handed_in = _assign(files, folders)
@@ -231,21 +232,19 @@ def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:
         yield _File(here, Path(entry.path), modified=status.st_mtime, problem=problem)
 
 
-def _files_in_zip(path: Path) -> Iterator[_File]:
-    """Yield the files in a zip, without unpacking any."""
+def _files_in_zip(path: Path) -> list[_File]:
+    """Return the files in a zip, without unpacking any."""
     try:
         members = _archive(path).infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise SubmissionsError(f"{path} cannot be read as a zip: {error}") from error
     files = []
     for number, member in enumerate(members):
-        if member.is_dir():
-            continue
         names = tuple(re.split(r"[/\\]", member.filename))
-        if any(_is_clutter(name) for name in names if name not in ("", "..")):
-            continue
-        files.append(_File(names, path, number, _time_of(member), _objection(member, names)))
-    yield from _without_wrapping(files)
+        clutter = any(_is_clutter(name) for name in names if name not in ("", ".."))
+        if not member.is_dir() and not clutter:
+            files.append(_File(names, path, number, _time_of(member), _objection(member, names)))
+    return _without_wrapping(files)
 
 
 def _objection(member: zipfile.ZipInfo, names: tuple[str, ...]) -> str:
@@ -351,7 +350,8 @@ def _assign(files: list[_File], folders: list[str]) -> HandedIn:
     found: dict[tuple[str, str], list[_Candidate]] = {}
     for file in files:
         student, name = owner_of(file.names) or ("", "")
-        students |= {student} if student else set()
+        if student:
+            students.add(student)
         candidates = _candidates(file, student, name)
         if not candidates:
             nobodys = "no student's name in it, so it was left out."
@@ -394,7 +394,8 @@ def _choose(several: list[_Candidate]) -> tuple[Submission, list[str]]:
     """Return the one of a student's files for an exercise that counts, and a note on each other."""
     several = sorted(several, key=_Candidate.rank)
     best, notes = several[-1], []
-    student, exercise, taken = best.submission.student, best.submission.exercise, best.submission
+    taken = best.submission
+    student, exercise = taken.student, taken.exercise
     for one in several[:-1]:
         if one.contents.is_lesson:
             why = f"it is the lesson; the exercise {exercise} of {student} is {taken.file}."
@@ -471,13 +472,12 @@ def _readable(name: str) -> str:
     """Return a name that can be shown and stored, and is still nobody else's."""
     if name.isascii() and name.isprintable() and 0 < len(name.strip()) <= _LONGEST_NAME:
         return name.strip()
-    shown = "".join("\ufffd" if _is_unprintable(sign) else sign for sign in name)
+    shown = "".join(
+        "\ufffd" if one in _DIRECTION or unicodedata.category(one) in _UNPRINTABLE else one
+        for one in name
+    )
     shown = unicodedata.normalize("NFC", shown).strip()
     if len(shown) > _LONGEST_NAME or "\ufffd" in shown or not shown:
         code = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
         shown = f"{shown[:_LONGEST_NAME]}~{code}"
     return shown
-
-
-def _is_unprintable(sign: str) -> bool:
-    return sign in _DIRECTION or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
