@@ -121,12 +121,8 @@ def grade(
     from normlab.grading.class_.remarks import read
     from normlab.grading.class_.reports import forget_page, write_reports
 
-    if out.resolve().is_relative_to(submissions.resolve()):
-        raise click.ClickException(
-            f"The results would lie among the submissions, in {submissions}. Choose another folder."
-        )
     with faults_in_a_sentence(out):
-        handed_in = _handed_in(submissions, only, exercises)
+        handed_in = _handed_in(submissions, out, only, exercises)
         chosen = None if set_exercises is None else _named(set_exercises)
         out.mkdir(parents=True, exist_ok=True)
         with only_run(out), Gradebook(out / FILE_NAME) as gradebook, _cluster(dask) as client:
@@ -207,9 +203,15 @@ def _listed(exercises: list[str], how_many: dict[str, int]) -> str:
     return ", ".join(f"{exercise} ({how_many.get(exercise, 0)})" for exercise in exercises)
 
 
-def _handed_in(where: Path, students: tuple[str, ...], exercises: tuple[str, ...]) -> "HandedIn":
+def _handed_in(
+    where: Path, out: Path, students: tuple[str, ...], exercises: tuple[str, ...]
+) -> "HandedIn":
     from normlab.grading.class_.submissions import find_submissions
 
+    if out.resolve().is_relative_to(where.resolve()):
+        raise click.ClickException(
+            f"The results would lie among the submissions, in {where}. Choose another folder."
+        )
     handed_in = find_submissions(where)
     if students:
         handed_in = handed_in.of_students(students)

@@ -123,10 +123,11 @@ def _tests(task: TaskVerdict) -> Iterator[dict[str, object]]:
     if not task.aspects or (task.status is not Status.GRADED and not task.score):
         yield _test(task.task, 0, task.max_score, task.feedback or MEANINGS[task.status])
         return
-    for number, one in enumerate(task.aspects):
-        told = [one.message, task.feedback if number == 0 else ""]
-        output = "\n".join(text for text in told if text)
+    told = task.feedback  # with the first
+    for one in task.aspects:
+        output = "\n".join(filter(None, (one.message, told)))
         yield _test(f"{task.task}: {one.name}", one.points, one.max_points, output)
+        told = ""
 
 
 def _test(name: str, score: float, most: float, output: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +140,7 @@ def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
         if path.name.partition("_")[0] not in lessons:
             path.unlink()
     for path in _notebooks(bundle):
-        notebook = _read(path)
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown":
-                text = "".join(cell["source"])
-                _say(cell, _LINK.sub(functools.partial(_link, path.parent), text))
-        _write(notebook, path)
+        _replace_words(path, _LINK, functools.partial(_link, path.parent))
     # What `normlab progress` counts.
     given_out = bundle / _PACKAGE / "tasks" / "lessons.txt"
     given_out.parent.mkdir(exist_ok=True)
@@ -158,7 +153,8 @@ def _leave_task_out(bundle: Path, stem: str, task: str) -> None:
     notebook = _read(exercise)
     cells = notebook["cells"]
     starts = [number for number, cell in enumerate(cells) if _heading(cell)]
-    (own,) = (n for n, cell in enumerate(cells) if _grade_id(cell) == task)
+    ids = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
+    own = ids.index(task)
     start = max(number for number in starts if number < own)
     end = min([number for number in starts if number > own], default=len(cells))
     named = _NUMBERED.match(_heading(cells[start]))
@@ -167,12 +163,8 @@ def _leave_task_out(bundle: Path, stem: str, task: str) -> None:
         _mend_head(cells[0], named[1])
     _write(notebook, exercise)
     if named and lesson.exists():
-        notebook = _read(lesson)
         row = rf"(?m)^\| [^|\n]*\b{stem[:2]}, task {named[1]}\b.*\|\n?"
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown":
-                _say(cell, re.sub(row, "", "".join(cell["source"])))
-        _write(notebook, lesson)
+        _replace_words(lesson, row, "")
     told = bundle / _PACKAGE / "tasks" / "contents.toml"
     text = told.read_text(encoding="utf-8")
     told.write_text(re.sub(rf'"{task}"(, )?', "", text), encoding="utf-8")
@@ -193,8 +185,15 @@ def _heading(cell: dict[str, Any]) -> str:
     return text if cell["cell_type"] == "markdown" and text.startswith("## ") else ""
 
 
-def _grade_id(cell: dict[str, Any]) -> str:
-    return str(cell["metadata"].get("nbgrader", {}).get("grade_id", ""))
+def _replace_words(
+    path: Path, found: str | re.Pattern[str], new: str | Callable[[re.Match[str]], str]
+) -> None:
+    """Replace what is found in a notebook's text cells."""
+    notebook = _read(path)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            _say(cell, re.sub(found, new, "".join(cell["source"])))
+    _write(notebook, path)
 
 
 def _say(cell: dict[str, Any], text: str) -> None:
@@ -253,12 +252,9 @@ def _copy(course: Path, bundle: Path) -> None:
         (bundle / folder).mkdir()
     for path in _notebooks(course):
         shutil.copyfile(path, bundle / path.relative_to(course))
-    (bundle / "README.md").write_text(_readme(), encoding="utf-8")
-
-
-def _readme() -> str:
     template = Path(__file__).parent / "templates" / "student_readme.md"
-    return template.read_text(encoding="utf-8").replace("VERSION", __version__)
+    text = template.read_text(encoding="utf-8").replace("VERSION", __version__)
+    (bundle / "README.md").write_text(text, encoding="utf-8")
 
 
 def pack(bundle: Path, files: Iterable[Path], path: Path, inside: str = "") -> None:

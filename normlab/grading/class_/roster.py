@@ -44,12 +44,10 @@ class Roster:
         ]
         number = _number_column(titles, [row for _, row in people])
         self._numbers = [re.sub(r"\D", "", row[number]) if number >= 0 else "" for _, row in people]
-        self.students = _told_apart([name for name, _ in people], self._numbers, people)
+        self.students = _told_apart(self._numbers, people)
+        # What a student may be called: the name, a cell, what stands before the @ of an address.
         self._keys = [
-            {
-                _key(name),
-                *(key for cell in row for key in (_key(cell), _key(cell.partition("@")[0]))),
-            }
+            {_key(text) for cell in (name, *row) for text in (cell, cell.partition("@")[0])}
             for name, row in people
         ]
 
@@ -108,10 +106,11 @@ def _number_column(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     return -1
 
 
-def _told_apart(names: list[str], numbers: list[str], people: list) -> list[str]:
+def _told_apart(numbers: list[str], people: list[tuple[str, list[str]]]) -> list[str]:
     """Return the names with the number behind them, or what else tells two of one name apart."""
     called = [
-        f"{name}_{number}" if number else name for name, number in zip(names, numbers, strict=True)
+        f"{name}_{number}" if number else name
+        for (name, _), number in zip(people, numbers, strict=True)
     ]
     often = Counter(map(str.casefold, called))
     for at, (name, row) in enumerate(people):

@@ -33,18 +33,14 @@ def write(
     for student, own in by_student(entries):
         by_exercise = {entry.exercise: entry for entry in own}
         cells = (cell(by_exercise.get(exercise)) for exercise in exercises)
-        rows.append([*_identity(student), *cells])
+        # The name with Canvas's number, or a login.
+        name, number = without_formula(without_id(student)), id_of(student)
+        rows.append([name, number, "", "" if number else name, "", *cells])
     write_whole(path, as_csv(rows))
     return [
         "Canvas makes a new assignment of a title that it does not know. Export its gradebook, "
         "and give it with --template, to fill in the assignments that are there."
     ]
-
-
-def _identity(student: str) -> list[str]:
-    """Return a student's first five cells: the name with Canvas's number, or a login."""
-    name, number = without_formula(without_id(student)), id_of(student)
-    return [name, number, "", "" if number else name, ""]
 
 
 def _fill_in(
