@@ -89,12 +89,7 @@ def open_grader(settings: Settings) -> tuple[Grader, str]:
 def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdict, str]:
     """Grade a notebook here; return the verdict and what isolated it.
 
-    Raises
-    ------
-    GradingError
-        Nothing can be graded here.
-    GraderFailed
-        This one cannot be.
+    It is a GraderFailed where this one cannot be graded, and a GradingError where nothing can.
     """
     here = made_with.everything()
     if settings.version != here:
@@ -217,12 +212,8 @@ def grade_all(
 ) -> Generator[Graded]:
     """Grade submissions in at most `jobs` processes at once; yield each when it is known.
 
-    They are read one by one, when their turn comes, and none is left out.
-
-    Raises
-    ------
-    GradingError
-        Nothing can be graded here.
+    They are read one by one, when their turn comes, and none is left out. It is a GradingError
+    where nothing can be graded here.
     """
     todo = list(submissions)
     size = max(1, min(jobs, 1 + len(todo) // _WORTH_A_PROCESS))
