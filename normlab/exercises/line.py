@@ -32,9 +32,8 @@ from normlab.exercises.calling import (
     stop_after,
     without_nodes,
 )
-from normlab.exercises.diagnosis import same
 from normlab.exercises.exercise import Exercise
-from normlab.exercises.judgement import SINGLE_PRECISION
+from normlab.exercises.judgement import SINGLE_PRECISION, same
 from normlab.exercises.panel import Remark
 from normlab.exercises.repairs import ANY_KIND, QUESTIONS, SIMPLE, TELLING, Repair, repairs
 from normlab.exercises.tree import Function

@@ -26,15 +26,8 @@ def is_in_the_step(
 ) -> bool:
     """Whether the learner's step to a case is the one that a mistake makes.
 
-    Parameters
-    ----------
-    case
-        One that is derived from another.
-    own, right
-        The learner's outputs and the right ones in this case and in that which it is based on, by
-        the names of the cases.
-    wrong
-        What the mistake gives in this case.
+    `own` and `right` hold the learner's outputs and the right ones, by the names of the cases, in
+    this case and in that which it is based on; `wrong` is what the mistake gives in this case.
     """
     base = case.based_on
     if case.derive is None:
