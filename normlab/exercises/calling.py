@@ -107,8 +107,7 @@ def call_once(
 ) -> Outcome:
     """Call `answer` once, on copies of the arguments."""
     given = copies(case.arguments)
-    printed = Printed()
-    warned: list[str] = []
+    printed, warned = Printed(), list[str]()
     returned, trouble, message = None, "", ""
     nodes: Outputs = {}
     try:
@@ -127,7 +126,11 @@ def call_once(
         # sys.exit() in a learner's function must not end the notebook's kernel.
         trouble = "not written" if isinstance(error, NotImplementedError) else "raised"
         message = describe_error(error)
-    modified = tuple(name for name, value in given.items() if _differs(value, case, name))
+    modified = tuple(
+        name
+        for name, before in case.arguments.items()
+        if np.ndim(before) and not np.array_equal(given[name], before, equal_nan=True)
+    )
     return Outcome(
         returned, trouble, message, modified, printed.kept, printed.characters, tuple(warned), nodes
     )
@@ -150,16 +153,6 @@ def without_nodes(value: Any, wanted: int) -> tuple[Any, Outputs]:  # noqa: ANN4
         with contextlib.suppress(Unusable):
             nodes[str(name)] = _as_array(one, str(name), ())
     return (answer[0] if wanted == 1 else answer), nodes
-
-
-def _differs(value: Any, case: Case, name: str) -> bool:  # noqa: ANN401 - any argument
-    before = case.arguments[name]
-    if not np.ndim(before):
-        return False
-    if value.shape != before.shape:
-        return True
-    same_bytes = value.dtype == before.dtype and value.tobytes() == before.tobytes()
-    return not same_bytes and not np.array_equal(value, before, equal_nan=True)
 
 
 class Unusable(Exception):  # noqa: N818 - it is about a value, and no error of ours
@@ -320,20 +313,20 @@ def objection(
 
     With `methods` it has to be a class that has them, and the parameters are its constructor's.
     """
-    ask = _objection_to_class if methods else _objection
     try:
-        return ask(answer, name, parameters, methods)
+        if methods:
+            return _objection_to_class(answer, name, parameters, methods)
+        return _objection_to_function(answer, name, parameters)
     except Exception:
         return None  # an object that resists being looked at: the calls will show
 
 
-def _objection(
+def _objection_to_function(
     answer: Any,  # noqa: ANN401
     name: str,
     parameters: tuple[str, ...],
-    _methods: tuple[str, ...],
 ) -> Objection | None:
-    call = f'check("{name}", {name})'
+    call, own = f'check("{name}", {name})', getattr(answer, "__name__", type(answer).__name__)
     if not callable(answer):
         result = ": the result of a call" if isinstance(answer, np.ndarray) else ""
         return Objection(
@@ -342,7 +335,7 @@ def _objection(
         )
     if isinstance(answer, type):
         return Objection(
-            f"This is a class ({_name(answer)}), and the task asks for a function.",
+            f"This is a class ({own}), and the task asks for a function.",
             f"write `def {name}({', '.join(parameters)})` and run {call}",
         )
     signature = inspect.signature(answer)  # a function written in C may have none
@@ -350,7 +343,7 @@ def _objection(
         signature.bind(*parameters)
     except TypeError:
         return Objection(
-            f"Your function is called as {_name(answer)}{signature}, "
+            f"Your function is called as {own}{signature}, "
             f"and the task's as {name}({', '.join(parameters)}).",
             "give it these arguments, in this order.",
         )
@@ -392,14 +385,6 @@ def _kind(value: Any) -> str:  # noqa: ANN401
     name = "array" if isinstance(value, np.ndarray) else type(value).__name__
     article = "an" if name[:1].lower() in "aeiou" else "a"
     return "None" if value is None else f"{article} {name}"
-
-
-def _name(value: Any) -> str:  # noqa: ANN401
-    try:
-        name = value.__name__
-    except Exception:
-        name = None
-    return name if isinstance(name, str) else type(value).__name__
 
 
 def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN401

@@ -195,26 +195,24 @@ class Variants:
         self.exercise = exercise
         self.cases = tuple(cases)
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
-        self._computed: dict[tuple[Any, ...], Outputs | None] = {}
-        self._errors: dict[tuple[Any, ...], str] = {}
+        self._computed: dict[tuple[Any, ...], tuple[Outputs | None, str]] = {}
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
         """Return what a function with these mistakes returns, or None where it raises."""
-        key = self._key(mistakes, case)
-        if key not in self._computed:
-            try:
-                self._computed[key] = self.exercise.variant(mistakes, case.arguments)
-            except Exception as error:
-                self._computed[key] = None
-                self._errors[key] = type(error).__name__
-        return self._computed[key]
+        return self._made(mistakes, case)[0]
 
     def error(self, mistakes: Together, case: Case) -> str:
         """Return what a function with these mistakes raises, by name."""
-        return self._errors[self._key(mistakes, case)]
+        return self._made(mistakes, case)[1]
 
-    def _key(self, mistakes: Together, case: Case) -> tuple[Any, ...]:
-        return (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+    def _made(self, mistakes: Together, case: Case) -> tuple[Outputs | None, str]:
+        key = (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+        if key not in self._computed:
+            try:
+                self._computed[key] = self.exercise.variant(mistakes, case.arguments), ""
+            except Exception as error:
+                self._computed[key] = None, type(error).__name__
+        return self._computed[key]
 
 
 class _Suspects:
@@ -288,17 +286,14 @@ class _Suspects:
         """Whether a mistake explains an aspect, given the learner's own answers before it."""
         own = {name: one.returned for name, one in self.outcomes.items() if one.returned}
         for one in result.case_results:
-            case = one.case
-            wrong = self.returns((mistake,), case)
+            case, wrong = one.case, self.returns((mistake,), one.case)
             if mistake.aspect != result.aspect.key or wrong is None or case.derive is None:
                 return False
             before = self.returns((mistake,), self._by_name[case.based_on])
-            right = self.right[case.based_on]
-            if before is None or not same(before, right, case.tolerance):
+            if before is None or not same(before, self.right[case.based_on], case.tolerance):
                 return False
-            if not {case.name, case.based_on} <= own.keys():
-                return False
-            if not is_in_the_step(case, own, self.right, wrong):
+            both = {case.name, case.based_on} <= own.keys()
+            if not (both and is_in_the_step(case, own, self.right, wrong)):
                 return False
         return True
 

@@ -61,37 +61,35 @@ def _keyword(call: ast.Call, *names: str) -> tuple[str, ast.expr] | None:
     return next(((one.arg, one.value) for one in call.keywords if one.arg in names), None)
 
 
+def _axis(call: _Reduction) -> ast.expr | None:
+    """Return what a reduction is given as its axis."""
+    given, number = _keyword(call, "axis", "dim"), _axis_at(call)
+    return given[1] if given else call.args[number] if len(call.args) > number else None
+
+
 def _axes(node: ast.expr, function: Function) -> Iterator[ast.expr]:
+    reductions = [one for _, one in function.expressions if _is_reduction(one)]
+    names = {getattr(_axis(one), "id", "") for one in reductions}
+    every = (*_AXES, *_axes_of_any_shape(function.arguments))
     if isinstance(node, ast.Tuple) and all(isinstance(one, ast.Constant) for one in node.elts):
         yield from (parsed(axes) for axes in _AXES if axes != ast.unparse(node))
-    if function.assigned.get(id(node)) in _axis_names(function):
-        yield from (parsed(axes) for axes in (*_AXES, *_axes_of_any_shape(function.arguments)))
-    if not _is_reduction(node) or _axis_name(node) in function.assigned.values():
+    if function.assigned.get(id(node)) in names:
+        yield from map(parsed, every)
+    if not _is_reduction(node):
         return
-    number, given = _axis_at(node), _keyword(node, "axis", "dim")
-    for axes in (*_AXES, *_axes_of_any_shape(function.arguments)):
-        if given:
-            name, value = given
-            if ast.unparse(value) != axes:
-                yield _with(node, name, axes)
-        elif len(node.args) > number:
-            if ast.unparse(node.args[number]) != axes:
-                before, after = node.args[:number], node.args[number + 1 :]
-                yield ast.Call(node.func, [*before, parsed(axes), *after], node.keywords)
-        elif axes != "None":
-            yield _with(node, "axis", axes)
-
-
-def _axis_name(call: _Reduction) -> str:
-    """Return the name that stands for a reduction's axis; "" where it is written out."""
-    given, number = _keyword(call, "axis", "dim"), _axis_at(call)
-    value = given[1] if given else call.args[number] if len(call.args) > number else None
-    return value.id if isinstance(value, ast.Name) else ""
-
-
-def _axis_names(function: Function) -> set[str]:
-    calls = [node for _, node in function.expressions if _is_reduction(node)]
-    return {name for call in calls if (name := _axis_name(call))}
+    axis = _axis(node)
+    if getattr(axis, "id", "") in function.assigned.values():
+        return  # it is changed where the name gets its value
+    written = ast.unparse(axis) if axis else "None"
+    keyword = next((one.arg for one in node.keywords if one.value is axis), None) or "axis"
+    for axes in every:
+        if axes == written:
+            continue
+        if axis in node.args:
+            args = [parsed(axes) if one is axis else one for one in node.args]
+            yield ast.Call(node.func, args, node.keywords)
+        else:
+            yield _with(node, keyword, axes)
 
 
 def _axes_of_any_shape(arguments: list[str]) -> Iterator[str]:

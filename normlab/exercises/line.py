@@ -183,7 +183,7 @@ def _part_of(value: Any, function: types.FunctionType) -> _Part:  # noqa: ANN401
         raise _NotSeen from None
     kind: type[ast.AST] = ast.ClassDef if isinstance(value, type) else ast.FunctionDef
     kind = ast.Lambda if value.__name__ == "<lambda>" else kind
-    found = [node for node in ast.walk(tree) if isinstance(node, kind)]
+    found: list[Any] = [node for node in ast.walk(tree) if isinstance(node, kind)]
     found = [node for node in found if code.co_firstlineno in _first_lines(node)]
     if kind is ast.ClassDef:
         found = [node for node in found if node.name == value.__name__]
@@ -332,7 +332,7 @@ class _Search:
                 return set()
         return right
 
-    def _is_right_in(self, program: Callable[..., Any], case: Case) -> bool:
+    def _is_right_in(self, program: Callable[..., Any] | None, case: Case) -> bool:
         return self._is_right_of(case, self._returned(program, case))
 
     def _is_right_of(self, case: Case, returned: Outputs | None) -> bool:
