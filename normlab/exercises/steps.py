@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from normlab.exercises.judgement import differs
+from normlab.exercises.judgement import same
 from normlab.tasks.case import Arguments, Case, Outputs
 
 _CLOSE = 1e-9
@@ -45,12 +45,7 @@ def is_in_the_step(
 
 
 def _agree(some: Outputs, others: Outputs) -> bool:
-    return all(
-        value.shape == others[name].shape
-        and np.isfinite(value).all()
-        and not differs(others[name], value, _CLOSE).any()
-        for name, value in some.items()
-    )
+    return same(others, some, _CLOSE) and all(np.isfinite(one).all() for one in some.values())
 
 
 def _otherwise(arguments: Arguments) -> Iterator[dict[str, Any]]:
