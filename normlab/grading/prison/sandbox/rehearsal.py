@@ -33,7 +33,7 @@ def rehearse() -> None:
     main = sys.modules["__main__"]
     nobody = child.Channel(lambda _: b"", len)  # it says what it is told to nobody
     actor = child.Child(nobody, stand_ins.Silent())
-    with contextlib.redirect_stdout(calling._Printed()):
+    with contextlib.redirect_stdout(calling.Printed()):
         for act, request in zip((actor.read, actor.run, actor.call), _requests(), strict=True):
             for answer in act(wire.decode(wire.encode(request))):
                 actor.channel.send(answer)

@@ -42,7 +42,7 @@ def prepare(base: str, with_torch: bool) -> None:
 def run(channel: child.Channel, scratch: str, base: str) -> None:
     """Serve the grader as a submission's process, until the grader is gone."""
     child.give_own_builtins()
-    sys.stdout = sys.stderr = calling._Printed()
+    sys.stdout = sys.stderr = calling.Printed()
     sys.argv = ["notebook"]
     quiet = (scratch, base, sys.base_prefix, "/usr/lib", "/usr/local/lib", "/lib", "/dev/", "/<")
     child.watch(channel, quiet)
