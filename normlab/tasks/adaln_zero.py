@@ -1,10 +1,8 @@
 """Lesson 15: a branch with a norm and a gate that are told what to do."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
 
 
@@ -17,7 +15,7 @@ def adaln_zero(x, shift, scale, gate, into, out, eps):
     return x + gate * branch  # (N, T, D)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw a block with its gate shut, told nothing with its gate at 1, and told everything.
 
     And one whose gate is shut for one sample alone: x handed back is the identity as well.

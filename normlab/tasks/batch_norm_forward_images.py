@@ -1,10 +1,8 @@
 """Lesson 2: the forward pass of BatchNorm in training mode, for images."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     faint,
@@ -28,7 +26,7 @@ def batch_norm_forward_images(x, weight, bias, eps):
     return y
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images.
 
     The values are judged where there are as many channels as columns: there a weight along the

@@ -1,6 +1,6 @@
 """One call of a learner's function."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -67,3 +67,7 @@ def case(
 ) -> Case:
     """Make a case of its aspects' keys and its arguments by name, in the order of the call."""
     return Case(name, aspects, arguments, tolerance)
+
+
+#: What a task draws.
+Cases = Iterator[Case]

@@ -10,13 +10,21 @@ touches the mean's road alone, a multiple of x_hat the variance's. So a slip on 
 points of that road.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
-from normlab.tasks.drawing import NO_EPS, along_channels, distinct_values, scales, shifts
+from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    along_channels,
+    distinct_values,
+    in_shape,
+    part,
+    scales,
+    shifts,
+    times,
+)
 from normlab.tasks.drawing import shape_name as named
 
 
@@ -30,9 +38,8 @@ def with_cache(
     return {"dy": dy, "x": x, **statistics, "weight": weight, "eps": eps}
 
 
-def same_dx(own: Outputs, arguments: Arguments) -> Outputs:
-    """Expect the learner's own dx once more, in the shape of the new dy."""
-    return {"dx": own["dx"].reshape(arguments["dy"].shape)}
+#: Expect the learner's own dx once more, in the shape of the new dy.
+same_dx = in_shape(dx="dy")
 
 
 # ---- one road at a time
@@ -134,7 +141,7 @@ def _variance_road_with_eps(
 # ---- BatchNorm's
 
 
-def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Iterator[Case]:
+def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Cases:
     """Draw (N, C) on one road at a time, then on all, then with a weight: dx is in proportion."""
     x, cases = on_each_road(rng, n, channels)
     yield from cases
@@ -146,7 +153,7 @@ def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Iterator[Ca
         ("weight",),
         with_cache(dy, x, weight, NO_EPS, 0),
         based_on=name,
-        derive=lambda own, arguments: {"dx": own["dx"] * arguments["weight"]},
+        derive=times("weight", "dx"),
     )
 
 
@@ -158,19 +165,15 @@ def any_numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
     return with_cache(dy, x, scales(rng, shape[1]), eps, (0, *range(2, len(shape))))
 
 
-def first_channel_alone(rng: np.random.Generator, aspects: tuple[str, ...]) -> Iterator[Case]:
+def first_channel_alone(rng: np.random.Generator, aspects: tuple[str, ...]) -> Cases:
     """Draw two channels, and the first of them alone: what comes of it is the same."""
     drawn = any_numbers(rng, (3, 2))
     x = 5 * drawn["x"]  # every variance is larger than eps
     cache = with_cache(drawn["dy"], x, drawn["weight"], drawn["eps"], 0)
     one = {name: value[..., :1] if np.ndim(value) else value for name, value in cache.items()}
     yield Case("(3, 2), once more", (), cache)
-
-    def first(own: Outputs, _arguments: Arguments) -> Outputs:
-        return {name: value[..., :1] for name, value in own.items()}
-
     name = "(3, 1), the first of these channels"
-    yield Case(name, aspects, one, based_on="(3, 2), once more", derive=first)
+    yield Case(name, aspects, one, based_on="(3, 2), once more", derive=part(np.s_[..., :1]))
 
 
 def pixels_as_rows(cache: Arguments) -> Arguments:

@@ -1,11 +1,10 @@
 """Lesson 1: normalize vectors along an axis, as `torch.nn.functional.normalize` does."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
 
 
@@ -15,7 +14,7 @@ def normalize_vectors(x, dim, eps):
     return x / np.maximum(length, eps)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw vectors of very different lengths, with every size of eps and along every axis."""
     yield from _sizes_of_eps(rng, (3, 2))
     yield from _sizes_of_eps(rng, (4, 4))
@@ -33,7 +32,7 @@ def _vectors(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return x / np.sqrt(shortest.prod())
 
 
-def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw vectors with a tiny eps, one between their lengths, a large one, and zero vectors."""
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     with_zero = x.copy()
@@ -61,7 +60,7 @@ def _axes(
     rng: np.random.Generator,
     shape: tuple[int, int],
     places: list[tuple[tuple[int, ...], int]],
-) -> Iterator[Case]:
+) -> Cases:
     """Draw vectors as rows, and lay the same ones along other axes."""
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     yield Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})

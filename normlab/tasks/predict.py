@@ -1,12 +1,9 @@
 """Lesson 13: ask a network, and leave it as it was."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 from normlab.tasks.scripts.predict import two_layers
 from normlab.tasks.scripts.together import borne_out, joined, modes_of, refilled, undisturbed
@@ -23,7 +20,7 @@ def predict(network, x, batch_size):
     return scores
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw rows for one network, asked in several ways and in several modes."""
     x, seed = rows_below_one(rng, 7, 3), seed_of_numbers(rng)
     for name, batch_size, given, aspects in (
@@ -38,8 +35,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"(7, 3), {name}", tuple(aspects.split()), arguments)
 
 
-def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(x, *_):
     network = two_layers(x.shape[1])
     return {
         "scores": None,

@@ -4,14 +4,13 @@ Huang & Belongie, 2017, "Arbitrary Style Transfer in Real-time with Adaptive Ins
 Normalization", do it to the features of a network; here it is done to the image itself.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    last_is_0,
     plus_style_mean,
     shape_name,
     times_style_std,
@@ -30,7 +29,7 @@ def restyle(content, style, eps):
     return style_std * pattern + style_mean  # (C, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw styles of the content's size and of others, and a channel that does not vary."""
     yield from _in_steps(rng, (2, 1, 4), (2, 1, 4))
     yield from _in_steps(rng, (3, 4, 5), (3, 2, 6))
@@ -39,7 +38,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _in_steps(
     rng: np.random.Generator, shape: tuple[int, ...], style_shape: tuple[int, ...]
-) -> Iterator[Case]:
+) -> Cases:
     """Draw a content, and styles that open one step at a time: no look, a spread, eps, a mean."""
     channels = shape[0]
     means = rng.choice(np.arange(20, 90), (2, channels, 1, 1), replace=False)
@@ -66,7 +65,7 @@ def _in_steps(
     yield Case(f"{name}: the content itself, eps {eps:g}", (), given(content, eps))
 
 
-def _flat(rng: np.random.Generator) -> Iterator[Case]:
+def _flat(rng: np.random.Generator) -> Cases:
     """Draw a content, and the same with a last channel that holds one number everywhere."""
     content = distinct_values(rng, (2, 2, 3)) + 30
     style = distinct_values(rng, (2, 3, 2))
@@ -81,12 +80,5 @@ def _flat(rng: np.random.Generator) -> Iterator[Case]:
         ("eps",),
         {**given, "content": flat},
         based_on=name,
-        derive=_last_channel_empty,
+        derive=last_is_0,
     )
-
-
-def _last_channel_empty(own: Outputs, _arguments: Arguments) -> Outputs:
-    """From an ordinary last channel to a flat one, for a style of mean 0."""
-    y = own["y"].copy()
-    y[-1] = 0.0
-    return {"y": y}

@@ -1,10 +1,8 @@
 """Lesson 7: give a part of one image the look of a part of another."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
@@ -28,7 +26,7 @@ def restyle_region(content, region, style, style_region, eps):
     return y
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw parts of every size; each time the pixels around them are of another brightness."""
     yield from _in_steps(rng, (1, 2, 4), (1, 2, 3))
     yield from _in_steps(rng, (2, 3, 4), (2, 3, 4))
@@ -37,7 +35,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _in_steps(
     rng: np.random.Generator, shape: tuple[int, ...], style_shape: tuple[int, ...]
-) -> Iterator[Case]:
+) -> Cases:
     """Draw the pixels of two parts, as images of one row; then put them into larger images."""
     channels = shape[0]
     region, style_region = _part(rng, shape[1:]), _part(rng, style_shape[1:])

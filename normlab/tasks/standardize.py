@@ -1,11 +1,10 @@
 """Lesson 1: standardize two sets of images by the statistics of the first."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
 from normlab.tasks.drawing import shape_name
 
 
@@ -22,13 +21,13 @@ def standardize(train, test):
     return results
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw two pairs of sets; the test set is brighter, and has more contrast."""
     yield from _three_sets(rng, (3, 2, 1, 2), 3)
     yield from _three_sets(rng, (4, 3, 2, 3), 2)
 
 
-def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) -> Iterator[Case]:
+def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) -> Cases:
     """Draw a training set with a test set, with one image alone, and with a constant channel.
 
     What is expected of the test set is derived from what the learner did to the training set.

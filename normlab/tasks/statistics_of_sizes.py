@@ -1,10 +1,8 @@
 """Lesson 1: mean and standard deviation of images of several sizes, in one padded array."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import shape_name
 
 
@@ -29,7 +27,7 @@ def of_images(images, heights, widths):
     return means.mean(axis=0), np.array([each.std(axis=1) for each in pixels]).mean(axis=0)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw sets of images; what lies outside an image is as bright as any pixel."""
     drawn = (((3, 2, 3, 3), ""), ((4, 3, 4, 5), ""), ((1, 2, 3, 4), ", one image"))
     for shape, which in drawn:

@@ -1,10 +1,8 @@
 """Lesson 8: LayerNorm and InstanceNorm as the two ends of GroupNorm."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, offset_values, shape_name, with_eps
 
 
@@ -21,7 +19,7 @@ def two_ends(x, weight, bias, eps):
     return layer, instance
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images: without eps, with it, with weight and bias."""
     for shape in ((2, 3, 1, 4), (3, 2, 4, 5)):
         x = offset_values(rng, shape, apart=10)

@@ -1,11 +1,10 @@
 """Lesson 2: BatchNorm of a batch in which samples count for more, for less, or not at all."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Derive, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Derive, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     offset_values,
@@ -29,13 +28,13 @@ def weighted_batch_norm(x, sample_weight, weight, bias, eps):
     return y
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches, one of them square: there weights along the wrong axis raise no error."""
     for shape in ((4, 2), (4, 4), (6, 3)):
         yield from _one_step_at_a_time(rng, shape)
 
 
-def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw one x without eps, with a sample that does not count, with eps, and with all.
 
     Each is derived from one before, so a slip costs the aspect that it belongs to.

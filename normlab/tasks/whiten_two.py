@@ -1,10 +1,8 @@
 """Lesson 2: BatchNorm that also takes away what two channels have in common."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
 
 
@@ -18,7 +16,7 @@ def whiten_two(x, eps):
     return centred @ root, cov
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches of two channels that vary together; the last are far apart in size."""
     for samples in (4, 7):
         x = _together(rng, samples)
