@@ -11,9 +11,9 @@ from normlab.tasks.scripts.average_networks import network_of
 from normlab.tasks.scripts.together import (
     borne_out,
     joined,
-    modes_of,
     refilled,
     running_statistics,
+    shapes_left,
     undisturbed,
 )
 
@@ -54,9 +54,7 @@ def seen(x, seeds):
     network = network_of(x.shape[2], 0)
     whole = (len(seeds) * len(joined(network.state_dict().values())),)
     return {
-        "weights": joined(network.parameters()).shape,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
+        **shapes_left(network),
         "asked": (x.shape[1], 2),
         "given": whole,
         "momentum": (2,),

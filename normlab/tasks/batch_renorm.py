@@ -3,13 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import (
-    distinct_values,
-    scales,
-    shape_name,
-    shifts,
-    with_affine,
-)
+from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts, with_affine
 
 
 def batch_renorm(x, running_mean, running_var, weight, bias, eps, r_max, d_max):

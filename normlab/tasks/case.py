@@ -59,12 +59,7 @@ class Case:
         return sum(np.size(value) for value in self.arguments.values())
 
 
-def case(
-    name: str,
-    *aspects: str,
-    tolerance: float = 1e-9,
-    **arguments: Any,
-) -> Case:
+def case(name: str, *aspects: str, tolerance: float = 1e-9, **arguments: Any) -> Case:
     """Make a case of its aspects' keys and its arguments by name, in the order of the call."""
     return Case(name, aspects, arguments, tolerance)
 

@@ -50,19 +50,8 @@ def on_each_road(
 ) -> tuple[np.ndarray, list[Case]]:
     """Draw an x, and the cases "straight", "mean", "variance" and "eps", all of them with weight 1.
 
-    Parameters
-    ----------
-    rng
-        What it is drawn with.
-    n, units
-        How many values share a mean, and how many means there are.
-    axis
-        Along which axis values share a mean: 0 in BatchNorm, 1 in LayerNorm.
-
-    Returns
-    -------
-    tuple
-        x, which is (n, units), or (units, n) for axis 1; and the cases.
+    Along the axis, 0 in BatchNorm and 1 in LayerNorm, `n` values share one of `units` means: x is
+    (n, units), or (units, n) for axis 1.
     """
     x, straight = _x_and_what_goes_straight(rng, n, units)
     # Large enough to be seen, and smaller than every variance.

@@ -57,9 +57,7 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
 
 
 def _axes(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    places: list[tuple[tuple[int, ...], int]],
+    rng: np.random.Generator, shape: tuple[int, int], places: list[tuple[tuple[int, ...], int]]
 ) -> Cases:
     """Draw vectors as rows, and lay the same ones along other axes."""
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"

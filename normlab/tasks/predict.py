@@ -6,7 +6,7 @@ import torch
 from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 from normlab.tasks.scripts.predict import two_layers
-from normlab.tasks.scripts.together import borne_out, joined, modes_of, refilled, undisturbed
+from normlab.tasks.scripts.together import borne_out, refilled, shapes_left, undisturbed
 
 
 def predict(network, x, batch_size):
@@ -39,16 +39,14 @@ def seen(x, *_):
     network = two_layers(x.shape[1])
     return {
         "scores": None,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
         "no_gradient": (),
-        "weights": joined(network.parameters()).shape,
+        **shapes_left(network),
         "asked_again": (len(x), 3),
     }
 
 
 @undisturbed
-def read(scores, buffers, modes, no_gradient, weights, asked_again, x, *_):
+def read(scores, no_gradient, weights, buffers, modes, asked_again, x, *_):
     """Believe the modes where a network with these weights and modes gives the same answer."""
     network = refilled(two_layers(x.shape[1]), weights, buffers)
     return scores, buffers, borne_out(modes, network, x, asked_again), no_gradient

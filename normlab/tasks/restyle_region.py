@@ -64,11 +64,7 @@ def _in_steps(
 
 
 def _given(
-    content: np.ndarray,
-    region: np.ndarray,
-    style: np.ndarray,
-    style_region: np.ndarray,
-    eps: float,
+    content: np.ndarray, region: np.ndarray, style: np.ndarray, style_region: np.ndarray, eps: float
 ) -> Arguments:
     images = {"content": content, "region": region, "style": style, "style_region": style_region}
     return {**images, "eps": eps}

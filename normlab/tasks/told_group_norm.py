@@ -48,11 +48,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     yield Case(bare, ("norm",), {**none, "eps": NO_EPS})
     yield Case(large, ("eps",), {**none, "eps": eps}, based_on=bare, derive=_with_eps)
     yield Case(
-        f"{name}, told something",
-        ("told",),
-        {**told, "eps": eps},
-        based_on=large,
-        derive=_told,
+        f"{name}, told something", ("told",), {**told, "eps": eps}, based_on=large, derive=_told
     )
 
 

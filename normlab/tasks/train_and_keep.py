@@ -13,10 +13,10 @@ from normlab.tasks.scripts.together import (
     borne_out,
     counters,
     joined,
-    modes_of,
     plain,
     refilled,
     running_statistics,
+    shapes_left,
     undisturbed,
 )
 from normlab.tasks.scripts.train_and_keep import network_of, use
@@ -176,14 +176,7 @@ _OTHER_UNITS = (_by_their_own, _in_their_units, _centred, _biased, _batch_by_bat
 
 
 def seen(x, *_):
-    network = network_of(x.shape[1], 0)
-    return {
-        "losses": None,
-        "weights": joined(network.parameters()).shape,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
-        "asked": (len(x), 1),
-    }
+    return {"losses": None, **shapes_left(network_of(x.shape[1], 0)), "asked": (len(x), 1)}
 
 
 @undisturbed

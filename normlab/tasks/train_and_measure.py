@@ -6,7 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from normlab.tasks.case import Case, Cases, Follows
 from normlab.tasks.drawing import distinct_values, same, seed_of_numbers
-from normlab.tasks.scripts.together import borne_out, joined, modes_of, refilled, undisturbed
+from normlab.tasks.scripts.together import borne_out, refilled, shapes_left, undisturbed
 from normlab.tasks.scripts.train_and_measure import small_network
 
 
@@ -51,14 +51,8 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 def seen(x, _y, test_x, *_):
-    network = small_network(x.shape[2])
-    return {
-        "losses": None,
-        "weights": joined(network.parameters()).shape,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
-        "asked_again": (len(test_x), 3),
-    }
+    shapes = shapes_left(small_network(x.shape[2]))
+    return {"losses": None, **shapes, "asked_again": (len(test_x), 3)}
 
 
 @undisturbed

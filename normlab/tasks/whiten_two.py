@@ -24,11 +24,7 @@ def cases(rng: np.random.Generator) -> Cases:
         name, large = f"{shape_name(x.shape)}, no eps", f"{shape_name(x.shape)}, eps {eps:g}"
         yield Case(name, ("cov",), {"x": x, "eps": NO_EPS})
         yield Case(
-            f"{name}: y",
-            ("white",),
-            {"x": x, "eps": NO_EPS},
-            based_on=name,
-            derive=_by_own_cov,
+            f"{name}: y", ("white",), {"x": x, "eps": NO_EPS}, based_on=name, derive=_by_own_cov
         )
         yield Case(large, ("eps", "cov"), {"x": x, "eps": eps}, based_on=name, derive=_by_own_cov)
     x = _together(rng, 5) * np.array([1.0, 20.0])
