@@ -118,21 +118,11 @@ def _fresh_layers(rng: np.random.Generator) -> Cases:
     named = "a fresh layer, eps 1e-5, momentum 0.1: train batch"
     yield Case("a fresh layer, not called", ("start",), {"script": "", "x": x, **bare})
     yield Case(named, (), {"script": "train batch", "x": x, **given})
-    yield Case(
-        "a fresh layer, default eps and momentum: batch",
-        ("start",),
-        {"script": "batch", "x": x, **bare},
-        based_on=named,
-        derive=same,
-    )
+    default = "a fresh layer, default eps and momentum: batch"
+    yield Case(default, ("start",), {"script": "batch", "x": x, **bare}, named, same)
     # A layer whose parameters and buffers are one array moves both.
     twice = {"script": "train batch batch", "x": np.concatenate([x, 3 - x]), **given}
     name = "weight 1, bias 0: train batch batch"
     yield Case(name, (), {**twice, **ones})
-    yield Case(
-        "a fresh layer: batch batch",
-        ("start",),
-        {**twice, "script": "batch batch"},
-        based_on=name,
-        derive=same,
-    )
+    untold = {**twice, "script": "batch batch"}
+    yield Case("a fresh layer: batch batch", ("start",), untold, name, same)

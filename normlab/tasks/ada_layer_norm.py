@@ -42,14 +42,9 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int)
     name = shape_name(shape)
     bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
     yield Case(bare, ("norm",), {**silent, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**silent, "eps": eps}, based_on=bare, derive=eps_over(-1))
-    yield Case(
-        f"{name}, eps {eps:g}, told something",
-        ("told",),
-        {**told, "eps": eps},
-        based_on=large,
-        derive=_told,
-    )
+    yield Case(large, ("eps",), {**silent, "eps": eps}, bare, eps_over(-1))
+    name = f"{name}, eps {eps:g}, told something"
+    yield Case(name, ("told",), {**told, "eps": eps}, large, _told)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

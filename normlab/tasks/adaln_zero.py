@@ -42,13 +42,9 @@ def cases(rng: np.random.Generator) -> Cases:
             yield Case(f"{name}, {title}", aspects, {**given, **block})
         shut = none + 1
         shut[0] = 0
-        yield Case(
-            f"{name}, gate 0 for the first sample, 1 for the others",
-            ("identity",),
-            {"x": x, "shift": told[0], "scale": told[1], "gate": shut, **block},
-            based_on=f"{name}, gate 1",
-            derive=_gated,
-        )
+        given = {"x": x, "shift": told[0], "scale": told[1], "gate": shut, **block}
+        first = f"{name}, gate 0 for the first sample, 1 for the others"
+        yield Case(first, ("identity",), given, f"{name}, gate 1", _gated)
 
 
 def _gated(own: Outputs, arguments: Arguments) -> Outputs:

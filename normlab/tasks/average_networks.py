@@ -53,12 +53,7 @@ def cases(rng: np.random.Generator) -> Cases:
 def seen(x, seeds):
     network = network_of(x.shape[2], 0)
     whole = (len(seeds) * len(joined(network.state_dict().values())),)
-    return {
-        **shapes_left(network),
-        "asked": (x.shape[1], 2),
-        "given": whole,
-        "momentum": (2,),
-    }
+    return {**shapes_left(network), "asked": (x.shape[1], 2), "given": whole, "momentum": (2,)}
 
 
 @undisturbed

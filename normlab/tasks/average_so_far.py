@@ -31,7 +31,7 @@ def cases(rng: np.random.Generator) -> Cases:
         }
         name = f"{shape_name(shape)}, after {before} batches"
         yield Case(name, ("share",) if before else ("first",), arguments)
-        yield Case(f"{name}: the variance", ("variance",), arguments, based_on=name, derive=_shared)
+        yield Case(f"{name}: the variance", ("variance",), arguments, name, _shared)
 
 
 def _shared(own: Outputs, arguments: Arguments) -> Outputs:

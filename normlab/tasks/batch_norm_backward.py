@@ -37,7 +37,7 @@ def cases(rng: np.random.Generator) -> Cases:
     rows = f"the pixels of {shape_name(shape)} as rows"
     yield Case(rows, (), pixels_as_rows(cache))
     name = f"images {shape_name(shape)}"
-    yield Case(name, ("images",), cache, based_on=rows, derive=_as_image)
+    yield Case(name, ("images",), cache, rows, _as_image)
 
 
 def _as_image(own: Outputs, arguments: Arguments) -> Outputs:

@@ -28,4 +28,4 @@ def cases(rng: np.random.Generator) -> Cases:
         rows = f"the pixels of {shape_name(images)} as rows"
         yield Case(rows, (), pixels_as_rows(cache))
         name = f"images {shape_name(images)}"
-        yield Case(name, ("images",), cache, based_on=rows, derive=same)
+        yield Case(name, ("images",), cache, rows, same)

@@ -56,15 +56,10 @@ def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     small = {key: plain[key] / 100 for key in ("x", "running_mean")}
     small["running_var"] = plain["running_var"] / 1e4
     yield from no_eps_at_all(bare, {**plain, **small})
-    yield Case(large, ("eps",), {**plain, "eps": eps}, based_on=bare, derive=with_eps)
-    yield Case(whole, ("affine",), affine, based_on=large, derive=with_affine)
-    yield Case(
-        f"{name}, sample {row} alone",
-        ("alone",),
-        {**affine, "x": affine["x"][[row]]},
-        based_on=whole,
-        derive=part([row]),
-    )
+    yield Case(large, ("eps",), {**plain, "eps": eps}, bare, with_eps)
+    yield Case(whole, ("affine",), affine, large, with_affine)
+    name = f"{name}, sample {row} alone"
+    yield Case(name, ("alone",), {**affine, "x": affine["x"][[row]]}, whole, part([row]))
 
 
 def _hardly_varies(rng: np.random.Generator, shape: tuple[int, int]) -> Case:

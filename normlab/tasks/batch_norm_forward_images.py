@@ -40,10 +40,5 @@ def cases(rng: np.random.Generator) -> Cases:
     sizes = "(2, 3, 4, 5), every size different"
     yield Case("(1, 3, 2, 3), one image", ("edges",), one)
     yield Case(sizes, ("edges",), odd)
-    yield Case(
-        "(2, 3, 4, 5), weight and bias",
-        ("affine",),
-        {**odd, "weight": scales(rng, 3), "bias": shifts(rng, 3)},
-        based_on=sizes,
-        derive=with_affine,
-    )
+    learned = {**odd, "weight": scales(rng, 3), "bias": shifts(rng, 3)}
+    yield Case("(2, 3, 4, 5), weight and bias", ("affine",), learned, sizes, with_affine)

@@ -58,9 +58,7 @@ def _limits(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     yield Case(f"{name}, both at their limits", ("r", "d"), both)
     with_eps = f"{name}, both, and eps {eps['eps']:g}"
     yield Case(with_eps, ("eps",), eps)
-    yield Case(
-        f"{name}, weight and bias", ("affine",), whole, based_on=with_eps, derive=_if_limited
-    )
+    yield Case(f"{name}, weight and bias", ("affine",), whole, with_eps, _if_limited)
 
 
 def _if_limited(own: Outputs, arguments: Arguments) -> Outputs:

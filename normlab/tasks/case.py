@@ -34,24 +34,24 @@ class Case:
         The keys of the aspects that need this case to be right.
     arguments
         By name, in the order of the call.
-    tolerance
-        The largest difference from what is expected, relative to its largest magnitude.
-    rounding
-        The case asks how the answer rounds: what a mistake of rounding gives here is noise.
     based_on, derive
         The name of an earlier case, and a function that gives (some of) what is expected here
         from what the learner's own function returned there: ``derive(own, arguments)``. So a
         slip in one step is not held against the next. Where the earlier case gave nothing
         usable, the reference is asked as always.
+    tolerance
+        The largest difference from what is expected, relative to its largest magnitude.
+    rounding
+        The case asks how the answer rounds: what a mistake of rounding gives here is noise.
     """
 
     name: str
     aspects: tuple[str, ...]
     arguments: Arguments
-    tolerance: float = 1e-9
-    rounding: bool = False
     based_on: str = ""
     derive: Derive | None = None
+    tolerance: float = 1e-9
+    rounding: bool = False
 
     @property
     def size(self) -> int:
@@ -61,7 +61,7 @@ class Case:
 
 def case(name: str, *aspects: str, tolerance: float = 1e-9, **arguments: Any) -> Case:
     """Make a case of its aspects' keys and its arguments by name, in the order of the call."""
-    return Case(name, aspects, arguments, tolerance)
+    return Case(name, aspects, arguments, tolerance=tolerance)
 
 
 #: What a task draws.

@@ -37,8 +37,8 @@ def _in_steps(
     name = f"{shape_name(shape)}, classes {labels}"
     bare, large = f"{name}, tables of 0", f"{name}, tables of 0, eps {eps:g}"
     yield Case(bare, ("norm",), {**given, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**given, "eps": eps}, based_on=bare, derive=with_eps)
-    yield Case(f"{name}, eps {eps:g}", ("told",), told, based_on=large, derive=_told)
+    yield Case(large, ("eps",), {**given, "eps": eps}, bare, with_eps)
+    yield Case(f"{name}, eps {eps:g}", ("told",), told, large, _told)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

@@ -45,13 +45,13 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     variances = images.var((1, 2, 3))  # (N,)
     lam = float(round(variances.mean() * rng.uniform(0.2, 0.6)))
     with_lam = f"{name}, lam {lam:g}"
-    yield Case(with_lam, ("lam",), given(lam=lam), based_on=name, derive=_with_lam)
+    yield Case(with_lam, ("lam",), given(lam=lam), name, _with_lam)
     scale = float(rng.integers(3, 9))
     scaled = f"{name}, scale {scale:g}"
-    yield Case(scaled, ("scale",), given(scale), based_on=name, derive=times("scale"))
+    yield Case(scaled, ("scale",), given(scale), name, times("scale"))
     floor = float(round(np.sqrt(variances.min()) * rng.uniform(1.2, 1.6)))
     high = f"{name}, floor {floor:g}"
-    yield Case(high, ("floor",), given(floor=floor), based_on=name, derive=_with_floor)
+    yield Case(high, ("floor",), given(floor=floor), name, _with_floor)
 
 
 def _with_lam(own: Outputs, arguments: Arguments) -> Outputs:

@@ -142,7 +142,7 @@ def no_eps_at_all(name: str, arguments: Arguments) -> Cases:
     name = f"{name}, all values divided by 100"
     yield Case(name, (), {**arguments, "eps": 1e-16})
     given = {**arguments, "eps": 0.0}
-    yield Case(f"{name}, eps exactly 0", ("eps",), given, based_on=name, derive=same)
+    yield Case(f"{name}, eps exactly 0", ("eps",), given, name, same)
 
 
 def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
@@ -165,14 +165,9 @@ def one_step_at_a_time(
     weight, bias = scales(rng, channels), shifts(rng, channels)
     bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
     yield Case(bare, (values,), plain(x, NO_EPS))
-    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=with_eps)
-    yield Case(
-        f"{name}, weight and bias",
-        ("affine",),
-        {"x": x, "weight": weight, "bias": bias, "eps": eps},
-        based_on=large,
-        derive=with_affine,
-    )
+    yield Case(large, ("eps",), plain(x, eps), bare, with_eps)
+    learned = {"x": x, "weight": weight, "bias": bias, "eps": eps}
+    yield Case(f"{name}, weight and bias", ("affine",), learned, large, with_affine)
 
 
 def faint_values(

@@ -137,13 +137,8 @@ def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Cases:
     weight, dy = scales(rng, channels), distinct_values(rng, (n, channels))
     name = f"{named(x.shape)}, dy any numbers"
     yield Case(name, (), with_cache(dy, x, np.ones(channels), NO_EPS, 0))
-    yield Case(
-        f"{name}, weight not 1",
-        ("weight",),
-        with_cache(dy, x, weight, NO_EPS, 0),
-        based_on=name,
-        derive=times("weight", "dx"),
-    )
+    given = with_cache(dy, x, weight, NO_EPS, 0)
+    yield Case(f"{name}, weight not 1", ("weight",), given, name, times("weight", "dx"))
 
 
 def any_numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
@@ -162,7 +157,7 @@ def first_channel_alone(rng: np.random.Generator, aspects: tuple[str, ...]) -> C
     one = {name: value[..., :1] if np.ndim(value) else value for name, value in cache.items()}
     yield Case("(3, 2), once more", (), cache)
     name = "(3, 1), the first of these channels"
-    yield Case(name, aspects, one, based_on="(3, 2), once more", derive=part(np.s_[..., :1]))
+    yield Case(name, aspects, one, "(3, 2), once more", part(np.s_[..., :1]))
 
 
 def pixels_as_rows(cache: Arguments) -> Arguments:

@@ -40,9 +40,9 @@ def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
     name = f"linear_weight {shape_name((outputs, inputs))}"
     one, eps, gain = f"{name}, weight 1", f"eps {large['eps']:g}", f"{name}, with weight"
     yield Case(one, ("variance",), plain)
-    yield Case(f"{one}, {eps}", ("eps",), large, based_on=one, derive=_scale_with_eps)
-    yield Case(gain, ("gain",), whole, based_on=f"{one}, {eps}", derive=_scale_with_weight)
-    yield Case(f"{gain}: the bias", ("bias",), whole, based_on=gain, derive=_same_scale)
+    yield Case(f"{one}, {eps}", ("eps",), large, one, _scale_with_eps)
+    yield Case(gain, ("gain",), whole, f"{one}, {eps}", _scale_with_weight)
+    yield Case(f"{gain}: the bias", ("bias",), whole, gain, _same_scale)
 
 
 def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
@@ -60,7 +60,7 @@ def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
     yield Case(name, (), {**two, "eps": 0.5})
     alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
     given = {**one, "eps": 0.5}
-    yield Case(alone, ("gain", "bias"), given, based_on=name, derive=part(np.s_[:1]))
+    yield Case(alone, ("gain", "bias"), given, name, part(np.s_[:1]))
 
 
 def _scale_with_eps(own: Outputs, arguments: Arguments) -> Outputs:

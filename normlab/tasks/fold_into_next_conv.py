@@ -45,9 +45,9 @@ def _four_folds(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     name = f"conv_weight {shape_name(shape)}"
     one, eps, gain = f"{name}, weight 1", f"eps {large['eps']:g}", f"{name}, with weight"
     yield Case(one, ("variance",), plain)
-    yield Case(f"{one}, {eps}", ("eps",), large, based_on=one, derive=_with_eps)
-    yield Case(gain, ("gain",), whole, based_on=f"{one}, {eps}", derive=_with_weight)
-    yield Case(f"{gain}: the bias", ("bias",), whole, based_on=gain, derive=_same_scale)
+    yield Case(f"{one}, {eps}", ("eps",), large, one, _with_eps)
+    yield Case(gain, ("gain",), whole, f"{one}, {eps}", _with_weight)
+    yield Case(f"{gain}: the bias", ("bias",), whole, gain, _same_scale)
 
 
 def _scales_of(own: Outputs, arguments: Arguments) -> np.ndarray:

@@ -33,7 +33,7 @@ def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
     alone = f"{name}, linear_bias 0"
     yield Case(alone, ("passed",), no_linear_bias)
     both = {**norm, **linear}
-    yield Case(name, ("weight", "linear"), both, based_on=alone, derive=_plus_linear_bias)
+    yield Case(name, ("weight", "linear"), both, alone, _plus_linear_bias)
 
 
 def _plus_linear_bias(own: Outputs, arguments: Arguments) -> Outputs:

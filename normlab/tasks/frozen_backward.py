@@ -47,8 +47,8 @@ def cases(rng: np.random.Generator) -> Cases:
         whole = {**large, "weight": scales(rng, channels)}
         eps = f"{name}, eps {large['eps']:g}"
         yield Case(name, ("dx", "dweight", "dbias"), plain)
-        yield Case(eps, ("eps",), large, based_on=name, derive=_with_eps)
-        yield Case(f"{name}, weight", ("weight",), whole, based_on=eps, derive=_with_weight)
+        yield Case(eps, ("eps",), large, name, _with_eps)
+        yield Case(f"{name}, weight", ("weight",), whole, eps, _with_weight)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

@@ -51,6 +51,6 @@ def _as_single_groups(rng: np.random.Generator, shape: tuple[int, ...], groups: 
     several = f"{shape_name(shape)}, {groups} groups"
     several_fresh = f"{several}, weight 1"
     yield Case(one, ("roads",), alone)
-    yield Case(several_fresh, ("groups",), fresh, based_on=one, derive=same_dx)
+    yield Case(several_fresh, ("groups",), fresh, one, same_dx)
     aspects = ("weight", "dweight", "dbias")
-    yield Case(several, aspects, learned, based_on=several_fresh, derive=same_dx)
+    yield Case(several, aspects, learned, several_fresh, same_dx)

@@ -47,11 +47,11 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     bare, large = f"{one}, eps 0", f"{one}, eps {eps:g}"
     learned = {"weight": scales(rng, channels), "bias": shifts(rng, channels)}
     yield Case(bare, ("statistics",), _given(single, 1, NO_EPS))
-    yield Case(large, ("eps",), _given(single, 1, eps), based_on=bare, derive=eps_over(1, 2, 3))
+    yield Case(large, ("eps",), _given(single, 1, eps), bare, eps_over(1, 2, 3))
     fresh = _given(x, groups, eps)
-    yield Case(several, ("groups",), fresh, based_on=large, derive=_side_by_side)
+    yield Case(several, ("groups",), fresh, large, _side_by_side)
     name = f"{several}, weight and bias"
-    yield Case(name, ("affine",), {**fresh, **learned}, based_on=several, derive=_learned)
+    yield Case(name, ("affine",), {**fresh, **learned}, several, _learned)
 
 
 def _given(x: np.ndarray, groups: int, eps: float) -> dict[str, np.ndarray | float]:

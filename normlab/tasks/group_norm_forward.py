@@ -62,17 +62,17 @@ def cases(rng: np.random.Generator) -> Cases:
     images = first[-2]
     sequences = {**images.arguments, "x": images.arguments["x"][:, :, 0]}
     name = "(1, 6, 6), 2 groups"
-    yield Case(name, ("ranks",), sequences, based_on=images.name, derive=in_shape(y="x"))
+    yield Case(name, ("ranks",), sequences, images.name, in_shape(y="x"))
     name = "(3, 6, 1, 1), 2 groups"
     yield Case(name, (), plain(pixels, NO_EPS, num_groups=2))
     vectors = plain(pixels[:, :, 0, 0], NO_EPS, num_groups=2)
-    yield Case("(3, 6), 2 groups", ("ranks",), vectors, based_on=name, derive=in_shape(y="x"))
+    yield Case("(3, 6), 2 groups", ("ranks",), vectors, name, in_shape(y="x"))
     two_each = plain(distinct_values(rng, (3, 2, 1, 1)), NO_EPS, num_groups=1)
     yield Case("(3, 2, 1, 1), 1 group of two values", ("statistics",), two_each)
     name = "(2, 8, 3, 5), 4 groups"
     yield Case(name, (), plain(odd, NO_EPS, num_groups=4))
     learned = {**plain(odd, NO_EPS, num_groups=4), "weight": weight, "bias": bias}
-    yield Case(f"{name}, weight and bias", ("affine",), learned, based_on=name, derive=with_affine)
+    yield Case(f"{name}, weight and bias", ("affine",), learned, name, with_affine)
 
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
@@ -88,8 +88,6 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     yield Case(bare, ("statistics",), plain(single, NO_EPS, num_groups=1))
     yield from no_eps_at_all(bare, plain(single / 100, 0.0, num_groups=1))
     with_it = plain(single, eps, num_groups=1)
-    yield Case(large, ("eps",), with_it, based_on=bare, derive=eps_over(1, 2, 3))
-    yield Case(several, ("groups",), fresh, based_on=large, derive=in_shape(y="x"))
-    yield Case(
-        f"{several}, weight and bias", ("affine",), learned, based_on=several, derive=with_affine
-    )
+    yield Case(large, ("eps",), with_it, bare, eps_over(1, 2, 3))
+    yield Case(several, ("groups",), fresh, large, in_shape(y="x"))
+    yield Case(f"{several}, weight and bias", ("affine",), learned, several, with_affine)

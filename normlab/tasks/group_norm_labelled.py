@@ -82,20 +82,15 @@ def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     yield Case(name, ("statistics",), _given(images, labels, NO_EPS))
     large = f"{name}, eps {eps:g}"
     fresh = _given(images, labels, eps)
-    yield Case(large, ("eps",), fresh, based_on=name, derive=eps_over(1, 2, 3))
+    yield Case(large, ("eps",), fresh, name, eps_over(1, 2, 3))
     flat = images.copy()
     flat[-1] = 0.0
-    yield Case(
-        f"{name}, a flat image, eps {eps:g}",
-        ("eps",),
-        _given(flat, labels, eps),
-        based_on=large,
-        derive=last_is_0,
-    )
+    empty = f"{name}, a flat image, eps {eps:g}"
+    yield Case(empty, ("eps",), _given(flat, labels, eps), large, last_is_0)
     learned = {"weight": scales(rng, shape[1]), "bias": shifts(rng, shape[1])}
     given = {**fresh, **learned}
     both = f"{large}, weight and bias"
-    yield Case(both, ("affine",), given, based_on=large, derive=with_affine)
+    yield Case(both, ("affine",), given, large, with_affine)
 
 
 def _several(
@@ -117,7 +112,7 @@ def _several(
     yield Case(name, (key,), fresh, **based)
     learned = {**fresh, "weight": scales(rng, len(labels)), "bias": shifts(rng, len(labels))}
     both = f"{name}, weight and bias"
-    yield Case(both, ("affine",), learned, based_on=name, derive=with_affine)
+    yield Case(both, ("affine",), learned, name, with_affine)
 
 
 def _beside(own: Outputs, arguments: Arguments, labels: np.ndarray) -> Outputs:

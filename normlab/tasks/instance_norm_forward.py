@@ -40,13 +40,8 @@ def cases(rng: np.random.Generator) -> Cases:
     yield faint(rng, (3, 2, 4, 2))
     yield Case("(1, 3, 2, 3), one image", ("statistics",), plain(odd[:1, :, :2, :3], NO_EPS))
     yield Case("(2, 3, 4, 5)", (), plain(odd, 0.5))
-    yield Case(
-        "(2, 3, 4, 5), weight and bias",
-        ("affine",),
-        {"x": odd, "weight": weight, "bias": bias, "eps": 0.5},
-        based_on="(2, 3, 4, 5)",
-        derive=with_affine,
-    )
+    learned = {"x": odd, "weight": weight, "bias": bias, "eps": 0.5}
+    yield Case("(2, 3, 4, 5), weight and bias", ("affine",), learned, "(2, 3, 4, 5)", with_affine)
 
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
@@ -63,8 +58,8 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     other_light = plain(x * contrast + brightness, NO_EPS)
     yield Case(bare, ("statistics",), plain(x, NO_EPS))
     yield from no_eps_at_all(bare, plain(x / 100, 0.0))
-    yield Case(light, ("light",), other_light, based_on=bare, derive=same)
-    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=eps_over(2, 3))
+    yield Case(light, ("light",), other_light, bare, same)
+    yield Case(large, ("eps",), plain(x, eps), bare, eps_over(2, 3))
     none, both = f"{name}, no weight and no bias", f"{name}, weight and bias"
-    yield Case(none, ("unlearned",), unlearned, based_on=large, derive=same)
-    yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)
+    yield Case(none, ("unlearned",), unlearned, large, same)
+    yield Case(both, ("affine",), learned, large, with_affine)

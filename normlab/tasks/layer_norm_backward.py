@@ -43,13 +43,9 @@ def _on_all_roads(rng: np.random.Generator, samples: int, features: int) -> Case
     yield from roads
     everywhere = f"{shape_name(x.shape)}, dy any numbers"
     yield Case(everywhere, (), with_cache(dy, x, np.ones(features), NO_EPS, 1))
-    yield Case(
-        f"{shape_name(x.shape)}, the same dy divided by weight",
-        ("weight", "dweight", "dbias"),
-        with_cache(dy / weight, x, weight, NO_EPS, 1),
-        based_on=everywhere,
-        derive=same_dx,
-    )
+    name = f"{shape_name(x.shape)}, the same dy divided by weight"
+    given = with_cache(dy / weight, x, weight, NO_EPS, 1)
+    yield Case(name, ("weight", "dweight", "dbias"), given, everywhere, same_dx)
 
 
 def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
@@ -63,4 +59,4 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> C
     given = with_cache(dy, x, weight.reshape(normalized_shape), eps, axes)
     yield Case(matrix, (), with_cache(dy.reshape(rows), x.reshape(rows), weight, eps, 1))
     as_given = in_shape(dx="x", dweight="weight", dbias="weight")
-    yield Case(name, ("shapes",), given, based_on=matrix, derive=as_given)
+    yield Case(name, ("shapes",), given, matrix, as_given)

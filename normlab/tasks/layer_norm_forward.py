@@ -54,12 +54,12 @@ def _in_steps(rng: np.random.Generator, size: int) -> Cases:
     bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
     yield Case(bare, ("statistics",), plain(x, NO_EPS))
     yield from no_eps_at_all(bare, plain(x / 100, 0.0))
-    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=eps_over(1))
+    yield Case(large, ("eps",), plain(x, eps), bare, eps_over(1))
     fewer = f"{name}, the first {size - 1} samples"
     some = plain(x[: size - 1], eps)
-    yield Case(fewer, ("statistics",), some, based_on=large, derive=part(np.s_[:-1]))
+    yield Case(fewer, ("statistics",), some, large, part(np.s_[:-1]))
     both = f"{name}, weight and bias"
-    yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)
+    yield Case(both, ("affine",), learned, large, with_affine)
 
 
 def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
@@ -74,4 +74,4 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> C
     weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
     given = {"x": x, "weight": weight, "bias": bias, "eps": eps}
     yield Case(matrix, (), rows)
-    yield Case(name, ("axes",), given, based_on=matrix, derive=in_shape(y="x"))
+    yield Case(name, ("axes",), given, matrix, in_shape(y="x"))

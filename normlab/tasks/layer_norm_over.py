@@ -53,9 +53,9 @@ def _in_steps(
         return {"x": x, "layout": layout, "over": over, **learned, "eps": eps}
 
     yield Case(bare, (values,), given(NO_EPS, **plain))
-    yield Case(large, ("eps",), given(eps, **plain), based_on=bare, derive=eps_over(*axes))
+    yield Case(large, ("eps",), given(eps, **plain), bare, eps_over(*axes))
     learned = given(eps, weight=weight, bias=bias)
-    yield Case(f"{large}, weight and bias", ("affine",), learned, based_on=large, derive=_learned)
+    yield Case(f"{large}, weight and bias", ("affine",), learned, large, _learned)
 
 
 def _learned(own: Outputs, arguments: Arguments) -> Outputs:

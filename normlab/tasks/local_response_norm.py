@@ -40,7 +40,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: 
     yield Case(among, ("window",), wide, **own)
     yield Case(f"{name}, size {even}, beta 1", ("even",), {**first, "size": even}, **own)
     name = f"{name}, size {odd}, beta {beta:g}"
-    yield Case(name, ("beta",), steep, based_on=among, derive=_with_beta)
+    yield Case(name, ("beta",), steep, among, _with_beta)
 
 
 def _with_neighbours(own: Outputs, arguments: Arguments) -> Outputs:

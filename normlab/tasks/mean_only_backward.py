@@ -31,10 +31,5 @@ def cases(rng: np.random.Generator) -> Cases:
         whole = {"dy": dy, "x": x, "weight": weight}
         yield Case(f"{name}, dy of mean 0", ("mean",), balanced)
         yield Case(f"{name}, weight 1", ("mean", "dweight", "dbias"), plain)
-        yield Case(
-            f"{name}, with weight",
-            ("weight", "dweight", "dbias"),
-            whole,
-            based_on=f"{name}, weight 1",
-            derive=times("weight", "dx"),
-        )
+        aspects, follows = ("weight", "dweight", "dbias"), times("weight", "dx")
+        yield Case(f"{name}, with weight", aspects, whole, f"{name}, weight 1", follows)

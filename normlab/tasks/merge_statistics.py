@@ -62,12 +62,12 @@ def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Cases:
     name = f"{workers} workers, {channels} channels"
     bare = f"{name}, equal means"
     yield Case(bare, ("inside",), agreed)
-    yield Case(name, ("mean", "between"), given, based_on=bare, derive=_with_means)
+    yield Case(name, ("mean", "between"), given, bare, _with_means)
     more = f"{name}, and one worker without values"
-    yield Case(more, ("idle",), idle, based_on=name, derive=same)
+    yield Case(more, ("idle",), idle, name, same)
     two = {key: np.insert(idle[key], 0, nothing[key], axis=0) for key in idle}
     more = f"{name}, and two without values, one of them the first"
-    yield Case(more, ("idle",), two, based_on=name, derive=same)
+    yield Case(more, ("idle",), two, name, same)
 
 
 def _given(counts: np.ndarray, means: np.ndarray, variances: np.ndarray) -> dict[str, np.ndarray]:
@@ -108,8 +108,8 @@ def _far_from_zero(rng: np.random.Generator) -> Cases:
         f"{name}, means about 10^9",
         ("far",),
         {**near, "means": means + 1e9},
+        name,
+        only("var"),
         tolerance=1e-6,
         rounding=True,
-        based_on=name,
-        derive=only("var"),
     )

@@ -64,13 +64,11 @@ def _axes(
     yield Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
     for block, dim in places:
         laid = _laid(x, block, dim)
-        yield Case(
-            f"{shape_name(laid.shape)}, dim {dim}",
-            ("dim",),
+        given, place = (
             {"x": laid, "dim": dim, "eps": NO_EPS},
-            based_on=name,
-            derive=partial(_laid_as, block=block),
+            f"{shape_name(laid.shape)}, dim {dim}",
         )
+        yield Case(place, ("dim",), given, name, partial(_laid_as, block=block))
 
 
 def _laid(rows: np.ndarray, block: tuple[int, ...], dim: int) -> np.ndarray:

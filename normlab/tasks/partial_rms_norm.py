@@ -33,12 +33,12 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Ca
     fresh = {"x": x, "part": part, "weight": ones, "eps": NO_EPS}
     bare, large = f"{name}, weight 1", f"{name}, eps {eps:g}"
     yield Case(whole, ("rms",), alone)
-    yield Case(bare, ("part",), fresh, based_on=whole, derive=_all_features)
+    yield Case(bare, ("part",), fresh, whole, _all_features)
     with_it = {**fresh, "eps": eps}
-    yield Case(large, ("eps",), with_it, based_on=bare, derive=_with_eps)
+    yield Case(large, ("eps",), with_it, bare, _with_eps)
     learned = {**with_it, "weight": scales(rng, size)}
     weighted = f"{large}, with weight"
-    yield Case(weighted, ("weight",), learned, based_on=large, derive=times("weight"))
+    yield Case(weighted, ("weight",), learned, large, times("weight"))
     nothing = {**with_it, "x": np.where(np.arange(size) < part, 0.0, x)}
     empty = f"{large}, the part is 0"
     yield Case(empty, ("eps",), nothing)

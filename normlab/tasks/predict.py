@@ -37,12 +37,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 def seen(x, *_):
     network = two_layers(x.shape[1])
-    return {
-        "scores": None,
-        "no_gradient": (),
-        **shapes_left(network),
-        "asked_again": (len(x), 3),
-    }
+    return {"scores": None, "no_gradient": (), **shapes_left(network), "asked_again": (len(x), 3)}
 
 
 @undisturbed

@@ -57,11 +57,11 @@ def _in_steps(
 
     yield Case(bare, ("pattern",), given(neutral))
     style = spreads * neutral
-    yield Case(wide, ("spread",), given(style), based_on=bare, derive=times_style_std)
-    yield Case(large, ("eps",), given(style, eps), based_on=wide, derive=with_style_eps)
+    yield Case(wide, ("spread",), given(style), bare, times_style_std)
+    yield Case(large, ("eps",), given(style, eps), wide, with_style_eps)
     style = style + means[1]
     looks = given(style, eps)
-    yield Case(f"{name}, eps {eps:g}", ("mean",), looks, based_on=large, derive=plus_style_mean)
+    yield Case(f"{name}, eps {eps:g}", ("mean",), looks, large, plus_style_mean)
     yield Case(f"{name}: the content itself, eps {eps:g}", (), given(content, eps))
 
 
@@ -75,10 +75,4 @@ def _flat(rng: np.random.Generator) -> Cases:
     name = "content (2, 2, 3), style (2, 3, 2): mean 0, eps 0.5"
     given = {"content": content, "style": style, "eps": 0.5}
     yield Case(name, (), given)
-    yield Case(
-        f"{name}, last channel flat",
-        ("eps",),
-        {**given, "content": flat},
-        based_on=name,
-        derive=last_is_0,
-    )
+    yield Case(f"{name}, last channel flat", ("eps",), {**given, "content": flat}, name, last_is_0)

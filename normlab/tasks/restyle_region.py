@@ -53,14 +53,14 @@ def _in_steps(
     bare, spread = f"{name}: mean 0, std 1", f"{name}: mean 0"
     large, mean = f"{spread}, eps {eps:g}", f"{name}, eps {eps:g}"
     yield Case(bare, ("pattern",), whole(neutral))
-    yield Case(spread, ("spread",), whole(wide), based_on=bare, derive=times_style_std)
-    yield Case(large, ("eps",), whole(wide, eps), based_on=spread, derive=with_style_eps)
-    yield Case(mean, ("mean",), whole(style, eps), based_on=large, derive=plus_style_mean)
+    yield Case(spread, ("spread",), whole(wide), bare, times_style_std)
+    yield Case(large, ("eps",), whole(wide, eps), spread, with_style_eps)
+    yield Case(mean, ("mean",), whole(style, eps), large, plus_style_mean)
     around = distinct_values(rng, shape) + 90.0, distinct_values(rng, style_shape) + 150.0
     around[0][:, region], around[1][:, style_region] = content[:, 0], style[:, 0]
     larger = _given(around[0], region, around[1], style_region, eps)
     name = f"content {shape_name(shape)}, style {shape_name(style_shape)}, a region of each"
-    yield Case(name, ("region",), larger, based_on=mean, derive=_in_its_place)
+    yield Case(name, ("region",), larger, mean, _in_its_place)
 
 
 def _given(

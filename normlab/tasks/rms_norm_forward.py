@@ -46,17 +46,17 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     with_it = {**first, "eps": eps}
     weighted = {**with_it, "weight": scales(rng, shape[1])}
     yield Case(bare, ("rms",), first)
-    yield Case(large, ("eps",), with_it, based_on=bare, derive=_with_eps)
-    yield Case(f"{name}, weight", ("weight",), weighted, based_on=large, derive=times("weight"))
+    yield Case(large, ("eps",), with_it, bare, _with_eps)
+    yield Case(f"{name}, weight", ("weight",), weighted, large, times("weight"))
     sequences = (2, shape[0] // 2, shape[1])
     given = {**first, "x": x.reshape(sequences)}
     name = f"{shape_name(sequences)}, weight 1"
-    yield Case(name, ("sequences",), given, based_on=bare, derive=in_shape(y="x"))
+    yield Case(name, ("sequences",), given, bare, in_shape(y="x"))
     given = {**first, "x": x.reshape(2, 1, *sequences[1:])}
     name = f"{shape_name(given['x'].shape)}, weight 1"
-    yield Case(name, ("sequences",), given, based_on=bare, derive=in_shape(y="x"))
+    yield Case(name, ("sequences",), given, bare, in_shape(y="x"))
     name, given = f"{bare}, row 0 alone", {**first, "x": x[0]}
-    yield Case(name, ("sequences",), given, based_on=bare, derive=part(0))
+    yield Case(name, ("sequences",), given, bare, part(0))
     yield from no_eps_at_all(bare, {**first, "x": x / 100})
 
 

@@ -48,9 +48,9 @@ def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> C
     name = f"{shape_name(shape)}, no padding"
     large = f"{name}, eps {eps:g}"
     yield Case(name, ("statistics",), _plain(x, lengths, NO_EPS))
-    yield Case(large, ("formula",), fresh, based_on=name, derive=eps_over(1, 2))
+    yield Case(large, ("formula",), fresh, name, eps_over(1, 2))
     both = f"{large}, weight and bias"
-    yield Case(both, ("formula",), learned, based_on=large, derive=_with_affine)
+    yield Case(both, ("formula",), learned, large, _with_affine)
 
 
 def _with_affine(own: Outputs, arguments: Arguments) -> Outputs:
@@ -83,8 +83,8 @@ def _with_padding(
     cut, zeros = f"{name}, tiny, cut to {length} tokens", f"{name}, tiny, {length} tokens real"
     any_padding = f"{name}, lengths {shape_name(tuple(lengths))}"
     yield Case(cut, (), {**faint, "x": tiny[:, :length]})
-    yield Case(zeros, ("zeros",), faint, based_on=cut, derive=zeros_behind)
-    yield Case(any_padding, ("padding",), ragged, based_on=zeros, derive=padding_as_before)
+    yield Case(zeros, ("zeros",), faint, cut, zeros_behind)
+    yield Case(any_padding, ("padding",), ragged, zeros, padding_as_before)
     yield Case(f"{any_padding}, weight and bias", (), learned)
 
 

@@ -39,10 +39,10 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], times: int) -> C
     name = f"{shape_name(shape)}, map {shape_name(size)}"
     bare, large = f"{name}, tables of 0", f"{name}, tables of 0, eps {eps:g}"
     yield Case(bare, ("norm",), {**given, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**given, "eps": eps}, based_on=bare, derive=eps_over(2, 3))
+    yield Case(large, ("eps",), {**given, "eps": eps}, bare, eps_over(2, 3))
     aspect = "enlarged" if times > 1 else "told"
     told = {**given, "gain": table[0], "bias": table[1], "eps": eps}
-    yield Case(f"{name}, eps {eps:g}", (aspect,), told, based_on=large, derive=_told)
+    yield Case(f"{name}, eps {eps:g}", (aspect,), told, large, _told)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

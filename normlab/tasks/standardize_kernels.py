@@ -34,13 +34,13 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     bare, large = f"{name}, gain 1", f"{name}, gain 1, eps {eps:g}"
     yield Case(bare, ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
     fresh = {"v": v, "gain": ones, "eps": eps}
-    yield Case(large, ("eps",), fresh, based_on=bare, derive=eps_over(1, 2, 3))
+    yield Case(large, ("eps",), fresh, bare, eps_over(1, 2, 3))
     flat = v.copy()
     flat[-1] = 0.0
     same = f"{large}, one output all 0"
-    yield Case(same, ("eps",), {**fresh, "v": flat}, based_on=large, derive=last_is_0)
+    yield Case(same, ("eps",), {**fresh, "v": flat}, large, last_is_0)
     learned = {**fresh, "gain": scales(rng, outputs)}
-    yield Case(f"{name}, eps {eps:g}", ("gain",), learned, based_on=large, derive=_times_gain)
+    yield Case(f"{name}, eps {eps:g}", ("gain",), learned, large, _times_gain)
 
 
 def _times_gain(own: Outputs, arguments: Arguments) -> Outputs:

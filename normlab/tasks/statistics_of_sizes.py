@@ -35,7 +35,7 @@ def cases(rng: np.random.Generator) -> Cases:
         name = f"{shape_name(shape)}{which}"
         yield Case(name, ("mean",) if not which else ("edges",), arguments)
         if not which:
-            yield Case(f"{name}: the std", ("std",), arguments, based_on=name, derive=_about_own)
+            yield Case(f"{name}: the std", ("std",), arguments, name, _about_own)
     pixel = {**_sizes(rng, (2, 3, 2, 2)), "heights": np.array([1, 2]), "widths": np.array([1, 1])}
     yield Case("(2, 3, 2, 2), one of one pixel", ("edges",), pixel)
 

@@ -26,10 +26,10 @@ def cases(rng: np.random.Generator) -> Cases:
         f"{name}, means about 10^9",
         ("far",),
         far,
+        name,
+        only("rest_var"),
         tolerance=1e-5,
         rounding=True,
-        based_on=name,
-        derive=only("rest_var"),
     )
 
 
@@ -44,7 +44,7 @@ def _in_steps(rng: np.random.Generator, channels: int) -> Cases:
     delta = (apart["part_mean"] - apart["mean"]) * apart["count"] / rest  # part less rest
     share = apart["part_count"] * rest / apart["count"] ** 2
     apart["var"] = equal["var"] + share * delta**2
-    yield Case(name, ("mean", "between"), apart, based_on=bare, derive=only("rest_var"))
+    yield Case(name, ("mean", "between"), apart, bare, only("rest_var"))
 
 
 def _drawn(rng: np.random.Generator, channels: int, distance: float) -> Arguments:

@@ -56,7 +56,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     yield Case(fresh, ("variances",), both)
     large = {**both, "eps": float(rng.integers(2, 9)) * 100}
     with_it = f"{fresh}, eps {large['eps']:g}"
-    yield Case(with_it, ("eps",), large, based_on=fresh, derive=eps_over(2, 3))
+    yield Case(with_it, ("eps",), large, fresh, eps_over(2, 3))
     learned = {**both, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
     done = f"{fresh}, weight and bias"
-    yield Case(done, ("affine",), learned, based_on=fresh, derive=with_affine)
+    yield Case(done, ("affine",), learned, fresh, with_affine)

@@ -46,10 +46,8 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     name = f"{shape_name(shape)}, {groups} groups"
     bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
     yield Case(bare, ("norm",), {**none, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**none, "eps": eps}, based_on=bare, derive=_with_eps)
-    yield Case(
-        f"{name}, told something", ("told",), {**told, "eps": eps}, based_on=large, derive=_told
-    )
+    yield Case(large, ("eps",), {**none, "eps": eps}, bare, _with_eps)
+    yield Case(f"{name}, told something", ("told",), {**told, "eps": eps}, large, _told)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

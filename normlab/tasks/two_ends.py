@@ -30,19 +30,13 @@ def cases(rng: np.random.Generator) -> Cases:
         name = shape_name(shape)
         bare = f"{name}, weight 1, bias 0, eps 0"
         yield Case(bare, ("layer", "instance"), {"x": x, **fresh, "eps": NO_EPS})
-        yield Case(
-            f"{name}, eps {eps:g}",
-            ("eps",),
-            {"x": x, **fresh, "eps": eps},
-            based_on=bare,
-            derive=_with_eps,
-        )
+        yield Case(f"{name}, eps {eps:g}", ("eps",), {"x": x, **fresh, "eps": eps}, bare, _with_eps)
         yield Case(
             f"{name}, weight and bias",
             ("elements", "unlearned"),
             {"x": x, **learned, "eps": NO_EPS},
-            based_on=bare,
-            derive=_with_affine,
+            bare,
+            _with_affine,
         )
 
 

@@ -34,7 +34,7 @@ def _two(v: np.ndarray, g: np.ndarray, aspect: str, **own: Any) -> Cases:
     name = f"v {shape_name(v.shape)}"
     bare = f"{name}, g 1"
     yield Case(bare, (aspect,), {"v": v, "g": np.ones(len(g))}, **own)
-    yield Case(name, ("g",), {"v": v, "g": g}, based_on=bare, derive=_times_g)
+    yield Case(name, ("g",), {"v": v, "g": g}, bare, _times_g)
 
 
 def _times_g(own: Outputs, arguments: Arguments) -> Outputs:

@@ -53,8 +53,8 @@ def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
         f"{bare}, with weight",
         ("weight",),
         ask(any_dy, scales(rng, channels)),
-        based_on=bare,
-        derive=times("weight", "dx"),
+        bare,
+        times("weight", "dx"),
     )
 
 

@@ -63,12 +63,12 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Cas
         f"{bare}, and sample {place} of weight 0",
         ("absent",),
         beside,
-        based_on=bare,
-        derive=lambda own, arguments: _as_for_the_others(own, arguments, plain["x"]),
+        bare,
+        lambda own, arguments: _as_for_the_others(own, arguments, plain["x"]),
     )
-    yield Case(eps, ("eps",), large, based_on=bare, derive=_if_weighted(with_eps))
+    yield Case(eps, ("eps",), large, bare, _if_weighted(with_eps))
     name = f"{shape_name(shape)}, weight and bias"
-    yield Case(name, ("affine",), whole, based_on=eps, derive=_if_weighted(with_affine))
+    yield Case(name, ("affine",), whole, eps, _if_weighted(with_affine))
     # No aspect asks for it: it tells weights that are ignored from weights that are counted as 1.
     both = {key: beside[key] for key in ("x", "sample_weight")}
     yield Case(f"{name}, and sample {place} of weight 0", (), {**whole, **both})

@@ -23,12 +23,10 @@ def cases(rng: np.random.Generator) -> Cases:
         eps = round(float(np.linalg.eigvalsh(np.cov(x.T, bias=True))[0]), 1)
         name, large = f"{shape_name(x.shape)}, no eps", f"{shape_name(x.shape)}, eps {eps:g}"
         yield Case(name, ("cov",), {"x": x, "eps": NO_EPS})
-        yield Case(
-            f"{name}: y", ("white",), {"x": x, "eps": NO_EPS}, based_on=name, derive=_by_own_cov
-        )
-        yield Case(large, ("eps", "cov"), {"x": x, "eps": eps}, based_on=name, derive=_by_own_cov)
+        yield Case(f"{name}: y", ("white",), {"x": x, "eps": NO_EPS}, name, _by_own_cov)
+        yield Case(large, ("eps", "cov"), {"x": x, "eps": eps}, name, _by_own_cov)
     x = _together(rng, 5) * np.array([1.0, 20.0])
-    yield Case("(5, 2), one channel wide", ("white",), {"x": x, "eps": NO_EPS}, 1e-8)
+    yield Case("(5, 2), one channel wide", ("white",), {"x": x, "eps": NO_EPS}, tolerance=1e-8)
 
 
 def _together(rng: np.random.Generator, samples: int) -> np.ndarray:

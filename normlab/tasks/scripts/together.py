@@ -69,7 +69,7 @@ def counters(network: nn.Module) -> list[Tensor]:
 
 
 def refilled(network: nn.Module, weights: np.ndarray, buffers: np.ndarray) -> nn.Module:
-    """Give a network the numbers that `joined` took out of another of its kind, as many as it has."""
+    """Give a network the numbers that `joined` took out of another of its kind."""
     for values, numbers in ((network.parameters(), weights), (network.buffers(), buffers)):
         tensors = list(values)
         parts = torch.from_numpy(numbers).double().split([tensor.numel() for tensor in tensors])
