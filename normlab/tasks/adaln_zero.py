@@ -38,7 +38,7 @@ def cases(rng: np.random.Generator) -> Cases:
             ("gate 1", ("told",), (*told[:2], none + 1)),
             ("all three told", ("gate",), told),
         ):
-            given = {"x": x, "shift": shift, "scale": scale, "gate": gate}
+            given: Arguments = {"x": x, "shift": shift, "scale": scale, "gate": gate}
             yield Case(f"{name}, {title}", aspects, {**given, **block})
         shut = none + 1
         shut[0] = 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +13,6 @@ Outputs = dict[str, np.ndarray]
 #: From what a learner's own function returned in one case, and the arguments of another, to what
 #: is expected there.
 Derive = Callable[[Outputs, Arguments], Outputs]
-
-
-class Follows(TypedDict, total=False):
-    """How a case follows from an earlier one: ``Case(name, aspects, arguments, **follows)``."""
-
-    based_on: str
-    derive: Derive
 
 
 @dataclass(frozen=True)

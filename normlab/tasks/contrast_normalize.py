@@ -24,11 +24,8 @@ def cases(rng: np.random.Generator) -> Cases:
     yield from _in_steps(rng, (3, 2, 4, 3))
     flat = np.full((2, 2, 2, 3), 7.0)
     flat[1] += distinct_values(rng, (2, 2, 3))
-    yield Case(
-        "(2, 2, 2, 3), one image without contrast",
-        ("floor",),
-        {"images": flat, "scale": 1.0, "lam": 0.0, "floor": 0.5},
-    )
+    given = {"images": flat, "scale": 1.0, "lam": 0.0, "floor": 0.5}
+    yield Case("(2, 2, 2, 3), one image without contrast", ("floor",), given)
 
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:

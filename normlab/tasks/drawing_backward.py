@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     along_channels,
@@ -73,15 +73,15 @@ def on_each_road(
     alone = f"{named(x.shape)}, dy with mean 0 and nothing along x_hat"
     plus_constant = f"{named(x.shape)}, the same dy and a constant"
     plus_x_hat = f"{named(x.shape)}, the same dy and a multiple of x_hat"
-    after_alone = Follows(based_on=alone, derive=same_dx)
-    after_eps = Follows(based_on=alone, derive=_straight_road_with_eps)
-    after_both = Follows(based_on=plus_x_hat, derive=bent_with_eps)
+    after_alone = (alone, same_dx)
+    after_eps = (alone, _straight_road_with_eps)
+    after_both = (plus_x_hat, bent_with_eps)
     return x, [
         Case(alone, ("straight",), ask(straight)),
-        Case(plus_constant, ("mean",), ask(straight + constant), **after_alone),
-        Case(plus_x_hat, ("variance",), ask(bent(NO_EPS)), **after_alone),
-        Case(f"{alone}, eps {eps:g}", ("eps",), ask(straight, eps), **after_eps),
-        Case(f"{plus_x_hat}, eps {eps:g}", ("eps",), ask(bent(eps), eps), **after_both),
+        Case(plus_constant, ("mean",), ask(straight + constant), *after_alone),
+        Case(plus_x_hat, ("variance",), ask(bent(NO_EPS)), *after_alone),
+        Case(f"{alone}, eps {eps:g}", ("eps",), ask(straight, eps), *after_eps),
+        Case(f"{plus_x_hat}, eps {eps:g}", ("eps",), ask(bent(eps), eps), *after_both),
     ]
 
 

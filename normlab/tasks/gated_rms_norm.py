@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Case, Cases, Follows
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, times
 
 
@@ -29,7 +29,7 @@ def cases(rng: np.random.Generator) -> Cases:
         yield Case(f"{name}, one group, weight 1", ("gate",), bare)
         yield Case(f"{name}, {groups} groups, weight 1", ("groups",), {**bare, "groups": groups})
         given = {**bare, "weight": scales(rng, features)}
-        own = Follows(based_on=f"{name}, one group, weight 1", derive=times("weight"))
-        yield Case(f"{name}, one group, weight", ("weight",), given, **own)
+        own = (f"{name}, one group, weight 1", times("weight"))
+        yield Case(f"{name}, one group, weight", ("weight",), given, *own)
         given = {**bare, "eps": eps}
         yield Case(f"{name}, one group, eps {eps:g}", ("weight",), given)

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
@@ -101,15 +101,14 @@ def _several(
     name = f"{shape_name(shape)}, labels {', '.join(str(label) for label in labels)}"
     alone = f"{name}: the groups, one after the other"
     sizes = [int((labels == label).sum()) for label in np.unique(labels)]
+    based: tuple = ()
     if key == "mixed":  # groups of one size: as many images of one group
         blocks = np.concatenate([images[:, labels == label] for label in np.unique(labels)])
         single = _given(blocks, np.zeros(sizes[0], int), NO_EPS)
         yield Case(alone, (), single)
-        based = Follows(based_on=alone, derive=partial(_beside, labels=labels))
-    else:
-        based = Follows()
+        based = alone, partial(_beside, labels=labels)
     fresh = _given(images, labels, NO_EPS)
-    yield Case(name, (key,), fresh, **based)
+    yield Case(name, (key,), fresh, *based)
     learned = {**fresh, "weight": scales(rng, len(labels)), "bias": shifts(rng, len(labels))}
     both = f"{name}, weight and bias"
     yield Case(both, ("affine",), learned, name, with_affine)

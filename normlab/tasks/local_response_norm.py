@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -35,10 +35,10 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: 
     alone, among = f"{name}, size 1, beta 1", f"{name}, size {odd}, beta 1"
     wide = {**first, "size": odd}
     steep = {**wide, "beta": beta}
-    own = Follows(based_on=alone, derive=_with_neighbours)
+    own = (alone, _with_neighbours)
     yield Case(alone, ("formula",), first)
-    yield Case(among, ("window",), wide, **own)
-    yield Case(f"{name}, size {even}, beta 1", ("even",), {**first, "size": even}, **own)
+    yield Case(among, ("window",), wide, *own)
+    yield Case(f"{name}, size {even}, beta 1", ("even",), {**first, "size": even}, *own)
     name = f"{name}, size {odd}, beta {beta:g}"
     yield Case(name, ("beta",), steep, among, _with_beta)
 

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
 
 
@@ -37,12 +37,12 @@ def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     with_zero = x.copy()
     with_zero[int(rng.integers(shape[0]))] = 0.0
-    own = Follows(based_on=name, derive=_with_eps)
+    own = (name, _with_eps)
     tiny = {"dim": 1, "eps": NO_EPS}
     yield Case(name, ("length",), {"x": x, **tiny})
-    yield Case(f"{name}, eps 1", ("eps",), {"x": x, "dim": 1, "eps": 1.0}, **own)
-    yield Case(f"{name}, eps 1e6", ("eps",), {"x": x, "dim": 1, "eps": 1e6}, **own)
-    yield Case(f"{name}, a zero vector", ("eps",), {"x": with_zero, **tiny}, **own)
+    yield Case(f"{name}, eps 1", ("eps",), {"x": x, "dim": 1, "eps": 1.0}, *own)
+    yield Case(f"{name}, eps 1e6", ("eps",), {"x": x, "dim": 1, "eps": 1e6}, *own)
+    yield Case(f"{name}, a zero vector", ("eps",), {"x": with_zero, **tiny}, *own)
     yield Case(f"{name}, only zeros", ("eps",), {"x": 0 * x, **tiny})
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, scales
 
 
@@ -36,10 +36,10 @@ def _in_steps(rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, 
     name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
     bare = {**flat, **ones, **counts, "eps": NO_EPS}
     yield Case(f"{name}, weights 1", ("heads",), bare)
-    own = Follows(based_on=f"{name}, weights 1", derive=_weighted)
-    yield Case(f"{name}, weights", ("weights",), {**bare, **weights}, **own)
-    own = Follows(based_on=f"{name}, weights 1", derive=_with_eps)
-    yield Case(f"{name}, eps {eps:g}", ("eps",), {**bare, "eps": eps}, **own)
+    own = (f"{name}, weights 1", _weighted)
+    yield Case(f"{name}, weights", ("weights",), {**bare, **weights}, *own)
+    own = (f"{name}, weights 1", _with_eps)
+    yield Case(f"{name}, eps {eps:g}", ("eps",), {**bare, "eps": eps}, *own)
 
 
 def _weighted(own: Outputs, arguments: Arguments) -> Outputs:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -44,8 +44,8 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) ->
         (f", column {column} nearly always the same", ("still",), {"train": still}),
         (f", column {column} constant", ("still",), {"train": constant}),
     ):
-        own = Follows(based_on=name, derive=_as_training) if what else Follows()
-        yield Case(name + what, aspects, {"train": train, "test": test} | changed, **own)
+        own = (name, _as_training) if what else ()
+        yield Case(name + what, aspects, {"train": train, "test": test} | changed, *own)
 
 
 def _as_training(own: Outputs, arguments: Arguments) -> Outputs:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import shape_name
 
 
@@ -42,8 +42,8 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) ->
         (": one test image alone", "alone", {"test": test[:1]}),
         (f", channel {channel} constant in training", "constant", {"train": dull}),
     ):
-        own = Follows(based_on=name, derive=_as_training) if what else Follows()
-        yield Case(name + what, (aspect,), {"train": train, "test": test} | changed, **own)
+        own = (name, _as_training) if what else ()
+        yield Case(name + what, (aspect,), {"train": train, "test": test} | changed, *own)
 
 
 def _unit_images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from normlab.tasks.case import Case, Cases, Follows
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, same, seed_of_numbers
 from normlab.tasks.scripts.together import borne_out, refilled, shapes_left, undisturbed
 from normlab.tasks.scripts.train_and_measure import small_network
@@ -46,8 +46,8 @@ def cases(rng: np.random.Generator) -> Cases:
         ("a network in evaluation mode, two epochs", "given", 8, 2, "eval"),
     ):
         how = {"test_batch": test_batch, "epochs": epochs, "given": given, "seed": seed}
-        own = Follows(based_on=two, derive=same) if aspects == "batches" else Follows()
-        yield Case(name, tuple(aspects.split()), {**numbers, **how}, **own)
+        own = (two, same) if aspects == "batches" else ()
+        yield Case(name, tuple(aspects.split()), {**numbers, **how}, *own)
 
 
 def seen(x, _y, test_x, *_):

@@ -31,13 +31,9 @@ def cases(rng: np.random.Generator) -> Cases:
         bare = f"{name}, weight 1, bias 0, eps 0"
         yield Case(bare, ("layer", "instance"), {"x": x, **fresh, "eps": NO_EPS})
         yield Case(f"{name}, eps {eps:g}", ("eps",), {"x": x, **fresh, "eps": eps}, bare, _with_eps)
-        yield Case(
-            f"{name}, weight and bias",
-            ("elements", "unlearned"),
-            {"x": x, **learned, "eps": NO_EPS},
-            bare,
-            _with_affine,
-        )
+        given = {"x": x, **learned, "eps": NO_EPS}
+        both = f"{name}, weight and bias"
+        yield Case(both, ("elements", "unlearned"), given, bare, _with_affine)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

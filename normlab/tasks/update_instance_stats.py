@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name, shifts, state_of, variances
 
 
@@ -37,8 +37,8 @@ def _mean_and_variance(
     arguments = {"x": x + 777, **state, "momentum": float(momentum)}
     name = f"{name}, momentum {momentum:g}"
     yield Case(name, ("momentum",), arguments)
-    again = Follows(based_on=name, derive=_same_share)
-    yield Case(f"{name}: running_var", ("variance",), arguments, **again)
+    again = (name, _same_share)
+    yield Case(f"{name}: running_var", ("variance",), arguments, *again)
 
 
 def _same_share(own: Outputs, arguments: Arguments) -> Outputs:

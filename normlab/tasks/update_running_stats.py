@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import batch_values, shape_name, shifts, state_of, variances
 
 
@@ -41,9 +41,9 @@ def _mean_and_variance(
 ) -> Cases:
     arguments = {"x": batch_values(rng, shape), **state, "momentum": float(momentum)}
     name = f"{name}, momentum {momentum:g}"
-    again = Follows(based_on=name, derive=_same_share)
+    again = (name, _same_share)
     yield Case(name, ("momentum",), arguments)
-    yield Case(f"{name}: running_var", ("variance",), arguments, **again)
+    yield Case(f"{name}: running_var", ("variance",), arguments, *again)
 
 
 def _same_share(own: Outputs, arguments: Arguments) -> Outputs:

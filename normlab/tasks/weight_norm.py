@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, in_shape, scales, shape_name
 
 
@@ -25,15 +25,15 @@ def cases(rng: np.random.Generator) -> Cases:
         g = scales(rng, outputs)
         bare, learned = _two(v, g, "norm")
         yield from (bare, learned)
-        own = Follows(based_on=bare.name, derive=in_shape(w="v"))
-        yield from _two(v.reshape(kernel), g, "kernels", **own)
+        own = (bare.name, in_shape(w="v"))
+        yield from _two(v.reshape(kernel), g, "kernels", *own)
 
 
-def _two(v: np.ndarray, g: np.ndarray, aspect: str, **own: Any) -> Cases:
+def _two(v: np.ndarray, g: np.ndarray, aspect: str, *own: Any) -> Cases:
     """See v with lengths of 1, and with others."""
     name = f"v {shape_name(v.shape)}"
     bare = f"{name}, g 1"
-    yield Case(bare, (aspect,), {"v": v, "g": np.ones(len(g))}, **own)
+    yield Case(bare, (aspect,), {"v": v, "g": np.ones(len(g))}, *own)
     yield Case(name, ("g",), {"v": v, "g": g}, bare, _times_g)
 
 

@@ -49,13 +49,8 @@ def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     yield Case(f"{name}, through the variance", ("variance",), ask(straight + along))
     yield Case(bare, (), ask(any_dy))
     yield Case(f"{bare}, eps {eps:g}", ("eps",), ask(any_dy, eps=eps))
-    yield Case(
-        f"{bare}, with weight",
-        ("weight",),
-        ask(any_dy, scales(rng, channels)),
-        bare,
-        times("weight", "dx"),
-    )
+    learned = ask(any_dy, scales(rng, channels))
+    yield Case(f"{bare}, with weight", ("weight",), learned, bare, times("weight", "dx"))
 
 
 def _apart(dy: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
