@@ -4,6 +4,7 @@ import csv
 import hashlib
 import inspect
 import io
+import itertools
 import json
 import os
 import platform
@@ -87,6 +88,16 @@ class Experiment:
         if not kept:
             raise ValueError(f"{self.name} has no run with {chosen}.")
         return replace(self, settings=kept)
+
+
+def grid(measure: Callable[..., object], **values: Iterable[Scalar]) -> list[Settings]:
+    """Return the settings of every combination; the last values change fastest.
+
+    Each has its names in the order of `measure`'s parameters: so are the columns of the file.
+    """
+    names = [name for name in inspect.signature(measure).parameters if name in values]
+    runs = (dict(zip(values, run, strict=True)) for run in itertools.product(*values.values()))
+    return [{name: run[name] for name in names} for run in runs]
 
 
 @dataclass(frozen=True)

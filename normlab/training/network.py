@@ -1,7 +1,8 @@
 """The network of the article the course grew from."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,14 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "rms": nn.RMSNorm,
     "batch-no-affine": lambda size: nn.BatchNorm1d(size, affine=False),
 }
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from a seed in a ``with`` block; the global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 class ArticleNet(nn.Module):
@@ -85,8 +94,7 @@ def article_net(
         What it is to be trained on, where that has other images or classes than MNIST.
     """
     sizes = (math.prod(dataset.image_size), dataset.classes) if dataset else ()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return ArticleNet(norm, *sizes)
 
 
@@ -152,6 +160,21 @@ def small_cnn(norm: str = "batch", seed: int = 0) -> SmallCNN:
     seed
         Where the weights come from.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return SmallCNN(norm)
+
+
+def deep_mlp(depth: int, width: int, norm: str, seed: int = 0) -> nn.Sequential:
+    """Build so many layers of `width` units, each with a norm and a ReLU, for images of 784.
+
+    The weights are drawn by He's rule: with PyTorch's default a deep network hardly learns without
+    a norm, whatever the data.
+    """
+    with seeded(seed):
+        layers: list[nn.Module] = [nn.Flatten()]
+        for size in (784, *[width] * (depth - 1)):
+            linear = nn.Linear(size, width)
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+            nn.init.zeros_(linear.bias)
+            layers += [linear, NORMS[norm](width), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(width, 10))

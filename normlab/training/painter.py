@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone knows it 
 
 from normlab.data import load_mnist
 from normlab.training.fit import as_inputs
+from normlab.training.network import seeded
 from normlab.training.progress import progress_bar
 
 SIDE = 14  # MNIST's images, halved
@@ -104,8 +105,7 @@ class Painter(nn.Module):
 
 def painter(told: str = "in the norms", seed: int = 0) -> Painter:
     """Build a `Painter` with weights drawn from a seed; the global random state stays."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return Painter(told)
 
 
@@ -192,8 +192,7 @@ def reader() -> nn.Sequential:
     """
     mnist = load_mnist(tensors=True)
     images, digits = halved(mnist.train_images), mnist.train_labels
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         network = nn.Sequential(nn.Linear(PIXELS, 256), nn.ReLU(), nn.Linear(256, 10))
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
         for _ in range(1500):

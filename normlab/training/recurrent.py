@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
+from normlab.training.network import seeded
+
 STEPS = 28  # the rows of an image
 
 
@@ -138,6 +140,5 @@ def row_rnn(norm: str = "layer", seed: int = 0) -> RowRNN:
 
     Networks of one seed differ in the norm alone. The global random state is left as it was.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return RowRNN(norm)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from normlab.data import load_help_text
+from normlab.training.network import seeded
 
 CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
 WIDTH, HEADS, CONTEXT, BATCH = 32, 4, 32, 8
@@ -289,8 +290,7 @@ class TinyTransformer(nn.Module):
         linear = StandardizedLinear if standardized else functools.partial(nn.Linear, bias=False)
         last = place in {"pre", "sandwich", "out", "parallel"} if last is None else last
         make = NORMS[norm]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.characters = nn.Embedding(len(CHARACTERS), WIDTH)
             self.positions = nn.Embedding(CONTEXT, WIDTH)
             self.blocks = nn.Sequential(
@@ -367,3 +367,12 @@ def train(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def trained(
+    model: TinyTransformer, lr: float, steps: int, seed: int, warm_up: int = 0
+) -> TinyTransformer:
+    """Return the model after a training to its end."""
+    for _ in train(model, lr, steps, seed, warm_up):
+        pass
+    return model
