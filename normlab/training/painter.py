@@ -59,17 +59,9 @@ class DeafBlock(nn.Module):
 
 
 class Painter(nn.Module):
-    """Guess the clean image from a noisy one, told how noisy it is and which digit it shows.
+    """Guess the clean image from a noisy one, told in one of `TOLD` how noisy it is, and the digit.
 
-    Parameters
-    ----------
-    told
-        Where it hears of both: one of `TOLD`.
-
-    Raises
-    ------
-    ValueError
-        If there is no such place.
+    ValueError, if there is no such place.
     """
 
     def __init__(self, told: str = "in the norms") -> None:
@@ -119,19 +111,10 @@ def teach(
     seed: int = 0,
     progress: bool = True,
 ) -> None:
-    """Train a painter with Adam, in batches of 128; the rate falls to 0 in a straight line.
+    """Train a painter in place with Adam, in batches of 128.
 
-    Parameters
-    ----------
-    network
-        Trained in place.
-    images, digits
-        ``(N, 196)`` as `halved` gives them, and ``(N,)``.
-    steps, lr, seed
-        How many steps; the rate after the first 50, over which it rises; where batches and noise
-        come from.
-    progress
-        Show a progress bar.
+    The images are ``(N, 196)``, as `halved` gives them. The rate rises to `lr` over the first 50
+    steps, and falls to 0 in a straight line. Batches and noise come from the seed.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
@@ -157,23 +140,9 @@ def error(network: Painter, images: Tensor, digits: Tensor, seed: int = 0) -> fl
 def paint(network: Painter, digits: Tensor, *, steps: int = 20, seed: int = 0) -> Tensor:
     """Paint the digits asked for, from noise, each step a little nearer to the network's guess.
 
-    Parameters
-    ----------
-    network
-        A painter that has been taught.
-    digits
-        ``(N,)``, what to paint; or ``(steps, N)``, to tell it something else on the way.
-    steps, seed
-        How many steps; where the noise comes from.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N, 196)``, about -1 to 1.
-
-    References
-    ----------
-    Liu, Gong & Liu, 2022, "Flow Straight and Fast": the straight road from noise to image.
+    The digits are ``(N,)``; or ``(steps, N)``, to tell it something else on the way. Out come
+    ``(N, 196)``, about -1 to 1. Liu, Gong & Liu, 2022, "Flow Straight and Fast": the straight road
+    from noise to image.
     """
     told = digits.expand(steps, -1)  # (steps, N)
     size = told.shape[1]

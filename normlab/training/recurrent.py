@@ -15,23 +15,11 @@ STEPS = 28  # the rows of an image
 class BatchNormPerStep(nn.Module):
     """BatchNorm with running statistics of its own for each time step.
 
-    Weight and bias are shared by all steps. At each step the statistics run over the sequences
-    that are still going on.
-
-    Parameters
-    ----------
-    size
-        The number of units.
-    first_weight
-        The weight of a fresh layer: how far from 0 the values are that reach the tanh.
-
-    Notes
-    -----
+    Weight and bias are shared by all steps; the first weight says how far from 0 the values are
+    that reach the tanh. At each step the statistics run over the sequences that are still going on.
     Of a single sequence no variance can be taken: ``nn.BatchNorm1d`` raises. Here such a sequence
     is normalized with the running statistics, so that training can go on.
 
-    References
-    ----------
     Cooijmans, Ballas, Laurent, Gülçehre, Courville, "Recurrent Batch Normalization", ICLR 2017,
     arXiv:1603.09025: statistics for each time step, parameters for all, and a first weight of 0.1.
     """
@@ -81,18 +69,7 @@ class RowRNN(nn.Module):
     At each step ``h = tanh(norm(W x + U h))``: the sum of what comes from the row and what comes
     from memory is normalized, as in Ba, Kiros & Hinton, "Layer Normalization", 2016,
     arXiv:1607.06450, section 3.1. The memory at a sequence's last row decides on the digit.
-
-    Parameters
-    ----------
-    norm
-        ``"none"``, ``"batch"``, ``"batch, weight 0.1"`` or ``"layer"``.
-    size
-        The number of units.
-
-    Raises
-    ------
-    ValueError
-        If there is no such norm.
+    ValueError, if the norm is none of `RECURRENT_NORMS`.
     """
 
     def __init__(self, norm: str = "layer", size: int = 64) -> None:
@@ -107,19 +84,9 @@ class RowRNN(nn.Module):
         self.fc = nn.Linear(size, 10)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the logits of images of which the first so many rows are read.
+        """Return the logits, ``(N, 10)``, of images ``(N, 28, 28)``.
 
-        Parameters
-        ----------
-        x
-            ``(N, 28, 28)``.
-        lengths
-            ``(N,)``, whole numbers from 1 to 28; all rows without it.
-
-        Returns
-        -------
-        torch.Tensor
-            ``(N, 10)``.
+        Of each the first so many rows are read, 1 to 28; all rows without `lengths`, ``(N,)``.
         """
         if lengths is None:
             lengths = torch.full((len(x),), STEPS, device=x.device)
