@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
-from normlab.training.network import seeded
+from normlab.training.network import chosen, seeded
 
 STEPS = 28  # the rows of an image
 
@@ -74,13 +74,10 @@ class RowRNN(nn.Module):
 
     def __init__(self, norm: str = "layer", size: int = 64) -> None:
         super().__init__()
-        if norm not in RECURRENT_NORMS:
-            choice = ", ".join(RECURRENT_NORMS)
-            raise ValueError(f"No norm is called {norm!r}. Choose one of: {choice}.")
         self.from_row = nn.Linear(STEPS, size)
         self.from_memory = nn.Linear(size, size, bias=False)
         nn.init.orthogonal_(self.from_memory.weight)  # keeps the length of what is remembered
-        self.norm = RECURRENT_NORMS[norm](size)
+        self.norm = chosen(norm, RECURRENT_NORMS)(size)
         self.fc = nn.Linear(size, 10)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

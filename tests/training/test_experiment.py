@@ -143,7 +143,9 @@ def test_two_processes_measure_the_same_as_one():
 def test_a_killed_experiment_keeps_its_finished_runs(tmp_path):
     name = "detached_statistics"  # whose runs are short
     program = [sys.executable, "-m", "normlab", "experiment", name, "--into", tmp_path]
-    process = subprocess.Popen(program, start_new_session=True, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*program, "--jobs", "1"], start_new_session=True, stderr=subprocess.DEVNULL
+    )
     part = tmp_path / f"{name}.csv.part"
     while not part.exists() or len(part.read_text().splitlines()) < 3:
         assert process.poll() is None

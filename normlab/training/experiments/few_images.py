@@ -70,7 +70,8 @@ def measure(network: str, kind: str, images: int, lr: float, seed: int) -> list[
         "held_out": held_out(count=HELD_OUT),
         "test": for_test(count=5000),
     }.items():
-        row[f"{name}_loss"], row[f"{name}_accuracy"] = evaluate(model, *samples)
+        loss, accuracy = evaluate(model, *samples)
+        row |= {f"{name}_accuracy": accuracy, f"{name}_loss": loss}
     return [row]
 
 

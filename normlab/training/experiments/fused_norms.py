@@ -43,10 +43,9 @@ def operations(layer: nn.Module, x: Tensor) -> tuple[list[str], list[str]]:
         y = layer(x)
     with Counting() as back:
         y.backward(torch.ones_like(y))
-    # The first on the way back is ones_like.
-    return [name for name in there.names if name not in NO_WORK], [
-        name for name in back.names[1:] if name not in NO_WORK
-    ]
+    parts = there.names, back.names[1:]  # the first on the way back is ones_like
+    forward, backward = ([name for name in part if name not in NO_WORK] for part in parts)
+    return forward, backward
 
 
 def quickest(calls: dict[str, Callable[[], object]]) -> dict[str, float]:

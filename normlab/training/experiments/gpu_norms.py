@@ -95,16 +95,9 @@ def measure(
     device: str | torch.device | None = None,
     few: bool = False,
 ) -> list[Row]:
-    """Measure one norm in one way, or compare a training; on the accelerator, if none is named.
+    """Measure one norm of `NORMS` in one way, or, for ``"fit"``, compare a training.
 
-    Parameters
-    ----------
-    what
-        A norm of `NORMS`, or ``"fit"``.
-    way, dtype, seed
-        One of `WAYS` and of `DTYPES`; for ``"fit"`` they say no more than that.
-    device, few
-        For tests: another device, and shapes that take no time.
+    On the accelerator; `device` and `few` are for tests: another, and shapes that take no time.
     """
     device = pick_device(device)
     if what == "fit":
@@ -141,14 +134,13 @@ def _row(device: torch.device, **measured: float) -> Row:
 
 def card_name(device: torch.device) -> str:
     """Return what the card calls itself, where torch can ask it; else the kind of device."""
-    backend = getattr(torch, device.type, None)
-    ask = getattr(backend, "get_device_name", None)
+    ask = getattr(getattr(torch, device.type, None), "get_device_name", None)
     return str(ask(device)) if ask else device.type
 
 
 def _tensors(
     norm: _Norm, shape: tuple[int, ...], dtype: str, device: torch.device, seed: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """Draw x, weight, bias and dy on the CPU, so that every device gets the same numbers."""
     generator = torch.Generator().manual_seed(seed)
     size = shape[norm.axis :][:1]  # of weight and bias
@@ -156,8 +148,7 @@ def _tensors(
     moved = [each.to(device, getattr(torch, dtype)) for each in drawn]
     for each in moved[:3]:
         each.requires_grad_()
-    x, weight, bias, dy = moved
-    return x, weight, bias, dy
+    return tuple(moved)
 
 
 def _gradients(call: Call, x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor) -> tuple:

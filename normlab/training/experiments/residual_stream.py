@@ -18,7 +18,7 @@ def measure(place: str, seed: int) -> Iterator[Row]:
     x, y = windows(help_texts().test, 64, torch.Generator().manual_seed(3))
     start = sizes(model, x)
     trained(model, RATES[place], STEPS, seed, WARM_UP)
-    end, loss = sizes(model, x), without(model, None, x, y)
+    end, loss = sizes(model, x), loss_of(model, x, y).item()
     for block in range(DEPTH + 1):
         yield {
             "block": block,
@@ -35,10 +35,8 @@ def sizes(model: TinyTransformer, x: Tensor) -> list[float]:
 
 
 @torch.no_grad()
-def without(model: TinyTransformer, block: int | None, x: Tensor, y: Tensor) -> float:
+def without(model: TinyTransformer, block: int, x: Tensor, y: Tensor) -> float:
     """Return the loss of the model without one block."""
-    if block is None:
-        return loss_of(model, x, y).item()
     taken, model.blocks[block] = model.blocks[block], nn.Identity()
     loss = loss_of(model, x, y).item()
     model.blocks[block] = taken
