@@ -14,12 +14,7 @@ _COPIED = ["numpy", "torch", "torch.nn", "torch.nn.functional", "signal", "time"
 def prepare(base: str, with_torch: bool) -> None:
     """Import what takes long, and put the learner's normlab in the place of ours.
 
-    Parameters
-    ----------
-    base
-        The folder with what may be imported.
-    with_torch
-        Import torch, too, and have the data ready.
+    With torch, the data are made ready as well.
     """
     if with_torch:
         import torch
@@ -41,7 +36,7 @@ def prepare(base: str, with_torch: bool) -> None:
     calling._LIBRARIES += (f"{base}/harness",)  # no learner is shown a line of ours
     child.keep_copies([name for name in _COPIED if name in sys.modules])
     for module in (calling, child, reading, wire):
-        child.protect(module)
+        child.use_copies(vars(module))
 
 
 def run(channel: child.Channel, scratch: str, base: str) -> None:
