@@ -12,21 +12,7 @@ def locked(path: Path, seconds: float = 10.0) -> Iterator[None]:
     """Be the only one on this machine who writes a file, in a ``with`` block.
 
     A lock file lies beside it meanwhile. The system lets go of the lock of a process that was
-    killed.
-
-    Parameters
-    ----------
-    path
-        The file. Its folder must be there.
-    seconds
-        How long to wait for another process.
-
-    Raises
-    ------
-    TimeoutError
-        If another process has it for longer.
-    OSError
-        If the folder cannot be written.
+    killed. Who waits for another process for more than `seconds` gets a `TimeoutError`.
     """
     from filelock import FileLock, Timeout  # here: few commands write, and none should wait for it
 
@@ -47,11 +33,8 @@ def locked(path: Path, seconds: float = 10.0) -> Iterator[None]:
 def read_ordinary(path: Path, most: int) -> bytes:
     """Return what is in a file, as far as so many bytes.
 
-    Raises
-    ------
-    OSError
-        There is no such file, it cannot be read, or it is a link, a folder, a pipe or a device:
-        what was a file when it was found may be one by now.
+    `OSError` where it cannot be read, or is a link, a folder, a pipe or a device: what was a file
+    when it was found may be one by now.
     """
     flags = os.O_RDONLY
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):

@@ -21,19 +21,8 @@ _INDENTS = re.compile(r"^ +", re.MULTILINE)
 def placed(html: str, data: Mapping[str, Any], *modules: Path) -> str:
     """Return HTML, and the script that puts something to touch in its place.
 
-    Parameters
-    ----------
-    html
-        What is seen where no script runs.
-    data
-        What the module asks its model for.
-    modules
-        What the module needs besides page.js, and last the module itself.
-
-    Raises
-    ------
-    ValueError
-        The module does not end with its export.
+    The last module is that script, which asks its model for `data`; those before it, and page.js,
+    are what it needs.
     """
     # No "<" in a script but its own: "</script>" would end it.
     written = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")

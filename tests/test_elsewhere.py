@@ -7,7 +7,6 @@ import ast
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -53,20 +52,54 @@ SYSTEMS = {
     "windows": TAKE_AWAY.format(platform="win32", modules=MODULES, lacks=WINDOWS_LACKS),
     "macos": TAKE_AWAY.format(platform="darwin", modules=["pyseccomp"], lacks=MACOS_LACKS),
 }
-on_each = pytest.mark.parametrize("system", SYSTEMS)
+PROGRAM = f"""
+print("## help")
+from click.testing import CliRunner
+from normlab.cli.main import normlab
+for command in ((), *((name,) for name in normlab.commands)):
+    result = CliRunner().invoke(normlab, [*command, "--help"])
+    assert result.exit_code == 0 and "Usage:" in result.output, result
+    print(*command)
+
+print("## check")
+import numpy as np
+from normlab import check
+def batch_norm_forward(x, weight, bias, eps):
+    return weight * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0, ddof=1) + eps) + bias
+print(check("batch_norm_forward", batch_norm_forward))
+
+print("## lesson")
+book = jupytext.read({str(ROOT / "source" / "lessons" / f"{LESSON}.py")!r})
+shell = IPython.InteractiveShell.instance()
+for cell in book.cells:
+    if cell.cell_type == "code":
+        shell.run_cell(cell.source).raise_error()
+print("whole lesson")
+
+print("## modules")
+import pkgutil, normlab
+for found in pkgutil.walk_packages(normlab.__path__, "normlab."):
+    # The sandbox is Linux's, __main__ is the command, and scripts are parts of programs.
+    if not {{"sandbox", "__main__", "scripts"}} & set(found.name.split(".")):
+        importlib.import_module(found.name)
+print("all")
+"""
 
 
-def run(system, program, folder):
-    """Run a program as if it were there; return what it says.
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_commands_have_their_help_check_names_a_mistake_a_lesson_runs_all_is_imported(
+    system, tmp_path
+):
+    """In one process, since all that is imported before takes longer than what is tested.
 
     A text file that is opened without an encoding is read otherwise on Windows: none of ours is.
     """
     done = subprocess.run(
         (
             *(sys.executable, "-X", "warn_default_encoding", "-c"),
-            LIBRARIES + SYSTEMS[system] + textwrap.dedent(program),
+            LIBRARIES + SYSTEMS[system] + PROGRAM,
         ),
-        cwd=folder,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=300,
@@ -74,76 +107,11 @@ def run(system, program, folder):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert not [line for line in done.stderr.splitlines() if f"{ROOT / 'normlab'}{os.sep}" in line]
-    return done.stdout
-
-
-@on_each
-def test_every_module_is_imported_but_those_of_the_sandbox(system, tmp_path):
-    said = run(
-        system,
-        """
-        import pkgutil, normlab
-        for found in pkgutil.walk_packages(normlab.__path__, "normlab."):
-            # The sandbox is Linux's, __main__ is the command, and scripts are parts of programs.
-            if not {"sandbox", "__main__", "scripts"} & set(found.name.split(".")):
-                importlib.import_module(found.name)
-        print("all")
-        """,
-        tmp_path,
-    )
-    assert said.splitlines()[-1] == "all"
-
-
-@on_each
-def test_check_says_right_and_names_a_mistake(system, tmp_path):
-    said = run(
-        system,
-        """
-        import numpy as np
-        from normlab import check
-
-        def batch_norm_forward(x, weight, bias, eps):
-            return weight * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0, ddof=1) + eps) + bias
-
-        print(check("batch_norm_forward", batch_norm_forward))
-        """,
-        tmp_path,
-    )
-    assert "n - 1" in said
-
-
-@on_each
-def test_the_cells_of_a_lesson_run(system, tmp_path):
-    said = run(
-        system,
-        f"""
-        book = jupytext.read({str(ROOT / "source" / "lessons" / f"{LESSON}.py")!r})
-        shell = IPython.InteractiveShell.instance()
-        for cell in book.cells:
-            if cell.cell_type == "code":
-                shell.run_cell(cell.source).raise_error()
-        print("whole lesson")
-        """,
-        tmp_path,
-    )
-    assert said.splitlines()[-1] == "whole lesson"
-
-
-@on_each
-def test_each_command_has_its_help(system, tmp_path):
-    said = run(
-        system,
-        """
-        from click.testing import CliRunner
-        from normlab.cli.main import normlab
-        for command in ((), *((name,) for name in normlab.commands)):
-            result = CliRunner().invoke(normlab, [*command, "--help"])
-            assert result.exit_code == 0 and "Usage:" in result.output, result
-            print(*command)
-        """,
-        tmp_path,
-    )
-    assert {"lab", "grade", "release", "update", "experiment"} <= set(said.split())
+    said = dict(part.split("\n", 1) for part in done.stdout.split("## ")[1:])
+    assert {"lab", "grade", "release", "update", "experiment"} <= set(said["help"].split())
+    assert "n - 1" in said["check"]
+    assert said["lesson"].splitlines()[-1] == "whole lesson"
+    assert said["modules"].splitlines()[-1] == "all"
 
 
 # ---- the door

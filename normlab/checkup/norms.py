@@ -16,43 +16,22 @@ EPS = ("eps", "epsilon", "variance_epsilon", "norm_eps")
 
 @dataclass(frozen=True)
 class NormLayer:
-    """A norm layer.
-
-    Attributes
-    ----------
-    module
-        The layer.
-    over
-        What shares a mean: ``"batch"`` (each channel), ``"instance"`` (each channel of each
-        sample), ``"group"``, ``"sample"`` (all of it), ``"channels"`` (of each position),
-        ``"last"`` (the last axes), or ``"nothing"`` (it uses its running statistics alone).
-    weight, bias
-        What the normalized values are multiplied by, and what is added to them.
-    running_mean, running_var
-        The running statistics, if it has any.
-    momentum
-        The share of a new batch in them; None for a plain average.
-    eps
-        Added to the variance, as far as that is known.
-    size
-        How many channels there are, or how many numbers the last axes hold.
-    groups
-        How many groups the channels are in.
-    like
-        What torch calls a layer that does this; empty for torch's own.
-    """
+    """A norm layer."""
 
     module: nn.Module
+    # What shares a mean: "batch" (each channel), "instance" (each channel of each sample), "group",
+    # "sample" (all of it), "channels" (of each position), "last" (the last axes), or "nothing" (it
+    # uses its running statistics alone).
     over: str
     weight: Tensor | None = None
     bias: Tensor | None = None
     running_mean: Tensor | None = None
     running_var: Tensor | None = None
-    momentum: float | None = None
-    eps: float | None = None
-    size: int | None = None
+    momentum: float | None = None  # the share of a new batch in them; None for a plain average
+    eps: float | None = None  # as far as it is known
+    size: int | None = None  # the number of channels, or of numbers in the last axes
     groups: int = 1
-    like: str = ""
+    like: str = ""  # what torch calls a layer that does this; empty for torch's own
 
     @property
     def training(self) -> bool:
@@ -74,20 +53,15 @@ class NormLayer:
         if self.over == "last":
             return self.size or shape[-1]
         if self.over == "instance":
-            return math.prod(shape[-self._spatial_axes(shape) :])
+            # torch's own take an input without a batch, too.
+            kinds = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+            axes = [axes for axes, kind in enumerate(kinds, 1) if isinstance(self.module, kind)]
+            return math.prod(shape[-(axes or [len(shape) - 2])[0] :])
         if self.over == "channels":
             return shape[1]
         if self.over in ("group", "sample"):
             return math.prod(shape[1:]) // self.groups
         return math.prod(shape) // shape[1]
-
-    def _spatial_axes(self, shape: tuple[int, ...]) -> int:
-        """Count the axes behind the channels; torch's own take an input without a batch, too."""
-        kinds = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
-        for axes, kind in enumerate(kinds, start=1):
-            if isinstance(self.module, kind):
-                return axes
-        return len(shape) - 2
 
     def arrays(self) -> Iterator[tuple[str, Tensor]]:
         """Yield its parameters and buffers, by name."""

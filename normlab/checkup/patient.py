@@ -2,9 +2,10 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -22,71 +23,32 @@ Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a norm layer in the run of the example.
+    """One call of a norm layer in the run of the example."""
 
-    Attributes
-    ----------
-    shape
-        Of its input.
-    finite
-        Whether the input holds no NaN and no infinity.
-    before
-        The name of the linear layer, convolution or dropout whose output is the input, with
-        nothing in between but another view of it; None if there is none.
-    same_channels
-        Whether each channel of that layer lies in one channel of the norm, so that its bias is a
-        constant there.
-    """
-
-    shape: tuple[int, ...]
-    finite: bool
+    shape: tuple[int, ...]  # of its input
+    finite: bool  # whether that holds no NaN and no infinity
+    # The linear layer, convolution or dropout whose output is the input, with nothing in between
+    # but another view of it; None if there is none.
     before: str | None
+    # Whether each channel of that lies in one channel of the norm: its bias is a constant there.
     same_channels: bool
 
 
 @dataclass(frozen=True)
 class Patient:
-    """A model that is being looked at.
+    """A model that is being looked at; layers are known by their names."""
 
-    Attributes
-    ----------
-    model
-        The model itself; it is only read.
-    norms
-        Its norm layers, by name.
-    unknown
-        Layers that seem to be norms, and were not recognized.
-    unbuilt
-        Norm layers without numbers, and why.
-    by_hand
-        For each layer that is no norm, and calls what normalizes, the names of that.
-    calls
-        For each norm layer its calls in the run of the example.
-    trouble
-        Why the example did not run to its end: an error, or a sentence if it was not begun.
-    neighbours
-        For each norm layer the name of the layer registered right before it in the same module,
-        and whether that module is an ``nn.Sequential``, in which they also *run* in that order.
-    bare_readers
-        For the last linear layer that ran the name of a norm, if it read that norm's input plus
-        another layer's output: a residual stream, not normalized.
-    optimizer
-        The model's optimizer, if it was given.
-    looked_at
-        How it was looked at, in sentences.
-    """
-
-    model: nn.Module
+    model: nn.Module  # it is only read
     norms: Mapping[str, NormLayer]
-    unknown: Mapping[str, nn.Module]
-    unbuilt: Mapping[str, str]
-    by_hand: Mapping[str, set[str]]
-    neighbours: Mapping[str, tuple[str, bool]]
-    optimizer: torch.optim.Optimizer | None = None
-    calls: Mapping[str, list[Call]] = field(default_factory=dict)
-    trouble: Exception | str | None = None
-    bare_readers: Mapping[str, str] = field(default_factory=dict)
-    looked_at: list[str] = field(default_factory=list)
+    unknown: Mapping[str, nn.Module]  # they seem to be norms, and were not recognized
+    unbuilt: Mapping[str, str]  # norms without numbers, and why
+    optimizer: torch.optim.Optimizer | None
+    calls: Mapping[str, list[Call]]  # of each norm, in the run of the example
+    trouble: Exception | str | None  # why the example stopped, or a sentence if it was not begun
+    # For the last linear layer that ran the name of a norm, if it read that norm's input plus
+    # another layer's output: a residual stream, not normalized.
+    bare_readers: Mapping[str, str]
+    looked_at: list[str]  # how, in sentences
 
     def layer(self, name: str) -> nn.Module:
         """Return the layer of this name."""
@@ -109,26 +71,12 @@ def admit(
     }
     norms, unknown = _norms(model, unbuilt)
     looked_at = [_headline(model, len(norms) + len(unknown) + len(unbuilt))]
-    calls: dict[str, list[Call]] = {}
-    trouble, stream = None, _Stream()
+    run = _Run(list(norms))
     if example is not None:
-        calls, told, trouble = _watch(model, list(norms), example, stream)
-        looked_at.append(told)
+        looked_at.append(run.watch(model, example))
     looked_at += _recognized(norms)
-    by_hand = dict(_by_hand(model, {*norms, *unknown, *unbuilt}))
-    neighbours = dict(_neighbours(model))
     return Patient(
-        model,
-        norms,
-        unknown,
-        unbuilt,
-        by_hand,
-        neighbours,
-        optimizer,
-        calls,
-        trouble,
-        stream.bare,
-        looked_at,
+        model, norms, unknown, unbuilt, optimizer, run.calls, run.trouble, run.bare, looked_at
     )
 
 
@@ -165,13 +113,6 @@ def _norms(
     )
 
 
-def _by_hand(model: nn.Module, norms: set[str]) -> Iterator[tuple[str, set[str]]]:
-    inside = {inner for name in norms for inner in model.get_submodule(name).modules()}
-    for name, module in model.named_modules():
-        if module not in inside and (called := unseen.by_hand(module)):
-            yield name, called
-
-
 def _headline(model: nn.Module, number: int) -> str:
     count = f"{number} norm layer{'' if number == 1 else 's'}"
     mode = "training" if model.training else "evaluation"
@@ -188,17 +129,6 @@ def _recognized(norms: Mapping[str, NormLayer]) -> list[str]:
     return [f"Recognized by what they do: {'; '.join(kinds)}."] if kinds else []
 
 
-def _neighbours(model: nn.Module) -> Iterator[tuple[str, tuple[str, bool]]]:
-    for path, parent in model.named_modules():
-        prefix = f"{path}." if path else ""
-        names = [name for name, _ in parent.named_children()]
-        for before, name in pairwise(names):
-            yield prefix + name, (prefix + before, isinstance(parent, nn.Sequential))
-
-
-# ---- the run of the example
-
-
 @dataclass(frozen=True)
 class _Made:
     """An output that a norm may be fed; the tensor is kept, so that its memory is not reused."""
@@ -206,115 +136,86 @@ class _Made:
     name: str
     output: Tensor
     version: int
-    channel_axis: int
+    channel_axis: int  # along which the bias varies, counted from the end
 
 
-class _Stream:
-    """What is known of a residual stream while the example runs."""
+class _Run:
+    """The run of the example on a copy of the model; its hooks write down what happens."""
 
-    def __init__(self) -> None:
-        self.norm, self.given, self.added = "", torch.empty(0), torch.empty(0)
+    def __init__(self, norms: list[str]) -> None:
+        self.norms = norms
+        self.calls: dict[str, list[Call]] = defaultdict(list)
+        self.trouble: Exception | str | None = None
         self.bare: dict[str, str] = {}
+        self._made: dict[int, _Made] = {}  # by the address of its memory
+        # The latest norm and its input, and what the latest linear layer gave.
+        self._norm, self._given, self._added = "", torch.empty(0), torch.empty(0)
 
-    def normalized(self, name: str) -> Callable[..., None]:
-        """Write down what a norm is given."""
+    def watch(self, model: nn.Module, example: Example) -> str:
+        """Run the example in the model's present mode, and say how that went."""
+        try:
+            watched = copy.deepcopy(model)
+        except Exception as error:
+            self.trouble = f"The example was not run, since the model cannot be copied: {error}"
+            return self.trouble
+        for name, module in watched.named_modules():
+            if name in self.norms:
+                before = partial(self._norm_is_called, name)
+                module.register_forward_pre_hook(before, with_kwargs=True)
+            if isinstance(module, nn.Linear):
+                module.register_forward_hook(partial(self._linear_ran, name))
+            if isinstance(module, nn.Linear | _ConvNd | _DropoutNd):
+                module.register_forward_hook(partial(self._was_made, name))
+        try:
+            _call(watched, example)
+        except Exception as error:
+            self.trouble = error
+            return f"The example stopped with {type(error).__name__}: {error}"
+        idle = sum(name not in self.calls for name in self.norms)
+        left = f" {idle} of the norm layers did not run." if idle else ""
+        return f"Run once, on a copy, with an example {_shapes(example)}.{left}"
 
-        def hook(module: nn.Module, arguments: tuple) -> None:
-            if arguments and isinstance(arguments[0], Tensor):
-                self.norm, self.given = name, arguments[0].clone()
-
-        return hook
-
-    def read(self, name: str) -> Callable[..., None]:
-        """Look whether a linear layer reads that norm's input plus the last one's output."""
-
-        def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-            x, shape = inputs[0], inputs[0].shape
-            alike = shape == self.given.shape == self.added.shape and x.dtype == self.added.dtype
-            together = self.given + self.added if alike else x
-            bare = alike and not x.is_meta and torch.allclose(x, together, rtol=1e-4, atol=1e-6)
-            self.bare = {name: self.norm} if bare else {}
-            self.added = output.clone()
-
-        return hook
-
-
-def _watch(
-    model: nn.Module, names: list[str], example: Example, stream: _Stream
-) -> tuple[dict[str, list[Call]], str, Exception | str | None]:
-    """Run the example on a copy of the model, in its present mode, and write down what happens."""
-    try:
-        watched = copy.deepcopy(model)
-    except Exception as error:
-        told = f"The example was not run, since the model cannot be copied: {error}"
-        return {}, told, told
-    calls: dict[str, list[Call]] = defaultdict(list)
-    made: dict[int, _Made] = {}  # by the address of its memory
-    for name, module in watched.named_modules():
-        if name in names:
-            module.register_forward_pre_hook(_write_down(name, calls, made), with_kwargs=True)
-            module.register_forward_pre_hook(stream.normalized(name))
-        if isinstance(module, nn.Linear):
-            module.register_forward_hook(stream.read(name))
-        if isinstance(module, nn.Linear | _ConvNd | _DropoutNd):
-            module.register_forward_hook(_remember(name, made))
-    try:
-        _run(watched, example)
-    except Exception as error:
-        return dict(calls), f"The example stopped with {type(error).__name__}: {error}", error
-    idle = sum(name not in calls for name in names)
-    left = f" {idle} of the norm layers did not run." if idle else ""
-    return dict(calls), f"Run once, on a copy, with an example {_shapes(example)}.{left}", None
-
-
-def _run(model: nn.Module, example: Example) -> None:
-    arguments: tuple[Any, ...] = ()
-    named: dict[str, Any] = {}
-    if isinstance(example, Mapping):
-        named = dict(example)
-    else:
-        arguments = example if isinstance(example, tuple) else (example,)
-    devices = {p.get_device() for p in model.parameters() if p.is_cuda}
-    with torch.random.fork_rng(devices), torch.no_grad():
-        model(*arguments, **named)
-
-
-def _remember(name: str, made: dict[int, _Made]) -> Callable[..., None]:
-    def hook(module: nn.Module, inputs: tuple, output: object) -> None:
-        passes = isinstance(module, _DropoutNd) and not (module.training and module.p > 0)
-        if isinstance(output, Tensor) and not passes:
-            address = output.untyped_storage().data_ptr()
-            made[address] = _Made(name, output, output._version, _channel_axis(module))
-
-    return hook
-
-
-def _channel_axis(module: nn.Module) -> int:
-    """Return the axis of the output along which the bias varies, counted from the end."""
-    return -1 - len(module.kernel_size) if isinstance(module, _ConvNd) else -1
-
-
-def _write_down(
-    name: str, calls: dict[str, list[Call]], made: dict[int, _Made]
-) -> Callable[..., None]:
-    def hook(module: nn.Module, arguments: tuple, named: dict[str, Any]) -> None:
+    def _norm_is_called(
+        self, name: str, module: nn.Module, arguments: tuple, named: dict[str, Any]
+    ) -> None:
         x = arguments[0] if arguments else next(iter(named.values()), None)
         if not isinstance(x, Tensor):
             return
-        source = made.get(x.untyped_storage().data_ptr())
+        self._norm, self._given = name, x.clone()
+        source = self._made.get(x.untyped_storage().data_ptr())
         # Written to in place since then: what stands there now is something else.
         if source is not None and source.output._version != source.version:
             source = None
-        calls[name].append(
-            Call(
-                shape=tuple(x.shape),
-                finite=x.is_meta or bool(x.isfinite().all()),
-                before=source.name if source else None,
-                same_channels=source is not None and _same_channels(source, x),
-            )
-        )
+        finite = x.is_meta or bool(x.isfinite().all())
+        same_channels = source is not None and _same_channels(source, x)
+        before = source.name if source else None
+        self.calls[name].append(Call(tuple(x.shape), finite, before, same_channels))
 
-    return hook
+    def _linear_ran(self, name: str, module: nn.Module, inputs: tuple, output: Tensor) -> None:
+        """Look whether it reads the latest norm's input plus what the latest linear layer gave."""
+        x, given, added = inputs[0], self._given, self._added
+        alike = x.shape == given.shape == added.shape and x.dtype == added.dtype
+        together = given + added if alike else x
+        bare = alike and not x.is_meta and torch.allclose(x, together, rtol=1e-4, atol=1e-6)
+        self.bare = {name: self._norm} if bare else {}
+        self._added = output.clone()
+
+    def _was_made(self, name: str, module: nn.Module, inputs: tuple, output: object) -> None:
+        passes = isinstance(module, _DropoutNd) and not (module.training and module.p > 0)
+        if isinstance(output, Tensor) and not passes:
+            address = output.untyped_storage().data_ptr()
+            axis = -1 - len(module.kernel_size) if isinstance(module, _ConvNd) else -1
+            self._made[address] = _Made(name, output, output._version, axis)
+
+
+def _call(model: nn.Module, example: Example) -> None:
+    named = dict(example) if isinstance(example, Mapping) else {}
+    arguments = example if isinstance(example, tuple) else (example,)
+    if isinstance(example, Mapping):
+        arguments = ()
+    devices = {p.get_device() for p in model.parameters() if p.is_cuda}
+    with torch.random.fork_rng(devices), torch.no_grad():
+        model(*arguments, **named)
 
 
 def _same_channels(source: _Made, x: Tensor) -> bool:

@@ -54,20 +54,16 @@ class _Way:
 def recognize(module: nn.Module, *, frozen: bool = False) -> NormLayer | None:
     """Describe a layer that normalizes, whatever its class; None if it does not, or not so.
 
-    Parameters
-    ----------
-    module
-        The layer; only copies of it are run.
-    frozen
-        Whether a layer that only scales and shifts, and learns neither, counts: one that is called
-        a norm.
+    Only copies of it are run. With `frozen` a layer that only scales and shifts, and learns
+    neither, counts: one that is called a norm.
     """
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             fresh, real = _copy(module), _copy(module)
             for parameter in fresh.parameters():  # a weight of 0 would hide what it multiplies
-                parameter.uniform_(0.5, 1.5, generator=_generator())
-            for batches in _batches(fresh):
+                parameter.uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(0))
+            for shape in _shapes(fresh):
+                batches = _batch(shape, 1.0), _batch(shape, 3.0)
                 way = _way(fresh, batches, frozen and not list(fresh.parameters()))
                 if way is not None:
                     return _norm(module, real, way, batches)
@@ -88,20 +84,15 @@ def _copy(module: nn.Module) -> nn.Module:
     return copied
 
 
-def _generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
-
-
-def _batches(module: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield pairs of batches that the layer may take, of several shapes."""
-    for shape in _shapes(module):
-        yield _batch(shape, 1.0), _batch(shape, 3.0)
-
-
 def _shapes(module: nn.Module) -> Iterator[tuple[int, ...]]:
+    """Yield shapes of a batch that the layer may take."""
     tensors = [tensor for tensor in _tensors(module).values() if tensor.is_floating_point()]
     long = [tensor.numel() for tensor in tensors if tensor.numel() == max(tensor.shape, default=0)]
-    attributes = [v for value in vars(module).values() for v in _listed(value)]
+    attributes = [
+        one
+        for value in vars(module).values()
+        for one in (value if isinstance(value, tuple | list) else [value])
+    ]
     numbers = [value for value in attributes if type(value) is int and 1 < value < 4097]
     for size in list(dict.fromkeys([*long, *numbers, 8]))[:4]:
         other = 5 if size != 5 else 7
@@ -112,10 +103,6 @@ def _shapes(module: nn.Module) -> Iterator[tuple[int, ...]]:
     for tensor in tensors:
         if tensor.dim() > 1:  # a LayerNorm over several axes
             yield _SAMPLES, *tensor.shape
-
-
-def _listed(value: object) -> Sequence[object]:
-    return value if isinstance(value, tuple | list) else (value,)
 
 
 def _batch(shape: tuple[int, ...], scale: float) -> Tensor:

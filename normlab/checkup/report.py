@@ -2,6 +2,7 @@
 
 import html
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -93,15 +94,10 @@ class Examination:
     def _summary(self) -> str:
         if not self.findings:
             return "Nothing suspicious found."
-        counts = [
-            f"{number} {level}"
-            for level in LEVELS
-            if (number := sum(c.level == level for c in self._by_condition()))
-        ]
-        doubt = (
-            " The rest cannot be called healthy: not all was seen." if self.healthy is None else ""
-        )
-        return "Found: " + ", ".join(counts) + "." + doubt
+        levels = Counter(condition.level for condition in self._by_condition())  # the worst first
+        counts = ", ".join(f"{number} {level}" for level, number in levels.items())
+        doubt = "The rest cannot be called healthy: not all was seen."
+        return f"Found: {counts}. {doubt if self.healthy is None else ''}".rstrip()
 
 
 def _layers(found: Sequence[Finding]) -> list[str]:

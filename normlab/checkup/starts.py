@@ -15,17 +15,12 @@ def drawn_at_random(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> bool
     Usual starts are N(1, 0.02) with biases of 0 (DCGAN), the same around 0 (many transformers), and
     N(0.1, 0.1), biases too (RepVGG). Training moves biases away from 0, keeps most weights above 0,
     moves weight and bias together, and not alike in all layers: the means of the layers differ by
-    more than their spread explains, or the spreads do.
-
-    Parameters
-    ----------
-    weights, biases
-        One tensor (C,) for each layer.
+    more than their spread explains, or the spreads do. `weights` and `biases` hold a tensor (C,)
+    for each layer.
     """
-    weights, biases = (
-        [one.detach().double().flatten() for one in all_] for all_ in (weights, biases)
-    )
-    values = torch.cat(list(weights))  # of all layers
+    weights = [one.detach().double().flatten() for one in weights]
+    biases = [one.detach().double().flatten() for one in biases]
+    values = torch.cat(weights)  # of all layers
     spread = values.std(correction=0).item()
     if spread <= 0.5 and not any(bias.abs().max() > 1e-6 for bias in biases):
         return True
@@ -35,11 +30,8 @@ def drawn_at_random(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> bool
         return bool((values < 0).double().mean() > 0.1)
     signs = [_between(weights), _between(_spreads(weights))]
     if biases and len(biases) == len(weights):
-        signs += [
-            _between(biases),
-            _between(_spreads(biases)),
-            _together(values, torch.cat(biases)),
-        ]
+        signs += [_between(biases), _between(_spreads(biases))]
+        signs.append(_together(values, torch.cat(biases)))
     return max(signs) < _SURE
 
 

@@ -18,6 +18,9 @@ _METHODS = frozenset(("rsqrt", "var", "std"))
 _NORMALIZE = _METHODS.union(
     ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "var_mean", "std_mean")
 )
+# Where no layers are looked for: values of these types, and objects of these libraries.
+_ATOMS = str | bytes | Tensor | type | FunctionType | ModuleType
+_CLOSED = ("torch", "builtins", "logging", "threading")
 # What nn.Module itself keeps in dictionaries.
 _OWN = frozenset(vars(nn.Module()))
 
@@ -48,10 +51,7 @@ def count(modules: Iterable[nn.Module]) -> str:
 def hidden(model: nn.Module) -> Iterator[tuple[str, object, list[nn.Module]]]:
     """Yield attributes that hold layers of which the model knows nothing.
 
-    Yields
-    ------
-    tuple
-        The attribute's name, what it is, and the layers found in it, however deep.
+    Of each its name, what it is, and the layers found in it, however deep.
     """
     registered = set(model.modules())
     for path, module in model.named_modules():
@@ -71,9 +71,7 @@ def _held(value: object) -> Iterator[nn.Module]:
     left = [value]
     while left:
         one = left.pop()
-        if id(one) in seen or isinstance(
-            one, str | bytes | Tensor | type | FunctionType | ModuleType
-        ):
+        if id(one) in seen or isinstance(one, _ATOMS):
             continue
         seen.add(id(one))
         if isinstance(one, nn.Module):
@@ -82,12 +80,7 @@ def _held(value: object) -> Iterator[nn.Module]:
             left += one.values()
         elif isinstance(one, Iterable) and hasattr(type(one), "__len__"):
             left += list(one)
-        elif type(one).__module__.split(".")[0] not in (
-            "torch",
-            "builtins",
-            "logging",
-            "threading",
-        ):
+        elif type(one).__module__.split(".")[0] not in _CLOSED:
             slots = (getattr(one, name, None) for name in getattr(type(one), "__slots__", ()))
             left += [*getattr(one, "__dict__", {}).values(), *slots]
 

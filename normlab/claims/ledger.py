@@ -6,11 +6,13 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from normlab.claims.claim import VERDICTS, Claim, load_claims, load_sources
 from normlab.claims.evidence import CHECKS
 
+_FILTER = Path(__file__).with_suffix(".js")
 _IN_FRAGMENT = "!$&'()*+,/:;=?@"  # RFC 3986, section 3.5
 _CELL = "padding: 0.3em 0.9em 0.3em 0; text-align: left; vertical-align: top; white-space: normal"
 # A mark beside each word, so that nobody needs the colour; and the colour, dark on light.
@@ -26,20 +28,12 @@ _COLOURS = {
 
 @dataclass(frozen=True)
 class Ruling:
-    """A claim, what was found, and what was seen that says so.
-
-    Attributes
-    ----------
-    claim, verdict, saw
-        The claim, one of `VERDICTS`, and a sentence.
-    code
-        The function that found it; empty where a cell of lesson 11 did.
-    """
+    """A claim, what was found, and what was seen that says so."""
 
     claim: Claim
-    verdict: str
-    saw: str
-    code: str = ""
+    verdict: str  # one of `VERDICTS`
+    saw: str  # a sentence
+    code: str = ""  # the function that found it; empty where a cell of lesson 11 did
 
     def __str__(self) -> str:
         first = f"{self.claim.id:4}{self.verdict:11}"
@@ -62,13 +56,11 @@ class Map:
     findings: tuple[Ruling, ...]
 
     def __str__(self) -> str:
-        lines = [
+        lines = (
             f"{verdict:11}{len(names):3}  " + " ".join(names)
             for verdict, names in self._by_verdict().items()
-        ]
-        return "\n".join(
-            textwrap.fill(line, 96, subsequent_indent=" " * 16) for line in lines if line
         )
+        return "\n".join(textwrap.fill(line, 96, subsequent_indent=" " * 16) for line in lines)
 
     __repr__ = __str__
 
@@ -92,13 +84,7 @@ class Map:
 
 
 class Ledger:
-    """Findings about the claims, in the order of the articles.
-
-    Attributes
-    ----------
-    findings
-        The findings so far, by the claim's id.
-    """
+    """Findings about the claims by their id; it shows them in the order of the articles."""
 
     def __init__(self, findings: Iterable[Ruling] = ()) -> None:
         self.findings = {finding.claim.id: finding for finding in findings}
@@ -128,15 +114,7 @@ class Ledger:
         return self._add(name, verdict, saw)
 
     def argue(self, name: str, verdict: str, saw: str) -> Ruling:
-        """Give a verdict that no single measurement can give: contested, or untestable.
-
-        Raises
-        ------
-        LookupError
-            If there is no such claim.
-        ValueError
-            If the verdict is one that has to be measured, or not the one in the course's list.
-        """
+        """Give a verdict that no single measurement can give: contested, or untestable."""
         if verdict not in ("contested", "untestable"):
             raise ValueError(f"{name}: {verdict!r} is to be measured, with judge().")
         return self._add(name, verdict, saw)
@@ -144,15 +122,7 @@ class Ledger:
     def look_up(self, *names: str) -> "Ledger":
         """Run the package's experiments on these claims, or on all that are missing.
 
-        Returns
-        -------
-        Ledger
-            The findings that were added.
-
-        Raises
-        ------
-        LookupError
-            If the package has no experiment on such a claim.
+        The findings are added here, and returned in a ledger of their own.
         """
         added = []
         for name in names or self.missing():
@@ -188,15 +158,7 @@ class Ledger:
         return Map(tuple(self._in_order()))
 
     def only(self, verdict: str = "", text: str = "") -> "Ledger":
-        """Return a ledger of fewer findings.
-
-        Parameters
-        ----------
-        verdict
-            One of `VERDICTS`.
-        text
-            Words that occur in the claim, in what was seen, or in the sources.
-        """
+        """Return the findings with a verdict, and with a text in the claim, evidence or sources."""
         return Ledger(
             finding
             for finding in self._in_order()
@@ -216,7 +178,8 @@ class Ledger:
         head = "".join(f'<th scope="col" style="{_CELL}">{title}</th>' for title in titles)
         rows = "".join(_as_row(finding) for finding in self._in_order())
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        return f'<div class="normlab-claims">{table}</div><script>{_FILTER}</script>'
+        script = _FILTER.read_text(encoding="utf-8")
+        return f'<div class="normlab-claims">{table}</div><script>{script}</script>'
 
 
 def _badge(verdict: str, words: str) -> str:
@@ -261,20 +224,16 @@ def _place(place: str) -> str:
 def _as_row(finding: Ruling) -> str:
     claim = finding.claim
     links = "<br>".join(_link(place) for place in claim.lessons)
-    saw = html.escape(finding.saw) + _how(finding)
-    cells = [html.escape(claim.says), _badge(finding.verdict, finding.verdict), saw, links]
-    cells.append(html.escape(", ".join(claim.sources)))
+    # The code that found it is folded behind a line; a cell of the lesson stands above.
+    how = " (its cell is above)"
+    if finding.code:
+        code = f'<pre style="white-space: pre-wrap">{html.escape(finding.code)}</pre>'
+        how = f"<details><summary>what was run</summary>{code}</details>"
+    cells = [html.escape(claim.says), _badge(finding.verdict, finding.verdict)]
+    cells += [html.escape(finding.saw) + how, links, html.escape(", ".join(claim.sources))]
     body = "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
     first = f'<th scope="row" style="{_CELL}">{claim.id}</th>'
     return f'<tr id="claim-{claim.id}" data-verdict="{finding.verdict}">{first}{body}</tr>'
-
-
-def _how(finding: Ruling) -> str:
-    """Fold the code that found it behind a line; of a cell in the lesson, say that it is above."""
-    if not finding.code:
-        return " (its cell is above)"
-    code = f'<pre style="white-space: pre-wrap">{html.escape(finding.code)}</pre>'
-    return f"<details><summary>what was run</summary>{code}</details>"
 
 
 def _link(place: str) -> str:
@@ -283,44 +242,3 @@ def _link(place: str) -> str:
     # JupyterLab looks for it as it stands in the link: what may stand there is not quoted.
     address = f"{lesson}.ipynb#{quote(heading.replace(' ', '-'), safe=_IN_FRAGMENT)}"
     return f'<a href="{html.escape(address)}">{html.escape(_place(place))}</a>'
-
-
-# Makes its own controls: where no script runs, there is the whole table, and nothing that is dead.
-_FILTER = """
-(function () {
-  for (const box of document.querySelectorAll(".normlab-claims")) {
-    if (box.querySelector("input")) continue;
-    const rows = Array.from(box.querySelectorAll("tbody tr"));
-    const verdicts = [...new Set(rows.map((row) => row.dataset.verdict))];
-    const select = document.createElement("select");
-    select.setAttribute("aria-label", "verdict");
-    for (const name of ["all verdicts", ...verdicts]) select.add(new Option(name));
-    const input = document.createElement("input");
-    input.type = "search";
-    input.placeholder = "words in claim, evidence or source";
-    input.setAttribute("aria-label", input.placeholder);
-    input.style.width = "20em";
-    const count = document.createElement("span");
-    count.setAttribute("role", "status");
-    function update() {
-      let shown = 0;
-      for (const row of rows) {
-        const fits = select.selectedIndex === 0 || row.dataset.verdict === select.value;
-        const found = row.textContent.toLowerCase().includes(input.value.toLowerCase());
-        row.hidden = !(fits && found);
-        if (fits && found) shown += 1;
-      }
-      count.textContent = shown + " of " + rows.length + " claims";
-    }
-    for (const one of [select, input]) {
-      one.style.marginRight = "1em";
-      one.addEventListener("input", update);
-      one.addEventListener("keydown", (event) => event.stopPropagation());
-    }
-    const line = document.createElement("p");
-    line.append(select, input, count);
-    box.prepend(line);
-    update();
-  }
-})();
-"""

@@ -9,13 +9,7 @@ from normlab.cli.lab import find_course
 
 @click.command("demo-class")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--students",
-    type=click.IntRange(10, 200),
-    default=12,
-    show_default=True,
-    help="How many.",
-)
+@click.option("--students", type=click.IntRange(10, 200), default=12, help="How many.")
 def demo_class(out: Path, students: int) -> None:
     """Write what a made class handed in to the new folder OUT, to try the grading with.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 _TITLE_WIDTH = 26
+_KEPT = "The finished runs are kept; the same command goes on from there."
 _EXPERIMENTS = Path(__file__).parents[1] / "training" / "experiments"
 
 
@@ -20,15 +21,10 @@ def _complete(context: click.Context, parameter: click.Parameter, begun: str) ->
     "--into",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("recorded"),
-    show_default=True,
     help="The folder for the CSV files.",
 )
 @click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=2,
-    show_default=True,
-    help="How many runs at a time, a process each.",
+    "--jobs", type=click.IntRange(min=1), default=2, help="How many runs at a time, a process each."
 )
 def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) -> None:
     """Run the course's long experiments and record what they measure.
@@ -47,7 +43,9 @@ def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) 
     if everything and names:
         raise click.UsageError("give either names or --all.")
     if not everything and not names:
-        click.echo("\n".join(_line(name) for name in experiment_names()))
+        for name in experiment_names():
+            title = click.style(f"{name:{_TITLE_WIDTH}}", bold=True)
+            click.echo(f"{title}{find_experiment(name).question}")
         return
     try:
         chosen = [find_experiment(name) for name in (experiment_names() if everything else names)]
@@ -61,21 +59,12 @@ def experiment(names: tuple[str, ...], everything: bool, into: Path, jobs: int) 
         try:
             path = record(one, into, jobs=jobs)
         except KeyboardInterrupt:
-            click.echo("The finished runs are kept; the same command goes on from there.", err=True)
+            click.echo(_KEPT, err=True)
             raise
         except TimeoutError as error:
             raise click.ClickException(
                 f"{one.name}: {error}. Wait for it, or choose another folder with --into."
             ) from error
         except OSError as error:
-            raise click.ClickException(
-                f"{into}: {error.strerror}. The finished runs are kept; the same command goes on "
-                "from there."
-            ) from error
+            raise click.ClickException(f"{into}: {error.strerror}. {_KEPT}") from error
         click.echo(f"  written to {path}")
-
-
-def _line(name: str) -> str:
-    from normlab.training import find_experiment
-
-    return f"{click.style(f'{name:{_TITLE_WIDTH}}', bold=True)}{find_experiment(name).question}"

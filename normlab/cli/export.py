@@ -5,23 +5,15 @@ from pathlib import Path
 import click
 
 from normlab.cli.choices import OneOf
-from normlab.cli.faults import faults_in_a_sentence
+from normlab.cli.faults import gradebook_of
 
 # The names of normlab.grading.class_.exports.FORMATS, repeated here so that --help need not wait.
 FORMAT_NAMES = ("canvas", "moodle", "nbgrader", "csv")
-# What is written where nothing else is said; the others are named after the system.
-_FILES = {"csv": "points.csv"}
 
 
 @click.command()
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--to",
-    "system",
-    required=True,
-    type=OneOf(FORMAT_NAMES),
-    help="Who is to read it.",
-)
+@click.option("--to", "system", required=True, type=OneOf(FORMAT_NAMES), help="Who is to read it.")
 @click.option(
     "--template",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -75,32 +67,25 @@ def export(
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.class_.exports import export as write_export
     from normlab.grading.class_.exports.give_back import feedback_zip
-    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
     from normlab.grading.class_.points import settled
     from normlab.grading.class_.reports import counted
     from normlab.grading.class_.submissions import exercise_named
 
-    if not (out / FILE_NAME).is_file():
-        raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")
-    path = path or out / _FILES.get(system, f"{system}.csv")
-    with faults_in_a_sentence(out):
+    path = path or out / ("points.csv" if system == "csv" else f"{system}.csv")
+    with gradebook_of(out) as gradebook:
         chosen = {exercise_named(name) for name in exercises}
         titles = {exercise_named(name): title for name, title in map(_split, columns)}
-        with Gradebook(out / FILE_NAME) as gradebook:
-            kept = list(settled(gradebook, out))
-            waiting, remarks = gradebook.waiting(), list(gradebook.remarks())
+        kept = list(settled(gradebook, out))
+        waiting, remarks = gradebook.waiting(), list(gradebook.remarks())
         entries = [e for e in kept if (e.exercise in chosen if chosen else e.counts)]
         done = write_export(entries, system, path, template, titles, section)
         given_back = []
         if system in ("canvas", "moodle"):
-            zipped = path.with_name(f"{system}-feedback.zip")
-            given_back = feedback_zip(entries, system, zipped)
+            given_back = feedback_zip(entries, system, path.with_name(f"{system}-feedback.zip"))
     apart = sorted({entry.exercise for entry in kept} - {entry.exercise for entry in entries})
     if apart and not chosen:
         click.echo(f"Not set, and not in it: {', '.join(apart)}.", err=True)
-    for remark in remarks:
-        click.echo(f"Note: {remark}", err=True)
-    for note in (*done.notes, *given_back):
+    for note in (*remarks, *done.notes, *given_back):
         click.echo(f"Note: {note}", err=True)
     if waiting:
         click.echo(f"Not graded yet, and not in it: {counted(len(waiting), 'notebook')}.", err=True)

@@ -4,19 +4,17 @@ import contextlib
 import errno
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from normlab.grading.class_.gradebook import Gradebook
 
 
 @contextlib.contextmanager
 def faults_in_a_sentence(out: Path) -> Iterator[None]:
-    """Turn the errors of grading and of its files into ones that the command tells in a line.
-
-    Parameters
-    ----------
-    out
-        The folder of results.
-    """
+    """Turn the errors of grading into OUT, and of its files, into ones that are told in a line."""
     from normlab.grading.class_.exports import ExportError
     from normlab.grading.class_.gradebook import GradebookError
     from normlab.grading.class_.points import RulesError
@@ -34,6 +32,17 @@ def faults_in_a_sentence(out: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise click.ClickException(_told(error, out)) from error
+
+
+@contextlib.contextmanager
+def gradebook_of(out: Path) -> "Iterator[Gradebook]":
+    """Open the gradebook that `normlab grade` made in OUT, with `faults_in_a_sentence`."""
+    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
+
+    if not (out / FILE_NAME).is_file():
+        raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")
+    with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
+        yield gradebook
 
 
 def _told(error: OSError, out: Path) -> str:

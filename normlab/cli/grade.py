@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from normlab.grading.class_.gradebook import Gradebook
-    from normlab.grading.class_.pool import Graded, Settings
+    from normlab.grading.class_.pool import Settings
     from normlab.grading.class_.submissions import HandedIn, Submission
     from normlab.grading.prison.isolation import Isolation
 
@@ -117,12 +116,13 @@ def grade(
       normlab grade submissions -o results --exercise 02 --jobs 8 --timeout 60
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.class_.gradebook import FILE_NAME, Gradebook, only_run
+    from normlab.grading.class_.points import Rules
     from normlab.grading.class_.pool import Settings
+    from normlab.grading.class_.remarks import read
     from normlab.grading.class_.reports import forget_page, write_reports
 
-    _keep_apart(submissions, out)
     with faults_in_a_sentence(out):
-        handed_in = _handed_in(submissions, only, exercises)
+        handed_in = _handed_in(submissions, out, only, exercises)
         chosen = None if set_exercises is None else _named(set_exercises)
         out.mkdir(parents=True, exist_ok=True)
         with only_run(out), Gradebook(out / FILE_NAME) as gradebook, _cluster(dask) as client:
@@ -139,7 +139,7 @@ def grade(
                 str(submissions.resolve()),
                 whole=not (only or exercises),
             )
-            _check_remarks(gradebook, out)
+            read(out, gradebook.everyone(), Rules.kept_in(gradebook).most)  # wrong ones stop it
             isolation = _unprotected() if no_isolation else None
             settings = Settings(gradebook.choose_seed(seed), timeout, isolation)
             todo = list(handed_in.submissions)
@@ -149,14 +149,11 @@ def grade(
             if not regrade:
                 needing = gradebook.needing(todo, settings.terms)
                 todo, again = list(needing), _judged_again(needing)
-            counts, failures = _grade(
-                todo, settings, jobs or os.cpu_count() or 1, client, gradebook
-            )
+            counts, failures = _grade(todo, settings, jobs, client, gradebook)
             notes = [*failures, *gradebook.remarks(), *handed_in.notes]
             write_reports(gradebook, out, notes)
-            notes = [*again, *notes]
             counted = _counted(gradebook)
-    _tell(notes)
+    _tell([*again, *notes])
     click.echo(_summary(handed_in, len(todo), counts, len(failures)))
     click.echo(counted)
     click.echo(f"Open {click.style(out / 'index.html', bold=True)}")
@@ -170,13 +167,6 @@ def _judged_again(needing: "dict[Submission, str]") -> list[str]:
     ]
 
 
-def _keep_apart(submissions: Path, out: Path) -> None:
-    if out.resolve().is_relative_to(submissions.resolve()):
-        raise click.ClickException(
-            f"The results would lie among the submissions, in {submissions}. Choose another folder."
-        )
-
-
 def _tell(notes: list[str]) -> None:
     for note in notes[:_MOST_NOTES]:
         click.echo(f"{click.style('Note:', fg='yellow')} {note}", err=True)
@@ -188,14 +178,6 @@ def _unprotected() -> "Isolation":
     from normlab.grading.prison.isolation import no_isolation
 
     return no_isolation()
-
-
-def _check_remarks(gradebook: "Gradebook", out: Path) -> None:
-    """Stop before anything is graded where a remark is wrong."""
-    from normlab.grading.class_.points import Rules
-    from normlab.grading.class_.remarks import read
-
-    read(out, gradebook.everyone(), Rules.kept_in(gradebook).most)
 
 
 def _named(names: str) -> list[str]:
@@ -221,9 +203,15 @@ def _listed(exercises: list[str], how_many: dict[str, int]) -> str:
     return ", ".join(f"{exercise} ({how_many.get(exercise, 0)})" for exercise in exercises)
 
 
-def _handed_in(where: Path, students: tuple[str, ...], exercises: tuple[str, ...]) -> "HandedIn":
+def _handed_in(
+    where: Path, out: Path, students: tuple[str, ...], exercises: tuple[str, ...]
+) -> "HandedIn":
     from normlab.grading.class_.submissions import find_submissions
 
+    if out.resolve().is_relative_to(where.resolve()):
+        raise click.ClickException(
+            f"The results would lie among the submissions, in {where}. Choose another folder."
+        )
     handed_in = find_submissions(where)
     if students:
         handed_in = handed_in.of_students(students)
@@ -249,26 +237,27 @@ def _cluster(address: str | None) -> "AbstractContextManager[Client | None]":
 def _grade(
     todo: "list[Submission]",
     settings: "Settings",
-    jobs: int,
+    jobs: int | None,
     client: "Client | None",
     gradebook: "Gradebook",
 ) -> tuple[Counter[str], list[str]]:
     """Grade, and write down each verdict when it is known.
 
-    Returns
-    -------
-    counts
-        Of the tasks by status.
-    failures
-        What the grader failed on, in words: nothing of it is written down.
+    Return the tasks by status, and what the grader failed on: nothing of that is written down.
     """
     from tqdm import tqdm
+
+    from normlab.grading.class_.pool import grade_all, grade_all_with_dask
 
     counts: Counter[str] = Counter()
     failures: list[str] = []
     recorded = 0
+    if client is not None:
+        all_results = grade_all_with_dask(todo, settings, client)
+    else:
+        all_results = grade_all(todo, settings, jobs or os.cpu_count() or 1)
     with (
-        closing(_results(todo, settings, jobs, client)) as results,
+        closing(all_results) as results,
         tqdm(total=len(todo), unit="notebook", disable=None if todo else True) as bar,
     ):
         try:
@@ -290,16 +279,6 @@ def _grade(
             click.echo(f"{left} are not graded yet; the same command goes on from here.", err=True)
             raise
     return counts, failures
-
-
-def _results(
-    todo: "list[Submission]", settings: "Settings", jobs: int, client: "Client | None"
-) -> "Generator[Graded]":
-    from normlab.grading.class_.pool import grade_all, grade_all_with_dask
-
-    if client is not None:
-        return grade_all_with_dask(todo, settings, client)
-    return grade_all(todo, settings, jobs)
 
 
 def _summary(handed_in: "HandedIn", todo: int, counts: Counter[str], failures: int) -> str:

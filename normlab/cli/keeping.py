@@ -52,20 +52,10 @@ def is_as_made(path: Path) -> bool:
 
 
 def bring(newer: bytes, path: Path) -> Path | None:
-    """Put a newer notebook in its place, or beside what somebody has written.
+    """Put a newer notebook in its place, or beside what somebody has written; say where.
 
-    Parameters
-    ----------
-    newer
-        Its content.
-    path
-        Its place.
-
-    Returns
-    -------
-    pathlib.Path or None
-        What was written; None where the notebook of this version is there already, or where the
-        newer one does not say how it was made.
+    None where the notebook of this version is there already, or where the newer one does not say
+    how it was made.
     """
     notebook = _parsed(newer)
     version = made(notebook) if notebook else None
@@ -80,19 +70,9 @@ def bring(newer: bytes, path: Path) -> Path | None:
 
 
 def bring_all(newer: Mapping[str, bytes], course: Path) -> str:
-    """Bring newer notebooks into a course.
+    """Bring newer notebooks into a course, each by its place such as "exercises/02_name.ipynb".
 
-    Parameters
-    ----------
-    newer
-        The content of each by its place in the course, such as "exercises/02_name.ipynb".
-    course
-        The folder of the course.
-
-    Returns
-    -------
-    str
-        A sentence for what is new, and one for what lies beside a learner's own; "" for nothing.
+    Return a sentence for what is new, and one for what lies beside a learner's own; "" for nothing.
     """
     renewed, theirs = [], []
     for name, content in newer.items():

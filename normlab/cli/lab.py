@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import signal
 import sys
 import webbrowser
@@ -15,6 +14,7 @@ from urllib.parse import urljoin
 import click
 
 from normlab.cli.keeping import bring_all
+from normlab.files import write_whole
 from normlab.system import has_a_screen
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _PATIENCE = 1
     "--port",
     type=click.IntRange(0, 65535),
     default=8888,
-    show_default=True,
     help="The port to serve on; where it is taken, the next free one. 0 means any free port.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
@@ -75,13 +74,7 @@ def lab(port: int, no_browser: bool, jupyter_options: tuple[str, ...]) -> None:
 
 
 def here() -> Path:
-    """Return the folder that one is in.
-
-    Raises
-    ------
-    click.ClickException
-        If it was deleted.
-    """
+    """Return the folder that one is in; it may have been deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError as error:
@@ -91,13 +84,7 @@ def here() -> Path:
 
 
 def find_course(start: Path) -> Path:
-    """Find the folder of the course: `start`, a folder above it, or the checkout of the package.
-
-    Raises
-    ------
-    click.ClickException
-        If none of them holds the first lesson.
-    """
+    """Find the folder of the course: `start`, a folder above it, or the checkout of the package."""
     for folder in (start, *start.parents, _CHECKOUT):
         if is_course(folder):
             return folder
@@ -112,17 +99,12 @@ def bring_course(start: Path) -> Path:
 
     A clone and a bundle of ``normlab release`` are complete, and left as they are: they hold the
     package as well.
-
-    Raises
-    ------
-    click.ClickException
-        If there is no course, or no writing it.
     """
     if not _PACKED.is_dir():
         return find_course(start)
     course = next((folder for folder in (start, *start.parents) if is_course(folder)), None)
     if course is None:
-        added = copy_missing(_PACKED, start)
+        added = copy_missing(start)
         click.echo(f"Copied the course to {start}: {len(added)} notebooks.")
         return start
     if not (course / "normlab" / "__init__.py").exists():
@@ -131,19 +113,16 @@ def bring_course(start: Path) -> Path:
 
 
 def bring_packed(course: Path) -> None:
-    """Add what a course lacks of the one that the package carries, renew it, and say so.
-
-    Raises
-    ------
-    click.ClickException
-        If a file cannot be written.
-    """
-    added = copy_missing(_PACKED, course)
+    """Add what a course lacks of the one that the package carries, renew it, and say so."""
+    added = copy_missing(course)
     if added:
         click.echo(f"Added what was missing in {course}: {', '.join(map(str, added))}")
-    packed = {path.relative_to(_PACKED).as_posix(): path for path in _PACKED.glob("*/*.ipynb")}
+    packed = {
+        path.relative_to(_PACKED).as_posix(): path.read_bytes()
+        for path in sorted(_PACKED.glob("*/*.ipynb"))
+    }
     with _told_where_it_cannot_be_written(course):
-        said = bring_all({name: path.read_bytes() for name, path in sorted(packed.items())}, course)
+        said = bring_all(packed, course)
     if said:
         click.echo(said)
 
@@ -153,20 +132,16 @@ def is_course(folder: Path) -> bool:
     return (folder / FIRST_LESSON).is_file()
 
 
-def copy_missing(packed: Path, course: Path) -> list[Path]:
-    """Copy what `course` does not have yet; return its path in there, file by file.
-
-    Raises
-    ------
-    click.ClickException
-        If a file cannot be written.
-    """
+def copy_missing(course: Path) -> list[Path]:
+    """Copy what `course` does not have yet; return its path in there, file by file."""
     added = []
-    for source in sorted(packed.glob("*/*.ipynb")):
-        name = source.relative_to(packed)
-        with _told_where_it_cannot_be_written(course / name):
-            if copy_new(source, course / name):
-                added.append(name)
+    for source in sorted(_PACKED.glob("*/*.ipynb")):
+        name = source.relative_to(_PACKED)
+        if not os.path.lexists(course / name):
+            with _told_where_it_cannot_be_written(course / name):
+                (course / name).parent.mkdir(exist_ok=True)
+                write_whole(course / name, source.read_bytes())
+            added.append(name)
     return added
 
 
@@ -179,22 +154,6 @@ def _told_where_it_cannot_be_written(path: Path) -> Iterator[None]:
             f"Cannot copy the course: {error.strerror or error} ({path}). "
             "Change into an empty folder of your own, and run `normlab lab` there."
         ) from error
-
-
-def copy_new(source: Path, target: Path) -> bool:
-    """Copy a file, unless something of its name is there; say whether it was copied."""
-    if os.path.lexists(target):
-        return False
-    target.parent.mkdir(exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.new")
-    try:
-        with unfinished.open("wb") as copy, source.open("rb") as original:
-            shutil.copyfileobj(original, copy)
-        unfinished.replace(target)  # in one step: half a notebook would be kept at the next start
-    except BaseException:  # Ctrl-C too
-        unfinished.unlink(missing_ok=True)
-        raise
-    return True
 
 
 def prepare_environment() -> None:
@@ -215,25 +174,17 @@ def put_in_front(variable: str, folder: Path) -> None:
 
 def has_a_window() -> bool:
     """Say whether a browser can open here. A text browser in a terminal cannot show JupyterLab."""
-    if not has_a_screen():
-        return False
     try:
         webbrowser.get()
     except webbrowser.Error:
         return False
-    return True
+    return has_a_screen()
 
 
 def start_jupyterlab(
     course: Path, port: int, open_browser: bool, more: tuple[str, ...] = ()
 ) -> "ServerApp":
-    """Set up JupyterLab on a free port, ready for ``start()``.
-
-    Raises
-    ------
-    click.ClickException
-        If JupyterLab is not installed, or the course's folder cannot be written.
-    """
+    """Set up JupyterLab on a free port, ready for ``start()``."""
     # Jupyter takes a second to import: no other command of normlab should wait for it.
     try:
         import zmq
@@ -279,13 +230,7 @@ def start_jupyterlab(
 
 
 def make_workspaces(course: Path) -> Path:
-    """Make the folder where JupyterLab keeps the layout of its tabs.
-
-    Raises
-    ------
-    click.ClickException
-        If the course's folder cannot be written.
-    """
+    """Make the folder where JupyterLab keeps the layout of its tabs."""
     workspaces = course / ".normlab" / "jupyterlab"
     try:
         workspaces.mkdir(parents=True, exist_ok=True)
@@ -305,19 +250,13 @@ def announce(server: "ServerApp", port: int, open_browser: bool) -> None:
         "Opening the course in your browser. Its address:" if open_browser else "The course:"
     )
     click.echo()
-    for address in addresses(server):
+    addresses = [urljoin(server.connection_url, server.default_url)]
+    if server.ip in ("", "0.0.0.0", "::"):  # other machines may connect as well
+        addresses.insert(0, server.local_url.partition("?")[0])
+    for address in addresses:
         click.echo(f"    {address}?token={server.identity_provider.token}")
     click.echo()
     click.echo("Keep this window open while you work. Ctrl-C stops JupyterLab.")
-
-
-def addresses(server: "ServerApp") -> list[str]:
-    """Return the first lesson's address; two of them where other machines may connect as well."""
-    from_anywhere = urljoin(server.connection_url, server.default_url)
-    if server.ip not in ("", "0.0.0.0", "::"):
-        return [from_anywhere]
-    from_this_machine = server.local_url.partition("?")[0]
-    return [from_this_machine, from_anywhere]
 
 
 def stop_on_interrupt(server: "ServerApp") -> None:

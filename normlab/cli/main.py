@@ -26,7 +26,6 @@ from normlab.data import DataFileError
 # What a shell reports for a command that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED = 130
 
-
 _SECTIONS = {
     "To learn": [lab, progress, update, mnist, experiment],
     "To teach": [release, grade, remarks, students, export, autograder, demo_class],
@@ -38,7 +37,11 @@ _SECTIONS = {
 @click.group(
     cls=Sections,
     sections=_SECTIONS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 96,
+        "show_default": True,
+    },
     epilog="Exit status: 0 when all went well, 1 when something stopped the command (one line says "
     "what), 2 when it was called wrongly, 130 after Ctrl-C.",
 )

@@ -21,35 +21,22 @@ NORM_CHOICES = ("batch", "none", "layer", "group", "rms", "batch-no-affine")
     "--norm",
     type=click.Choice(NORM_CHOICES),
     default="batch",
-    show_default=True,
     help="The norm after the first two layers.",
 )
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
     default=5,
-    show_default=True,
     help="Passes over the 60,000 training images.",
 )
 @click.option(
-    "--lr",
-    type=click.FloatRange(min=0, min_open=True),
-    default=0.01,
-    show_default=True,
-    help="Learning rate of SGD.",
+    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.01, help="Learning rate of SGD."
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Images in a step.",
-)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, help="Images in a step.")
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
     default=1,
-    show_default=True,
     help="How many runs, with other weights and another order of the images; several at a time.",
 )
 @click.option(
@@ -58,12 +45,7 @@ NORM_CHOICES = ("batch", "none", "layer", "group", "rms", "batch-no-affine")
     help="Steps between two measurements; one epoch without it.",
 )
 def mnist(
-    norm: str,
-    epochs: int,
-    lr: float,
-    batch_size: int,
-    seeds: int,
-    measure_every: int | None,
+    norm: str, epochs: int, lr: float, batch_size: int, seeds: int, measure_every: int | None
 ) -> None:
     """Train the article's network on MNIST and print how it goes.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from normlab.cli.faults import faults_in_a_sentence
+from normlab.cli.faults import gradebook_of
 
 
 @click.command()
@@ -12,7 +12,7 @@ from normlab.cli.faults import faults_in_a_sentence
 @click.argument("student", required=False)
 @click.argument("exercise", required=False)
 @click.argument("remark", required=False, default="")
-@click.option("--why", default="", help="A sentence for the student.")
+@click.option("--why", default="", show_default=False, help="A sentence for the student.")
 def remarks(out: Path, student: str | None, exercise: str | None, remark: str, why: str) -> None:
     """Add a remark to OUT/remarks.csv and check the file; without STUDENT, only check it.
 
@@ -28,23 +28,20 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
       normlab remarks results "Jan Ek" 02 "with Ida Ek"
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.files import write_whole
-    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
+    from normlab.grading.class_.csv_text import as_csv
     from normlab.grading.class_.points import Rules
-    from normlab.grading.class_.remarks import COLUMNS, line, parse, read
-    from normlab.grading.class_.remarks import FILE_NAME as REMARKS
+    from normlab.grading.class_.remarks import COLUMNS, FILE_NAME, parse, read
 
-    if not (out / FILE_NAME).is_file():
-        raise click.ClickException(f"{out} holds no {FILE_NAME}. `normlab grade` makes it.")
     if student and not exercise:
         raise click.UsageError("STUDENT needs an EXERCISE behind it.")
-    path = out / REMARKS
-    with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
+    path = out / FILE_NAME
+    with gradebook_of(out) as gradebook:
         most, everyone = Rules.kept_in(gradebook).most, gradebook.everyone()
-        before = path.read_text(encoding="utf-8-sig") if path.exists() else line(COLUMNS)
+        before = path.read_text(encoding="utf-8-sig") if path.exists() else as_csv([COLUMNS])
         kept = read(out, everyone, most)
         if student and exercise:
             one = parse((student, exercise, remark, why), everyone, most)
-            added = line((one.student, exercise, remark, why))
+            added = as_csv([(one.student, exercise, remark, why)])
             write_whole(path, before if before.endswith("\n") else f"{before}\n")
             try:
                 write_whole(path, path.read_text(encoding="utf-8") + added)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from normlab.cli.faults import faults_in_a_sentence
+from normlab.cli.faults import gradebook_of
 
 _OUT = click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -25,9 +25,7 @@ def students() -> None:
 @_OUT
 def list_students(out: Path) -> None:
     """Say who is in the gradebook of OUT."""
-    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
-
-    with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
+    with gradebook_of(out) as gradebook:
         for student in gradebook.students():
             click.echo(student)
 
@@ -49,10 +47,9 @@ def restore(out: Path, name: str) -> None:
 
 
 def _change(out: Path, name: str, is_gone: bool) -> None:
-    from normlab.grading.class_.gradebook import FILE_NAME, Gradebook
     from normlab.grading.class_.remarks import known
 
-    with faults_in_a_sentence(out), Gradebook(out / FILE_NAME) as gradebook:
+    with gradebook_of(out) as gradebook:
         student = known(name, gradebook.everyone())
         gradebook.remove(student, is_gone)
     click.echo(

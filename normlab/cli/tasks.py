@@ -15,13 +15,7 @@ _MOST_COMPLAINTS = 20
 
 @click.command("try")
 @click.argument("task")
-@click.option(
-    "--seeds",
-    default=20,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Draw the cases so often.",
-)
+@click.option("--seeds", default=20, type=click.IntRange(1), help="Draw the cases so often.")
 @click.option(
     "--slips",
     is_flag=True,

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -67,13 +67,7 @@ def update(newer: Path | None) -> None:
 
 
 def from_bundle(newer: Path, course: Path) -> str:
-    """Bring a newer bundle into the folder of an older one; say what is new.
-
-    Raises
-    ------
-    click.ClickException
-        If it is no bundle.
-    """
+    """Bring a newer bundle into the folder of an older one; say what is new."""
     with _unpacked(newer, course) as bundle:
         if bundle.resolve() == course.resolve():
             raise click.ClickException(f"{newer} is the course itself: name the newer bundle.")
@@ -118,12 +112,8 @@ def _unpacked(newer: Path, course: Path) -> Iterator[Path]:
 
 def _replace_the_rest(bundle: Path, course: Path) -> Path:
     """Replace the package and what installs it; return the folder where the old ones are."""
-    numbers = itertools.count(1)
-    before = next(
-        folder
-        for number in numbers
-        if not (folder := course / ".normlab" / f"before-{number}").exists()
-    )
+    folders = (course / ".normlab" / f"before-{number}" for number in itertools.count(1))
+    before = next(folder for folder in folders if not folder.exists())
     before.mkdir(parents=True)
     ignored = shutil.ignore_patterns("__pycache__")
     for name in _REST:
@@ -155,10 +145,7 @@ def _remove(path: Path) -> None:
 def from_git(course: Path) -> str:
     """Pull, with the learner's notebooks put aside meanwhile; say what is new.
 
-    Raises
-    ------
-    click.ClickException
-        If git cannot; all is then as it was.
+    Where git cannot, all is as it was.
     """
     aside = course / ".normlab" / "aside"
     _put_back(aside, course)  # what an update left that was killed
@@ -212,7 +199,7 @@ def _merge(course: Path, upstream: str) -> None:
             _git(
                 course,
                 *("merge", "--quiet", "--no-edit", upstream),
-                settings={"core.attributesFile": attributes, "merge.stays.driver": "true"},
+                settings=(f"core.attributesFile={attributes}", "merge.stays.driver=true"),
             )
         except click.ClickException:
             with suppress(click.ClickException):
@@ -220,10 +207,8 @@ def _merge(course: Path, upstream: str) -> None:
             raise
 
 
-def _git(course: Path, *arguments: str, settings: Mapping[str, object] | None = None) -> bytes:
-    options = [
-        word for name, value in (settings or {}).items() for word in ("-c", f"{name}={value}")
-    ]
+def _git(course: Path, *arguments: str, settings: Iterable[str] = ()) -> bytes:
+    options = [word for setting in settings for word in ("-c", setting)]
     try:
         done = subprocess.run(
             ["git", "-C", str(course), *options, *arguments],

@@ -9,13 +9,7 @@ if TYPE_CHECKING:
 
 
 def check_counts(**counts: float) -> None:
-    """See that numbers which count something are whole, and at least 1.
-
-    Raises
-    ------
-    ValueError
-        If one is not; the message has its name.
-    """
+    """Raise a ValueError with the name of a number that is not whole, or less than 1."""
     check_whole(**counts)
     for name, value in counts.items():
         if value < 1:
@@ -23,13 +17,7 @@ def check_counts(**counts: float) -> None:
 
 
 def check_whole(**numbers: object) -> None:
-    """See that numbers are whole.
-
-    Raises
-    ------
-    ValueError
-        If one is not; the message has its name.
-    """
+    """Raise a ValueError with the name of a number that is not whole."""
     for name, value in numbers.items():
         if not isinstance(value, Integral) or isinstance(value, bool):
             raise ValueError(f"{name} must be a whole number, got {value!r}.")

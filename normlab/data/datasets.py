@@ -151,7 +151,13 @@ def _load_folder(folder: Path, state: tuple[tuple[str, int, int], ...]) -> Image
         if files[f"{split}_images"].name.startswith("emnist"):
             parts[f"{split}_images"] = np.ascontiguousarray(images.swapaxes(1, 2))
         parts[f"{split}_labels"] = labels.astype(np.int64)
-    _check_splits(files, parts)
+    sizes = [" × ".join(map(str, parts[f"{one}_images"].shape[1:])) for one in ("train", "test")]
+    if sizes[0] != sizes[1]:
+        raise DataFileError(
+            f"{files['test_images']}: its images are {sizes[1]}, and those of "
+            f"{files['train_images'].name} are {sizes[0]}. Put the four files of one dataset into "
+            "a folder of their own."
+        )
     dataset = ImageDataset(**parts, files=files)
     dataset.map(lambda array: array.setflags(write=False))
     return dataset
@@ -208,20 +214,6 @@ def _check_pair(image_file: Path, images: np.ndarray, label_file: Path, labels: 
         )
     if trouble := trouble_with_labels(labels):
         raise DataFileError(f"{label_file}: {trouble}. Check that it is the right file.")
-
-
-def _check_splits(files: dict[str, Path], parts: dict[str, np.ndarray]) -> None:
-    sizes = {split: parts[f"{split}_images"].shape[1:] for split in ("train", "test")}
-    if sizes["train"] != sizes["test"]:
-        raise DataFileError(
-            f"{files['test_images']}: its images are {_size(sizes['test'])}, and those of "
-            f"{files['train_images'].name} are {_size(sizes['train'])}. Put the four files of one "
-            "dataset into a folder of their own."
-        )
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " × ".join(str(size) for size in shape)
 
 
 def trouble_with_labels(labels: np.ndarray) -> str:

@@ -104,23 +104,18 @@ def check(name: str, answer: Any = None, *, seed: int = SEED) -> Report:  # noqa
 
 
 def _check(exercise: Exercise, answer: Any, seed: int) -> Report:  # noqa: ANN401
-    methods = exercise.use.methods if exercise.use else ()
+    refused = partial(refusal, exercise.name, exercise)
     if is_lent(answer):
-        return refusal(
-            exercise.name,
-            exercise,
+        return refused(
             f"This is the package's {exercise.name}, which `yours` lent you.",
             "run the cell with your own function again, and then the check.",
         )
-    refused = objection(answer, exercise.name, exercise.takes, methods)
-    if refused:
-        return refusal(exercise.name, exercise, refused.message, refused.advice)
-    helpers = borrowed(answer, exercise.forbidden)
-    if helpers:
+    methods = exercise.use.methods if exercise.use else ()
+    if found := objection(answer, exercise.name, exercise.takes, methods):
+        return refused(*found)
+    if helpers := borrowed(answer, exercise.forbidden):
         tool = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
-        return refusal(
-            exercise.name,
-            exercise,
+        return refused(
             f"Your function uses {' and '.join(helpers)}. The point of this task is to do it in "
             f"{tool} alone, and there are no points for what a library did.",
             f"write each step with {tool}, then run the check again. Compare with "

@@ -58,15 +58,13 @@ def given(arguments: Mapping[str, Any], rows: int) -> str:
         room -= text.count("\n") + 1
         if room >= (0 if last else 1):
             kept.add(name)
-    others = [_in_short(name, value) for name, value in arguments.items() if name not in kept]
+    others = [
+        f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else written[name]
+        for name, value in arguments.items()
+        if name not in kept
+    ]
     shown = [text for name, text in written.items() if name in kept]
     return "\n".join([*shown, ", ".join(others)] if others else shown)
-
-
-def _in_short(name: str, value: Any) -> str:  # noqa: ANN401
-    return (
-        f"{name} of shape {value.shape}" if isinstance(value, np.ndarray) else f"{name} = {value}"
-    )
 
 
 def _labelled(name: str, value: Any) -> str:  # noqa: ANN401 - an argument of any kind

@@ -31,15 +31,8 @@ _MARKS: Mapping[bool | None, tuple[str, str]] = {True: ("✓", GREEN), False: ("
 def written(asked: str, answers: Sequence[tuple[str, str, bool | None]], code: str = "") -> str:
     """Return a question as HTML that needs no script.
 
-    Parameters
-    ----------
-    asked
-        The question, as HTML.
-    answers
-        Each as HTML: the answer, what there is to say of it, and whether it is right; None where
-        nobody judges.
-    code
-        What stands under the question.
+    Of each answer: itself, what there is to say of it (both as HTML), and whether it is right; None
+    where nobody judges. The question is HTML, too; `code` stands under it.
     """
     name = digest("".join([asked, code, *(answer + verdict for answer, verdict, _ in answers)]))
     parts = [
@@ -65,18 +58,10 @@ def digest(text: str) -> str:
 def shown(
     text: str, questions: Sequence[str], data: Mapping[str, Any], hear: Callable[[Answers], str]
 ) -> dict[str, Any]:
-    """Return what a cell shows of questions, and let a kernel hear what is answered.
+    """Return what a cell shows of questions, `written`, and let a kernel hear what is answered.
 
-    Parameters
-    ----------
-    text
-        For where no HTML is shown.
-    questions
-        As `written`.
-    data
-        What asking.js asks its model for; at least a key for what the browser keeps.
-    hear
-        Takes the first answers, and says what it did with them, in a sentence.
+    `text` is for where no HTML is shown, `data` what asking.js asks its model for; at least a key
+    for what the browser keeps. `hear` says in a sentence what it did with the first answers.
     """
     bridge = {} if nobody_is_there() else _bridge(hear)
     html = f'<div style="max-width:46em">{"".join(questions)}</div>'

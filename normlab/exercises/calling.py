@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normlab.system import alarm
-from normlab.tasks.case import Case, Outputs
+from normlab.tasks.case import Arguments, Case, Outputs
 
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
 # its loop catches the first, and is outside its `try` at one of the next.
@@ -36,33 +36,18 @@ _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one call.
+    """What came of one call."""
 
-    Parameters
-    ----------
-    returned
-        The arrays by name, or None where there is none to judge; then `trouble` says why.
-    trouble
-        "" or one of "raised", "not written", "time", "none", "type", "not called".
-    message
-        The trouble in words.
-    modified
-        The names of the arguments that the function changed.
-    printed, printed_characters
-        The first part of what it printed, and how much it was.
-    warned
-        The first warnings, in NumPy's words.
-    nodes
-        What came back beside the answer, by name, where the exercise invites it.
-    """
-
+    #: The arrays by name, or None where there is none to judge; then `trouble` says why.
     returned: Outputs | None = None
+    #: "" or one of "raised", "not written", "time", "none", "type", "not called".
     trouble: str = ""
     message: str = ""
-    modified: tuple[str, ...] = ()
-    printed: str = ""
-    printed_characters: int = 0
-    warned: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()  # the arguments that the function changed
+    printed: str = ""  # the first part of it
+    printed_characters: int = 0  # of all of it
+    warned: tuple[str, ...] = ()  # the first warnings, in NumPy's words
+    #: What came back beside the answer, by name, where the exercise invites it.
     nodes: Outputs = field(default_factory=dict)
 
 
@@ -79,23 +64,16 @@ def call_all(
     Parameters
     ----------
     answer
-        The learner's function.
-    cases
-        Only their arguments are used, and the answer gets copies of those.
+        The learner's function. It gets copies of the cases' arguments.
     returns
         The names of what it should give back.
+    time_limit
+        In seconds, for all calls together; it holds where `stop_after` says so. After a call
+        that took too long the others are not made.
     forbidden
         Packages whose objects it may not give back.
     with_nodes
         A dict of arrays behind what is asked for is welcome.
-    time_limit
-        In seconds, for all calls together; it holds where `stop_after` says so. After a call
-        that took too long the others are not made.
-
-    Returns
-    -------
-    list of Outcome
-        One for each case.
     """
 
     def call(case: Case, seconds: float) -> Outcome:
@@ -107,15 +85,7 @@ def call_all(
 def in_turn(
     call: Callable[[Case, float], Outcome], cases: Sequence[Case], time_limit: float
 ) -> Iterator[Outcome]:
-    """Yield what comes of each case, within one limit of time.
-
-    Parameters
-    ----------
-    call
-        Makes the call of a case in so many seconds.
-    cases, time_limit
-        As in `call_all`.
-    """
+    """Yield what comes of each case, within one limit of time; `call` is told what is left."""
     end, trouble = time.monotonic() + time_limit, ""
     for case in cases:
         left = end - time.monotonic()
@@ -136,16 +106,15 @@ def call_once(
     with_nodes: bool,
 ) -> Outcome:
     """Call `answer` once, on copies of the arguments."""
-    given = {name: np.copy(v) if np.ndim(v) else v for name, v in case.arguments.items()}
-    printed = _Printed()
-    warned: list[str] = []
+    given = copies(case.arguments)
+    printed, warned = Printed(), list[str]()
     returned, trouble, message = None, "", ""
     nodes: Outputs = {}
     try:
-        with _listening(printed, warned), stop_after(seconds):
+        with listening(printed, warned), stop_after(seconds):
             value = answer(*given.values())
             if with_nodes:
-                value, nodes = _without_nodes(value, len(returns))
+                value, nodes = without_nodes(value, len(returns))
             returned = as_plain(value, returns, forbidden)
     except Unusable as unusable:
         trouble, message = unusable.trouble, str(unusable)
@@ -157,13 +126,22 @@ def call_once(
         # sys.exit() in a learner's function must not end the notebook's kernel.
         trouble = "not written" if isinstance(error, NotImplementedError) else "raised"
         message = describe_error(error)
-    modified = tuple(name for name, value in given.items() if _differs(value, case, name))
+    modified = tuple(
+        name
+        for name, before in case.arguments.items()
+        if np.ndim(before) and not np.array_equal(given[name], before, equal_nan=True)
+    )
     return Outcome(
         returned, trouble, message, modified, printed.kept, printed.characters, tuple(warned), nodes
     )
 
 
-def _without_nodes(value: Any, wanted: int) -> tuple[Any, Outputs]:  # noqa: ANN401
+def copies(arguments: Arguments) -> dict[str, Any]:
+    """Copy what a function could write into."""
+    return {name: np.copy(v) if np.ndim(v) else v for name, v in arguments.items()}
+
+
+def without_nodes(value: Any, wanted: int) -> tuple[Any, Outputs]:  # noqa: ANN401
     """Take a dict of arrays off the end of what came back; what cannot be read is left out."""
     if not isinstance(value, tuple | list) or len(value) != wanted + 1:
         return value, {}
@@ -175,16 +153,6 @@ def _without_nodes(value: Any, wanted: int) -> tuple[Any, Outputs]:  # noqa: ANN
         with contextlib.suppress(Unusable):
             nodes[str(name)] = _as_array(one, str(name), ())
     return (answer[0] if wanted == 1 else answer), nodes
-
-
-def _differs(value: Any, case: Case, name: str) -> bool:  # noqa: ANN401 - any argument
-    before = case.arguments[name]
-    if not np.ndim(before):
-        return False
-    if value.shape != before.shape:
-        return True
-    same_bytes = value.dtype == before.dtype and value.tobytes() == before.tobytes()
-    return not same_bytes and not np.array_equal(value, before, equal_nan=True)
 
 
 class Unusable(Exception):  # noqa: N818 - it is about a value, and no error of ours
@@ -202,10 +170,7 @@ def as_plain(
 ) -> Outputs:
     """Turn what a function returned into plain arrays by name, sharing no memory with it.
 
-    Raises
-    ------
-    Unusable
-        For None, a wrong number of values, or anything that is not made of numbers.
+    `Unusable` is None, a wrong number of values, or anything that is not made of numbers.
     """
     if value is None:
         raise Unusable("none", "It returned None. Is there a `return` on every way out?")
@@ -274,24 +239,25 @@ def stop_after(seconds: float) -> AbstractContextManager[None]:
 # ---- what it prints and warns
 
 
-class _Printed(io.TextIOBase):
+class Printed(io.TextIOBase):
     """Keep the beginning of what is printed, and count the rest."""
 
-    def __init__(self) -> None:
-        self.kept = ""
-        self.characters = 0
+    kept = ""
+    characters = 0
 
     def writable(self) -> bool:
+        """Whether it can be written to."""
         return True
 
     def write(self, text: str) -> int:
+        """Take some text."""
         self.kept += text[: max(0, _KEPT_CHARACTERS - len(self.kept))]
         self.characters += len(text)
         return len(text)
 
 
 @contextlib.contextmanager
-def _listening(printed: _Printed, warned: list[str]) -> Iterator[None]:
+def listening(printed: Printed, warned: list[str]) -> Iterator[None]:
     """Catch what is printed, and the first few warnings."""
 
     def note(message: Warning | str, *_: object, **__: object) -> None:
@@ -314,28 +280,17 @@ def _listening(printed: _Printed, warned: list[str]) -> Iterator[None]:
 def describe_error(error: BaseException) -> str:
     """Say what was raised, and on which of the learner's lines."""
     try:
-        text = str(error)
+        text = " ".join(str(error).split())
     except Exception:
         text = ""
-    text = " ".join(text.split())
     said = f"It raised {type(error).__name__}" + (f": {text[:200]}" if text else "")
-    line = _line_of(error)
-    return f"{said}\nat the line  {line}" if line else said
-
-
-def _line_of(error: BaseException) -> str:
-    """Find the last line of the traceback that is neither a library's nor this package's."""
     line, trace = "", error.__traceback__
-    while trace is not None:
+    while trace is not None:  # the last line that is neither a library's nor this package's
         file = trace.tb_frame.f_code.co_filename
-        if not _is_installed(file):
+        if not file.startswith(("<frozen", "<normlab", _THIS_PACKAGE, *_LIBRARIES)):
             line = linecache.getline(file, trace.tb_lineno).strip()
         trace = trace.tb_next
-    return line[:120]
-
-
-def _is_installed(file: str) -> bool:
-    return file.startswith(("<frozen", "<normlab", _THIS_PACKAGE, *_LIBRARIES))
+    return f"{said}\nat the line  {line[:120]}" if line else said
 
 
 # ---- before any call: can it be called, and on whose shoulders does it stand?
@@ -358,28 +313,29 @@ def objection(
 
     With `methods` it has to be a class that has them, and the parameters are its constructor's.
     """
-    ask = _objection_to_class if methods else _objection
     try:
-        return ask(answer, name, parameters, methods)
+        if methods:
+            return _objection_to_class(answer, name, parameters, methods)
+        return _objection_to_function(answer, name, parameters)
     except Exception:
         return None  # an object that resists being looked at: the calls will show
 
 
-def _objection(
+def _objection_to_function(
     answer: Any,  # noqa: ANN401
     name: str,
     parameters: tuple[str, ...],
-    _methods: tuple[str, ...],
 ) -> Objection | None:
-    call = f'check("{name}", {name})'
+    call, own = f'check("{name}", {name})', getattr(answer, "__name__", type(answer).__name__)
     if not callable(answer):
+        result = ": the result of a call" if isinstance(answer, np.ndarray) else ""
         return Objection(
-            f"This is not a function but {_kind(answer)}.",
+            f"This is not a function but {_kind(answer)}{result}.",
             f"give the function itself, without parentheses or quotes: {call}",
         )
     if isinstance(answer, type):
         return Objection(
-            f"This is a class ({_name(answer)}), and the task asks for a function.",
+            f"This is a class ({own}), and the task asks for a function.",
             f"write `def {name}({', '.join(parameters)})` and run {call}",
         )
     signature = inspect.signature(answer)  # a function written in C may have none
@@ -387,7 +343,7 @@ def _objection(
         signature.bind(*parameters)
     except TypeError:
         return Objection(
-            f"Your function is called as {_name(answer)}{signature}, "
+            f"Your function is called as {own}{signature}, "
             f"and the task's as {name}({', '.join(parameters)}).",
             "give it these arguments, in this order.",
         )
@@ -401,14 +357,17 @@ def _objection_to_class(
     methods: tuple[str, ...],
 ) -> Objection | None:
     if not isinstance(answer, type):
+        kind = _kind(answer) if answer is None else f"{_kind(answer)}: an object, and no class"
+        kind = "a function" if inspect.isroutine(answer) else kind
         return Objection(
-            f"This task asks for a class, and this is {_kind_beside_a_class(answer)}.",
+            f"This task asks for a class, and this is {kind}.",
             f'give the class itself, without parentheses or quotes: check("{name}", {name})',
         )
-    missing = [method for method in methods if not _has(answer, method)]
+    found = {f"`{method}`": inspect.getattr_static(answer, method, None) for method in methods}
+    missing = [method for method, value in found.items() if not callable(value)]
     if missing:
         return Objection(
-            f"Your class has no method {' and '.join(f'`{method}`' for method in missing)}.",
+            f"Your class has no method {' and '.join(missing)}.",
             "write the methods that the task names, inside the class.",
         )
     try:
@@ -422,35 +381,10 @@ def _objection_to_class(
     return None
 
 
-def _has(answer: type, method: str) -> bool:
-    return callable(inspect.getattr_static(answer, method, None))
-
-
 def _kind(value: Any) -> str:  # noqa: ANN401
-    if value is None:
-        return "None"
-    if isinstance(value, np.ndarray):
-        return "an array: the result of a call"
-    return _with_article(type(value))
-
-
-def _with_article(kind: type) -> str:
-    name = kind.__name__
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _kind_beside_a_class(value: Any) -> str:  # noqa: ANN401
-    if inspect.isroutine(value):
-        return "a function"
-    return "None" if value is None else f"{_with_article(type(value))}: an object, and no class"
-
-
-def _name(value: Any) -> str:  # noqa: ANN401
-    try:
-        name = value.__name__
-    except Exception:
-        name = None
-    return name if isinstance(name, str) else type(value).__name__
+    name = "array" if isinstance(value, np.ndarray) else type(value).__name__
+    article = "an" if name[:1].lower() in "aeiou" else "a"
+    return "None" if value is None else f"{article} {name}"
 
 
 def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN401
@@ -463,10 +397,8 @@ def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noq
     try:
         if isinstance(answer, type):
             found.update(_package(base) for base in answer.__mro__)
-            for method in _methods_of(answer):
-                _look_into(method, found, seen=set())
-        else:
-            _look_into(answer, found, seen=set())
+        for function in _methods_of(answer) if isinstance(answer, type) else [answer]:
+            _look_into(function, found, seen=set())
     except Exception:
         return ()  # an object that resists being looked at
     return tuple(name for name in forbidden if name in found)
@@ -478,27 +410,22 @@ def kept_between_calls(answer: Any) -> dict[str, str]:  # noqa: ANN401
     They are defaults that can change, its own attributes, and global names that it reads.
     """
     try:
-        return _kept(_underlying_function(answer))
+        function = _underlying_function(answer)
+        return _kept(function) if function else {}
     except Exception:
         return {}  # an object that resists being looked at
 
 
-def _kept(function: types.FunctionType | None) -> dict[str, str]:
-    if function is None:
-        return {}
-    defaults = zip(  # the last parameters have them
-        reversed(_named(function.__code__)), reversed(function.__defaults__ or ()), strict=False
-    )
+def _kept(function: types.FunctionType) -> dict[str, str]:
+    code, given = function.__code__, function.__defaults__ or ()
+    named = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
+    defaults = zip(named, given, strict=True)
     places = {f"the default of `{name}`": value for name, value in defaults}
     places |= {f"`{function.__name__}.{name}`": value for name, value in vars(function).items()}
-    read = {name: function.__globals__.get(name) for name in function.__code__.co_names}
-    places |= {f"the global name `{name}`": value for name, value in read.items()}
+    read = function.__globals__
+    places |= {f"the global name `{name}`": read.get(name) for name in code.co_names}
     plain = (list, dict, set, np.ndarray, int, float, type(None))
     return {place: repr(value) for place, value in places.items() if isinstance(value, plain)}
-
-
-def _named(code: types.CodeType) -> tuple[str, ...]:
-    return code.co_varnames[: code.co_argcount]
 
 
 def _methods_of(answer: type) -> Iterator[Any]:
@@ -517,7 +444,7 @@ def _look_into(value: Any, found: set[str], seen: set[int]) -> None:  # noqa: AN
     if function is None or id(function) in seen:
         return
     seen.add(id(function))
-    for code in _codes(function.__code__):
+    for code in codes(function.__code__):
         for instruction in dis.get_instructions(code):
             name = instruction.argval
             if instruction.opname == "IMPORT_NAME":
@@ -542,12 +469,12 @@ def _underlying_function(value: Any) -> types.FunctionType | None:  # noqa: ANN4
     return call if isinstance(call, types.FunctionType) else None
 
 
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+def codes(code: types.CodeType) -> Iterator[types.CodeType]:
     """Walk a code object and those of the functions defined inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _codes(constant)
+            yield from codes(constant)
 
 
 def _package(value: Any) -> str:  # noqa: ANN401

@@ -11,17 +11,8 @@ from normlab.tasks.case import Case
 def draw_cases(exercise: Exercise, seed: int) -> list[Case]:
     """Draw the cases of an exercise; the same seed gives the same cases.
 
-    Parameters
-    ----------
-    exercise
-        Any exercise.
-    seed
-        At least 0. Each exercise has its own stream, so equal seeds do not mean equal numbers.
-
-    Returns
-    -------
-    list of Case
-        A case comes after the one that it is based on.
+    A seed is at least 0. Each exercise has its own stream, so equal seeds do not mean equal
+    numbers. A case comes after the one that it is based on.
     """
     stream = zlib.crc32(exercise.name.encode())
     return exercise.draw(np.random.default_rng([seed, stream]))

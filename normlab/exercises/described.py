@@ -7,13 +7,14 @@ in another order, rounded, or right but for one channel, can be said in every ta
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, combinations, permutations
 from typing import NamedTuple
 
 import numpy as np
 
 from normlab.exercises.calling import Outcome
-from normlab.exercises.judgement import AspectResult, differs
+from normlab.exercises.judgement import AspectResult, differs, same
 from normlab.tasks.case import Arguments, Case, Outputs
 
 # Beside the largest number: what two ways to compute the same may differ by.
@@ -34,15 +35,7 @@ class Form(NamedTuple):
 def other_forms(
     cases: Sequence[Case], outcomes: Sequence[Outcome], right: Mapping[str, Outputs]
 ) -> Iterator[Form]:
-    """Yield the answer in the form that is asked, where it has another and all cases can be so.
-
-    Parameters
-    ----------
-    cases, outcomes
-        What was drawn and what came of each, in the same order.
-    right
-        What is right in each case, by its name.
-    """
+    """Yield the answer in the form that is asked, where it has another and all cases can be so."""
     names = tuple(right[cases[0].name])
     changes: list[tuple[str, Callable[[Outputs, Outputs], Outputs | None]]] = [
         (f"{_ONES} Which of your sums or means kept it, or should keep it?", _without_ones),
@@ -51,7 +44,7 @@ def other_forms(
     for order in permutations(names):
         if order != names:
             said = f"You give back, in this order: {', '.join(order)}. Asked for: "
-            changes.append((f"{said}{', '.join(names)}.", _in_order(order)))
+            changes.append((f"{said}{', '.join(names)}.", partial(_in_order, order)))
     for said, change in changes:
         formed = [
             outcome if outcome.returned is None else _formed(change, outcome, right[case.name])
@@ -72,9 +65,8 @@ def _formed(change: Callable, outcome: Outcome, right: Outputs) -> Outcome | Non
 
 def _without_ones(own: Outputs, right: Outputs) -> Outputs | None:
     """Return the numbers in the shapes that are asked, if only axes of size 1 are at odds."""
-    for name, value in right.items():
-        if own[name].squeeze().shape != value.squeeze().shape:
-            return None
+    if any(own[name].squeeze().shape != value.squeeze().shape for name, value in right.items()):
+        return None
     return {name: own[name].reshape(value.shape) for name, value in right.items()}
 
 
@@ -85,11 +77,8 @@ def _transposed(own: Outputs, right: Outputs) -> Outputs | None:
     return {name: own[name].T if name in two else own[name] for name in right}
 
 
-def _in_order(order: tuple[str, ...]) -> Callable[[Outputs, Outputs], Outputs]:
-    def change(own: Outputs, right: Outputs) -> Outputs:
-        return {name: own[place] for name, place in zip(order, right, strict=True)}
-
-    return change
+def _in_order(order: tuple[str, ...], own: Outputs, right: Outputs) -> Outputs:
+    return {name: own[place] for name, place in zip(order, right, strict=True)}
 
 
 # ---- which cases are right
@@ -101,17 +90,14 @@ def where_right(results: Sequence[AspectResult]) -> str:
     for result in results:
         for one in result.case_results:
             if one.expected:
-                found.setdefault(_axes(one.case), set()).add(not one.problem)
+                axes = max(np.ndim(value) for value in one.case.arguments.values())
+                found.setdefault(axes, set()).add(not one.problem)
     right = [axes for axes, all_of in found.items() if all_of == {True} and axes]
     wrong = [axes for axes, all_of in found.items() if all_of == {False}]
     if not right or len(right) + len(wrong) < len(found):
         return ""
     of_right, of_wrong = (" or ".join(map(str, sorted(some))) for some in (right, wrong))
     return f"Right for arrays of {of_right} axes, wrong for those of {of_wrong}."
-
-
-def _axes(case: Case) -> int:
-    return max(np.ndim(value) for value in case.arguments.values())
 
 
 def what_came_back(
@@ -128,7 +114,7 @@ def what_came_back(
 
 
 def _every_time(name: str, made: Sequence[tuple[Case, Outputs, Outputs]]) -> str:
-    if all(right[name].size < 2 or _right(own[name], right[name]) for _, own, right in made):
+    if all(right[name].size < 2 or same(own, right, _CLOSE, (name,)) for _, own, right in made):
         return ""
     if all(own[name].size and not own[name].any() for _, own, _ in made):
         return f"Every number of {name} is 0."
@@ -138,10 +124,6 @@ def _every_time(name: str, made: Sequence[tuple[Case, Outputs, Outputs]]) -> str
     if all(own[name].ndim == 0 for _, own, _ in made):
         return f"{name} is one number for everything: has a sum or mean no axis?"
     return ""
-
-
-def _right(got: np.ndarray, expected: np.ndarray) -> bool:
-    return got.shape == expected.shape and _same(got, expected)
 
 
 # ---- what the wrong numbers have in common
@@ -192,14 +174,12 @@ def _rows_and_columns(got: np.ndarray, expected: np.ndarray) -> str:
 
 def _everywhere(got: np.ndarray, expected: np.ndarray, arguments: Arguments) -> str:
     """Name the factor or the shift that all numbers share."""
-    factor = _common(got, expected, np.divide)
-    if factor is not None:
-        known = _known_factor(factor, _counts(arguments))
-        return f"Your numbers are the expected ones times {factor:.6g}{known}, everywhere."
-    shift = _common(got, expected, np.subtract)
-    if shift is not None:
-        return f"Your numbers are the expected ones plus {shift:.6g}, everywhere."
-    return ""
+    said = ""
+    if (factor := _common(got, expected, np.divide)) is not None:
+        said = f"times {factor:.6g}{_known_factor(factor, _counts(arguments))}"
+    elif (shift := _common(got, expected, np.subtract)) is not None:
+        said = f"plus {shift:.6g}"
+    return f"Your numbers are the expected ones {said}, everywhere." if said else ""
 
 
 def _common(got: np.ndarray, expected: np.ndarray, relation: np.ufunc) -> float | None:
@@ -227,11 +207,8 @@ def _known_factor(factor: float, counts: Sequence[int]) -> str:
     for n in counts:
         made |= {f"1/{n}": 1 / n, f"1/sqrt({n})": n**-0.5, f"sqrt({n})": n**0.5}
         made |= {f"so many are there, {n}": n}
-    for n in counts:
-        made |= {f"{n - 1}/{n}": (n - 1) / n, f"{n}/{n - 1}": n / (n - 1)}
-        made |= {f"sqrt({n - 1}/{n})": math.sqrt((n - 1) / n)}
-        made |= {f"sqrt({n}/{n - 1})": math.sqrt(n / (n - 1))}
-    for n, m in permutations(counts, 2):
+    around = [pair for n in counts for pair in ((n - 1, n), (n, n - 1))]
+    for n, m in (*around, *permutations(counts, 2)):
         made |= {f"{n}/{m}": n / m, f"sqrt({n}/{m})": math.sqrt(n / m)}
     for name, value in made.items():
         if math.isclose(abs(factor), value, rel_tol=1e-5):

@@ -15,9 +15,9 @@ from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import (
     SINGLE_PRECISION,
     AspectResult,
-    differs,
     first_wrong_node,
     judge,
+    same,
 )
 from normlab.exercises.steps import is_in_the_step
 from normlab.tasks.case import Case, Outputs
@@ -30,29 +30,17 @@ _EXACT = 1e-9
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the numbers say about the code.
+    """What the numbers say about the code."""
 
-    Parameters
-    ----------
-    explanations
-        Each gives exactly what was returned, on every case. More than one: nothing that was
-        tried tells them apart. Single mistakes come alone; pairs only where no single fits.
-    hidden
-        Mistakes that change nothing while the named one is there, so they may be there too.
-    by_aspect
-        Where no mistake explains everything: the single mistakes that explain all cases of one
-        aspect, by the aspect's key.
-    described
-        What is to be said of the whole answer, besides.
-    only_form
-        That is all: but for its form the answer is right.
-    """
-
+    #: Each gives exactly what was returned, on every case. More than one: nothing that was tried
+    #: tells them apart. Single mistakes come alone; pairs only where no single fits.
     explanations: tuple[Together, ...] = ()
+    #: Mistakes that change nothing while the named one is there, so they may be there too.
     hidden: tuple[Mistake, ...] = ()
+    #: Where no mistake explains everything: those that explain all cases of one aspect, by its key.
     by_aspect: dict[str, tuple[Mistake, ...]] = field(default_factory=dict)
-    described: str = ""
-    only_form: bool = False
+    described: str = ""  # what is to be said of the whole answer, besides
+    only_form: bool = False  # that is all: but for its form the answer is right
 
 
 def diagnose(
@@ -66,12 +54,8 @@ def diagnose(
 
     Parameters
     ----------
-    exercise
-        The exercise.
-    cases, outcomes
-        What was drawn and what came of each, in the same order.
-    results
-        The judgement on them.
+    cases, outcomes, results
+        What was drawn, what came of each, and the judgement on them.
     variants
         What the known mistakes give in these cases. Whoever examines many answers to the same
         cases makes it once and gives it each time: most of the work is in it.
@@ -205,40 +189,30 @@ def _with_number(mistake: Mistake, number: str) -> Iterator[Mistake]:
 
 
 class Variants:
-    """What each set of mistakes gives in each case, computed once and only where needed.
-
-    Parameters
-    ----------
-    exercise
-        The exercise.
-    cases
-        What was drawn.
-    """
+    """What each set of mistakes gives in each case, computed once and only where needed."""
 
     def __init__(self, exercise: Exercise, cases: Sequence[Case]) -> None:
         self.exercise = exercise
         self.cases = tuple(cases)
         self.right = {case.name: exercise.reference(**case.arguments) for case in cases}
-        self._computed: dict[tuple[Any, ...], Outputs | None] = {}
-        self._errors: dict[tuple[Any, ...], str] = {}
+        self._computed: dict[tuple[Any, ...], tuple[Outputs | None, str]] = {}
 
     def returns(self, mistakes: Together, case: Case) -> Outputs | None:
         """Return what a function with these mistakes returns, or None where it raises."""
-        key = self._key(mistakes, case)
-        if key not in self._computed:
-            try:
-                self._computed[key] = self.exercise.variant(mistakes, case.arguments)
-            except Exception as error:
-                self._computed[key] = None
-                self._errors[key] = type(error).__name__
-        return self._computed[key]
+        return self._made(mistakes, case)[0]
 
     def error(self, mistakes: Together, case: Case) -> str:
         """Return what a function with these mistakes raises, by name."""
-        return self._errors[self._key(mistakes, case)]
+        return self._made(mistakes, case)[1]
 
-    def _key(self, mistakes: Together, case: Case) -> tuple[Any, ...]:
-        return (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+    def _made(self, mistakes: Together, case: Case) -> tuple[Outputs | None, str]:
+        key = (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+        if key not in self._computed:
+            try:
+                self._computed[key] = self.exercise.variant(mistakes, case.arguments), ""
+            except Exception as error:
+                self._computed[key] = None, type(error).__name__
+        return self._computed[key]
 
 
 class _Suspects:
@@ -285,11 +259,9 @@ class _Suspects:
             ran = True
             allowed = max(tolerance, case.tolerance)
             noise = rounds and case.rounding  # nobody else's noise is the same
-            if outputs:
-                wrong = {name: wrong[name] for name in outputs}
-            if not (noise or same(own, wrong, allowed)):
+            if not (noise or same(own, wrong, allowed, outputs)):
                 return False
-            shows = shows or not same(right, wrong, allowed)
+            shows = shows or not same(right, wrong, allowed, outputs)
         return (shows or (raises and ran)) and not self._contradict(mistakes, cases)
 
     def _contradict(self, mistakes: Together, cases: Sequence[Case]) -> bool:
@@ -307,25 +279,21 @@ class _Suspects:
 
     def explain_aspect(self, mistake: Mistake, result: AspectResult) -> bool:
         """Whether a mistake explains what counts in an aspect, and costs it."""
-        outputs = result.aspect.outputs or self.exercise.returns
         asked = [case_result.case for case_result in result.case_results]
-        return self.explain((mistake,), asked, _EXACT, outputs)
+        return self.explain((mistake,), asked, _EXACT, result.aspect.outputs)
 
     def explain_step(self, mistake: Mistake, result: AspectResult) -> bool:
         """Whether a mistake explains an aspect, given the learner's own answers before it."""
         own = {name: one.returned for name, one in self.outcomes.items() if one.returned}
         for one in result.case_results:
-            case = one.case
-            wrong = self.returns((mistake,), case)
+            case, wrong = one.case, self.returns((mistake,), one.case)
             if mistake.aspect != result.aspect.key or wrong is None or case.derive is None:
                 return False
             before = self.returns((mistake,), self._by_name[case.based_on])
-            right = self.right[case.based_on]
-            if before is None or not same(before, right, case.tolerance):
+            if before is None or not same(before, self.right[case.based_on], case.tolerance):
                 return False
-            if not {case.name, case.based_on} <= own.keys():
-                return False
-            if not is_in_the_step(case, own, self.right, wrong):
+            both = {case.name, case.based_on} <= own.keys()
+            if not (both and is_in_the_step(case, own, self.right, wrong)):
                 return False
         return True
 
@@ -343,11 +311,3 @@ class _Suspects:
         if alone is None or beside is None:
             return alone is beside
         return same(alone, beside, case.tolerance)
-
-
-def same(one: Outputs, other: Outputs, tolerance: float) -> bool:
-    """Whether two sets of outputs agree in every shape and value."""
-    return all(
-        one[name].shape == value.shape and not differs(one[name], value, tolerance).any()
-        for name, value in other.items()
-    )

@@ -21,84 +21,39 @@ from normlab.tasks.case import Arguments, Case, Outputs
 
 @dataclass(frozen=True)
 class Aspect:
-    """A part of an exercise that has its own points.
+    """A part of an exercise that has its own points."""
 
-    Parameters
-    ----------
-    key
-        The name that cases and mistakes refer to it by.
-    title
-        What the learner reads.
-    points
-        All of them, or none: where every case of the aspect is right, or not. An aspect of 0 points
-        is told and not graded: only the learner's own program could say whether it holds.
-    outputs
-        The outputs that count here; none named means all.
-    leaves_input_alone
-        The aspect asks not for values but whether the arguments are as they were.
-    """
-
-    key: str
-    title: str
+    key: str  # the name that cases and mistakes refer to it by
+    title: str  # what the learner reads
+    # All of them, or none: where every case of the aspect is right, or not. An aspect of 0 points
+    # is told and not graded: only the learner's own program could say whether it holds.
     points: int
-    outputs: tuple[str, ...] = ()
-    leaves_input_alone: bool = False
+    outputs: tuple[str, ...] = ()  # those that count here; none named means all
+    leaves_input_alone: bool = False  # it asks for no values: are the arguments as they were?
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake that people make, and how to talk about it.
+    """A mistake that people make, and how to talk about it."""
 
-    Parameters
-    ----------
-    key
-        A short name, for tables and tests.
-    what
-        Completes "Your numbers are what comes out when ...".
-    symptom
-        How the mistake looks to someone who cannot see the code.
-    hint
-        A question or a small experiment; it does not give the code away.
-    next
-        Completes "Next: fix ...".
-    aspect
-        The aspect that it belongs to.
-    edits
-        What it writes otherwise than the model.
-    section
-        The heading, in the lesson, under which to read again.
-    rounding
-        On paper it is no mistake. It shows only in cases that ask for rounding, as noise.
-    other
-        The name of a whole other function or class, beside the model, where the mistake has another
-        shape.
-    gives
-        What comes back otherwise, by name, where the model is not run to know it.
-    spellings
-        Other ways to write the same mistake.
-    keeps
-        What has to stand as it is for the mistake to be seen: nothing that changes it goes with it.
-    apart
-        The keys of mistakes that do not go with it though they change something else.
-    alone
-        It is never looked for beside another.
-    """
-
-    key: str
-    what: str
-    symptom: str
-    hint: str
-    next: str
-    aspect: str
-    edits: Edits = NO_EDITS
-    section: str = ""
+    key: str  # a short name, for tables and tests
+    what: str  # completes "Your numbers are what comes out when ..."
+    symptom: str  # how it looks to someone who cannot see the code
+    hint: str  # a question or a small experiment; it does not give the code away
+    next: str  # completes "Next: fix ..."
+    aspect: str  # the one that it belongs to
+    edits: Edits = NO_EDITS  # what it writes otherwise than the model
+    section: str = ""  # the heading, in the lesson, under which to read again
+    # On paper it is no mistake. It shows only in cases that ask for rounding, as noise.
     rounding: bool = False
-    other: str = ""
+    other: str = ""  # a whole other function or class beside the model, where its shape is another
+    # What comes back otherwise, by name, where the model is not run to know it.
     gives: Mapping[str, float] = field(default_factory=dict)
-    spellings: tuple[Edits, ...] = ()
+    spellings: tuple[Edits, ...] = ()  # other ways to write the same mistake
+    # What has to stand as it is for the mistake to be seen: nothing that changes it goes with it.
     keeps: Edits = NO_EDITS
-    apart: frozenset[str] = frozenset()
-    alone: bool = False
+    apart: frozenset[str] = frozenset()  # mistakes that do not go with it for another reason
+    alone: bool = False  # it is never looked for beside another
 
     def combines_with(self, other: "Mistake") -> bool:
         """Whether one function can make both mistakes: they change no letter in common."""
@@ -119,70 +74,35 @@ def _meet(some: Edits, others: Edits) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """A function or class that the learner writes, and all that is needed to judge it.
+    """A function or class that the learner writes, and all that is needed to judge it."""
 
-    Parameters
-    ----------
-    name
-        Of the function or class.
-    notebook
-        The stem of its notebook's file name: "02_batch_norm_forward".
-    title
-        What the learner does, in a few words.
-    parameters, returns
-        The names of what a case holds, and of what comes back.
-    aspects
-        In the order in which they are shown.
-    draw
-        Makes the cases from a generator of random numbers.
-    model
-        A right answer, as text.
-    mistakes
-        The known ones.
-    first_step
-        For a learner who has not begun.
-    forbidden
-        Packages that would do the learner's work for them.
-    nodes
-        The model's own names for the steps inside the computation, in the order of the walk back.
-        The learner may return theirs in a dict behind the answer.
-    use
-        Puts the answer to use, where it is a class or a function of torch objects; `parameters` are
-        then those of the script.
-    known
-        What a right answer gives, by name, where the model is not run to know it: it would take too
-        long, and its digits are not judged.
-    seconds
-        How long all calls together may take, where the usual time would not do.
-    can
-        Completes "You can now ...", for whoever has all points.
-    digest
-        Of all that is written in the task's files.
-    places
-        In which file and line each mistake is written, by its key.
-    in_lesson
-        Whether the lesson asks for it and goes on with it; it is not graded then.
-    """
-
-    name: str
-    notebook: str
-    title: str
-    parameters: tuple[str, ...]
-    returns: tuple[str, ...]
-    aspects: tuple[Aspect, ...]
+    name: str  # of the function or class
+    notebook: str  # the stem of its notebook's file name: "02_batch_norm_forward"
+    title: str  # what the learner does, in a few words
+    parameters: tuple[str, ...]  # the names of what a case holds
+    returns: tuple[str, ...]  # and of what comes back
+    aspects: tuple[Aspect, ...]  # in the order in which they are shown
     draw: Callable[[np.random.Generator], list[Case]] = field(repr=False)
-    model: Model = field(repr=False)
+    model: Model = field(repr=False)  # a right answer, as text
     mistakes: tuple[Mistake, ...] = field(repr=False)
-    first_step: str = field(repr=False)
+    first_step: str = field(repr=False)  # for a learner who has not begun
+    # Packages that would do the learner's work for them.
     forbidden: tuple[str, ...] = ("torch", "normlab")
+    # The model's own names for the steps inside the computation, in the order of the walk back.
+    # The learner may return theirs in a dict behind the answer.
     nodes: tuple[str, ...] = field(default=(), repr=False)
+    # Puts the answer to use, where it is a class or a function of torch objects; `parameters` are
+    # then those of the script.
     use: Use | None = field(default=None, repr=False)
+    # What a right answer gives, by name, where the model is not run to know it: it would take too
+    # long, and its digits are not judged.
     known: Mapping[str, float] = field(default_factory=dict, repr=False)
-    seconds: float | None = None
-    can: str = field(default="", repr=False)
-    digest: str = field(default="", repr=False)
+    seconds: float | None = None  # for all calls together, where the usual time would not do
+    can: str = field(default="", repr=False)  # completes "You can now ..."
+    digest: str = field(default="", repr=False)  # of all that is written in the task's files
+    # In which file and line each mistake is written, by its key.
     places: Mapping[str, str] = field(default_factory=dict, repr=False)
-    in_lesson: bool = False
+    in_lesson: bool = False  # the lesson asks for it and goes on with it; it is not graded then
 
     @property
     def lesson(self) -> str:
@@ -242,13 +162,7 @@ class Exercise:
         ]
 
     def reference(self, **arguments: Any) -> Outputs:  # noqa: ANN401 - arguments of any kind
-        """Compute what is right: the model, in float64.
-
-        Parameters
-        ----------
-        **arguments
-            Of a case.
-        """
+        """Compute what is right in a case: the model, in float64."""
         return self.variant((), {name: _float64(value) for name, value in arguments.items()})
 
     def variant(self, mistakes: tuple[Mistake, ...], arguments: Arguments) -> Outputs:

@@ -10,36 +10,22 @@ from normlab.exercises.tree import Function, is_own, parsed
 _REDUCTIONS = ("mean", "sum", "var", "std")
 _AXES = ("0", "1", "-1", "None", "(0, 2, 3)", "(2, 3)", "(1, 2, 3)", "(0, 2)", "(0, 1)", "(1, 2)")
 _LIBRARIES = ("np", "numpy", "torch")
+#: What is taken for each other, in both directions.
+_SIGNS = (
+    *((ast.Add, ast.Sub), (ast.Mult, ast.Div), (ast.And, ast.Or), (ast.Eq, ast.NotEq)),
+    *((ast.Lt, ast.LtE), (ast.Gt, ast.GtE)),
+)
+_CALLS = (
+    *(("train", "eval"), ("zeros", "ones"), ("zeros_like", "ones_like"), ("repeat", "tile")),
+    *(("max", "min"), ("maximum", "minimum"), ("append", "extend")),
+)
 SIGNS: dict[type[ast.AST], Callable[[], Any]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
     ast.FloorDiv: ast.Div,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
+    **dict(_SIGNS),
+    **{other: one for one, other in _SIGNS},
 }
 _TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
-_OTHER_CALL = {
-    "train": "eval",
-    "eval": "train",
-    "zeros": "ones",
-    "ones": "zeros",
-    "max": "min",
-    "min": "max",
-    "minimum": "maximum",
-    "maximum": "minimum",
-    "zeros_like": "ones_like",
-    "append": "extend",
-    "repeat": "tile",
-    "tile": "repeat",
-}
+_OTHER_CALL = {**dict(_CALLS), **{other: one for one, other in _CALLS}}
 
 Rule = Callable[[ast.expr, Function], Iterator[ast.expr]]
 
@@ -75,37 +61,35 @@ def _keyword(call: ast.Call, *names: str) -> tuple[str, ast.expr] | None:
     return next(((one.arg, one.value) for one in call.keywords if one.arg in names), None)
 
 
+def _axis(call: _Reduction) -> ast.expr | None:
+    """Return what a reduction is given as its axis."""
+    given, number = _keyword(call, "axis", "dim"), _axis_at(call)
+    return given[1] if given else call.args[number] if len(call.args) > number else None
+
+
 def _axes(node: ast.expr, function: Function) -> Iterator[ast.expr]:
+    reductions = [one for _, one in function.expressions if _is_reduction(one)]
+    names = {getattr(_axis(one), "id", "") for one in reductions}
+    every = (*_AXES, *_axes_of_any_shape(function.arguments))
     if isinstance(node, ast.Tuple) and all(isinstance(one, ast.Constant) for one in node.elts):
         yield from (parsed(axes) for axes in _AXES if axes != ast.unparse(node))
-    if function.assigned.get(id(node)) in _axis_names(function):
-        yield from (parsed(axes) for axes in (*_AXES, *_axes_of_any_shape(function.arguments)))
-    if not _is_reduction(node) or _axis_name(node) in function.assigned.values():
+    if function.assigned.get(id(node)) in names:
+        yield from map(parsed, every)
+    if not _is_reduction(node):
         return
-    number, given = _axis_at(node), _keyword(node, "axis", "dim")
-    for axes in (*_AXES, *_axes_of_any_shape(function.arguments)):
-        if given:
-            name, value = given
-            if ast.unparse(value) != axes:
-                yield _with(node, name, axes)
-        elif len(node.args) > number:
-            if ast.unparse(node.args[number]) != axes:
-                before, after = node.args[:number], node.args[number + 1 :]
-                yield ast.Call(node.func, [*before, parsed(axes), *after], node.keywords)
-        elif axes != "None":
-            yield _with(node, "axis", axes)
-
-
-def _axis_name(call: _Reduction) -> str:
-    """Return the name that stands for a reduction's axis; "" where it is written out."""
-    given, number = _keyword(call, "axis", "dim"), _axis_at(call)
-    value = given[1] if given else call.args[number] if len(call.args) > number else None
-    return value.id if isinstance(value, ast.Name) else ""
-
-
-def _axis_names(function: Function) -> set[str]:
-    calls = [node for _, node in function.expressions if _is_reduction(node)]
-    return {name for call in calls if (name := _axis_name(call))}
+    axis = _axis(node)
+    if getattr(axis, "id", "") in function.assigned.values():
+        return  # it is changed where the name gets its value
+    written = ast.unparse(axis) if axis else "None"
+    keyword = next((one.arg for one in node.keywords if one.value is axis), None) or "axis"
+    for axes in every:
+        if axes == written:
+            continue
+        if axis in node.args:
+            args = [parsed(axes) if one is axis else one for one in node.args]
+            yield ast.Call(node.func, args, node.keywords)
+        else:
+            yield _with(node, keyword, axes)
 
 
 def _axes_of_any_shape(arguments: list[str]) -> Iterator[str]:
@@ -156,18 +140,15 @@ def _root_of(node: ast.expr) -> ast.expr | None:
 
 
 def _root(node: ast.expr, function: Function) -> Iterator[ast.expr]:
-    inside = _root_of(node)
+    inside, terms = _root_of(node), ast.Name | ast.BinOp | ast.Call | ast.Subscript
     if inside is not None:
         yield inside
         if isinstance(inside, ast.BinOp):
             yield ast.BinOp(_power(inside.left, 0.5), inside.op, inside.right)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
         yield node.left
-    elif isinstance(node, ast.Name | ast.BinOp | ast.Call | ast.Subscript) and function.is_value(
-        node
-    ):
-        yield _power(node, 0.5)
-        yield _power(node, 2)
+    elif isinstance(node, terms) and function.is_value(node):
+        yield from (_power(node, 0.5), _power(node, 2))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         for one, other in ((node.left, node.right), (node.right, node.left)):
             under = _root_of(one)
@@ -184,10 +165,6 @@ def _is_chain(node: ast.expr) -> TypeGuard[ast.BinOp]:
     return isinstance(node, ast.BinOp) and type(node.op) in _PRECEDENCE
 
 
-def _strength(node: ast.expr) -> int:
-    return _PRECEDENCE[type(node.op)] if _is_chain(node) else 9
-
-
 def _chain(node: ast.expr, opened: ast.expr | None) -> list[Any]:
     """Write a sum or product as it stands on the page: operand, sign, operand.
 
@@ -195,10 +172,10 @@ def _chain(node: ast.expr, opened: ast.expr | None) -> list[Any]:
     """
     if not _is_chain(node):
         return [node]
-    parts = []
-    for side, within in ((node.left, _strength(node)), (node.right, _strength(node) + 1)):
-        plain = _strength(side) >= within or side is opened
-        parts.append(_chain(side, opened) if plain else [side])
+    strength, parts = _PRECEDENCE[type(node.op)], []
+    for side, within in ((node.left, strength), (node.right, strength + 1)):
+        brackets = _is_chain(side) and _PRECEDENCE[type(side.op)] < within
+        parts.append([side] if brackets and side is not opened else _chain(side, opened))
     return [*parts[0], node.op, *parts[1]]
 
 
@@ -263,15 +240,14 @@ def _moved(node: ast.expr, function: Function) -> Iterator[ast.expr]:
     """Take a term or factor out of its place, and let it come last of all."""
     if not isinstance(node, ast.BinOp):
         return
-    for place, part in Function(ast.Expr(node)).expressions:
-        if part is not node and isinstance(part, ast.BinOp) and type(part.op) in _PRECEDENCE:
+    for (holder, key), part in Function(ast.Expr(node)).expressions:
+        if part is not node and _is_chain(part):
             for rest, term in ((part.left, part.right), (part.right, part.left)):
                 if term is part.left and isinstance(part.op, ast.Sub | ast.Div):
                     continue
-                before = place.get()
-                place.put(rest)
+                holder[key] = rest
                 whole = copy.deepcopy(node)
-                place.put(before)
+                holder[key] = part
                 yield ast.BinOp(whole, part.op, term)
 
 
@@ -281,16 +257,13 @@ def _other_call(node: ast.expr, function: Function) -> Iterator[ast.expr]:
 
 
 def _number(node: ast.expr, function: Function) -> Iterator[ast.expr]:
-    if not isinstance(node, ast.Constant) or isinstance(node.value, str | bytes | None):
-        return
-    value = node.value
-    if isinstance(value, bool):
-        yield ast.Constant(not value)
-        return
-    if isinstance(value, int | float):
-        others = {value + 1, value - 1, 0, 1, 2, -value, value / 2, 2 * value}
-        yield from (ast.Constant(other) for other in sorted(others - {value}))
-        yield from function.values
+    match node:
+        case ast.Constant(bool(value)):
+            yield ast.Constant(not value)
+        case ast.Constant(int(value) | float(value)):
+            others = {value + 1, value - 1, 0, 1, 2, -value, value / 2, 2 * value}
+            yield from (ast.Constant(other) for other in sorted(others - {value}))
+            yield from function.values
 
 
 def _count(node: ast.expr, function: Function) -> Iterator[ast.expr]:
@@ -310,15 +283,18 @@ def _count(node: ast.expr, function: Function) -> Iterator[ast.expr]:
     yield from (parsed(other) for other in others if other != said)
 
 
+def exchanged(some: list[Any]) -> Iterator[list[Any]]:
+    """Exchange every two neighbours."""
+    for i in range(len(some) - 1):
+        yield [*some[:i], some[i + 1], some[i], *some[i + 2 :]]
+
+
 def _swapped(node: ast.expr, function: Function) -> Iterator[ast.expr]:
     match node:
         case ast.Tuple(elts):
-            for i in range(len(elts) - 1):
-                yield ast.Tuple([*elts[:i], elts[i + 1], elts[i], *elts[i + 2 :]], ast.Load())
+            yield from (ast.Tuple(some, ast.Load()) for some in exchanged(elts))
         case ast.Call(func, args, keywords):
-            for i in range(len(args) - 1):
-                exchanged = [*args[:i], args[i + 1], args[i], *args[i + 2 :]]
-                yield ast.Call(func, exchanged, keywords)
+            yield from (ast.Call(func, some, keywords) for some in exchanged(args))
         case ast.IfExp(test, one, other):
             yield ast.IfExp(test, other, one)
 
@@ -331,13 +307,9 @@ def _less(node: ast.expr, function: Function) -> Iterator[ast.expr]:
             yield from values
         case ast.Call(ast.Attribute(ast.Name(library)), [first, *_]) if library in _LIBRARIES:
             yield first
-        case ast.Call(ast.Attribute(owner)):
-            yield owner
-        case ast.Call(ast.Name(), [first, *_]):
-            yield first
-        case ast.Subscript(value):
+        case ast.Call(ast.Name(), [value, *_]) | ast.Call(ast.Attribute(value)):
             yield value
-        case ast.Attribute(value, "T"):
+        case ast.Subscript(value) | ast.Attribute(value, "T"):
             yield value
         case ast.IfExp(_, one, other):
             yield from (one, other)

@@ -39,28 +39,14 @@ def find(name: str) -> Exercise:
 
 
 def find_in(file: Path, name: str) -> Exercise:
-    """Return an exercise of a teacher's own file.
-
-    Raises
-    ------
-    normlab.exercises.loading.TaskError
-        Something in the file is not as it should be, or the course has a task of this name.
-    """
+    """Return an exercise of a teacher's own file; a `TaskError`, too, where its name is taken."""
     return _of_a_teacher(file.resolve(), name, file.stat().st_mtime_ns)
 
 
 def tasks_of(notebook: str) -> list[Exercise]:
-    """Return the graded tasks of an exercise notebook, in their order.
+    """Return the graded tasks of an exercise notebook, in their order; else a `LookupError`.
 
-    Parameters
-    ----------
-    notebook
-        The stem of its file's name: "02_batch_norm_forward", or that of a teacher's own file.
-
-    Raises
-    ------
-    LookupError
-        No task belongs to it.
+    It is named by the stem of its file's name, "02_batch_norm_forward", or of a teacher's own.
     """
     if notebook in contents():
         return [_of_the_course(name) for name in contents()[notebook]]

@@ -84,13 +84,7 @@ def seal(**rest: Any) -> str:  # noqa: ANN401 - what `guess` takes
 
 
 def unseal(sealed: str) -> dict[str, Any]:
-    """Read what `seal` wrote.
-
-    Raises
-    ------
-    ValueError
-        It did not write this.
-    """
+    """Read what `seal` wrote; a `ValueError` where it did not."""
     try:
         return json.loads(base64.b64decode(sealed, validate=True))
     except ValueError:

@@ -19,36 +19,19 @@ SINGLE_PRECISION = 2e-5
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case, judged for one aspect.
-
-    Parameters
-    ----------
-    case, outcome
-        What was asked, and what came of it.
-    expected
-        What should have come back, only the outputs that count.
-    own
-        The expectation was derived from the learner's own answer to an earlier case.
-    problem
-        "" where all is well; else "modified", "shape", "not finite", "values", or the trouble of
-        the outcome.
-    output, index
-        Where the first difference is: the output's name, and the index in it.
-    single
-        Right, but only to the seven digits of float32.
-    spoiled
-        Right beside the learner's own answer to an earlier case, where that has a slip.
-    """
+    """One case, judged for one aspect."""
 
     case: Case
     outcome: Outcome
-    expected: Outputs
-    own: bool = False
+    expected: Outputs  # only the outputs that count
+    own: bool = False  # the expectation was derived from the learner's answer to an earlier case
+    #: "" where all is well; else "modified", "shape", "not finite", "values", or the outcome's.
     problem: str = ""
+    #: Where the first difference is.
     output: str = ""
     index: tuple[int, ...] = ()
-    single: bool = False
-    spoiled: bool = False
+    single: bool = False  # right, but only to the seven digits of float32
+    spoiled: bool = False  # right beside the learner's answer to an earlier case, which has a slip
 
 
 @dataclass(frozen=True)
@@ -71,8 +54,8 @@ class AspectResult:
 
         Expectations of the reference come before those derived from the learner's own answers.
         """
-        failed = [case_result for case_result in self.case_results if case_result.problem]
-        return sorted(failed, key=lambda case_result: (case_result.own, case_result.case.size))
+        failed = [one for one in self.case_results if one.problem]
+        return sorted(failed, key=lambda one: (one.own, one.case.size))
 
 
 def judge(
@@ -85,8 +68,6 @@ def judge(
 
     Parameters
     ----------
-    exercise
-        The exercise.
     cases, outcomes
         What was drawn and what came of each, in the same order.
     right
@@ -134,10 +115,7 @@ def _derived(
     outcomes: Mapping[str, Outcome],
     work: Work,
 ) -> tuple[Outputs, bool]:
-    """Find what of a case's expectations follows from the learner's own answer to another.
-
-    And whether that answer has a slip.
-    """
+    """Find what of a case follows from the learner's answer to another, and if that has a slip."""
     if case.derive is None:
         return {}, False
     own, right = outcomes[case.based_on].returned, references[case.based_on]
@@ -228,6 +206,15 @@ def differs(got: np.ndarray, expected: np.ndarray, tolerance: float) -> np.ndarr
     if not all_finite:
         near |= (got == expected) | (np.isnan(got) & np.isnan(expected))
     return ~near
+
+
+def same(one: Outputs, other: Outputs, tolerance: float, names: tuple[str, ...] = ()) -> bool:
+    """Whether two sets of outputs agree in every shape and value, or those of some names."""
+    return all(
+        one[name].shape == other[name].shape
+        and not differs(one[name], other[name], tolerance).any()
+        for name in names or other
+    )
 
 
 def first_wrong_node(own: Outputs, right: Outputs) -> str:

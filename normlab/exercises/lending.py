@@ -24,17 +24,7 @@ def is_lent(answer: object) -> bool:
 
 @dataclass(frozen=True)
 class Word:
-    """What is said of whose function it is; it shows itself.
-
-    Parameters
-    ----------
-    mark, colour
-        A sign before the text, and its colour.
-    text
-        A sentence or two.
-    small
-        Whether it is a line in grey, and no panel.
-    """
+    """What is said of whose function it is; it shows itself, as a panel or a small line in grey."""
 
     mark: str
     colour: str
@@ -80,9 +70,8 @@ def yours(name: str, function: Any = None) -> Callable[..., Any]:  # noqa: ANN40
     try:
         program = find(name).model.another()
     except (LookupError, TaskError) as unknown:
-        _say(
-            Word("✗", RED, f"There is nothing to compare with, so this is yours, unseen. {unknown}")
-        )
+        said = f"There is nothing to compare with, so this is yours, unseen. {unknown}"
+        _say(Word("✗", RED, said))
         return function
     if is_lent(function):
         _say(Word("○", GREY, f"Still the package's {name}, which you got here before.", small=True))

@@ -11,32 +11,31 @@ import ast
 import builtins
 import contextlib
 import copy
-import io
 import linecache
 import signal
 import threading
 import time
 import types
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from normlab.exercises.calling import Outcome, TimeIsUp, as_plain, stop_after
-from normlab.exercises.diagnosis import same
-from normlab.exercises.exercise import Exercise
-from normlab.exercises.judgement import SINGLE_PRECISION
-from normlab.exercises.panel import Remark
-from normlab.exercises.repairs import (
-    ANY_KIND,
-    QUESTIONS,
-    SIMPLE,
-    TELLING,
-    Repair,
-    repairs,
+from normlab.exercises.calling import (
+    Outcome,
+    Printed,
+    as_plain,
+    codes,
+    copies,
+    listening,
+    stop_after,
+    without_nodes,
 )
+from normlab.exercises.exercise import Exercise
+from normlab.exercises.judgement import SINGLE_PRECISION, same
+from normlab.exercises.panel import Remark
+from normlab.exercises.repairs import ANY_KIND, QUESTIONS, SIMPLE, TELLING, Repair, repairs
 from normlab.exercises.tree import Function
 from normlab.tasks.case import Case, Outputs
 
@@ -69,15 +68,8 @@ def find_line(
 ) -> tuple[Remark, ...]:
     """Say which line of an answer to look at, or nothing.
 
-    Parameters
-    ----------
-    exercise, cases, outcomes
-        What was drawn, and what came of the learner's function in each case.
-    answer
-        The learner's function or class.
-    seconds
-        How long the search may take in the processor's time, so that a machine that is a little
-        busy finds the same; on the clock at most twice that.
+    The search takes so many seconds of the processor's time, so that a machine that is a little
+    busy finds the same; on the clock at most twice that.
     """
     if exercise.known or any(outcome.trouble not in ("", "raised") for outcome in outcomes):
         return ()  # a network takes too long; and what never ends would not end here either
@@ -86,25 +78,12 @@ def find_line(
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         return ()  # a loop without an end could not be stopped
     try:
-        source = _Source(answer, exercise.name)
+        source = _Source(answer)
     except _NotSeen:
         return ()
-    with _quiet():
+    # Nothing is printed or warned of: what runs here is not what the learner wrote.
+    with listening(Printed(), []), np.errstate(all="ignore"):
         return _Search(exercise, source, cases, outcomes, seconds).remarks()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Let nothing be printed or warned of: what runs here is not what the learner wrote."""
-    nowhere = io.StringIO()
-    with (
-        contextlib.redirect_stdout(nowhere),
-        contextlib.redirect_stderr(nowhere),
-        warnings.catch_warnings(),
-        np.errstate(all="ignore"),
-    ):
-        warnings.simplefilter("ignore")
-        yield
 
 
 # ---- what the learner wrote
@@ -126,21 +105,23 @@ class _Part:
 class _Source:
     """The answer and the helpers that it calls, whichever cells they stand in."""
 
-    def __init__(self, answer: Any, name: str) -> None:  # noqa: ANN401
+    def __init__(self, answer: Any) -> None:  # noqa: ANN401
         self.parts: list[_Part] = []
         self.names: dict[str, Any] = {}
         self.entry = self._add(answer)
         self._refuse_what_reaches_out()
-        self.names = copy.deepcopy({k: v for k, v in self.names.items() if not _stays(v)}) | {
-            k: v for k, v in self.names.items() if _stays(v)
-        }
+        stays = types.ModuleType | str | int | float | None  # the learner's own as it is, uncopied
+        self.names |= copy.deepcopy(
+            {k: v for k, v in self.names.items() if not (callable(v) or isinstance(v, stays))}
+        )
         self.module = ast.Module([part.tree for part in self.parts], [])
 
     def _add(self, value: Any) -> str:  # noqa: ANN401
         """Read a function or class, and what it calls; return its name."""
         if not isinstance(value, types.FunctionType | type):
             raise _NotSeen
-        functions = [value] if isinstance(value, types.FunctionType) else _methods(value)
+        inside = [value] if isinstance(value, types.FunctionType) else vars(value).values()
+        functions = [one for one in inside if isinstance(one, types.FunctionType)]
         if not functions:
             raise _NotSeen
         part = _part_of(value, functions[0])
@@ -150,15 +131,13 @@ class _Source:
         for function in functions:
             known = {**function.__globals__, **_closed_over(function)}
             for name in _names_in(function.__code__) & known.keys():
-                self._use(name, known[name], functions[0].__module__)
+                one = known[name]
+                helper = isinstance(one, types.FunctionType) and one.__name__ == name
+                if helper and one.__module__ == function.__module__:
+                    self._add(one)
+                else:
+                    self.names[name] = one
         return part.name
-
-    def _use(self, name: str, value: Any, module: str) -> None:  # noqa: ANN401
-        helper = isinstance(value, types.FunctionType) and value.__module__ == module
-        if helper and value.__name__ == name:
-            self._add(value)
-        else:
-            self.names[name] = value
 
     def _refuse_what_reaches_out(self) -> None:
         own = {part.name for part in self.parts}
@@ -177,34 +156,22 @@ class _Source:
                     raise _NotSeen
 
     def define(self) -> Any:  # noqa: ANN401 - a function or class
-        """Return the answer as its tree stands now.
-
-        Raises
-        ------
-        SyntaxError, ValueError, TypeError
-            The tree is no Python.
-        """
+        """Return the answer as its tree stands now, which may be no Python."""
         names = dict(self.names)
         exec(compile(self.module, "<a try>", "exec"), names)
         return names[self.entry]
 
 
-def _methods(kind: type) -> list[types.FunctionType]:
-    return [value for value in vars(kind).values() if isinstance(value, types.FunctionType)]
-
-
 def _closed_over(function: types.FunctionType) -> dict[str, Any]:
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     found = {}
-    for name, cell in cells.items():
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # an empty cell
             found[name] = cell.cell_contents
     return found
 
 
-def _names_in(code: types.CodeType) -> set[str]:
-    inner = (one for one in code.co_consts if isinstance(one, types.CodeType))
-    return {*code.co_names, *code.co_freevars}.union(*(_names_in(one) for one in inner))
+def _names_in(function: types.CodeType) -> set[str]:
+    return {name for code in codes(function) for name in (*code.co_names, *code.co_freevars)}
 
 
 def _part_of(value: Any, function: types.FunctionType) -> _Part:  # noqa: ANN401
@@ -214,40 +181,30 @@ def _part_of(value: Any, function: types.FunctionType) -> _Part:  # noqa: ANN401
         tree = ast.parse("".join(linecache.getlines(code.co_filename, function.__globals__)))
     except (SyntaxError, ValueError):
         raise _NotSeen from None
-    found: list[ast.ClassDef] | list[ast.FunctionDef] | list[ast.Assign]
-    if isinstance(value, type):
-        found = [
-            node
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ClassDef)
-            and node.name == value.__name__
-            and any(_first_line(one) == code.co_firstlineno for one in node.body)
-        ]
-    elif value.__name__ == "<lambda>":
-        found = [
-            ast.copy_location(ast.Assign([ast.Name("_answer", ast.Store())], node), node)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno
-        ]
-    else:
-        found = [
-            node
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef) and _first_line(node) == code.co_firstlineno
-        ]
+    kind: type[ast.AST] = ast.ClassDef if isinstance(value, type) else ast.FunctionDef
+    kind = ast.Lambda if value.__name__ == "<lambda>" else kind
+    found: list[Any] = [node for node in ast.walk(tree) if isinstance(node, kind)]
+    found = [node for node in found if code.co_firstlineno in _first_lines(node)]
+    if kind is ast.ClassDef:
+        found = [node for node in found if node.name == value.__name__]
     if len(found) != 1:
         raise _NotSeen
     (node,) = found
-    if not isinstance(node, ast.Assign):
+    if isinstance(node, ast.Lambda):
+        node = ast.copy_location(ast.Assign([ast.Name("_answer", ast.Store())], node), node)
+    else:
         node.decorator_list = []  # what is called is what stands behind them
-    return _Part(
-        getattr(node, "name", "_answer"), code.co_filename, ast.fix_missing_locations(node)
-    )
+    name = getattr(node, "name", "_answer")
+    return _Part(name, code.co_filename, ast.fix_missing_locations(node))
 
 
-def _first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", ())
-    return min(one.lineno for one in (node, *decorators))
+def _first_lines(node: Any) -> list[int]:  # noqa: ANN401 - a node
+    """List where a function begins, with its decorators, or each statement in a class."""
+    defined = node.body if isinstance(node, ast.ClassDef) else [node]
+    lines = [
+        [one.lineno, *(d.lineno for d in getattr(one, "decorator_list", ()))] for one in defined
+    ]
+    return [min(some) for some in lines]
 
 
 def _root(module: str) -> str:
@@ -264,12 +221,11 @@ def _is_harmless(value: Any) -> bool:  # noqa: ANN401
     return _root(type(value).__module__) in {"builtins", *_MODULES}
 
 
-def _stays(value: Any) -> bool:  # noqa: ANN401
-    """Whether a value need not be copied to keep the learner's own as it is."""
-    return callable(value) or isinstance(value, types.ModuleType | str | int | float | None)
-
-
 # ---- what is tried
+
+
+#: The changes that are made together, each behind the file that it is in.
+_Way = list[tuple[str, Repair]]
 
 
 class _Search:
@@ -319,7 +275,7 @@ class _Search:
         self.patience = max(_PATIENCE * slowest, _LEAST_PATIENCE)
         return False
 
-    def _mending(self) -> list[list[tuple[str, Repair]]]:
+    def _mending(self) -> list[_Way]:
         """List the changes after which every case is right, each as a way of one step."""
         found = []
         for file, repair in self._repairs():
@@ -328,7 +284,7 @@ class _Search:
                     found.append([(file, repair)])
         return found
 
-    def _mending_in_two_steps(self) -> list[list[tuple[str, Repair]]]:
+    def _mending_in_two_steps(self) -> list[_Way]:
         """List the ways of two changes. The first makes more cases right, and none wrong."""
         already = self._right_cases(set())
         steps = []
@@ -360,8 +316,6 @@ class _Search:
 
     def _is_right(self) -> bool:
         program = self._defined()
-        if program is None:
-            return False
         for number, case in enumerate(self.cases):
             if not self._is_right_in(program, case):
                 self.cases.insert(0, self.cases.pop(number))
@@ -370,10 +324,7 @@ class _Search:
 
     def _right_cases(self, already: set[str]) -> set[str]:
         """Name the cases that are right; none at all where one is lost that was right before."""
-        program = self._defined()
-        if program is None:
-            return set()
-        right: set[str] = set()
+        program, right = self._defined(), set()
         for case in sorted(self.cases, key=lambda case: case.name not in already):
             if self._is_right_in(program, case):
                 right.add(case.name)
@@ -381,7 +332,7 @@ class _Search:
                 return set()
         return right
 
-    def _is_right_in(self, program: Callable[..., Any], case: Case) -> bool:
+    def _is_right_in(self, program: Callable[..., Any] | None, case: Case) -> bool:
         return self._is_right_of(case, self._returned(program, case))
 
     def _is_right_of(self, case: Case, returned: Outputs | None) -> bool:
@@ -401,24 +352,22 @@ class _Search:
     def _returned(self, program: Callable[..., Any] | None, case: Case) -> Outputs | None:
         if program is None:
             return None
-        given = [np.copy(v) if np.ndim(v) else v for v in case.arguments.values()]
+        exercise, given = self.exercise, copies(case.arguments)
         try:
             with stop_after(self.patience):
-                value = program(*given)
-                if self.exercise.nodes and isinstance(value, tuple) and isinstance(value[-1], dict):
-                    value = value[0] if len(value) == 2 else value[:-1]
-                return as_plain(value, self.exercise.returns)
+                value = program(*given.values())
+                if exercise.nodes:
+                    value, _ = without_nodes(value, len(exercise.returns))
+                return as_plain(value, exercise.returns)
         except KeyboardInterrupt:
             raise
-        except (TimeIsUp, BaseException):
+        except BaseException:
             return None
 
     # ---- in words
 
-    def _said(self, found: list[list[tuple[str, Repair]]]) -> tuple[Remark, ...]:
+    def _said(self, found: list[_Way]) -> tuple[Remark, ...]:
         """Name the lines that all ways change, or those of the first where it is a plain one."""
-        if not found:
-            return ()
         ways = [{(f, line) for f, one in way for line in one.lines} for way in found]
         common = set.intersection(*ways)
         if not common:
@@ -426,7 +375,7 @@ class _Search:
             common = set.intersection(*plain) if plain else set()
         remarks = []
         for file, line in sorted(common):
-            kinds = [one.kind for way in found for f, one in way if (file, line) in _at(f, one)]
+            kinds = [o.kind for way in found for f, o in way if f == file and line in o.lines]
             clear = kinds[0] in TELLING or len(set(kinds)) == 1
             asked = QUESTIONS[kinds[0]] if clear else ANY_KIND
             text = linecache.getline(file, line).strip()
@@ -435,9 +384,5 @@ class _Search:
         return tuple(remarks)
 
 
-def _at(file: str, repair: Repair) -> set[tuple[str, int]]:
-    return {(file, line) for line in repair.lines}
-
-
-def _is_plain(way: list[tuple[str, Repair]]) -> bool:
+def _is_plain(way: _Way) -> bool:
     return all(repair.kind in SIMPLE and len(repair.lines) == 1 for _, repair in way)

@@ -15,16 +15,8 @@ _NEXT_LESSON = "the next lesson"
 def links_in(next_step: str, exercise: Exercise, following: str) -> dict[str, str]:
     """Return the targets of the words in a report's last line, by these words.
 
-    A notebook that is executed for its outputs gets none: it may be shown elsewhere.
-
-    Parameters
-    ----------
-    next_step
-        That line.
-    exercise
-        What was checked.
-    following
-        The name of the next task in its notebook, or "".
+    A notebook that is executed for its outputs gets none: it may be shown elsewhere. `following` is
+    the name of the next task in the notebook, or "".
     """
     if nobody_is_there():
         return {}

@@ -5,7 +5,6 @@ One task is read for one check. What is wrong with a file is said in a sentence,
 
 import functools
 import hashlib
-import itertools
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -22,52 +21,30 @@ from normlab.exercises.ways import NO_EDITS, Edits
 TASKS = Path(str(resources.files("normlab.tasks")))
 _TOGETHER = "normlab.tasks.scripts.together"
 _SAID = ("what", "symptom", "hint", "next")
+_MAY_BE_SAID = ("gives", "alone", "rounding", "section")
 _OF_A_TASK = ("title", "returns", "first_step", "aspects")
+_AS_TOLD = ("title", "first_step", "known", "seconds", "can")
 
 
 class TaskError(Exception):
-    """Something in a task's files is not as it should be.
-
-    Parameters
-    ----------
-    message
-        What, in a sentence.
-    file, line
-        Where.
-    """
+    """Something in a task's files is not as it should be: what, in a sentence, and where."""
 
     def __init__(self, message: str, file: Path, line: int = 1) -> None:
         super().__init__(f"{file}, line {line}: {message}")
 
 
 class Written(NamedTuple):
-    """What is written of one task.
-
-    Parameters
-    ----------
-    name, notebook, in_lesson
-        As in `normlab.exercises.exercise.Exercise`.
-    program, words
-        The text of the program, and that of the words, in TOML.
-    define
-        Returns the module that the program's text makes.
-    texts
-        The modules of the script that puts an answer to use, if there is one.
-    file, words_file
-        Where the two texts stand, for messages.
-    words_line
-        How many lines of that file stand before the words.
-    """
+    """What is written of one task."""
 
     name: str
     notebook: str
-    program: str
-    words: str
-    define: Callable[[], ModuleType]
-    texts: Mapping[str, str]
-    file: Path
+    program: str  # the text
+    words: str  # in TOML
+    define: Callable[[], ModuleType]  # returns the module that the program's text makes
+    texts: Mapping[str, str]  # the modules of the script that puts an answer to use, if any
+    file: Path  # where the two texts stand, for messages
     words_file: Path
-    words_line: int = 0
+    words_line: int = 0  # how many lines of that file stand before the words
     in_lesson: bool = False
 
 
@@ -75,10 +52,7 @@ class Written(NamedTuple):
 def contents(folder: str = "exercises") -> dict[str, list[str]]:
     """Return the names of the course's tasks, by the stems of their notebooks.
 
-    Parameters
-    ----------
-    folder
-        "exercises" for those that are graded, "lessons" for those that a lesson goes on with.
+    In "exercises" are those that are graded, in "lessons" those that a lesson goes on with.
     """
     return tomllib.loads((TASKS / "contents.toml").read_text(encoding="utf-8"))[folder]
 
@@ -99,13 +73,7 @@ def places() -> dict[str, tuple[str, bool]]:
 
 
 def written_in_the_course(name: str) -> Written:
-    """Read a task of the course.
-
-    Raises
-    ------
-    LookupError
-        There is none of this name.
-    """
+    """Read a task of the course."""
     notebook, in_lesson = places()[name]
     file, words = TASKS / f"{name}.py", TASKS / f"{name}.toml"
     script = TASKS / "scripts" / f"{name}.py"
@@ -129,13 +97,7 @@ def written_in_the_course(name: str) -> Written:
 
 
 def exercise_of(written: Written) -> Exercise:
-    """Put an exercise together.
-
-    Raises
-    ------
-    TaskError
-        Something is missing, or does not fit.
-    """
+    """Put an exercise together; a `TaskError` where something is missing, or does not fit."""
     words = _Words(written)
     told = words.told
     for key in _OF_A_TASK:
@@ -151,26 +113,21 @@ def exercise_of(written: Written) -> Exercise:
     aspects = tuple(words.aspects())
     mistakes = tuple(words.mistakes(model, {aspect.key for aspect in aspects}))
     model.foreseen += [edits for one in mistakes for edits in (one.edits, *one.spellings)]
+    rest = {key: told[key] for key in _AS_TOLD if key in told}
+    rest |= {key: tuple(told[key]) for key in ("returns", "forbidden", "nodes") if key in told}
     return Exercise(
         name=written.name,
         notebook=written.notebook,
-        title=told["title"],
         parameters=use.parameters if use else takes,
-        returns=tuple(told["returns"]),
         aspects=aspects,
         draw=lambda rng: list(written.define().cases(rng)),
         model=model,
         mistakes=mistakes,
-        first_step=told["first_step"],
-        forbidden=tuple(told.get("forbidden", ("torch", "normlab"))),
-        nodes=tuple(told.get("nodes", ())),
         use=use,
-        known=told.get("known", {}),
-        seconds=told.get("seconds"),
-        can=told.get("can", ""),
         digest=words.digest(),
         places=words.places(),
         in_lesson=written.in_lesson,
+        **rest,
     )
 
 
@@ -191,22 +148,24 @@ class _Words:
         try:
             self.told = tomllib.loads(written.words)
         except tomllib.TOMLDecodeError as problem:
-            line = int(getattr(problem, "lineno", 0) or _line_in(str(problem)))
-            raise TaskError(
-                f"this is no TOML: {problem}.", written.words_file, written.words_line + line
-            ) from None
+            found = re.search(r"at line (\d+)", str(problem))
+            line = written.words_line + (int(found[1]) if found else 1)
+            raise TaskError(f"this is no TOML: {problem}.", written.words_file, line) from None
 
     def refuse(self, message: str, about: str = "") -> NoReturn:
         """Raise a `TaskError` at the line where something is written about a key."""
-        line = _line_of(self.written.words, about) + self.written.words_line
-        raise TaskError(message, self.written.words_file, line)
+        raise TaskError(message, self.written.words_file, self.line(about))
+
+    def line(self, about: str) -> int:
+        """Find the line in which something is told of a key; the first where nothing is."""
+        words = self.written.words
+        place = words.find(f'"{about}"') if about else 0
+        return words.count("\n", 0, max(place, 0)) + 1 + self.written.words_line
 
     def places(self) -> dict[str, str]:
         """Return where each mistake of this task is written, for messages."""
-        written = self.written
-        keys = [key for group in self.told.get("mistakes", {}).values() for key in group]
-        lines = {key: _line_of(written.words, key) + written.words_line for key in keys}
-        return {key: f"{written.words_file}, line {line}" for key, line in lines.items()}
+        keys = (key for group in self.told.get("mistakes", {}).values() for key in group)
+        return {key: f"{self.written.words_file}, line {self.line(key)}" for key in keys}
 
     def digest(self) -> str:
         """Return a digest of every text that the task is made of."""
@@ -245,11 +204,11 @@ class _Words:
             yield self._mistake(model, key, aspect, said)
 
     def _mistake(self, model: Model, key: str, aspect: str, said: Mapping[str, Any]) -> Mistake:
-        change, spellings, gives = said.get("change"), said.get("or", ()), said.get("gives", {})
+        change, spellings = said.get("change"), said.get("or", ())
         other = change if isinstance(change, str) else ""  # a whole other function of this name
         if other and f"def {other}(" not in self.written.program:
             self.refuse(f"“{key}” is to be the function `{other}`, and there is none.", key)
-        if not other and not gives and not isinstance(change, dict):
+        if not other and not said.get("gives") and not isinstance(change, dict):
             self.refuse(f"“{key}” does not say its change.", key)
         edit = functools.partial(self._edits, model, key)
         times = said.get("times", 1)
@@ -258,14 +217,10 @@ class _Words:
             aspect=aspect,
             edits=edit(change, times) if isinstance(change, dict) else NO_EDITS,
             other=other,
-            gives=gives,
             spellings=tuple(edit(one, times) for one in spellings),
             keeps=edit({text: text for text in said.get("keeps", ())}),
             apart=frozenset(said.get("apart", ())),
-            alone=said.get("alone", False),
-            rounding=said.get("rounding", False),
-            section=said.get("section", ""),
-            **{word: said[word] for word in _SAID},
+            **{word: said[word] for word in (*_SAID, *_MAY_BE_SAID) if word in said},
         )
 
     def _edits(
@@ -289,11 +244,10 @@ class _Words:
         alone: tuple[str, ...] = (),
         **fill: str,
     ) -> dict[str, dict[str, Any]]:
-        file = TASKS / "families" / f"{name}.toml"
-        if not file.exists():
+        try:
+            self.families[name], family = _family_of(name)
+        except FileNotFoundError:
             self.refuse(f"there is no family “{name}”.", name)
-        self.families[name] = file.read_text(encoding="utf-8")
-        family = _family_of(name)
         return {
             key: {
                 **said,
@@ -308,18 +262,6 @@ class _Words:
 
 
 @functools.cache
-def _family_of(name: str) -> dict[str, dict[str, Any]]:
-    return tomllib.loads((TASKS / "families" / f"{name}.toml").read_text(encoding="utf-8"))
-
-
-def _line_of(words: str, about: str) -> int:
-    """Find the line in which something is told of a key; the first where nothing is."""
-    place = words.find(f'"{about}"') if about else 0
-    return words.count("\n", 0, max(place, 0)) + 1
-
-
-def _line_in(message: str) -> int:
-    """Read the line out of what Python's TOML reader says."""
-    words = message.replace(",", "").split()
-    pairs = itertools.pairwise(words)
-    return next((int(number) for word, number in pairs if word == "line"), 1)
+def _family_of(name: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    text = (TASKS / "families" / f"{name}.toml").read_text(encoding="utf-8")
+    return text, tomllib.loads(text)

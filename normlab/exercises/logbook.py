@@ -11,12 +11,10 @@ name, and what can be read of it goes on.
 
 import contextlib
 import datetime
-import io
 import itertools
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,8 @@ _VARIABLE = "NORMLAB_PROGRESS"
 _VERSION = 1
 # What the file keeps, by its name in there.
 _KINDS = EXERCISES, SELF_TESTS, GUESSES = "exercises", "self_tests", "guesses"
+# The entries of each kind that make sense, and all else; and why the file cannot be read in full.
+_Kept = tuple[dict[str, Any], str]
 
 
 def progress_file() -> Path | None:
@@ -41,61 +41,24 @@ def progress_file() -> Path | None:
 
 
 def record(name: str, points: int, max_points: int, mistakes: list[str]) -> str:
-    """Note the outcome of a check.
+    """Note the outcome of a check, with the keys of the mistakes that were named.
 
-    Parameters
-    ----------
-    name
-        Of the exercise.
-    points, max_points
-        What was reached, and out of how many.
-    mistakes
-        The keys of the mistakes that were named.
-
-    Returns
-    -------
-    str
-        "" where all went well (or no progress is wanted), else what a learner should know, without
-        a full stop: why it could not be written, or where a file that could not be read was put
-        aside. A disk that cannot be written is no reason for a check to fail.
+    Returns "" where all went well (or no progress is wanted), else what a learner should know,
+    without a full stop: why it could not be written, or where a file that could not be read was put
+    aside. A disk that cannot be written is no reason for a check to fail.
     """
     return _record(EXERCISES, name, points, max_points, mistakes=mistakes)
 
 
 def record_self_test(lesson: str, right: int, questions: int) -> str:
-    """Note how a self-test stands.
-
-    Parameters
-    ----------
-    lesson
-        Whose questions they are.
-    right
-        How many were right at the first go.
-    questions
-        How many there are.
-
-    Returns
-    -------
-    str
-        As of `record`.
-    """
+    """Note how many questions of a lesson were right at the first go, out of how many."""
     return _record(SELF_TESTS, lesson, right, questions)
 
 
 def record_guess(question: str, right: bool | None) -> str:
     """Note how a question was guessed, unless it was guessed before: the first guess counts.
 
-    Parameters
-    ----------
-    question
-        What was asked.
-    right
-        None where a guess is in words, and nobody judges it.
-
-    Returns
-    -------
-    str
-        As of `record`.
+    `right` is None where a guess is in words, and nobody judges it.
     """
     return _record(GUESSES, question, int(bool(right)), int(right is not None))
 
@@ -116,11 +79,11 @@ def _record(kind: str, name: str, points: int, max_points: int, **rest: list[str
 def _add(
     file: Path, kind: str, name: str, points: int, max_points: int, rest: dict[str, list[str]]
 ) -> str:
-    kept = _read(file)
-    before = kept.content[kind].get(name, {})
-    if kind == GUESSES and before and not kept.trouble:
+    content, trouble = _read(file)
+    before = content[kind].get(name, {})
+    if kind == GUESSES and before and not trouble:
         return ""
-    kept.content[kind][name] = {
+    content[kind][name] = {
         "points": points,
         "best": max(points, before.get("best", 0)),
         "max_points": max_points,
@@ -128,31 +91,17 @@ def _add(
         **rest,
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    text = io.StringIO()
-    json.dump({**kept.content, "version": _VERSION}, text, indent=2)
-    aside = None
-    if kept.trouble:
-        aside = _put_aside(file)
+    said = ""
+    text = json.dumps({**content, "version": _VERSION}, indent=2)
+    if trouble:
+        said = (
+            f"your progress file {trouble}, so {file.name} was put aside as {_put_aside(file)}, "
+            "and what could be read of it was kept"
+        )
     elif file.exists():
         write_whole(_backup(file), file.read_bytes())
-    write_whole(file, f"{text.getvalue()}\n".encode())
-    if aside is None:
-        return ""
-    return (
-        f"your progress file {kept.trouble}, so {file.name} was put aside as {aside}, and what "
-        "could be read of it was kept"
-    )
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """What a progress file holds: the entries of each kind that make sense, and all else.
-
-    `trouble` says why the file cannot be read in full; "" where it can.
-    """
-
-    content: dict[str, Any]
-    trouble: str = ""
+    write_whole(file, f"{text}\n")
+    return said
 
 
 def _backup(file: Path) -> Path:
@@ -160,19 +109,13 @@ def _backup(file: Path) -> Path:
 
 
 def _read(file: Path) -> _Kept:
-    """Read a progress file; of one that cannot be read, what can, and the rest from its backup.
-
-    Raises
-    ------
-    OSError
-        If it is a folder, or another thing that was never a progress file.
-    """
-    kept = _read_alone(file)
-    if kept.trouble and _backup(file).is_file():
-        older = _read_alone(_backup(file)).content
+    """Read a progress file; of one that cannot be read, what can, and the rest from its backup."""
+    content, trouble = _read_alone(file)
+    if trouble and _backup(file).is_file():
+        older, _ = _read_alone(_backup(file))
         for kind in _KINDS:
-            kept.content[kind] = older[kind] | kept.content[kind]
-    return kept
+            content[kind] = older[kind] | content[kind]
+    return content, trouble
 
 
 def _read_alone(file: Path) -> _Kept:
@@ -181,24 +124,24 @@ def _read_alone(file: Path) -> _Kept:
     try:
         raw = file.read_bytes()
     except FileNotFoundError:
-        return _Kept(_nothing())
+        return _nothing(), ""
     except OSError as error:
-        return _Kept(_nothing(), f"cannot be read ({error.strerror})")
+        return _nothing(), f"cannot be read ({error.strerror})"
     try:
         content = json.loads(raw.decode())
     except UnicodeDecodeError:
-        return _Kept(_salvaged(raw), "is not UTF-8 text")
+        return _salvaged(raw), "is not UTF-8 text"
     except (ValueError, RecursionError):
-        return _Kept(_salvaged(raw), "is half-written or damaged")
+        return _salvaged(raw), "is half-written or damaged"
     if not isinstance(content, dict):
-        return _Kept(_nothing(), "holds something else")
+        return _nothing(), "holds something else"
     version = content.get("version", _VERSION)
     sound = {kind: _sound(content.get(kind, {})) for kind in _KINDS}
     if version != _VERSION:
-        return _Kept(sound, f"was written by another normlab (its version is {version!r})")
+        return sound, f"was written by another normlab (its version is {version!r})"
     if any(sound[kind] != content.get(kind, {}) for kind in _KINDS):
-        return _Kept(sound, "holds entries that make no sense")
-    return _Kept(content | sound)
+        return sound, "holds entries that make no sense"
+    return content | sound, ""
 
 
 def _nothing() -> dict[str, Any]:
@@ -253,10 +196,6 @@ def _put_aside(file: Path) -> str:
 def kept_in(file: Path | None) -> tuple[dict[str, Any], str]:
     """Return what a progress file holds, by kind, and why it cannot be read in full; "" if it can.
 
-    Raises
-    ------
-    OSError
-        If it is a folder, or another thing that was never a progress file.
+    `OSError` where it is a folder, or another thing that was never a progress file.
     """
-    kept = _read(file) if file else _Kept(_nothing())
-    return kept.content, kept.trouble
+    return _read(file) if file else (_nothing(), "")

@@ -9,7 +9,6 @@ import ast
 import os
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -61,38 +60,24 @@ def names_in(file: Path) -> list[str]:
 
 
 def written_by_a_teacher(file: Path, name: str) -> Written:
-    """Read one task of a file.
-
-    Raises
-    ------
-    TaskError
-        The file is no Python, or has no such task, or no teacher's cell after it.
-    """
+    """Read one task of a file; a `TaskError` where it or its teacher's cell is not there."""
     text = file.read_text(encoding="utf-8")
-    for found, solution, teachers in _tasks(file, text):
-        if found != name:
-            continue
-        if teachers is None:
-            line = solution.line + 1
-            raise TaskError(f"no cell tagged `teacher` follows the solution of {name}.", file, line)
-        words, before = _words(file, teachers)
-        module = _defined(file, text, teachers)
-        program = _MARKS.sub("", solution.text) + "\n" + teachers.text
-        texts = {f"normlab_own.{name}": _script(text, teachers)} if hasattr(module, "use") else {}
-        return Written(
-            name, file.stem, program, words, partial(_the, module), texts, file, file, before
-        )
-    raise TaskError(f"no solution of {name} stands between the marks in it.", file)
+    found = next((task for task in _tasks(file, text) if task[0] == name), None)
+    if found is None:
+        raise TaskError(f"no solution of {name} stands between the marks in it.", file)
+    _, solution, teachers = found
+    if teachers is None:
+        line = solution.line + 1
+        raise TaskError(f"no cell tagged `teacher` follows the solution of {name}.", file, line)
+    words, before = _words(file, teachers)
+    module = _defined(file, text, teachers)
+    program = _MARKS.sub("", solution.text) + "\n" + teachers.text
+    texts = {f"normlab_own.{name}": _script(text, teachers)} if hasattr(module, "use") else {}
+    return Written(name, file.stem, program, words, lambda: module, texts, file, file, before)
 
 
 def for_students(file: Path) -> str:
-    """Return a file's percent notebook without the teacher's cells and the solutions.
-
-    Raises
-    ------
-    TaskError
-        A solution has a beginning and no end.
-    """
+    """Return a file's percent notebook without the teacher's cells and the solutions."""
     kept = ""
     for cell in _cells(file.read_text(encoding="utf-8")):
         if cell.is_teachers:
@@ -104,10 +89,6 @@ def for_students(file: Path) -> str:
     return kept
 
 
-def _the(module: ModuleType) -> ModuleType:
-    return module
-
-
 def _tasks(file: Path, text: str) -> Iterator[tuple[str, Cell, Cell | None]]:
     """Yield each task's name, the cell of its solution, and the teacher's cell after it."""
     cells = list(_cells(text))
@@ -115,12 +96,11 @@ def _tasks(file: Path, text: str) -> Iterator[tuple[str, Cell, Cell | None]]:
         if cell.is_code and _BEGIN in cell.text:
             after = cells[number + 1 :]
             following = next((c for c in after if c.is_teachers or _BEGIN in c.text), None)
-            teachers = following if following is not None and following.is_teachers else None
+            teachers = following if following and following.is_teachers else None
             for node in _parsed(file, cell).body:
-                if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                    source = ast.get_source_segment(cell.text, node) or ""
-                    if _BEGIN in source:
-                        yield node.name, cell, teachers
+                source = ast.get_source_segment(cell.text, node) or ""
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and _BEGIN in source:
+                    yield node.name, cell, teachers
 
 
 def _cells(text: str) -> Iterator[Cell]:
@@ -183,11 +163,6 @@ def _only_defines(node: ast.stmt) -> bool:
 
 def _script(text: str, teachers: Cell) -> str:
     """Return the script ``use`` with all imports of the file."""
-    imports = [
-        ast.unparse(node)
-        for cell in _cells(text)
-        if cell.is_code
-        for node in ast.parse(cell.text).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
+    nodes = (n for cell in _cells(text) if cell.is_code for n in ast.parse(cell.text).body)
+    imports = [ast.unparse(n) for n in nodes if isinstance(n, ast.Import | ast.ImportFrom)]
     return "\n".join([*imports, definition(teachers.text, "use").text])

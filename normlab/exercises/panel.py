@@ -193,7 +193,8 @@ class Report:
 
 def text_panel(report: Report) -> str:
     """Write a report as lines of text, at most 79 characters wide where words allow."""
-    rows = [_text_header(report)]
+    score = report.score
+    rows = [f"{report.name:{_WIDTH - len(score)}}{score}" if score else report.name]
     if report.praise:
         rows += textwrap.wrap(report.praise, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     for remark in report.head:
@@ -205,11 +206,6 @@ def text_panel(report: Report) -> str:
     if report.next_step:
         rows += textwrap.wrap(f"Next: {report.next_step}", _WIDTH)
     return "\n".join(rows)
-
-
-def _text_header(report: Report) -> str:
-    score = report.score
-    return f"{report.name:{_WIDTH - len(score)}}{score}" if score else report.name
 
 
 def _text_line(line: Line) -> list[str]:

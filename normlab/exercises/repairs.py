@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from normlab.exercises.expressions import EXPRESSIONS, SIGNS, Rule
+from normlab.exercises.expressions import EXPRESSIONS, SIGNS, Rule, exchanged
 from normlab.exercises.tree import Function, Place, located
 
 #: What to ask of a line, by the kind of the change that mends it. Never the change itself.
@@ -52,17 +52,7 @@ SIMPLE = ("axes", "reduction", "ddof", "keepdims", "root", "brackets", "operator
 
 @dataclass(frozen=True)
 class Repair:
-    """A change that would undo a slip.
-
-    Parameters
-    ----------
-    kind
-        One of `QUESTIONS`.
-    lines
-        The lines that it changes.
-    changes
-        What is put where.
-    """
+    """A change that would undo a slip: its kind, the lines that it changes, and what goes where."""
 
     kind: str
     lines: frozenset[int]
@@ -72,13 +62,13 @@ class Repair:
     def made(self) -> Iterator[None]:
         """Make the change, and undo it at the end of the block."""
         before = [(place, place.get()) for place, _ in self.changes]
-        for place, new in self.changes:
-            place.put(new)
+        for (holder, key), new in self.changes:
+            holder[key] = new
         try:
             yield
         finally:
-            for place, old in before:
-                place.put(old)
+            for (holder, key), old in before:
+                holder[key] = old
 
 
 def repairs(function: Function, kind: str) -> Iterator[Repair]:
@@ -96,7 +86,7 @@ def _of_expressions(function: Function, kind: str, rule: Rule) -> Iterator[Repai
     for place, node in function.expressions:
         for new in rule(node, function):
             placed = located(new, node)
-            yield Repair(kind, frozenset({node.lineno}), ((place, placed),))
+            yield _repair(kind, node.lineno, (place, placed))
             if kind in _MADE_EVERYWHERE:
                 alike[_what_changes(node, new)].append((place, placed, node.lineno))
     for changes in alike.values():
@@ -124,104 +114,90 @@ def _repair(kind: str, line: int, *changes: tuple[Place, Any]) -> Repair:
     return Repair(kind, frozenset({line}), changes)
 
 
+def _statements(function: Function) -> Iterator[tuple[Place, list[ast.stmt], int, Any]]:
+    """Yield every statement behind its block's place, the block, and its number in that."""
+    for place in function.blocks:
+        block = place.get()
+        for number, statement in enumerate(block):
+            yield place, block, number, statement
+
+
 def _blocks(function: Function) -> Iterator[Repair]:
     """Move the last line of a block behind it, or the line behind a block into it."""
-    for place, _ in function.blocks:
-        block = place.get()
-        for number, holder in enumerate(block):
-            if not isinstance(holder, ast.For | ast.While | ast.If | ast.With):
-                continue
-            inner, inside = Place(holder, "body"), holder.body
-            if len(inside) > 1:
-                last = inside[-1]
-                outer = [*block[: number + 1], last, *block[number + 1 :]]
-                yield _repair("block", last.lineno, (inner, inside[:-1]), (place, outer))
-            if number + 1 < len(block) and not isinstance(block[number + 1], ast.Return):
-                follows = block[number + 1]
-                outer = [*block[: number + 1], *block[number + 2 :]]
-                yield _repair("block", follows.lineno, (inner, [*inside, follows]), (place, outer))
-            if isinstance(holder, ast.With):
-                spread = [*block[:number], *inside, *block[number + 1 :]]
-                yield _repair("block", holder.lineno, (place, spread))
+    for place, block, i, holder in _statements(function):
+        if not isinstance(holder, ast.For | ast.While | ast.If | ast.With):
+            continue
+        before, after = block[:i], block[i + 1 :]
+        inner, inside = Place(vars(holder), "body"), holder.body
+        if len(inside) > 1:
+            outer = [*before, holder, inside[-1], *after]
+            yield _repair("block", inside[-1].lineno, (inner, inside[:-1]), (place, outer))
+        if after and not isinstance(after[0], ast.Return):
+            longer, outer = [*inside, after[0]], [*before, holder, *after[1:]]
+            yield _repair("block", after[0].lineno, (inner, longer), (place, outer))
+        if isinstance(holder, ast.With):
+            yield _repair("block", holder.lineno, (place, [*before, *inside, *after]))
 
 
 def _signs_of_assignments(function: Function) -> Iterator[Repair]:
-    for place, _ in function.blocks:
-        for statement in place.get():
-            if isinstance(statement, ast.AugAssign) and type(statement.op) in SIGNS:
-                other = SIGNS[type(statement.op)]()
-                yield _repair("operator", statement.lineno, (Place(statement, "op"), other))
+    for *_, statement in _statements(function):
+        if isinstance(statement, ast.AugAssign) and type(statement.op) in SIGNS:
+            other = SIGNS[type(statement.op)]()
+            yield _repair("operator", statement.lineno, (Place(vars(statement), "op"), other))
 
 
 def _orders(function: Function) -> Iterator[Repair]:
     """Exchange neighbours, and the names on the left of a ``=``."""
-    for place, _ in function.blocks:
+    for place in function.blocks:
         block = place.get()
-        for i in range(len(block) - 1):
-            exchanged = [*block[:i], block[i + 1], block[i], *block[i + 2 :]]
-            if not isinstance(block[i + 1], ast.Return):
-                yield _repair("order", block[i + 1].lineno, (place, exchanged))
+        for statement, other in zip(block[1:], exchanged(block), strict=True):
+            if not isinstance(statement, ast.Return):
+                yield _repair("order", statement.lineno, (place, other))
         for statement in block:
-            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple):
-                names = statement.targets[0].elts
-                for i in range(len(names) - 1):
-                    elts = [*names[:i], names[i + 1], names[i], *names[i + 2 :]]
-                    change = (Place(statement.targets[0], "elts"), elts)
-                    yield _repair("order", statement.lineno, change)
+            match statement:
+                case ast.Assign([ast.Tuple(names) as target, *_]):
+                    left = Place(vars(target), "elts")
+                    for other in exchanged(names):
+                        yield _repair("order", statement.lineno, (left, other))
 
 
 def _conditions(function: Function) -> Iterator[Repair]:
     for node in ast.walk(function.tree):
         if isinstance(node, ast.If | ast.IfExp):
-            place = Place(node, "test")
+            place = Place(vars(node), "test")
             for new in (ast.UnaryOp(ast.Not(), node.test), ast.Constant(True), ast.Constant(False)):
                 yield _repair("condition", node.lineno, (place, located(new, node.test)))
-    for place, _ in function.blocks:
-        block = place.get()
-        for i, statement in enumerate(block):
-            if isinstance(statement, ast.Break | ast.Continue):
-                other = ast.Continue() if isinstance(statement, ast.Break) else ast.Break()
-                put = ast.copy_location(other, statement)
-                yield _repair("condition", statement.lineno, (Place(block, i), put))
+    for _, block, i, statement in _statements(function):
+        if isinstance(statement, ast.Break | ast.Continue):
+            other = ast.Continue() if isinstance(statement, ast.Break) else ast.Break()
+            change = Place(block, i), located(other, statement)
+            yield _repair("condition", statement.lineno, change)
 
 
 def _lines_too_many(function: Function) -> Iterator[Repair]:
-    for place, _ in function.blocks:
-        block = place.get()
-        for i, statement in enumerate(block):
-            if isinstance(statement, ast.FunctionDef | ast.Pass):
-                continue
+    for place, block, i, statement in _statements(function):
+        if not isinstance(statement, ast.FunctionDef | ast.Pass):
             rest = [*block[:i], *block[i + 1 :]] or [located(ast.Pass(), statement)]
             yield _repair("line too many", statement.lineno, (place, rest))
 
 
 def _reused_names(function: Function) -> Iterator[Repair]:
     """Let some later lines see what a name held before it was used again for something else."""
-    for place, _ in function.blocks:
-        block = place.get()
-        for i, statement in enumerate(block):
-            name = _assigned(statement)
-            if name not in function.names:
+    for place, block, i, statement in _statements(function):
+        match statement:
+            case ast.Assign([ast.Name(name)]) | ast.AugAssign(ast.Name(name)):
+                pass
+            case _:
                 continue
-            later = [_uses(one, name) for one in block[i + 1 :]]
-            sets = [uses for uses in later if uses]
-            everything = [use for uses in sets for use in uses]
-            sets += [[use] for use in everything]
-            sets += [[u for u in everything if u not in uses] for uses in sets]
-            kept = ast.Assign([ast.Name("_kept", ast.Store())], ast.Name(name, ast.Load()))
-            whole = [*block[:i], located(kept, statement), *block[i:]]
-            for uses in sets:
-                old = [(Place(use, "id"), "_kept") for use in uses]
-                if old:
-                    yield _repair("reused", statement.lineno, (place, whole), *old)
-
-
-def _assigned(statement: ast.stmt) -> str:
-    """Return the name that a plain assignment gives a value to, or ""."""
-    match statement:
-        case ast.Assign([ast.Name(name)]) | ast.AugAssign(ast.Name(name)):
-            return name
-    return ""
+        sets = [uses for later in block[i + 1 :] if (uses := _uses(later, name))]
+        everything = [use for uses in sets for use in uses]
+        sets += [[use] for use in everything]
+        sets += [[u for u in everything if u not in uses] for uses in sets]
+        kept = ast.Assign([ast.Name("_kept", ast.Store())], ast.Name(name, ast.Load()))
+        whole = [*block[:i], located(kept, statement), *block[i:]]
+        for uses in filter(None, sets):
+            old = [(Place(vars(use), "id"), "_kept") for use in uses]
+            yield _repair("reused", statement.lineno, (place, whole), *old)
 
 
 def _uses(statement: ast.stmt, name: str) -> list[ast.Name]:
@@ -233,20 +209,17 @@ def _uses(statement: ast.stmt, name: str) -> list[ast.Name]:
 
 
 def _in_place(function: Function) -> Iterator[Repair]:
-    for place, _ in function.blocks:
-        block = place.get()
-        for i, statement in enumerate(block):
-            match statement:
-                case ast.AugAssign(ast.Name(name) as target, sign, value):
-                    whole = ast.BinOp(ast.Name(name, ast.Load()), sign, value)
-                    new = ast.Assign([target], whole)
-                case ast.Assign(targets, ast.Name() as value):
-                    copy = ast.Attribute(value, "copy", ast.Load())
-                    new = ast.Assign(targets, ast.Call(copy, [], []))
-                case _:
-                    continue
-            put = located(new, statement)
-            yield _repair("in place", statement.lineno, (Place(block, i), put))
+    for _, block, i, statement in _statements(function):
+        match statement:
+            case ast.AugAssign(ast.Name(name) as target, sign, value):
+                whole = ast.BinOp(ast.Name(name, ast.Load()), sign, value)
+                new = ast.Assign([target], whole)
+            case ast.Assign(targets, ast.Name() as value):
+                copy = ast.Attribute(value, "copy", ast.Load())
+                new = ast.Assign(targets, ast.Call(copy, [], []))
+            case _:
+                continue
+        yield _repair("in place", statement.lineno, (Place(block, i), located(new, statement)))
 
 
 _STATEMENTS: tuple[tuple[str, Callable[[Function], Iterator[Repair]]], ...] = (

@@ -19,17 +19,7 @@ _MOST_ROWS = 12  # of text, for all the arrays of a case together
 
 
 def refusal(name: str, exercise: Exercise | None, message: str, next_step: str) -> Report:
-    """Report on an answer that was not called at all.
-
-    Parameters
-    ----------
-    name
-        Of the exercise.
-    exercise
-        Its entry, or None where there is none of that name.
-    message, next_step
-        Why not, and what to do.
-    """
+    """Report on an answer that was not called at all: why not, and what to do."""
     aspects = exercise.aspects if exercise else ()
     lines = tuple(Line(aspect.title, 0, aspect.points) for aspect in aspects)
     return Report(name, lines, (Remark(message),), next_step=next_step)
@@ -54,23 +44,18 @@ def report_on(
         What to do next once everything is right.
     """
     if all(outcome.trouble == "not written" for outcome in outcomes):
-        return _not_begun(exercise)
-    lines = _lines(results, diagnosis)
+        lines = tuple(Line(one.title, 0, one.points, begun=False) for one in exercise.aspects)
+        said = "Not begun yet: the function still raises NotImplementedError. Your code goes there."
+        return Report(exercise.name, lines, (Remark(said),), next_step=exercise.first_step)
     return Report(
         exercise.name,
-        lines,
+        _lines(results, diagnosis),
         notes=(*_about_nodes(exercise, results), *_notes(exercise, outcomes, results)),
         next_step=_next_step(exercise, results, diagnosis, then),
         mistakes=tuple(m.key for together in diagnosis.explanations for m in together),
         achieved=exercise.can,
         unexplained=_first_unexplained(results, diagnosis),
     )
-
-
-def _not_begun(exercise: Exercise) -> Report:
-    lines = tuple(Line(one.title, 0, one.points, begun=False) for one in exercise.aspects)
-    said = "Not begun yet: the function still raises NotImplementedError. Your code goes there."
-    return Report(exercise.name, lines, (Remark(said),), next_step=exercise.first_step)
 
 
 # ---- aspect by aspect
@@ -114,15 +99,11 @@ def _lines(results: Sequence[AspectResult], diagnosis: Diagnosis) -> tuple[Line,
 def _first_unexplained(results: Sequence[AspectResult], diagnosis: Diagnosis) -> int | None:
     if diagnosis.explanations:
         return None
-    known = diagnosis.by_aspect
-    return next(
-        (
-            number
-            for number, result in enumerate(results)
-            if not (result.passed or result.aspect.leaves_input_alone or result.aspect.key in known)
-        ),
-        None,
-    )
+    for number, result in enumerate(results):
+        known = result.aspect.key in diagnosis.by_aspect
+        if not (result.passed or result.aspect.leaves_input_alone or known):
+            return number
+    return None
 
 
 def _where_named(
@@ -138,8 +119,9 @@ def _where_named(
             key = mistake.aspect if mistake.aspect in failing else failing[0]
             places[key] = places.get(key, ()) + _name(mistake, "Your numbers are")
         if diagnosis.hidden:
-            last = next(reversed(places))
-            places[last] += (_may_hide(diagnosis.hidden),)
+            others = "; or ".join(mistake.what.rstrip(".") for mistake in diagnosis.hidden)
+            said = f"while this is so, it cannot be seen whether also {others}."
+            places[next(reversed(places))] += (Remark(said, "Not told apart"),)
     return places
 
 
@@ -164,19 +146,13 @@ def _named_in_part(found: Sequence[Mistake], said: set[str]) -> tuple[tuple[Rema
 
 def _cannot_tell(explanations: Sequence[tuple[Mistake, ...]]) -> tuple[Remark, ...]:
     """Say honestly that several mistakes would give exactly these numbers."""
-    remarks = [
-        Remark("More than one mistake gives exactly your numbers; they cannot be told apart.")
-    ]
+    said = "More than one mistake gives exactly your numbers; they cannot be told apart."
+    remarks = [Remark(said)]
     for number, together in enumerate(explanations):
         what = " And: ".join(mistake.what for mistake in together)
         remarks.append(Remark(what, "Or" if number else "Either"))
         remarks += [Remark(mistake.hint, "Hint") for mistake in together]
     return tuple(remarks)
-
-
-def _may_hide(hidden: Sequence[Mistake]) -> Remark:
-    others = "; or ".join(mistake.what.rstrip(".") for mistake in hidden)
-    return Remark(f"while this is so, it cannot be seen whether also {others}.", "Not told apart")
 
 
 def _about_the_input(result: AspectResult) -> tuple[Remark, ...]:
@@ -196,9 +172,12 @@ def _unexplained(case_result: CaseResult, said: set[str]) -> tuple[tuple[Remark,
     """Show the smallest failing case; of the same trouble, only the first time."""
     outcome = case_result.outcome
     if case_result.problem in ("values", "not finite", "shape"):
-        short = "values" in said
-        said.add("values")
-        return (_difference_in_short(case_result) if short else _difference(case_result)), ""
+        if "values" not in said:
+            said.add("values")
+            return _difference(case_result), ""
+        own = f" (By your own answer to: {case_result.case.based_on}.)" if case_result.own else ""
+        short = f"On {case_result.case.name}: {_first_difference(case_result)}{own}"
+        return (Remark(short),), ""
     if outcome.trouble == "not called":
         return (), "not called any more"
     trouble = re.sub(r"\d+", "", outcome.message)  # of other sizes it is the same
@@ -213,25 +192,17 @@ def _unexplained(case_result: CaseResult, said: set[str]) -> tuple[tuple[Remark,
     ), ""
 
 
-def _difference_in_short(case_result: CaseResult) -> tuple[Remark, ...]:
-    own = f" (By your own answer to: {case_result.case.based_on}.)" if case_result.own else ""
-    return (Remark(f"On {case_result.case.name}: {_first_difference(case_result)}{own}"),)
-
-
 def _difference(case_result: CaseResult) -> tuple[Remark, ...]:
     """Say what can be said about the difference, and below it show expected, got and input."""
     name, case = case_result.output, case_result.case
     expected, got = _compared(case_result)
     pattern = describe_pattern(got, expected, case.arguments)
-    remarks = [Remark(pattern)] if pattern else []
-    remarks.append(
-        Remark(f"No known mistake gives these numbers. {_first_difference(case_result)}")
-    )
+    said = [pattern, f"No known mistake gives these numbers. {_first_difference(case_result)}"]
     if case_result.own:
-        basis = f"What is expected follows from your own answer to: {case.based_on}."
-        remarks.append(Remark(basis))
+        said.append(f"What is expected follows from your own answer to: {case.based_on}.")
     arrays = _arrays(*expected_and_got(name, expected, got), case.arguments)
-    return (*remarks, Remark(f"The smallest case: {case.name}.", inside=arrays))
+    smallest = Remark(f"The smallest case: {case.name}.", inside=arrays)
+    return (*(Remark(one) for one in said if one), smallest)
 
 
 def _arrays(expected: str, got: str, arguments: Arguments) -> tuple[Remark, ...]:
@@ -277,21 +248,15 @@ def _about_nodes(exercise: Exercise, results: Sequence[AspectResult]) -> tuple[R
         name = first_wrong_node(got, right)
         if name:
             before = compared[: compared.index(name)]
-            return _first_wrong_node(case_result, name, right[name], before)
+            fine = f" Right before it: {', '.join(before)}." if before else ""
+            where = f"the first that differs is {name}, on {case_result.case.name}.{fine}"
+            one, other = expected_and_got(name, right[name], got[name])
+            return Remark(where, "Your nodes"), Remark(one, code=True, beside=other)
     if compared:
         said = f"{', '.join(compared)}: all right, also where the answer is wrong."
         return (Remark(f"{said} The slip comes after them.", "Your nodes"),)
     said = f"nothing in your dict is a node of this task. Their names are {', '.join(known)}."
     return (Remark(said, "Your nodes"),)
-
-
-def _first_wrong_node(
-    case_result: CaseResult, name: str, right: np.ndarray, before: tuple[str, ...]
-) -> tuple[Remark, ...]:
-    fine = f" Right before it: {', '.join(before)}." if before else ""
-    where = f"the first that differs is {name}, on {case_result.case.name}.{fine}"
-    expected, got = expected_and_got(name, right, case_result.outcome.nodes[name])
-    return Remark(where, "Your nodes"), Remark(expected, code=True, beside=got)
 
 
 # ---- besides
@@ -313,16 +278,12 @@ def _notes(
     if warned and not all_right:
         library = "NumPy" if "torch" in exercise.forbidden else "PyTorch"
         notes.append(Remark(f"{'; '.join(warned[:3])}.", f"{library} warned"))
-    if all_right and any(
-        case_result.single for result in results for case_result in result.case_results
-    ):
-        notes.append(
-            Remark(
-                "right to about 7 digits, where float64 carries 15. Somewhere the numbers pass "
-                "through float32, or a tiny constant is added. It costs nothing.",
-                "Note",
-            )
+    if all_right and any(one.single for result in results for one in result.case_results):
+        said = (
+            "right to about 7 digits, where float64 carries 15. Somewhere the numbers pass "
+            "through float32, or a tiny constant is added. It costs nothing."
         )
+        notes.append(Remark(said, "Note"))
     return tuple(notes)
 
 

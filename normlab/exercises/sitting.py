@@ -31,15 +31,7 @@ def self_test(lesson: str) -> "Sitting":
 
 @dataclass(frozen=True)
 class Sitting:
-    """The questions of a lesson. It shows itself, and hears what is answered.
-
-    Attributes
-    ----------
-    lesson
-        Under which name the result is kept.
-    questions
-        What is asked.
-    """
+    """The questions of a lesson. It shows itself, and hears what is answered."""
 
     lesson: str
     questions: Sequence[Question]
@@ -51,14 +43,12 @@ class Sitting:
         return heard("Your first choices are", trouble)
 
     def __str__(self) -> str:
-        return "\n\n".join(
-            _as_text(number, question) for number, question in enumerate(self.questions, 1)
-        )
+        return "\n\n".join(_as_text(*numbered) for numbered in enumerate(self.questions, 1))
 
     __repr__ = __str__
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        asked = [_as_html(number, question) for number, question in enumerate(self.questions, 1)]
+        asked = [_as_html(*numbered) for numbered in enumerate(self.questions, 1)]
         return shown(str(self), asked, {"key": self.lesson}, self.hear)
 
 
@@ -76,10 +66,7 @@ def _as_html(number: int, question: Question) -> str:
 
 def _as_text(number: int, question: Question) -> str:
     code = [f"       {line}" for line in question.code.strip().splitlines()]
-    answers = [
-        f"   {letter}) {answer.text}"
-        for letter, answer in zip("abcdefgh", question.answers, strict=False)
-    ]
-    right = next(i for i, answer in enumerate(question.answers) if answer.right)
-    solution = f"   -> {'abcdefgh'[right]}: {question.answers[right].why}"
+    lettered = [*zip("abcdefgh", question.answers, strict=False)]
+    answers = [f"   {letter}) {answer.text}" for letter, answer in lettered]
+    solution = next(f"   -> {letter}: {one.why}" for letter, one in lettered if one.right)
     return "\n".join([f"{number}. {question.ask}", *code, *answers, solution])

@@ -6,6 +6,7 @@ list of diffs. The old text has to occur exactly once: so the list cannot go sta
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import CodeType, MappingProxyType, ModuleType
@@ -15,15 +16,10 @@ from normlab.exercises.ways import CHOSEN, NO_EDITS, Edit, Edits, Ways
 
 
 class Model:
-    """A function or class, as text.
+    """A function or class, as text, from ``def`` or ``class`` on.
 
-    Parameters
-    ----------
-    name, text
-        The program, from ``def`` or ``class`` on, and what it defines.
-    define
-        Returns what its global names mean: the module that it stands in. It is asked when the
-        program is run for the first time, since that module may import torch.
+    `define` returns what its global names mean: the module that it stands in. It is asked when the
+    program is run for the first time, since that module may import torch.
     """
 
     def __init__(self, name: str, text: str, define: Callable[[], ModuleType]) -> None:
@@ -33,14 +29,9 @@ class Model:
         self._programs: dict[Edits, Callable[..., Any]] = {}
 
     def edits(self, change: Mapping[str, str], times: int | Mapping[str, int] = 1) -> Edits:
-        """Find the places where the text has to change.
+        """Find the places where the text has to change, old text to new text.
 
-        Parameters
-        ----------
-        change
-            Old text to new text.
-        times
-            How often each old text occurs; or how often some of them do, and the others once.
+        Each old text occurs so many `times`; or some of them do, and the others once.
 
         Raises
         ------
@@ -49,16 +40,13 @@ class Model:
         """
         found: list[Edit] = []
         for old, new in change.items():
-            count = self.text.count(old) if old else 0
+            places = list(re.finditer(re.escape(old), self.text)) if old else []
             wanted = times if isinstance(times, int) else times.get(old, 1)
-            if count != wanted:
-                raise LookupError(
-                    f"{old!r} stands {_times(count)} in {self.name}, and not {_times(wanted)}"
-                )
-            start = -len(old)
-            for _ in range(count):
-                start = self.text.index(old, start + len(old))
-                edit = Edit(start, start + len(old), new)
+            if len(places) != wanted:
+                stands = f"{old!r} stands {_times(len(places))} in {self.name}"
+                raise LookupError(f"{stands}, and not {_times(wanted)}")
+            for place in places:
+                edit = Edit(*place.span(), new)
                 if any(edit.meets(other) for other in found):
                     raise LookupError(f"two changes in {self.name} meet at {old!r}")
                 found.append(edit)
@@ -72,19 +60,11 @@ class Model:
         return text
 
     def program(self, edits: Edits = NO_EDITS) -> Callable[..., Any]:
-        """Return what the text defines, with the edits made.
-
-        Raises
-        ------
-        SyntaxError
-            With the edits it is no Python.
-        """
+        """Return what the text defines, with the edits made; it may be a SyntaxError."""
         if edits not in self._programs:
             chosen = self._ways.chosen(edits) if edits else None
-            if chosen is None:
-                self._programs[edits] = self._defined(self.changed(edits))
-            else:
-                self._programs[edits] = self._defined(self._ways.code, {CHOSEN: chosen})
+            text = self._ways.code if chosen else self.changed(edits)
+            self._programs[edits] = self._defined(text, {CHOSEN: chosen})
         return self._programs[edits]
 
     def another(self) -> Callable[..., Any]:
@@ -101,10 +81,7 @@ class Model:
         *arguments: Any,  # noqa: ANN401
         edits: Iterable[Edit] = NO_EDITS,
     ) -> dict[str, Any]:
-        """Call the function, and return what it gave to some of its names on the way.
-
-        It has one ``return``, in its last line.
-        """
+        """Call the function, and return what some of its names held at its one, last ``return``."""
         head, _, _ = self.changed(edits).rpartition("return ")
         returned = self._defined(f"{head}return locals()")(*arguments)
         return {name: returned[name] for name in names}
@@ -129,13 +106,7 @@ class Definition(NamedTuple):
 
 
 def definition(source: str, name: str) -> Definition:
-    """Cut a function or class out of a module's text; nothing is run.
-
-    Raises
-    ------
-    LookupError
-        There is none of this name.
-    """
+    """Cut a function or class out of a module's text; nothing is run."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             lines = source.splitlines(keepends=True)[node.lineno - 1 : node.end_lineno]

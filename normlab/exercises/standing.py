@@ -1,5 +1,6 @@
 """How far the learner has come: one bar a lesson, what is next, and the details folded."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -135,17 +136,13 @@ class Progress:
         """The lessons in their order, and a teacher's own exercises, which have no number."""
         titles = {line.lesson: line.title for line in self.self_tests}
         numbers = dict.fromkeys([*titles, *(line.lesson for line in self.lines)])
-        return tuple(
-            Lesson(
-                number,
-                titles.get(number, "your teacher's own"),
-                *(
-                    tuple(line for line in lines if line.lesson == number)
-                    for lines in (self.lines, self.self_tests, self.given)
-                ),
-            )
-            for number in numbers
-        )
+        kinds = (self.lines, self.self_tests, self.given)
+
+        def lesson(number: str) -> Lesson:
+            own = (tuple(line for line in lines if line.lesson == number) for lines in kinds)
+            return Lesson(number, titles.get(number, "your teacher's own"), *own)
+
+        return tuple(map(lesson, numbers))
 
     @property
     def next(self) -> str:
@@ -196,12 +193,10 @@ class Progress:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
         return (
             f'<div style="max-width:46em"><p><b>Next:</b> {escape(self.next)}.</p>'
-            f"<p>{'<br>'.join(self.sums)}</p>"
-            f"{''.join(_html_lesson(lesson) for lesson in self.lessons)}"
-            + (f"<p>{escape(self.note)}</p>" if self.note else "")
-            + "</div>"
+            f"<p>{'<br>'.join(self.sums)}</p>{''.join(map(_html_lesson, self.lessons))}{note}</div>"
         )
 
 
@@ -234,22 +229,24 @@ def progress() -> Progress:
         trouble = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     note = f"Your progress file {trouble}: this is what could be read." if trouble else ""
     guesses = kept[GUESSES]
+    tasks = [
+        (task.lesson, name, task.title, task.max_points, task.place)
+        for name, task in all_exercises().items()
+    ]
+    self_tests = [
+        (lesson[:2], lesson, lesson[3:].replace("_", " "), len(questions))
+        for lesson, questions in all_self_tests().items()
+    ]
+    asked = all_guesses()
+    given = {
+        lesson: sum(one in guesses for one in questions) for lesson, questions in asked.items()
+    }
     return Progress(
-        tuple(
-            _line(kept[EXERCISES], each.lesson, name, each.title, each.max_points, each.place)
-            for name, each in all_exercises().items()
-            if _is_given_out(each.lesson)
-        ),
-        tuple(
-            _line(kept[SELF_TESTS], *_number_and_words(lesson), len(questions))
-            for lesson, questions in all_self_tests().items()
-            if _is_given_out(_number_and_words(lesson)[0])
-        ),
-        tuple(
-            Line(lesson[:2], lesson, _GUESSES, given, len(questions), given)
-            for lesson, questions in all_guesses().items()
-            for given in [sum(question in guesses for question in questions)]
-            if _is_given_out(lesson[:2])
+        _lines(tasks, kept[EXERCISES]),
+        _lines(self_tests, kept[SELF_TESTS]),
+        _lines(
+            [(lesson[:2], lesson, _GUESSES, len(questions)) for lesson, questions in asked.items()],
+            {lesson: {"best": count, "checks": count} for lesson, count in given.items()},
         ),
         tuple(sum(one[what] for one in guesses.values()) for what in ("best", "max_points")),
         file,
@@ -257,25 +254,16 @@ def progress() -> Progress:
     )
 
 
-def _is_given_out(lesson: str) -> bool:
-    """Whether a lesson is in this bundle: `normlab release --lessons` leaves the others out."""
-    given_out = TASKS / "lessons.txt"
-    return not lesson or not given_out.exists() or lesson in given_out.read_text().split()
-
-
-def _number_and_words(lesson: str) -> tuple[str, str, str]:
-    number, _, words = lesson.partition("_")
-    return number, lesson, words.replace("_", " ")
-
-
-def _line(
-    kept: dict[str, dict[str, Any]],
-    lesson: str,
-    name: str,
-    title: str,
-    max_points: int,
-    notebook: str = "",
-) -> Line:
-    entry = kept.get(name, {})
-    best = min(entry.get("best", 0), max_points)
-    return Line(lesson, name, title, best, max_points, entry.get("checks", 0), notebook)
+def _lines(
+    asked: Iterable[tuple[Any, ...]], kept: Mapping[str, Mapping[str, Any]]
+) -> tuple[Line, ...]:
+    """Return what of all that is asked is in this bundle: `normlab release --lessons` cuts it."""
+    file = TASKS / "lessons.txt"
+    given_out = file.read_text().split() if file.exists() else None
+    lines = []
+    for lesson, name, title, most, *notebook in asked:
+        if not lesson or given_out is None or lesson in given_out:
+            entry = kept.get(name, {})
+            best, checks = min(entry.get("best", 0), most), entry.get("checks", 0)
+            lines.append(Line(lesson, name, title, best, most, checks, *notebook))
+    return tuple(lines)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from normlab.exercises.judgement import differs
+from normlab.exercises.judgement import same
 from normlab.tasks.case import Arguments, Case, Outputs
 
 _CLOSE = 1e-9
@@ -26,15 +26,8 @@ def is_in_the_step(
 ) -> bool:
     """Whether the learner's step to a case is the one that a mistake makes.
 
-    Parameters
-    ----------
-    case
-        One that is derived from another.
-    own, right
-        The learner's outputs and the right ones in this case and in that which it is based on, by
-        the names of the cases.
-    wrong
-        What the mistake gives in this case.
+    `own` and `right` hold the learner's outputs and the right ones, by the names of the cases, in
+    this case and in that which it is based on; `wrong` is what the mistake gives in this case.
     """
     base = case.based_on
     if case.derive is None:
@@ -52,12 +45,7 @@ def is_in_the_step(
 
 
 def _agree(some: Outputs, others: Outputs) -> bool:
-    return all(
-        value.shape == others[name].shape
-        and np.isfinite(value).all()
-        and not differs(others[name], value, _CLOSE).any()
-        for name, value in some.items()
-    )
+    return same(others, some, _CLOSE) and all(np.isfinite(one).all() for one in some.values())
 
 
 def _otherwise(arguments: Arguments) -> Iterator[dict[str, Any]]:

@@ -6,23 +6,14 @@ from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
-    """Where a node hangs: in an attribute of its parent, or in a list there."""
+    """Where a node hangs: in a list, or among the `vars` of its parent."""
 
     holder: Any
     key: str | int
 
     def get(self) -> Any:  # noqa: ANN401 - a node, or a list of them
         """Return what hangs there."""
-        return (
-            self.holder[self.key] if isinstance(self.key, int) else getattr(self.holder, self.key)
-        )
-
-    def put(self, value: Any) -> None:  # noqa: ANN401
-        """Hang something else there."""
-        if isinstance(self.key, int):
-            self.holder[self.key] = value
-        else:
-            setattr(self.holder, self.key, value)
+        return self.holder[self.key]
 
 
 class Function:
@@ -31,27 +22,28 @@ class Function:
     def __init__(self, tree: ast.AST) -> None:
         self.tree = tree
         self.expressions: list[tuple[Place, ast.expr]] = []
-        self.blocks: list[tuple[Place, ast.AST]] = []  # a list of statements, and what holds it
+        self.blocks: list[Place] = []  # where a list of statements hangs
         self._walk(tree)
-        arguments = [node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)]
-        self.arguments = [one for one in dict.fromkeys(arguments) if one != "self"]
-        stored = [
-            node.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        ]
-        self.names = [one for one in dict.fromkeys([*arguments, *stored]) if one != "self"]
-        own = [ast.unparse(node) for node in ast.walk(tree) if is_own(node)]
+        arguments, stored, own = [], [], []
+        #: The names that get a value in a plain assignment, by the number of that value's node.
+        self.assigned: dict[int, str] = {}
+        self.called: set[int] = set()
+        for node in ast.walk(tree):
+            match node:
+                case ast.arg(name) if name != "self":
+                    arguments.append(name)
+                case ast.Name(name, ast.Store()) if name != "self":
+                    stored.append(name)
+                case ast.Attribute() if is_own(node):
+                    own.append(ast.unparse(node))
+                case ast.Assign([ast.Name(name), *_], value):
+                    self.assigned[id(value)] = name
+                case ast.Call(function):
+                    self.called.add(id(function))
+        self.arguments = list(dict.fromkeys(arguments))
+        self.names = list(dict.fromkeys([*arguments, *stored]))
         #: What has a value here: names, and of a class `self.name`.
         self.values = [parsed(one) for one in dict.fromkeys([*self.names, *own])]
-        #: The names that get a value in a plain assignment, by the number of that value's node.
-        self.assigned = {
-            id(node.value): node.targets[0].id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-        }
-        called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        self.called = {id(node) for node in called}
 
     def _walk(self, parent: ast.AST) -> None:
         for field, value in ast.iter_fields(parent):
@@ -61,12 +53,13 @@ class Function:
                 continue
             if isinstance(value, list):
                 if value and isinstance(value[0], ast.stmt):
-                    self.blocks.append((Place(parent, field), parent))
+                    self.blocks.append(Place(vars(parent), field))
                 children = [(Place(value, number), one) for number, one in enumerate(value)]
             else:
-                children = [(Place(parent, field), value)]
+                children = [(Place(vars(parent), field), value)]
             for place, child in children:
-                if isinstance(child, ast.expr) and not _is_target(child):
+                target = isinstance(getattr(child, "ctx", None), ast.Store | ast.Del)
+                if isinstance(child, ast.expr) and not target:
                     self.expressions.append((place, child))
                 if isinstance(child, ast.AST):
                     self._walk(child)
@@ -78,14 +71,7 @@ class Function:
 
 def is_own(node: ast.AST) -> bool:
     """Whether a node is an attribute of `self`."""
-    match node:
-        case ast.Attribute(ast.Name("self")):
-            return True
-    return False
-
-
-def _is_target(node: ast.expr) -> bool:
-    return isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
+    return isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self"
 
 
 # ---- new nodes

@@ -7,7 +7,7 @@ from typing import Any
 
 from normlab.exercises.calling import Outcome, call_all
 from normlab.exercises.cases import draw_cases
-from normlab.exercises.diagnosis import Variants, diagnose
+from normlab.exercises.diagnosis import Diagnosis, Variants, diagnose
 from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.judgement import AspectResult, judge
 from normlab.tasks.case import Case
@@ -19,13 +19,7 @@ _SECONDS = 20.0
 
 
 def trials(exercise: Exercise, seeds: int = SEEDS) -> list[tuple[int, tuple[Mistake, ...]]]:
-    """List what has to be tried: in each seed the model, each mistake in each spelling, each pair.
-
-    Parameters
-    ----------
-    seeds
-        How often the cases are drawn anew.
-    """
+    """List what to try: in each seed the model, each mistake in each spelling, each pair."""
     sets = [(), *((mistake,) for mistake in exercise.spellings), *exercise.pairs]
     return [(seed, mistakes) for seed in range(seeds) for mistakes in sets]
 
@@ -38,10 +32,7 @@ class Trial:
         self._seed, self._variants = -1, Variants(exercise, ())
 
     def complaint(self, seed: int, mistakes: tuple[Mistake, ...]) -> str:
-        """Say what is wrong with the model, a mistake or a pair in the cases of a seed, or "".
-
-        The message names the place where the mistake is written.
-        """
+        """Say what is wrong with the model, a mistake or a pair, and where it is written; or ""."""
         said = self._draw(seed) if seed != self._seed else ""
         said = said or self._look_at(mistakes)
         places = [self.exercise.places[m.key] for m in mistakes if m.key in self.exercise.places]
@@ -68,7 +59,8 @@ class Trial:
             answer = _answer(exercise, mistakes)
         except SyntaxError as problem:
             return f"is no Python: {problem.msg}"
-        outcomes, results, named = _examine(exercise, answer, self._variants)
+        outcomes, results, found = _examine(exercise, answer, self._variants)
+        named = {tuple(mistake.key for mistake in some) for some in found.explanations}
         raised = [outcome.message.split("\n")[0] for outcome in outcomes if outcome.trouble]
         if not mistakes:
             lost = [result.aspect.key for result in results if not result.passed]
@@ -116,17 +108,11 @@ def _answer(exercise: Exercise, mistakes: tuple[Mistake, ...]) -> Callable[..., 
 
 def _examine(
     exercise: Exercise, answer: Callable[..., Any], variants: Variants
-) -> tuple[list[Outcome], list[AspectResult], set[tuple[str, ...]]]:
-    """Call and judge an answer, and find the keys of the mistakes that explain it."""
-    cases, seconds = variants.cases, exercise.seconds or _SECONDS
-    outcomes = call_all(answer, cases, exercise.returns, seconds)
-    results = judge(exercise, cases, outcomes, variants.right)
-    found = diagnose(exercise, cases, outcomes, results, variants)
-    return (
-        outcomes,
-        results,
-        {tuple(mistake.key for mistake in some) for some in found.explanations},
-    )
+) -> tuple[list[Outcome], list[AspectResult], Diagnosis]:
+    seconds = exercise.seconds or _SECONDS
+    outcomes = call_all(answer, variants.cases, exercise.returns, seconds)
+    results = judge(exercise, variants.cases, outcomes, variants.right)
+    return outcomes, results, diagnose(exercise, variants.cases, outcomes, results, variants)
 
 
 # ---- as a list of diffs
@@ -146,14 +132,9 @@ def diffs(exercise: Exercise) -> Iterator[str]:
         for number, edits in enumerate((mistake.edits, *mistake.spellings)):
             if number:
                 yield "    or"
-            changed = exercise.model.changed(edits)
-            yield from _changed_lines(exercise.model.text, changed)
-
-
-def _changed_lines(old: str, new: str) -> Iterator[str]:
-    for line in difflib.ndiff(old.splitlines(), new.splitlines()):
-        if line[0] in "+-":
-            yield f"  {line}"
+            old, new = exercise.model.text, exercise.model.changed(edits)
+            compared = difflib.ndiff(old.splitlines(), new.splitlines())
+            yield from (f"  {line}" for line in compared if line[0] in "+-")
 
 
 # ---- slips by rule
@@ -163,33 +144,23 @@ def slips(text: str) -> dict[str, str]:
     """Make small slips in a program by rule.
 
     Another operator, a term left out, a call left out, another axis, another number, another name.
-
-    Returns
-    -------
-    dict
-        What is written otherwise, "line 3: x - mean -> x + mean", and the text with it.
+    What is written otherwise, "line 3: x - mean -> x + mean", leads to the text with it.
     """
-    tree = ast.parse(text)
-    names = sorted(_assigned(tree) | _arguments(tree))
+    nodes = list(ast.walk(ast.parse(text)))
+    loose = (node for node in nodes if isinstance(node, ast.Name))
+    stored = {node.id for node in loose if isinstance(node.ctx, ast.Store)}
+    given = (one for node in nodes if isinstance(node, ast.FunctionDef) for one in node.args.args)
+    names = sorted(stored | {one.arg for one in given} - {"self"})
     made: dict[str, str] = {}
-    parts = (node for node in ast.walk(tree) if isinstance(node, ast.expr | ast.keyword))
-    for node in parts:
+    for node in nodes:
+        if not isinstance(node, ast.expr | ast.keyword):
+            continue
         for new in _otherwise(node, text, names):
             start, end = _span(node, text)
             changed = text[:start] + new + text[end:]
             if changed not in made.values():
                 made[f"line {node.lineno}: {text[start:end]} -> {new}"] = changed
     return made
-
-
-def _assigned(tree: ast.AST) -> set[str]:
-    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
-    return {node.id for node in names if isinstance(node.ctx, ast.Store)}
-
-
-def _arguments(tree: ast.AST) -> set[str]:
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    return {one.arg for node in functions for one in node.args.args} - {"self"}
 
 
 _OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
@@ -246,14 +217,11 @@ def fate(exercise: Exercise, text: str, variants: Variants) -> str:
         answer = exercise.as_function(slipped.program())
     except Exception:
         return "raises"
-    cases = variants.cases
-    outcomes = call_all(answer, cases, exercise.returns, _SECONDS)
-    results = judge(exercise, cases, outcomes, variants.right)
+    outcomes, results, found = _examine(exercise, answer, variants)
     if all(result.passed for result in results):
         return "passes"
     if all(outcome.trouble for outcome in outcomes):
         return "raises"
-    found = diagnose(exercise, cases, outcomes, results, variants)
     if found.explanations:
         return "named" if len(found.explanations[0]) == 1 else "named as two"
     return "named in part" if found.by_aspect else "not named"

@@ -25,6 +25,7 @@ Texts = Mapping[str, str]
 #: The size of each axis; None for any.
 Shape = tuple[int | None, ...]
 
+_KNOWN: dict[Hashable, list[np.ndarray]] = {}
 _MOST_KNOWN = 5000
 
 
@@ -46,29 +47,16 @@ def load(texts: Texts) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Use:
-    """How an answer is put to use.
+    """How an answer is put to use."""
 
-    Parameters
-    ----------
-    takes
-        What the learner's function, or the constructor of the class, is called with.
-    methods
-        The methods that the class must have; none for a function.
-    parameters
-        What the script is given besides the answer.
-    texts
-        The script.
-    reader
-        Returns a module with two functions. ``seen(*arguments)`` names what the script brings
-        back, with the shapes that each may have: one, a list of several, or None for any, where
-        nothing is computed with it. ``read(*seen, *arguments)`` returns what the exercise returns.
-        Without a reader the script does.
-    """
-
-    takes: tuple[str, ...]
-    methods: tuple[str, ...]
-    parameters: tuple[str, ...]
-    texts: Texts = field(repr=False)
+    takes: tuple[str, ...]  # what the function, or the class's constructor, is called with
+    methods: tuple[str, ...]  # those that the class must have; none for a function
+    parameters: tuple[str, ...]  # what the script is given besides the answer
+    texts: Texts = field(repr=False)  # the script
+    # Returns a module with two functions. `seen(*arguments)` names what the script brings back,
+    # with the shapes that each may have: one, a list of several, or None for any, where nothing is
+    # computed with it. `read(*seen, *arguments)` returns what the exercise returns. Without a
+    # reader the script does.
     reader: Callable[[], Any] | None = field(default=None, repr=False)
 
     @functools.cached_property
@@ -94,21 +82,9 @@ class Use:
         return tuple(self.reader().seen(*arguments.values())) if self.reader else returns
 
     def outputs(self, seen: Outputs, arguments: Arguments, returns: tuple[str, ...]) -> Outputs:
-        """Say what is seen, by name.
+        """Say what is seen, by name, wherever the arrays come from.
 
-        Parameters
-        ----------
-        seen
-            Arrays by name, wherever they come from.
-        arguments
-            Of the script.
-        returns
-            As in `normlab.exercises.exercise.Exercise`.
-
-        Raises
-        ------
-        Unusable
-            An array has another shape than it should have, or they do not fit together.
+        `Unusable` where one has another shape than it should have, or they do not fit together.
         """
         if self.reader is None:
             return seen
@@ -123,14 +99,13 @@ class Use:
         last answers are kept.
         """
         key = program, tuple(_fingerprint(value) for value in arguments.values())
-        known = _KNOWN
-        if key not in known:
-            if len(known) >= _MOST_KNOWN:
-                known.clear()
+        if key not in _KNOWN:
+            if len(_KNOWN) >= _MOST_KNOWN:
+                _KNOWN.clear()
             returned = self.as_function(program)(*arguments.values())
             values = (returned,) if len(returns) == 1 else returned
-            known[key] = [np.array(value, np.float64) for value in values]
-        return dict(zip(returns, known[key], strict=True))
+            _KNOWN[key] = [np.array(value, np.float64) for value in values]
+        return dict(zip(returns, _KNOWN[key], strict=True))
 
 
 def _read(reader: Any, seen: Outputs, arguments: tuple) -> tuple:  # noqa: ANN401
@@ -140,7 +115,8 @@ def _read(reader: Any, seen: Outputs, arguments: tuple) -> tuple:  # noqa: ANN40
         allowed = shapes if isinstance(shapes, list) else [shapes]
         if shapes is not None and not any(_fits(seen[name].shape, shape) for shape in allowed):
             said = f"What was seen of it, {name}, has the shape {seen[name].shape}"
-            raise Unusable("type", f"{said}, where {_listed(allowed)} is asked.")
+            asked = " or ".join(map(str, allowed)).replace("None", "any")
+            raise Unusable("type", f"{said}, where {asked} is asked.")
         arrays.append(seen[name].astype(np.float64))
     try:
         with np.errstate(all="ignore"):
@@ -150,17 +126,10 @@ def _read(reader: Any, seen: Outputs, arguments: tuple) -> tuple:  # noqa: ANN40
         raise Unusable("type", message) from None
 
 
-_KNOWN: dict[Hashable, list[np.ndarray]] = {}
-
-
 def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:
     return len(shape) == len(wanted) and all(
         size is None or size == own for own, size in zip(shape, wanted, strict=True)
     )
-
-
-def _listed(shapes: list[Shape]) -> str:
-    return " or ".join(str(shape).replace("None", "any") for shape in shapes)
 
 
 def _fingerprint(value: Any) -> Hashable:  # noqa: ANN401 - an argument of any kind

@@ -25,16 +25,8 @@ Message = dict[str, Any]
 class Veil:
     """What lies over the outputs of the cells after a question.
 
-    Parameters
-    ----------
-    shell
-        The notebook's.
-    outputs
-        How many cells answer the question.
-    summary
-        What is written on the closed output.
-    name
-        Under which a page finds what is closed.
+    So many cells of the notebook's shell answer it. The summary is written on the closed output,
+    and a page finds it by its name.
     """
 
     def __init__(self, shell: "InteractiveShell", outputs: int, summary: str, name: str) -> None:

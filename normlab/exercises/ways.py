@@ -36,13 +36,8 @@ NO_EDITS: Edits = frozenset()
 class Ways:
     """A program in all the ways in which some sets of edits write it.
 
-    Parameters
-    ----------
-    text
-        The program.
-    sets
-        The edits that are made together. What changes more than a statement, or the head of one,
-        at a time is left out: it has to be compiled by itself.
+    What changes more than a statement, or the head of one, at a time is left out: it has to be
+    compiled by itself.
     """
 
     def __init__(self, text: str, sets: Iterable[Edits]) -> None:
@@ -74,9 +69,8 @@ class Ways:
         parts = self._parts(edits)
         if sum(map(len, parts)) < len(edits):
             return None
-        if any(part not in known for known, part in zip(self._numbers, parts, strict=True)):
-            return None
-        return tuple(known[part] for known, part in zip(self._numbers, parts, strict=True))
+        ways = tuple(known.get(part, -1) for known, part in zip(self._numbers, parts, strict=True))
+        return None if -1 in ways else ways
 
     def _parts(self, edits: Edits) -> list[Edits]:
         """Sort edits by the units that they are about."""

@@ -21,12 +21,7 @@ NOISE = 1e-9
 class Work:
     """What all answers to a draw of cases, looked at together, are made of.
 
-    Parameters
-    ----------
-    cases, outcomes
-        What was drawn and what came of each, in the same order.
-    references
-        What is right in each case, by its name.
+    The cases and their outcomes come in one order; `references` is what is right, by case.
     """
 
     def __init__(
@@ -47,11 +42,8 @@ class Work:
 
     def _is_idle(self, name: str) -> bool:
         """Whether an output is an argument handed back, or the same whatever is asked."""
-        return (
-            self._is_handed_through(name)
-            or self._is_the_same(name)
-            or self._ignores_what_it_is_made_of(name)
-        )
+        handed_through = any(self._is_multiple(name, key) for key in self._made[0][0].arguments)
+        return handed_through or self._is_the_same(name) or self._ignores_what_it_is_made_of(name)
 
     def _is_noise(self, name: str) -> bool:
         """Whether an output is everywhere what rounding leaves of a constant."""
@@ -60,11 +52,8 @@ class Work:
         several = [own[name] for _, own in self._made if own[name].size > 1]
         return bool(several) and all(is_noise(got, largest) for got in several)
 
-    def _is_handed_through(self, name: str) -> bool:
-        """Whether an output is in every case the same multiple of the same argument."""
-        return any(self._is_multiple(name, key) for key in self._made[0][0].arguments)
-
     def _is_multiple(self, name: str, key: str) -> bool:
+        """Whether an output is in every case the same multiple of the same argument."""
         factor = None
         for case, own in self._made:
             got, given = own[name], case.arguments[key]

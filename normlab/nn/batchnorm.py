@@ -15,9 +15,11 @@ class NormBase(Module):
     _version = 2
     _parameter_names = ("weight", "bias")
     _buffer_names = ("running_mean", "running_var", "num_batches_tracked")
-    # How many axes the input may have, and how torch says it.
-    _ranks: tuple[int, ...] = ()
-    _ranks_in_words = ""
+    _ranks: tuple[int, ...] = ()  # how many axes the input may have
+    _shown = (
+        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, bias={bias}, "
+        "track_running_stats={track_running_stats}"
+    )
 
     def __init__(
         self,
@@ -59,15 +61,7 @@ class NormBase(Module):
     def reset_parameters(self) -> None:
         """Set the weight to 1 and the bias to 0, and reset the running statistics."""
         self.reset_running_stats()
-        self._reset_affine()
-
-    def extra_repr(self) -> str:
-        """Return the arguments that `repr` shows."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
+        super().reset_parameters()
 
     def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
         """Give a state saved before version 2 the batch counter that it lacks."""
@@ -77,7 +71,8 @@ class NormBase(Module):
 
     def _check_rank(self, input: np.ndarray) -> None:
         if input.ndim not in self._ranks:
-            raise ValueError(f"expected {self._ranks_in_words} input (got {input.ndim}D input)")
+            ranks = " or ".join(f"{rank}D" for rank in self._ranks)
+            raise ValueError(f"expected {ranks} input (got {input.ndim}D input)")
 
 
 class BatchNorm(NormBase):
@@ -127,10 +122,8 @@ class BatchNorm1d(BatchNorm):
         Whether there is a weight.
     track_running_stats
         Whether there are running statistics. Without them, evaluation too uses the batch's.
-    device
-        None or "cpu".
-    dtype
-        The NumPy dtype of parameters and buffers; float32 by default.
+    device, dtype
+        None or "cpu"; the NumPy dtype of parameters and buffers, float32 by default.
     bias
         Whether there is a bias beside the weight.
 
@@ -152,12 +145,10 @@ class BatchNorm1d(BatchNorm):
 
     References
     ----------
-    Ioffe & Szegedy, 2015, "Batch Normalization: Accelerating Deep Network Training by
-    Reducing Internal Covariate Shift"; `torch.nn.BatchNorm1d`.
+    Ioffe & Szegedy, 2015; `torch.nn.BatchNorm1d`.
     """
 
     _ranks = (2, 3)
-    _ranks_in_words = "2D or 3D"
 
 
 class BatchNorm2d(BatchNorm):
@@ -172,7 +163,6 @@ class BatchNorm2d(BatchNorm):
     """
 
     _ranks = (4,)
-    _ranks_in_words = "4D"
 
 
 class BatchNorm3d(BatchNorm):
@@ -187,4 +177,3 @@ class BatchNorm3d(BatchNorm):
     """
 
     _ranks = (5,)
-    _ranks_in_words = "5D"

@@ -29,6 +29,8 @@ _TORCH_NAMES = {
 
 Array = np.ndarray
 Optional = np.ndarray | None
+# Running mean, running variance, weight and bias.
+Vectors = tuple[Optional, Optional, Optional, Optional]
 
 
 def torch_size(shape: Sequence[int]) -> str:
@@ -79,15 +81,7 @@ def grad_output(grad_output: Array, shape: Sequence[int]) -> None:
         )
 
 
-def batch_norm(
-    input: Array,
-    running_mean: Optional,
-    running_var: Optional,
-    weight: Optional,
-    bias: Optional,
-    training: bool,
-    eps: float,
-) -> None:
+def batch_norm(input: Array, vectors: Vectors, training: bool, eps: float) -> None:
     """Check the arguments of `functional.batch_norm`."""
     if training:
         _several_values_per_channel(input.shape, torch_size(input.shape))
@@ -95,17 +89,10 @@ def batch_norm(
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if eps < 0.0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    _batch_norm_kernel(training, input, running_mean, running_var, weight, bias)
+    _batch_norm_kernel(input, vectors, training)
 
 
-def instance_norm(
-    input: Array,
-    running_mean: Optional,
-    running_var: Optional,
-    weight: Optional,
-    bias: Optional,
-    use_input_stats: bool,
-) -> None:
+def instance_norm(input: Array, vectors: Vectors, use_input_stats: bool) -> None:
     """Check the arguments of `functional.instance_norm`.
 
     torch lays the instances side by side as the channels of one sample, and asks batch norm:
@@ -116,50 +103,44 @@ def instance_norm(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {size}"
         )
-    if not use_input_stats and (running_mean is None or running_var is None):
+    mean, var, weight, bias = vectors
+    if not use_input_stats and (mean is None or var is None):
         raise RuntimeError(
             "Expected running_mean and running_var to be defined when use_input_stats is false"
         )
     batch, channels = input.shape[:2]
-    vectors = [running_mean, running_var, weight, bias]
-    if running_mean is not None and running_var is not None:
+    if mean is not None and var is not None:
         target = input.dtype if weight is None else weight.dtype
-        if running_mean.dtype != target:  # torch converts both
-            vectors[:2] = [running_mean.astype(target), running_var.astype(target)]
-    repeated = [None if vector is None else np.tile(vector, batch) for vector in vectors]
+        if mean.dtype != target:  # torch converts both
+            mean, var = mean.astype(target), var.astype(target)
+    mean, var, weight, bias = (
+        None if vector is None else np.tile(vector, batch) for vector in (mean, var, weight, bias)
+    )
     side_by_side = input.reshape(1, batch * channels, *input.shape[2:])
-    _batch_norm_kernel(use_input_stats, side_by_side, *repeated)
+    _batch_norm_kernel(side_by_side, (mean, var, weight, bias), use_input_stats)
 
 
-def _batch_norm_kernel(
-    training: bool,
-    input: Array,
-    running_mean: Optional,
-    running_var: Optional,
-    weight: Optional,
-    bias: Optional,
-) -> None:
+def _batch_norm_kernel(input: Array, vectors: Vectors, training: bool) -> None:
     """Check that there is one value per channel, and the dtypes."""
+    mean, var, weight, bias = vectors
     channels = input.shape[1] if input.ndim > 1 else 0
-    vectors = {"running_mean": running_mean, "running_var": running_var}
-    vectors |= {"weight": weight, "bias": bias}
     if input.size == 0:  # torch looks no further, but at the first value of each parameter
         if any(vector is not None and vector.size == 0 for vector in (weight, bias)):
             raise IndexError("select(): index 0 out of range for tensor of size [0] at dimension 0")
         return
-    for name, vector in vectors.items():
+    names = ("running_mean", "running_var", "weight", "bias")
+    for name, vector in zip(names, vectors, strict=True):
         if vector is None and not training and name.startswith("running"):
             raise RuntimeError(f"{name} must be defined in evaluation mode")
         if vector is not None and vector.size != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {vector.size}")
-    if (running_mean is None) != (running_var is None):
+    if (mean is None) != (var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
     if training:
         dimension(1, input.ndim)
     floating(input, "batch_norm")
-    if not mixes_dtypes(input, weight, bias, running_mean, running_var):
-        statistics, parameters = (running_mean, running_var), (weight, bias)
-        same_dtype(input, *(statistics + parameters if training else parameters + statistics))
+    if not mixes_dtypes(input, weight, bias, mean, var):
+        same_dtype(input, *(vectors if training else (weight, bias, mean, var)))
     dimension(1, input.ndim)
 
 
@@ -286,10 +267,8 @@ def device(device: object) -> None:
 def n_power_iterations(n_power_iterations: int) -> None:
     """Refuse a power iteration that does not iterate."""
     if n_power_iterations <= 0:
-        raise ValueError(
-            "Expected n_power_iterations to be positive, but got "
-            f"n_power_iterations={n_power_iterations}"
-        )
+        got = f"n_power_iterations={n_power_iterations}"
+        raise ValueError(f"Expected n_power_iterations to be positive, but got {got}")
 
 
 def image(tensor: object) -> None:

@@ -292,7 +292,7 @@ def batch_norm(
     Ioffe & Szegedy, 2015, "Batch Normalization: Accelerating Deep Network Training by
     Reducing Internal Covariate Shift"; `torch.nn.functional.batch_norm`.
     """
-    checks.batch_norm(input, running_mean, running_var, weight, bias, training, eps)
+    checks.batch_norm(input, (running_mean, running_var, weight, bias), training, eps)
     if input.size == 0:
         return _nothing(input, weight, bias, ctx)
     x = computing(input)
@@ -364,7 +364,7 @@ def instance_norm(
     Ulyanov, Vedaldi & Lempitsky, 2016, "Instance Normalization: The Missing Ingredient for
     Fast Stylization"; `torch.nn.functional.instance_norm`.
     """
-    checks.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats)
+    checks.instance_norm(input, (running_mean, running_var, weight, bias), use_input_stats)
     if input.size == 0 and running_mean is None:
         return _nothing(input, weight, bias, ctx)
     x = computing(input)

@@ -140,7 +140,6 @@ class InstanceNorm1d(InstanceNorm):
     """
 
     _ranks = (2, 3)
-    _ranks_in_words = "2D or 3D"
 
 
 class InstanceNorm2d(InstanceNorm):
@@ -155,7 +154,6 @@ class InstanceNorm2d(InstanceNorm):
     """
 
     _ranks = (3, 4)
-    _ranks_in_words = "3D or 4D"
 
 
 class InstanceNorm3d(InstanceNorm):
@@ -170,4 +168,3 @@ class InstanceNorm3d(InstanceNorm):
     """
 
     _ranks = (4, 5)
-    _ranks_in_words = "4D or 5D"

@@ -45,6 +45,7 @@ class Module:
     """
 
     _version = 1
+    _shown = ""  # the arguments in `repr`, as a template for the attributes
     _parameter_names: tuple[str, ...] = ()
     _buffer_names: tuple[str, ...] = ()
 
@@ -169,9 +170,16 @@ class Module:
             raise RuntimeError("\n\t".join([title, *errors]))
         return IncompatibleKeys(missing, unexpected)
 
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0, where there are any."""
+        for name, value in (("weight", 1), ("bias", 0)):
+            if getattr(self, name, None) is not None:
+                getattr(self, name)[...] = value
+
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
-        return ""
+        bias = getattr(self, "bias", None) is not None
+        return self._shown.format(**vars(self) | {"bias": bias})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"
@@ -187,11 +195,6 @@ class Module:
     def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
         """Bring a state from an older torch up to date, in place; return what is wrong with it."""
         return []
-
-    def _reset_affine(self) -> None:
-        for name, value in (("weight", 1), ("bias", 0)):
-            if getattr(self, name, None) is not None:
-                getattr(self, name)[...] = value
 
 
 def new_parameter(

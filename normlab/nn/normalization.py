@@ -1,8 +1,6 @@
 """`LayerNorm`, `GroupNorm`, `RMSNorm` and `LocalResponseNorm`: the layers without a memory."""
 
-import numbers
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -27,10 +25,8 @@ class LayerNorm(Module):
         Whether there is a weight.
     bias
         Whether there is a bias beside the weight.
-    device
-        None or "cpu".
-    dtype
-        The NumPy dtype of the parameters; float32 by default.
+    device, dtype
+        None or "cpu"; the NumPy dtype of the parameters, float32 by default.
 
     Attributes
     ----------
@@ -44,10 +40,11 @@ class LayerNorm(Module):
 
     References
     ----------
-    Ba, Kiros & Hinton, 2016, "Layer Normalization"; `torch.nn.LayerNorm`.
+    Ba, Kiros & Hinton, 2016; `torch.nn.LayerNorm`.
     """
 
     _parameter_names = ("weight", "bias")
+    _shown = "{normalized_shape}, eps={eps}, elementwise_affine={elementwise_affine}, bias={bias}"
 
     def __init__(
         self,
@@ -62,28 +59,15 @@ class LayerNorm(Module):
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.weight = self.bias = None
-        if elementwise_affine:
-            self.weight = new_parameter(self.normalized_shape, device, dtype)
-        if elementwise_affine and bias:
-            self.bias = new_parameter(self.normalized_shape, device, dtype)
+        shape = self.normalized_shape
+        self.weight = new_parameter(shape, device, dtype) if elementwise_affine else None
+        self.bias = new_parameter(shape, device, dtype) if elementwise_affine and bias else None
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Set the weight to 1 and the bias to 0."""
-        self._reset_affine()
 
     def forward(self, input: np.ndarray) -> np.ndarray:
         """Standardize over the last axes."""
         self._context = ctx = F.Context()
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps, ctx=ctx)
-
-    def extra_repr(self) -> str:
-        """Return the arguments that `repr` shows."""
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
-        )
 
 
 class GroupNorm(Module):
@@ -102,10 +86,8 @@ class GroupNorm(Module):
         Added to the variance.
     affine
         Whether there is a weight.
-    device
-        None or "cpu".
-    dtype
-        The NumPy dtype of the parameters; float32 by default.
+    device, dtype
+        None or "cpu"; the NumPy dtype of the parameters, float32 by default.
     bias
         Whether there is a bias beside the weight.
 
@@ -124,10 +106,11 @@ class GroupNorm(Module):
 
     References
     ----------
-    Wu & He, 2018, "Group Normalization"; `torch.nn.GroupNorm`.
+    Wu & He, 2018; `torch.nn.GroupNorm`.
     """
 
     _parameter_names = ("weight", "bias")
+    _shown = "{num_groups}, {num_channels}, eps={eps}, affine={affine}, bias={bias}"
 
     def __init__(
         self,
@@ -153,21 +136,10 @@ class GroupNorm(Module):
         self.bias = new_parameter(num_channels, device, dtype) if affine and bias else None
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Set the weight to 1 and the bias to 0."""
-        self._reset_affine()
-
     def forward(self, input: np.ndarray) -> np.ndarray:
         """Standardize each block of channels of each sample."""
         self._context = ctx = F.Context()
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps, ctx=ctx)
-
-    def extra_repr(self) -> str:
-        """Return the arguments that `repr` shows."""
-        return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
-            f"bias={self.bias is not None}"
-        )
 
 
 class RMSNorm(Module):
@@ -185,10 +157,8 @@ class RMSNorm(Module):
         float32 and float16.
     elementwise_affine
         Whether there is a weight.
-    device
-        None or "cpu".
-    dtype
-        The NumPy dtype of the weight; float32 by default.
+    device, dtype
+        None or "cpu"; the NumPy dtype of the weight, float32 by default.
 
     Attributes
     ----------
@@ -202,10 +172,11 @@ class RMSNorm(Module):
 
     References
     ----------
-    Zhang & Sennrich, 2019, "Root Mean Square Layer Normalization"; `torch.nn.RMSNorm`.
+    Zhang & Sennrich, 2019; `torch.nn.RMSNorm`.
     """
 
     _parameter_names = ("weight",)
+    _shown = "{normalized_shape}, eps={eps}, elementwise_affine={elementwise_affine}"
 
     def __init__(
         self,
@@ -219,25 +190,14 @@ class RMSNorm(Module):
         self.normalized_shape = _as_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.weight = None
-        if elementwise_affine:
-            self.weight = new_parameter(self.normalized_shape, device, dtype)
+        shape = self.normalized_shape
+        self.weight = new_parameter(shape, device, dtype) if elementwise_affine else None
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Set the weight to 1."""
-        self._reset_affine()
 
     def forward(self, input: np.ndarray) -> np.ndarray:
         """Divide by the root mean square over the last axes."""
         self._context = ctx = F.Context()
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps, ctx=ctx)
-
-    def extra_repr(self) -> str:
-        """Return the arguments that `repr` shows."""
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )
 
 
 class LocalResponseNorm(Module):
@@ -250,12 +210,8 @@ class LocalResponseNorm(Module):
     ----------
     size
         The number of channels in the window.
-    alpha
-        The weight of the window's mean square.
-    beta
-        The exponent.
-    k
-        Added to the mean square.
+    alpha, beta, k
+        The weight of the window's mean square, the exponent, and what is added to the mean square.
 
     Raises
     ------
@@ -264,9 +220,10 @@ class LocalResponseNorm(Module):
 
     References
     ----------
-    Krizhevsky, Sutskever & Hinton, 2012, "ImageNet Classification with Deep Convolutional
-    Neural Networks", section 3.3; `torch.nn.LocalResponseNorm`.
+    Krizhevsky, Sutskever & Hinton, 2012, section 3.3; `torch.nn.LocalResponseNorm`.
     """
+
+    _shown = "{size}, alpha={alpha}, beta={beta}, k={k}"
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
@@ -288,12 +245,8 @@ class LocalResponseNorm(Module):
             np.asarray(grad_output), self._context, self.size, self.alpha, self.beta, self.k
         )
 
-    def extra_repr(self) -> str:
-        """Return the arguments that `repr` shows."""
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
-
 
 def _as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(normalized_shape, numbers.Integral):
-        return (cast(int, normalized_shape),)
-    return tuple(cast(Sequence[int], normalized_shape))
+    if isinstance(normalized_shape, int | np.integer):
+        return (normalized_shape,)
+    return tuple(normalized_shape)

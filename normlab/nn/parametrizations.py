@@ -300,8 +300,7 @@ class SpectralNorm(Module):
 
     References
     ----------
-    Miyato et al., 2018, "Spectral Normalization for Generative Adversarial Networks";
-    `torch.nn.utils.parametrizations.spectral_norm`.
+    Miyato et al., 2018; `torch.nn.utils.parametrizations.spectral_norm`.
     """
 
     _buffer_names = ("_u", "_v")

@@ -140,6 +140,8 @@ class QKNorm(RMSNorm):
     form in Qwen 3 and Gemma 3, `torch.nn.RMSNorm` on (*, heads, head_dim).
     """
 
+    _shown = "{heads}, {normalized_shape[0]}, eps={eps}"
+
     def __init__(
         self, heads: int, head_dim: int, eps: float | None = 1e-6, dtype: DTypeLike | None = None
     ) -> None:
@@ -156,10 +158,6 @@ class QKNorm(RMSNorm):
         grad_output = np.asarray(grad_output)
         heads = grad_output.reshape(*grad_output.shape[:-1], self.heads, -1)
         return super().backward(heads).reshape(grad_output.shape)
-
-    def extra_repr(self) -> str:
-        """Return the arguments that `repr` shows."""
-        return f"{self.heads}, {self.normalized_shape[0]}, eps={self.eps}"
 
 
 def _through(layer: Module | None, x: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Run a NumPy layer and its torch twin side by side."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -124,17 +124,14 @@ def compare(
     tolerance = TOLERANCES[x.dtype.name] if tolerance is None else tolerance
     mode = "training" if layer.training else "evaluation"
     title = f"{twin} beside torch.nn, {x.dtype.name}, {mode}"
-    (ours, our_error), (theirs, their_error) = (
-        _outcome(_run_twin, twin, x, dy),
-        _outcome(_run_torch, layer, x, dy),
-    )
+    ours, our_error = _outcome(_run_twin, twin, x, dy)
+    theirs, their_error = _outcome(_run_torch, layer, x, dy)
     if our_error or their_error:
         return ParityTable(title, [Row.of_errors(our_error, their_error)], tolerance)
-    names = list(dict.fromkeys([*theirs, *ours]))
     rounding = _rounding(twin, x, _probe(ours["output"]) if dy is None else dy)
     rows = [
         Row.of_arrays(name, ours.get(name), theirs.get(name), tolerance, rounding.get(name, 0.0))
-        for name in names
+        for name in dict.fromkeys([*theirs, *ours])
     ]
     return ParityTable(title, rows, tolerance)
 
@@ -159,10 +156,9 @@ def compare_cases(
 
 def _check_layers(twin: object, layer: object) -> None:
     # A twin may be a class of the learner's own: it is known by its backward pass.
-    no_twin = isinstance(twin, torch.nn.Module | torch.Tensor | type) or not hasattr(
-        twin, "backward"
-    )
-    if no_twin or not isinstance(layer, torch.nn.Module):
+    others = torch.nn.Module | torch.Tensor | type
+    is_twin = hasattr(twin, "backward") and not isinstance(twin, others)
+    if not is_twin or not isinstance(layer, torch.nn.Module):
         raise TypeError(
             "compare(twin, layer, x) takes a NumPy twin of normlab.nn and then a layer of torch.nn,"
             f" got {_kind(twin)} and {_kind(layer)}; parity.pair makes both."
@@ -215,18 +211,10 @@ def _run_torch(
     layer.zero_grad()
     y = layer(tensor)
     y.backward(torch.from_numpy(_probe(y.detach().numpy()) if dy is None else dy.copy()))
-    arrays = _torch_arrays(layer, tensor, y)
-    return {name: array.detach().numpy() for name, array in arrays if array is not None}
-
-
-def _torch_arrays(
-    layer: torch.nn.Module, x: torch.Tensor, y: torch.Tensor
-) -> Iterator[tuple[str, torch.Tensor | None]]:
-    yield "output", y
-    yield "grad of input", x.grad
-    for name, parameter in layer.named_parameters():
-        yield f"grad of {name}", parameter.grad
-    yield from layer.named_buffers()
+    found = {"output": y, "grad of input": tensor.grad}
+    found |= {f"grad of {name}": parameter.grad for name, parameter in layer.named_parameters()}
+    found |= dict(layer.named_buffers())
+    return {name: array.detach().numpy() for name, array in found.items() if array is not None}
 
 
 def _rounding(twin: nn.Module, x: np.ndarray, dy: np.ndarray) -> dict[str, float]:

@@ -6,7 +6,7 @@ a table of it cannot be wrong. Where a norm is used is written down, each with i
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,28 +37,15 @@ class OnTokens(nn.Module):
 
 @dataclass(frozen=True)
 class Norm:
-    """A norm of the course.
-
-    Attributes
-    ----------
-    name
-        Its name, with how it is applied where there are several ways.
-    build
-        Takes the number of channels C and of positions L, and gives torch's layer for
-        ``(N, C, L)``.
-    used
-        Where it is used, each with author and year.
-    lesson
-        The lesson that derives it.
-    of_weights
-        Whether it normalizes a layer's weights rather than data. It is observed on a layer
-        that mixes channels and leaves positions apart.
-    """
+    """A norm of the course, by its name, with how it is applied where there are several ways."""
 
     name: str
+    # Takes the number of channels C and of positions L, and gives torch's layer for (N, C, L).
     build: Callable[[int, int], nn.Module]
-    used: str
-    lesson: str
+    used: str  # where, each with author and year
+    lesson: str  # that derives it
+    # Whether it normalizes a layer's weights rather than data. It is observed on a layer that mixes
+    # channels and leaves positions apart.
     of_weights: bool = False
 
 
@@ -66,150 +53,72 @@ def _pointwise(channels: int) -> nn.Conv1d:
     return nn.Conv1d(channels, channels, kernel_size=1)
 
 
-NORMS = (
-    Norm(
-        "BatchNorm",
-        lambda channels, _: nn.BatchNorm1d(channels),
-        "image classification (He et al. 2016)",
-        "02",
-    ),
-    Norm(
-        "SyncBatchNorm, one worker",
-        lambda channels, _: nn.SyncBatchNorm(channels),
-        "detection on several GPUs (Peng et al. 2018)",
-        "09",
-    ),
-    Norm(
-        "InstanceNorm",
-        lambda channels, _: nn.InstanceNorm1d(channels),
-        "style transfer (Ulyanov et al. 2016)",
-        "07",
-    ),
-    Norm(
-        "LayerNorm, images",
-        lambda channels, positions: nn.LayerNorm([channels, positions]),
-        "a comparison in Wu & He 2018; rarely else",
-        "06",
-    ),
-    Norm(
-        "GroupNorm, 2 groups",
-        lambda channels, _: nn.GroupNorm(2, channels),
-        "detection, video (Wu & He 2018)",
-        "08",
-    ),
-    Norm(
-        "LocalResponseNorm",
-        lambda *_: nn.LocalResponseNorm(5),
-        "AlexNet (Krizhevsky et al. 2012)",
-        "09",
-    ),
-    Norm(
-        "LayerNorm, tokens",
-        lambda channels, _: OnTokens(nn.LayerNorm(channels)),
-        "transformers (Vaswani et al. 2017)",
-        "06",
-    ),
-    Norm(
-        "RMSNorm, tokens",
-        lambda channels, _: OnTokens(nn.RMSNorm(channels)),
-        "language models (Touvron et al. 2023)",
-        "09",
-    ),
-    Norm(
-        "Dynamic Tanh",
-        lambda channels, _: OnTokens(DynamicTanh(channels)),
-        "transformers, an experiment (Zhu et al. 2025)",
-        "09",
-    ),
-    Norm(
-        "weight norm",
-        lambda channels, _: parametrizations.weight_norm(_pointwise(channels)),
-        "speech synthesis (Kong et al. 2020)",
-        "09",
-        of_weights=True,
-    ),
-    Norm(
-        "spectral norm",
-        lambda channels, _: parametrizations.spectral_norm(_pointwise(channels)),
-        "GAN discriminators (Miyato et al. 2018)",
-        "09",
-        of_weights=True,
-    ),
+# How each is built; where it is used, and the lesson that derives it.
+_BUILD: dict[str, Callable[[int, int], nn.Module]] = {
+    "BatchNorm": lambda channels, _: nn.BatchNorm1d(channels),
+    "SyncBatchNorm, one worker": lambda channels, _: nn.SyncBatchNorm(channels),
+    "InstanceNorm": lambda channels, _: nn.InstanceNorm1d(channels),
+    "LayerNorm, images": lambda channels, positions: nn.LayerNorm([channels, positions]),
+    "GroupNorm, 2 groups": lambda channels, _: nn.GroupNorm(2, channels),
+    "LocalResponseNorm": lambda *_: nn.LocalResponseNorm(5),
+    "LayerNorm, tokens": lambda channels, _: OnTokens(nn.LayerNorm(channels)),
+    "RMSNorm, tokens": lambda channels, _: OnTokens(nn.RMSNorm(channels)),
+    "Dynamic Tanh": lambda channels, _: OnTokens(DynamicTanh(channels)),
+    "QK-norm, 2 heads": lambda channels, _: OnTokens(TorchQKNorm(2, channels // 2)),
+    "AdaLN": lambda channels, _: OnTokens(AdaLayerNorm(channels, KNOWN)),
+    # Norms of weights, at the end.
+    "weight norm": lambda channels, _: parametrizations.weight_norm(_pointwise(channels)),
+    "spectral norm": lambda channels, _: parametrizations.spectral_norm(_pointwise(channels)),
+    "weight standardization": lambda channels, _: standardized(_pointwise(channels)),
+}
+_USED = {
+    "BatchNorm": ("image classification (He et al. 2016)", "02"),
+    "SyncBatchNorm, one worker": ("detection on several GPUs (Peng et al. 2018)", "09"),
+    "InstanceNorm": ("style transfer (Ulyanov et al. 2016)", "07"),
+    "LayerNorm, images": ("a comparison in Wu & He 2018; rarely else", "06"),
+    "GroupNorm, 2 groups": ("detection, video (Wu & He 2018)", "08"),
+    "LocalResponseNorm": ("AlexNet (Krizhevsky et al. 2012)", "09"),
+    "LayerNorm, tokens": ("transformers (Vaswani et al. 2017)", "06"),
+    "RMSNorm, tokens": ("language models (Touvron et al. 2023)", "09"),
+    "Dynamic Tanh": ("transformers, an experiment (Zhu et al. 2025)", "09"),
+    "QK-norm, 2 heads": ("queries and keys (Henry et al. 2020)", "14"),
+    "AdaLN": ("diffusion (Peebles & Xie 2022)", "15"),
+    "weight norm": ("speech synthesis (Kong et al. 2020)", "09"),
+    "spectral norm": ("GAN discriminators (Miyato et al. 2018)", "09"),
+    "weight standardization": ("ResNets with GroupNorm (Qiao et al. 2019)", "14"),
+}
+_OF_WEIGHTS = ("weight norm", "spectral norm", "weight standardization")
+ALL_NORMS = tuple(
+    Norm(name, build, *_USED[name], name in _OF_WEIGHTS) for name, build in _BUILD.items()
 )
-
-# Those of the lessons behind the table of lesson 09.
-LATER_NORMS = (
-    Norm(
-        "QK-norm, 2 heads",
-        lambda channels, _: OnTokens(TorchQKNorm(2, channels // 2)),
-        "queries and keys (Henry et al. 2020)",
-        "14",
-    ),
-    Norm(
-        "AdaLN",
-        lambda channels, _: OnTokens(AdaLayerNorm(channels, KNOWN)),
-        "diffusion (Peebles & Xie 2022)",
-        "15",
-    ),
-    Norm(
-        "weight standardization",
-        lambda channels, _: standardized(_pointwise(channels)),
-        "ResNets with GroupNorm (Qiao et al. 2019)",
-        "14",
-        of_weights=True,
-    ),
-)
-# Those of weights at the end.
-ALL_NORMS = tuple(sorted((*NORMS, *LATER_NORMS), key=lambda norm: norm.of_weights))
+# Those of the table of lesson 09, and those of the lessons behind it.
+NORMS = tuple(norm for norm in ALL_NORMS if norm.lesson <= "09")
+LATER_NORMS = tuple(norm for norm in ALL_NORMS if norm.lesson > "09")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a layer shows when it is run.
+    """What a layer shows when it is run."""
 
-    Attributes
-    ----------
-    cells
-        bool, ``(N, C, L)``: in training mode, the inputs that the front, right output depends on.
-    parameters, buffers
-        For each name its shape.
-    answers_alike
-        Whether training mode and evaluation mode give the same output.
-    moves_buffers
-        Whether a forward pass in training mode changes a buffer.
-    blind_to_shift, blind_to_scale
-        Whether adding 3 to every input, or doubling every input, leaves the output as it was, but
-        for `eps`. For a norm of weights it is the weights that are doubled.
-    """
-
+    # bool, (N, C, L): in training mode, the inputs that the front, right output depends on.
     cells: np.ndarray
-    parameters: dict[str, tuple[int, ...]]
+    parameters: dict[str, tuple[int, ...]]  # for each name its shape
     buffers: dict[str, tuple[int, ...]]
-    answers_alike: bool
-    moves_buffers: bool
+    answers_alike: bool  # in training mode and in evaluation mode
+    moves_buffers: bool  # in a forward pass in training mode
+    # Whether adding 3 to every input, or doubling every input, leaves the output as it was, but for
+    # `eps`. For a norm of weights it is the weights that are doubled.
     blind_to_shift: bool
     blind_to_scale: bool
 
 
 def observe(norm: Norm, shape: tuple[int, int, int] = SHAPE) -> Observed:
-    """Build a norm for ``(N, C, L)``, run it on random numbers, and say what it did.
-
-    Parameters
-    ----------
-    norm
-        Which one.
-    shape
-        The sizes N, C and L.
-
-    Returns
-    -------
-    Observed
-    """
+    """Build a norm for ``(N, C, L)``, run it on random numbers, and say what it did."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layer = norm.build(*shape[1:]).double().train()
         x = torch.randn(shape, dtype=torch.float64)  # (N, C, L)
-    before = _copies(layer.buffers())
+    before = [buffer.clone() for buffer in layer.buffers()]
     y = layer(x).detach()
     moved = any(not torch.equal(*pair) for pair in zip(before, layer.buffers(), strict=True))
     return Observed(
@@ -226,44 +135,23 @@ def observe(norm: Norm, shape: tuple[int, int, int] = SHAPE) -> Observed:
 def seconds_per_step(
     norms: Sequence[Norm] = NORMS, shape: tuple[int, int, int] = (32, 64, 196), repeats: int = 15
 ) -> dict[str, float]:
-    """Measure how long a forward and a backward pass take.
+    """Measure how long a forward and a backward pass take, in float32.
 
-    Parameters
-    ----------
-    norms
-        Which ones.
-    shape
-        The sizes N, C and L of the input, float32.
-    repeats
-        How often each is timed; the quickest counts. The norms take turns, so that all see the
-        same moods of the machine.
-
-    Returns
-    -------
-    dict of str to float
-        Seconds. For a norm of weights, what it adds to its layer.
+    Of `repeats` timings the quickest counts. The norms take turns, so that all see the same moods
+    of the machine. For a norm of weights it is what it adds to its layer.
     """
     layers = {norm.name: norm.build(*shape[1:]) for norm in norms}
-    bare = _pointwise(shape[1])
     x, dy = torch.randn(2, *shape)
-    timings: dict[str, list[float]] = {name: [] for name in layers}
-    without = []
-    for _ in range(repeats):
-        without.append(_seconds(bare, x, dy))
-        for name, layer in layers.items():
-            timings[name].append(_seconds(layer, x, dy))
-    extra = {norm.name: min(without) if norm.of_weights else 0.0 for norm in norms}
-    return {name: max(0.0, min(found) - extra[name]) for name, found in timings.items()}
+    layers[""] = _pointwise(shape[1])  # bare
+    turns = [
+        {name: _seconds(layer, x, dy) for name, layer in layers.items()} for _ in range(repeats)
+    ]
+    least = {name: min(turn[name] for turn in turns) for name in layers}
+    return {n.name: max(0.0, least[n.name] - least[""] * n.of_weights) for n in norms}
 
 
 def averaged(cells: np.ndarray) -> str:
-    """Say in words over which axes the coloured cells ``(N, C, L)`` reach.
-
-    Examples
-    --------
-    >>> averaged(observe(NORMS[0]).cells)
-    'N and L'
-    """
+    """Say in words over which axes the coloured cells ``(N, C, L)`` reach: ``"N and L"``."""
     reached = []
     for name, size, index in zip("NCL", cells.shape, np.nonzero(cells), strict=True):
         count = np.unique(index).size
@@ -275,17 +163,8 @@ def averaged(cells: np.ndarray) -> str:
 class FactTable:
     """A table of norms that shows itself in a notebook, and prints as Markdown.
 
-    Parameters
-    ----------
-    norms
-        The rows.
-    seconds
-        For each name the time of a step, as `seconds_per_step` gives it; a column without it less.
-
-    Attributes
-    ----------
-    rows
-        A list of cells for each line, the header first.
+    `seconds` is what `seconds_per_step` gives, for a column of its own; `rows` are the cells of
+    each line, the header first.
     """
 
     def __init__(
@@ -297,33 +176,23 @@ class FactTable:
             cost = [] if seconds is None else [f"{1000 * seconds[norm.name]:.1f} ms"]
             self.rows.append([norm.name, *_cells(norm), *cost, norm.used])
 
-    def __str__(self) -> str:
+    def _repr_markdown_(self) -> str:
         head, *rest = (f"| {' | '.join(row)} |" for row in self.rows)
         return "\n".join([head, "|---" * len(self.rows[0]) + "|", *rest])
 
-    __repr__ = __str__
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
+    __str__ = __repr__ = _repr_markdown_
 
 
 def _cells(norm: Norm) -> list[str]:
     seen = observe(norm)
-    return [
-        "weights" if norm.of_weights else averaged(seen.cells),
-        _blind_to(norm, seen),
-        _names(seen.parameters),
-        _names(seen.buffers),
-        _modes(seen),
-    ]
+    over = "weights" if norm.of_weights else averaged(seen.cells)
+    learnt, remembered = _names(seen.parameters), _names(seen.buffers)
+    return [over, _blind_to(norm, seen), learnt, remembered, _modes(seen)]
 
 
 def _blind_to(norm: Norm, seen: Observed) -> str:
-    blind = [
-        word
-        for word, is_blind in (("shift", seen.blind_to_shift), ("scale", seen.blind_to_scale))
-        if is_blind
-    ]
+    both = {"shift": seen.blind_to_shift, "scale": seen.blind_to_scale}
+    blind = [word for word, is_blind in both.items() if is_blind]
     what = ", ".join(blind) or "nothing"
     return f"{what} of weights" if norm.of_weights and blind else what
 
@@ -374,10 +243,6 @@ def _weights_doubled(layer: nn.Module, x: Tensor) -> bool:
 def _same(one: Tensor, other: Tensor) -> bool:
     # Loose enough for eps, which a doubled input feels a little less.
     return torch.allclose(one, other, rtol=0, atol=1e-3)
-
-
-def _copies(tensors: Iterable[Tensor]) -> list[Tensor]:
-    return [tensor.clone() for tensor in tensors]
 
 
 def _seconds(layer: nn.Module, x: Tensor, dy: Tensor) -> float:

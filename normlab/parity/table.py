@@ -52,15 +52,14 @@ class Row:
         They may differ by `tolerance`, relative to torch's, or by `rounding`.
         """
         if ours is None or theirs is None:
-            missing = "the twin" if ours is None else "torch"
-            return cls(name, "", np.nan, np.nan, f"MISSING in {missing}")
+            return cls._of_text(name, "", f"MISSING in {'the twin' if ours is None else 'torch'}")
         shape = str(theirs.shape)
         if ours.shape != theirs.shape:
-            return cls(name, shape, np.nan, np.nan, f"SHAPE is {ours.shape}")
+            return cls._of_text(name, shape, f"SHAPE is {ours.shape}")
         if ours.dtype != theirs.dtype:
-            return cls(name, shape, np.nan, np.nan, f"TYPE is {ours.dtype}, not {theirs.dtype}")
+            return cls._of_text(name, shape, f"TYPE is {ours.dtype}, not {theirs.dtype}")
         if not np.array_equal(_special(ours), _special(theirs)):
-            return cls(name, shape, np.nan, np.nan, "DIFFERS in where it is nan or infinite")
+            return cls._of_text(name, shape, "DIFFERS in where it is nan or infinite")
         absolute, relative = _differences(ours, theirs)
         verdict = "equal, but for rounding" if absolute <= rounding else "DIFFERS"
         return cls(name, shape, absolute, relative, "equal" if relative <= tolerance else verdict)
@@ -69,11 +68,47 @@ class Row:
     def of_errors(cls, ours: Exception | None, theirs: Exception | None) -> Self:
         """Compare two exceptions; None stands for none."""
         if type(ours) is type(theirs) and str(ours) == str(theirs):
-            return cls("error", "", np.nan, np.nan, f"equal: both raise {ours!r}")
-        return cls("error", "", np.nan, np.nan, f"DIFFERS: ours {ours!r}, torch {theirs!r}")
+            return cls._of_text("error", "", f"equal: both raise {ours!r}")
+        return cls._of_text("error", "", f"DIFFERS: ours {ours!r}, torch {theirs!r}")
+
+    @classmethod
+    def _of_text(cls, name: str, shape: str, verdict: str) -> Self:
+        return cls(name, shape, np.nan, np.nan, verdict)
 
 
-class ParityTable:
+class _Shown:
+    """A table that shows itself in a notebook, and as text."""
+
+    title = ""
+    _headed = True  # whether the title stands above the text, too
+
+    def _cells(self) -> list[list[str]]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        cells = self._cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+        return "\n".join([self.title, *lines] if self._headed else lines)
+
+    def _repr_html_(self) -> str:
+        header, *rows = ([html.escape(cell) for cell in row] for row in self._cells())
+        head = "".join(f'<th scope="col" style="{_CELL}">{cell}</th>' for cell in header)
+        body = "".join(
+            f'<tr><th scope="row" style="{_CELL}; font-weight: normal">{name}</th>'
+            + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells)
+            + "</tr>"
+            for name, *cells in rows
+        )
+        style = "text-align: left; padding-bottom: 0.3em"
+        caption = f'<caption style="{style}">{html.escape(self.title)}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class ParityTable(_Shown):
     """The comparison of two layers on one input; see `normlab.parity.compare`.
 
     Attributes
@@ -108,16 +143,8 @@ class ParityTable:
             for row in self.rows
         ]
 
-    def __str__(self) -> str:
-        return f"{self.title}\n{_as_text(self._cells())}"
 
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return _as_html(self.title, self._cells())
-
-
-class CaseTable:
+class CaseTable(_Shown):
     """The comparison of several pairs of layers; see `normlab.parity.compare_cases`.
 
     Attributes
@@ -126,8 +153,11 @@ class CaseTable:
         The `ParityTable` of each case.
     """
 
+    _headed = False
+
     def __init__(self, tables: Mapping[str, ParityTable]) -> None:
         self.tables = dict(tables)
+        self.title = f"{len(self.tables)} cases beside torch.nn"
 
     @property
     def equal(self) -> bool:
@@ -135,8 +165,7 @@ class CaseTable:
         return all(table.equal for table in self.tables.values())
 
     def _cells(self) -> list[list[str]]:
-        header = ["case", "compared", "differs", "relative", "verdict"]
-        cells = [header]
+        cells = [["case", "compared", "differs", "relative", "verdict"]]
         for label, table in self.tables.items():
             row = table.worst
             # Where all is equal, which array differs most is a matter of rounding.
@@ -145,25 +174,13 @@ class CaseTable:
             cells.append([label, str(len(table.rows)), name, relative, row.verdict])
         return cells
 
-    def __str__(self) -> str:
-        return _as_text(self._cells())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return _as_html(f"{len(self.tables)} cases beside torch.nn", self._cells())
-
 
 def _differences(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     finite = np.isfinite(theirs)
-    if not finite.any():
-        return 0.0, 0.0
     ours, theirs = ours[finite].astype(np.float64), theirs[finite].astype(np.float64)
-    absolute = np.abs(ours - theirs).max()
-    scale = np.abs(theirs).max()
-    if absolute == 0:
-        return 0.0, 0.0
-    return float(absolute), float(absolute / scale) if scale else np.inf
+    absolute = float(np.abs(ours - theirs).max(initial=0))
+    scale = float(np.abs(theirs).max(initial=0))
+    return absolute, absolute / scale if scale else np.inf if absolute else 0.0
 
 
 def _special(array: np.ndarray) -> np.ndarray:
@@ -174,26 +191,3 @@ def _special(array: np.ndarray) -> np.ndarray:
 
 def _number(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.1e}"
-
-
-def _as_text(cells: list[list[str]]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    )
-    return "\n".join(lines)
-
-
-def _as_html(title: str, cells: list[list[str]]) -> str:
-    header, *rows = ([html.escape(cell) for cell in row] for row in cells)
-    head = "".join(f'<th scope="col" style="{_CELL}">{cell}</th>' for cell in header)
-    body = "".join(
-        "<tr>"
-        + f'<th scope="row" style="{_CELL}; font-weight: normal">{row[0]}</th>'
-        + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    caption = f'<caption style="text-align: left; padding-bottom: 0.3em">{html.escape(title)}'
-    return f"<table>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

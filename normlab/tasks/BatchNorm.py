@@ -1,12 +1,11 @@
 """Lesson 3: a BatchNorm layer that remembers, with a training and an evaluation mode."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import batch_values, distinct_values, scales, shifts
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import batch_values, distinct_values, same, scales, shifts
 
 
 class BatchNorm:
@@ -43,14 +42,14 @@ class BatchNorm:
         return (1 - momentum) * old + momentum * new
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw scripts on the same batches, and one on small numbers."""
     for shape in ((3, 2), (5, 4)):
         yield from _scripts(rng, *shape)
     yield from _fresh_layers(rng)
 
 
-def _scripts(rng: np.random.Generator, samples: int, channels: int) -> Iterator[Case]:
+def _scripts(rng: np.random.Generator, samples: int, channels: int) -> Cases:
     one, two, other = (batch_values(rng, (samples, channels)) for _ in range(3))
     settings = {
         "weight": scales(rng, channels),
@@ -106,7 +105,7 @@ def _as_if_never_evaluated(own: Outputs, _arguments: Arguments) -> Outputs:
     return {name: own[name] for name in ("y", "running_mean", "running_var")}
 
 
-def _fresh_layers(rng: np.random.Generator) -> Iterator[Case]:
+def _fresh_layers(rng: np.random.Generator) -> Cases:
     """Draw a layer that was never called, and one with the default eps and momentum.
 
     The batch hardly varies, so that a default eps shows; what is expected is what the learner's
@@ -119,21 +118,11 @@ def _fresh_layers(rng: np.random.Generator) -> Iterator[Case]:
     named = "a fresh layer, eps 1e-5, momentum 0.1: train batch"
     yield Case("a fresh layer, not called", ("start",), {"script": "", "x": x, **bare})
     yield Case(named, (), {"script": "train batch", "x": x, **given})
-    yield Case(
-        "a fresh layer, default eps and momentum: batch",
-        ("start",),
-        {"script": "batch", "x": x, **bare},
-        based_on=named,
-        derive=lambda own, _: own,
-    )
+    default = "a fresh layer, default eps and momentum: batch"
+    yield Case(default, ("start",), {"script": "batch", "x": x, **bare}, named, same)
     # A layer whose parameters and buffers are one array moves both.
     twice = {"script": "train batch batch", "x": np.concatenate([x, 3 - x]), **given}
     name = "weight 1, bias 0: train batch batch"
     yield Case(name, (), {**twice, **ones})
-    yield Case(
-        "a fresh layer: batch batch",
-        ("start",),
-        {**twice, "script": "batch batch"},
-        based_on=name,
-        derive=lambda own, _: own,
-    )
+    untold = {**twice, "script": "batch batch"}
+    yield Case("a fresh layer: batch batch", ("start",), untold, name, same)

@@ -1,12 +1,9 @@
 """Lesson 5: the article's network."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import seed_of_numbers
 
 
@@ -27,14 +24,14 @@ class MyNetwork(torch.nn.Module):
         return self.end(self.fc3(x))  # (N, 10)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw three batches, and the seed of the layers' numbers."""
     keys = ("linear", "norms", "train", "eval", "running", "images")
     arguments = {"x": rng.random((3, 5, 784)), "seed": seed_of_numbers(rng)}
     yield Case("three batches (5, 784)", keys, arguments)
 
 
-def seen(*_: Any) -> dict[str, Any]:
+def seen(*_):
     """Name what the script brings back: what the learner's layers are, and what they answer."""
     return {
         "linear_sizes": [(None, 2), (0,)],

@@ -1,12 +1,9 @@
 """Lesson 13: normalize the columns of a table."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import alike, rows_below_one, shape_name
 
 
@@ -21,7 +18,7 @@ class SensorNet(torch.nn.Module):
         return self.linear(self.norm(x))  # (N, C)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw tables whose columns have units of their own."""
     for batches, samples, features, classes in ((2, 4, 3, 2), (3, 6, 4, 3)):
         units = np.resize([1.0, 100.0, 10.0, 1000.0], features)
@@ -36,8 +33,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(name, ("train", "eval", "alone", "linear", "saved"), arguments)
 
 
-def seen(x: np.ndarray, test: np.ndarray, weight: np.ndarray, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(x, test, weight, *_):
     classes = len(weight)
     return {
         "trained": (x.shape[1], classes),

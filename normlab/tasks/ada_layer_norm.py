@@ -1,11 +1,9 @@
 """Lesson 15: a LayerNorm whose scale and shift are what a condition says."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, shifts
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shape_name, shifts
 
 
 def ada_layer_norm(x, condition, weight, bias, eps):
@@ -18,13 +16,13 @@ def ada_layer_norm(x, condition, weight, bias, eps):
     return x_hat * (1 + scale) + shift  # (N, T, D)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw as many samples as tokens and features, where no axis raises, and other sizes."""
     for shape, known in (((3, 3, 3), 4), ((2, 4, 5), 3)):
         yield from _in_steps(rng, shape, known)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int) -> Cases:
     """Draw tokens that are told nothing, then with an eps, then told something."""
     samples, _, features = shape
     x = distinct_values(rng, shape) + 5
@@ -44,20 +42,9 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int)
     name = shape_name(shape)
     bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
     yield Case(bare, ("norm",), {**silent, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**silent, "eps": eps}, based_on=bare, derive=_with_eps)
-    yield Case(
-        f"{name}, eps {eps:g}, told something",
-        ("told",),
-        {**told, "eps": eps},
-        based_on=large,
-        derive=_told,
-    )
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From no eps to some, where nothing is told."""
-    squared = arguments["x"].var(-1, keepdims=True) / own["y"].var(-1, keepdims=True)
-    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["eps"]))}
+    yield Case(large, ("eps",), {**silent, "eps": eps}, bare, eps_over(-1))
+    name = f"{name}, eps {eps:g}, told something"
+    yield Case(name, ("told",), {**told, "eps": eps}, large, _told)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,10 +1,8 @@
 """Lesson 15: a branch with a norm and a gate that are told what to do."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
 
 
@@ -17,7 +15,7 @@ def adaln_zero(x, shift, scale, gate, into, out, eps):
     return x + gate * branch  # (N, T, D)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw a block with its gate shut, told nothing with its gate at 1, and told everything.
 
     And one whose gate is shut for one sample alone: x handed back is the identity as well.
@@ -40,17 +38,13 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
             ("gate 1", ("told",), (*told[:2], none + 1)),
             ("all three told", ("gate",), told),
         ):
-            given = {"x": x, "shift": shift, "scale": scale, "gate": gate}
+            given: Arguments = {"x": x, "shift": shift, "scale": scale, "gate": gate}
             yield Case(f"{name}, {title}", aspects, {**given, **block})
         shut = none + 1
         shut[0] = 0
-        yield Case(
-            f"{name}, gate 0 for the first sample, 1 for the others",
-            ("identity",),
-            {"x": x, "shift": told[0], "scale": told[1], "gate": shut, **block},
-            based_on=f"{name}, gate 1",
-            derive=_gated,
-        )
+        given = {"x": x, "shift": told[0], "scale": told[1], "gate": shut, **block}
+        first = f"{name}, gate 0 for the first sample, 1 for the others"
+        yield Case(first, ("identity",), given, f"{name}, gate 1", _gated)
 
 
 def _gated(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,21 +1,19 @@
 """Lesson 13: average the weights of networks, and measure what belongs to the average."""
 
 import copy
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 from normlab.tasks.scripts.average_networks import network_of
 from normlab.tasks.scripts.together import (
     borne_out,
     joined,
-    modes_of,
     refilled,
     running_statistics,
+    shapes_left,
     undisturbed,
 )
 
@@ -40,7 +38,7 @@ def average_networks(networks, batches):
     return average
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw one network several times over, two networks, and three."""
     seed = seed_of_numbers(rng)
     for name, seeds, keys in (
@@ -52,18 +50,10 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(name, keys, {"x": x, "seeds": np.array(seeds)})
 
 
-def seen(x: np.ndarray, seeds: np.ndarray) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(x, seeds):
     network = network_of(x.shape[2], 0)
     whole = (len(seeds) * len(joined(network.state_dict().values())),)
-    return {
-        "weights": joined(network.parameters()).shape,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
-        "asked": (x.shape[1], 2),
-        "given": whole,
-        "momentum": (2,),
-    }
+    return {**shapes_left(network), "asked": (x.shape[1], 2), "given": whole, "momentum": (2,)}
 
 
 @undisturbed

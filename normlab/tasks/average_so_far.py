@@ -1,10 +1,8 @@
 """Lesson 3: running statistics that are the plain average of all batches so far."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import batch_values, shape_name, shifts, variances
 
 
@@ -21,7 +19,7 @@ def average_so_far(x, running_mean, running_var, num_batches_tracked):
     return moved(running_mean, mean), moved(running_var, var)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw a first batch, and batches after others."""
     for shape, before in (((3, 2), 0), ((3, 2), 3), ((5, 4), 1), ((4, 3), 8)):
         channels = shape[1]
@@ -33,7 +31,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         }
         name = f"{shape_name(shape)}, after {before} batches"
         yield Case(name, ("share",) if before else ("first",), arguments)
-        yield Case(f"{name}: the variance", ("variance",), arguments, based_on=name, derive=_shared)
+        yield Case(f"{name}: the variance", ("variance",), arguments, name, _shared)
 
 
 def _shared(own: Outputs, arguments: Arguments) -> Outputs:

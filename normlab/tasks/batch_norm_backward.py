@@ -1,10 +1,8 @@
 """Lesson 4: dx of BatchNorm in closed form, for vectors and images."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import shape_name
 from normlab.tasks.drawing_backward import (
     any_numbers,
@@ -26,7 +24,7 @@ def batch_norm_backward(dy, x, mean, var, x_hat, weight, eps):
     return dx
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw gradients that travel on one road each, then on all, and images.
 
     What an image should give follows from the learner's own answer on its pixels as rows.
@@ -39,7 +37,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     rows = f"the pixels of {shape_name(shape)} as rows"
     yield Case(rows, (), pixels_as_rows(cache))
     name = f"images {shape_name(shape)}"
-    yield Case(name, ("images",), cache, based_on=rows, derive=_as_image)
+    yield Case(name, ("images",), cache, rows, _as_image)
 
 
 def _as_image(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,10 +1,8 @@
 """Lesson 4: dx of BatchNorm through the graph, node by node; the nodes are names of the model."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Cases
 from normlab.tasks.drawing_backward import first_channel_alone, on_all_roads
 
 
@@ -21,7 +19,7 @@ def batch_norm_backward_graph(dy, x, mean, var, x_hat, weight, eps):
     return dx
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw gradients that travel on one road each, and then on all."""
     yield from on_all_roads(rng, 3, 2)
     yield from on_all_roads(rng, 5, 3)

@@ -1,11 +1,9 @@
 """Lesson 4: the gradients of BatchNorm's weight and bias, for vectors and images."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
-from normlab.tasks.drawing import shape_name
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import same, shape_name
 from normlab.tasks.drawing_backward import any_numbers, first_channel_alone, pixels_as_rows
 
 
@@ -17,7 +15,7 @@ def batch_norm_backward_parameters(dy, x, mean, var, x_hat, weight, eps):
     return dweight, dbias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw matrices, one of them square, and images with as many columns as channels.
 
     What an image should give follows from the learner's own answer on its pixels as rows.
@@ -30,4 +28,4 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         rows = f"the pixels of {shape_name(images)} as rows"
         yield Case(rows, (), pixels_as_rows(cache))
         name = f"images {shape_name(images)}"
-        yield Case(name, ("images",), cache, based_on=rows, derive=lambda own, _arguments: own)
+        yield Case(name, ("images",), cache, rows, same)

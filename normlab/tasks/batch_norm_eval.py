@@ -1,16 +1,16 @@
 """Lesson 3: the forward pass of BatchNorm in evaluation mode."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     batch_values,
-    distinct_values,
+    faint_values,
     no_eps_at_all,
+    part,
     scales,
     shape_name,
     shifts,
@@ -26,14 +26,14 @@ def batch_norm_eval(x, running_mean, running_var, weight, bias, eps):
     return weight * x_hat + bias  # (N, C)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches with running statistics that are not theirs; at last some that are."""
     yield from _four_cases(rng, (3, 2))
     yield from _four_cases(rng, (5, 4))
     yield _hardly_varies(rng, (4, 3))
 
 
-def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw one x without eps, with eps, with weight and bias, and one of its samples alone.
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
@@ -56,15 +56,10 @@ def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Ca
     small = {key: plain[key] / 100 for key in ("x", "running_mean")}
     small["running_var"] = plain["running_var"] / 1e4
     yield from no_eps_at_all(bare, {**plain, **small})
-    yield Case(large, ("eps",), {**plain, "eps": eps}, based_on=bare, derive=with_eps)
-    yield Case(whole, ("affine",), affine, based_on=large, derive=with_affine)
-    yield Case(
-        f"{name}, sample {row} alone",
-        ("alone",),
-        {**affine, "x": affine["x"][[row]]},
-        based_on=whole,
-        derive=lambda own, _: {"y": own["y"][[row]]},
-    )
+    yield Case(large, ("eps",), {**plain, "eps": eps}, bare, with_eps)
+    yield Case(whole, ("affine",), affine, large, with_affine)
+    name = f"{name}, sample {row} alone"
+    yield Case(name, ("alone",), {**affine, "x": affine["x"][[row]]}, whole, part([row]))
 
 
 def _hardly_varies(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
@@ -72,9 +67,7 @@ def _hardly_varies(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
 
     So it does not matter here whose statistics are used, and only the eps shows.
     """
-    x = distinct_values(rng, shape) * 1e-10
-    x[:, -1] = 0.0
-    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    x, eps = faint_values(rng, shape, np.s_[:, -1])
     arguments = {
         "x": x,
         "running_mean": x.mean(0),

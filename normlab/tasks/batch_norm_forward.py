@@ -1,10 +1,8 @@
 """Lesson 2: the forward pass of BatchNorm in training mode, for vectors."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Cases
 from normlab.tasks.drawing import faint, far_from_zero, one_step_at_a_time
 
 
@@ -16,7 +14,7 @@ def batch_norm_forward(x, weight, bias, eps):
     return weight * x_hat + bias  # (N, C)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches, one of them square; the last are far from zero."""
     for shape in ((3, 2), (4, 4), (7, 5)):
         yield from one_step_at_a_time(rng, shape)

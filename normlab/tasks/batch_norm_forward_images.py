@@ -1,10 +1,8 @@
 """Lesson 2: the forward pass of BatchNorm in training mode, for images."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     faint,
@@ -28,7 +26,7 @@ def batch_norm_forward_images(x, weight, bias, eps):
     return y
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images.
 
     The values are judged where there are as many channels as columns: there a weight along the
@@ -42,10 +40,5 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     sizes = "(2, 3, 4, 5), every size different"
     yield Case("(1, 3, 2, 3), one image", ("edges",), one)
     yield Case(sizes, ("edges",), odd)
-    yield Case(
-        "(2, 3, 4, 5), weight and bias",
-        ("affine",),
-        {**odd, "weight": scales(rng, 3), "bias": shifts(rng, 3)},
-        based_on=sizes,
-        derive=with_affine,
-    )
+    learned = {**odd, "weight": scales(rng, 3), "bias": shifts(rng, 3)}
+    yield Case("(2, 3, 4, 5), weight and bias", ("affine",), learned, sizes, with_affine)

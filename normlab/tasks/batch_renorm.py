@@ -1,17 +1,9 @@
 """Lesson 3: batch renormalization, training towards what evaluation will do."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import (
-    distinct_values,
-    scales,
-    shape_name,
-    shifts,
-    with_affine,
-)
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts, with_affine
 
 
 def batch_renorm(x, running_mean, running_var, weight, bias, eps, r_max, d_max):
@@ -26,13 +18,13 @@ def batch_renorm(x, running_mean, running_var, weight, bias, eps, r_max, d_max):
     return weight * x_hat + bias  # (N, C)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw running statistics near the batch's, and such that r or d or both are at a limit."""
     for shape in ((4, 4), (6, 4)):
         yield from _limits(rng, shape)
 
 
-def _limits(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _limits(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw one x, with limits that nothing reaches, and with limits that are reached.
 
     The last are derived from one before, so a slip in the affine step costs that alone.
@@ -66,9 +58,7 @@ def _limits(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
     yield Case(f"{name}, both at their limits", ("r", "d"), both)
     with_eps = f"{name}, both, and eps {eps['eps']:g}"
     yield Case(with_eps, ("eps",), eps)
-    yield Case(
-        f"{name}, weight and bias", ("affine",), whole, based_on=with_eps, derive=_if_limited
-    )
+    yield Case(f"{name}, weight and bias", ("affine",), whole, with_eps, _if_limited)
 
 
 def _if_limited(own: Outputs, arguments: Arguments) -> Outputs:

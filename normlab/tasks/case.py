@@ -1,8 +1,8 @@
 """One call of a learner's function."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +13,6 @@ Outputs = dict[str, np.ndarray]
 #: From what a learner's own function returned in one case, and the arguments of another, to what
 #: is expected there.
 Derive = Callable[[Outputs, Arguments], Outputs]
-
-
-class Follows(TypedDict, total=False):
-    """How a case follows from an earlier one: ``Case(name, aspects, arguments, **follows)``."""
-
-    based_on: str
-    derive: Derive
 
 
 @dataclass(frozen=True)
@@ -34,24 +27,24 @@ class Case:
         The keys of the aspects that need this case to be right.
     arguments
         By name, in the order of the call.
-    tolerance
-        The largest difference from what is expected, relative to its largest magnitude.
-    rounding
-        The case asks how the answer rounds: what a mistake of rounding gives here is noise.
     based_on, derive
         The name of an earlier case, and a function that gives (some of) what is expected here
         from what the learner's own function returned there: ``derive(own, arguments)``. So a
         slip in one step is not held against the next. Where the earlier case gave nothing
         usable, the reference is asked as always.
+    tolerance
+        The largest difference from what is expected, relative to its largest magnitude.
+    rounding
+        The case asks how the answer rounds: what a mistake of rounding gives here is noise.
     """
 
     name: str
     aspects: tuple[str, ...]
     arguments: Arguments
-    tolerance: float = 1e-9
-    rounding: bool = False
     based_on: str = ""
     derive: Derive | None = None
+    tolerance: float = 1e-9
+    rounding: bool = False
 
     @property
     def size(self) -> int:
@@ -59,11 +52,10 @@ class Case:
         return sum(np.size(value) for value in self.arguments.values())
 
 
-def case(
-    name: str,
-    *aspects: str,
-    tolerance: float = 1e-9,
-    **arguments: Any,
-) -> Case:
+def case(name: str, *aspects: str, tolerance: float = 1e-9, **arguments: Any) -> Case:
     """Make a case of its aspects' keys and its arguments by name, in the order of the call."""
-    return Case(name, aspects, arguments, tolerance)
+    return Case(name, aspects, arguments, tolerance=tolerance)
+
+
+#: What a task draws.
+Cases = Iterator[Case]

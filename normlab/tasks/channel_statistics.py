@@ -1,10 +1,8 @@
 """Lesson 1: mean and standard deviation of each channel of an image set."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import shape_name
 
 
@@ -18,7 +16,7 @@ def channel_statistics(images):
     return x.mean(axes), std
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw sets of images.
 
     White paper shows the scale and nothing else, and so does grey paper, where the brightest pixel
@@ -32,7 +30,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
     def case(name: str, aspects: tuple[str, ...], images: np.ndarray) -> Case:
         name = f"{shape_name(images.shape)}{name}"
-        return Case(name, aspects, {"images": images}, based_on=white.name, derive=_on_own_scale)
+        return Case(name, aspects, {"images": images}, white.name, _on_own_scale)
 
     yield white
     grey = np.full((1, 1, 2, 2), 51, np.uint8)

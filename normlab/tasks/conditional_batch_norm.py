@@ -1,10 +1,8 @@
 """Lesson 15: BatchNorm whose scale and shift are looked up for each sample's class."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, with_eps
 
 
@@ -18,7 +16,7 @@ def conditional_batch_norm(x, labels, gain, bias, eps):
     return x_hat * scale + shift  # (N, C, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw a batch whose classes come in no order, and one of as many samples as classes."""
     yield from _in_steps(rng, (4, 3, 2, 3), [2, 0, 2, 4], classes=5)
     yield from _in_steps(rng, (3, 3, 2, 2), [1, 2, 1], classes=3)
@@ -26,7 +24,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _in_steps(
     rng: np.random.Generator, shape: tuple[int, ...], labels: list[int], classes: int
-) -> Iterator[Case]:
+) -> Cases:
     """Draw a batch that is told nothing, then with an eps, then told its classes."""
     channels = shape[1]
     means = rng.permutation(shape[0])[:, None, None, None] * 7.0
@@ -39,8 +37,8 @@ def _in_steps(
     name = f"{shape_name(shape)}, classes {labels}"
     bare, large = f"{name}, tables of 0", f"{name}, tables of 0, eps {eps:g}"
     yield Case(bare, ("norm",), {**given, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**given, "eps": eps}, based_on=bare, derive=with_eps)
-    yield Case(f"{name}, eps {eps:g}", ("told",), told, based_on=large, derive=_told)
+    yield Case(large, ("eps",), {**given, "eps": eps}, bare, with_eps)
+    yield Case(f"{name}, eps {eps:g}", ("told",), told, large, _told)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

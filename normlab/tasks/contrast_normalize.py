@@ -1,11 +1,9 @@
 """Lesson 7: global contrast normalization, the preprocessing of whole images."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import distinct_values, shape_name
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import distinct_values, shape_name, times
 
 
 def contrast_normalize(images, scale, lam, floor):
@@ -19,21 +17,18 @@ def contrast_normalize(images, scale, lam, floor):
     return scale * deviations / divisor  # (N, H, W, C)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images; then the same with a lam, with a scale, with a floor above some contrasts."""
     yield from _in_steps(rng, (1, 1, 3, 2))
     yield from _in_steps(rng, (2, 3, 3, 3))
     yield from _in_steps(rng, (3, 2, 4, 3))
     flat = np.full((2, 2, 2, 3), 7.0)
     flat[1] += distinct_values(rng, (2, 2, 3))
-    yield Case(
-        "(2, 2, 2, 3), one image without contrast",
-        ("floor",),
-        {"images": flat, "scale": 1.0, "lam": 0.0, "floor": 0.5},
-    )
+    given = {"images": flat, "scale": 1.0, "lam": 0.0, "floor": 0.5}
+    yield Case("(2, 2, 2, 3), one image without contrast", ("floor",), given)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     faint_to_strong = 2.0 ** np.arange(shape[0]).reshape(-1, 1, 1, 1)
     light = 100 * distinct_values(rng, (shape[0], 1, 1, 1))
     images = faint_to_strong * distinct_values(rng, shape) + light
@@ -47,23 +42,19 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case
     variances = images.var((1, 2, 3))  # (N,)
     lam = float(round(variances.mean() * rng.uniform(0.2, 0.6)))
     with_lam = f"{name}, lam {lam:g}"
-    yield Case(with_lam, ("lam",), given(lam=lam), based_on=name, derive=_with_lam)
+    yield Case(with_lam, ("lam",), given(lam=lam), name, _with_lam)
     scale = float(rng.integers(3, 9))
-    yield Case(f"{name}, scale {scale:g}", ("scale",), given(scale), based_on=name, derive=_scaled)
+    scaled = f"{name}, scale {scale:g}"
+    yield Case(scaled, ("scale",), given(scale), name, times("scale"))
     floor = float(round(np.sqrt(variances.min()) * rng.uniform(1.2, 1.6)))
     high = f"{name}, floor {floor:g}"
-    yield Case(high, ("floor",), given(floor=floor), based_on=name, derive=_with_floor)
+    yield Case(high, ("floor",), given(floor=floor), name, _with_floor)
 
 
 def _with_lam(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's contrast, read off their own answer, to that with lam."""
     squared = _squared_divisor(own, arguments)
     return {"y": own["y"] * np.sqrt(squared / (squared + arguments["lam"]))}
-
-
-def _scaled(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's answer with scale 1 to that with another."""
-    return {"y": arguments["scale"] * own["y"]}
 
 
 def _with_floor(own: Outputs, arguments: Arguments) -> Outputs:

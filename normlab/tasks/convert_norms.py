@@ -1,11 +1,8 @@
 """Lesson 14: convert the norms of a checkpoint between w and w - 1."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import seed_of_numbers
 
 
@@ -22,7 +19,7 @@ def convert_norms(state, to):
     return converted
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw checkpoints of two layers, whose norms hold numbers near 0 or near 1."""
     aspects = ("blocks", "heads", "last", "gated", "rest", "kept")
     for to in ("w", "w - 1"):
@@ -32,8 +29,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f'to "{to}", to the last digit', ("digits",), arguments, tolerance=2e-5)
 
 
-def seen(*_: Any) -> dict[str, Any]:
-    """Name what the script brings back, with its shapes."""
+def seen(*_):
     return {
         "blocks": (4, 4),
         "heads": (2, 2),

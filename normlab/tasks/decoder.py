@@ -1,12 +1,10 @@
 """Lesson 14: a small model file, read against its checkpoint."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import seed_of_numbers
 
 
@@ -32,7 +30,7 @@ def decoder(tokens, state, heads):
     return x, hidden @ state["lm_head"].T
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw checkpoints without a layer, with one head, with several, and with two layers."""
     for layers, heads, aspects in (
         (0, 1, "start last"),

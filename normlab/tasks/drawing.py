@@ -1,11 +1,12 @@
 """What the cases of a task are made of: numbers that a person can read, and no two alike."""
 
 import math
-from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Derive, Outputs
 
 #: So small that eps cannot be seen, wherever it is added.
 NO_EPS = 1e-12
@@ -42,6 +43,44 @@ def shape_name(shape: tuple[int, ...]) -> str:
 def along_channels(parameter: np.ndarray, ndim: int) -> np.ndarray:
     """Shape a parameter (C,) so that it lies along axis 1."""
     return parameter.reshape((1, -1) + (1,) * (ndim - 2))
+
+
+# ---- from the learner's own answer in one case to what is expected in another
+
+
+def same(own: Outputs, _arguments: Arguments) -> Outputs:
+    """Expect the learner's own answer again."""
+    return dict(own)
+
+
+def only(name: str) -> Derive:
+    """Expect one of the learner's own outputs again; of the others what is right."""
+    return lambda own, _: {name: own[name]}
+
+
+def times(weight: str, name: str = "y") -> Derive:
+    """From a weight of 1, along the last axis, to another: an output in proportion to it."""
+    return lambda own, arguments: {name: own[name] * arguments[weight]}
+
+
+def in_shape(**like: str) -> Derive:
+    """Expect the same numbers, each output in the shape of an argument."""
+
+    def derive(own: Outputs, arguments: Arguments) -> Outputs:
+        return {name: own[name].reshape(arguments[other].shape) for name, other in like.items()}
+
+    return derive
+
+
+def part(index: Any) -> Derive:
+    """Expect a part of each of the learner's own outputs."""
+    return lambda own, _: {name: value[index] for name, value in own.items()}
+
+
+def last_is_0(own: Outputs, _arguments: Arguments) -> Outputs:
+    """From anything to nothing but zeros in the last place of the first axis."""
+    ((name, y),) = own.items()
+    return {name: np.concatenate([y[:-1], np.zeros_like(y[-1:])])}
 
 
 # ---- the look of one image in that of another, (C, H, W)
@@ -82,27 +121,28 @@ def plain(x: np.ndarray, eps: float, **others: int) -> dict[str, np.ndarray | fl
 def with_eps(own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None) -> Outputs:
     """From the learner's answer without eps to that with it.
 
-    The answer without eps is x, less something, over a divisor; that divisor can be read off the
-    answer by comparing its spread with that of x, over the axes that share one: if not said, all
-    but the channels'.
+    The answer without eps is x (the first argument), less something, over a divisor; that divisor
+    can be read off the answer by comparing its spread with that of x, over the axes that share one:
+    if not said, all but the channels'.
     """
-    x, y, eps = arguments["x"], own["y"], arguments["eps"]
+    x, eps = next(iter(arguments.values())), arguments["eps"]
+    ((name, y),) = own.items()
     axes = axes or tuple(axis for axis in range(x.ndim) if axis != 1)
     squared = x.var(axes, keepdims=True) / y.var(axes, keepdims=True)
-    return {"y": y * np.sqrt(squared / (squared + eps))}
+    return {name: y * np.sqrt(squared / (squared + eps))}
 
 
-def same(own: Outputs, _arguments: Arguments) -> Outputs:
-    """Expect the learner's own answer again."""
-    return dict(own)
+def eps_over(*axes: int) -> Derive:
+    """From no eps to some, where these axes share a divisor."""
+    return partial(with_eps, axes=axes)
 
 
-def no_eps_at_all(name: str, arguments: Arguments) -> Iterator[Case]:
+def no_eps_at_all(name: str, arguments: Arguments) -> Cases:
     """Ask for eps 0, and for one too small to be seen: with values that hardly vary."""
     name = f"{name}, all values divided by 100"
     yield Case(name, (), {**arguments, "eps": 1e-16})
     given = {**arguments, "eps": 0.0}
-    yield Case(f"{name}, eps exactly 0", ("eps",), given, based_on=name, derive=same)
+    yield Case(f"{name}, eps exactly 0", ("eps",), given, name, same)
 
 
 def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
@@ -114,7 +154,7 @@ def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
 
 def one_step_at_a_time(
     rng: np.random.Generator, shape: tuple[int, ...], values: str = "statistics"
-) -> Iterator[Case]:
+) -> Cases:
     """Draw one x, three times: without eps, with eps, and with weight and bias.
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
@@ -125,28 +165,33 @@ def one_step_at_a_time(
     weight, bias = scales(rng, channels), shifts(rng, channels)
     bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
     yield Case(bare, (values,), plain(x, NO_EPS))
-    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=with_eps)
-    yield Case(
-        f"{name}, weight and bias",
-        ("affine",),
-        {"x": x, "weight": weight, "bias": bias, "eps": eps},
-        based_on=large,
-        derive=with_affine,
-    )
+    yield Case(large, ("eps",), plain(x, eps), bare, with_eps)
+    learned = {"x": x, "weight": weight, "bias": bias, "eps": eps}
+    yield Case(f"{name}, weight and bias", ("affine",), learned, large, with_affine)
 
 
-def faint(rng: np.random.Generator, shape: tuple[int, ...]) -> Case:
-    """Draw a batch that hardly varies, and whose last channel does not vary at all.
+def faint_values(
+    rng: np.random.Generator, shape: tuple[int, ...], still: Any
+) -> tuple[np.ndarray, float]:
+    """Draw numbers that hardly vary, in one part not at all, and an eps.
 
     The variance is so much smaller than eps that it does not matter how it is computed.
     """
     x = distinct_values(rng, shape) * 1e-10
-    x[:, -1] = 0.0
-    eps = float(rng.choice([0.01, 0.02, 0.05]))
-    return Case(f"{shape_name(shape)}, hardly any variation, eps {eps:g}", ("eps",), plain(x, eps))
+    x[still] = 0.0
+    return x, float(rng.choice([0.01, 0.02, 0.05]))
 
 
-def far_from_zero(rng: np.random.Generator, size: int) -> Iterator[Case]:
+def faint(
+    rng: np.random.Generator, shape: tuple[int, ...], still: Any = np.s_[:, -1], **others: int
+) -> Case:
+    """Draw a batch that hardly varies; its last channel, or another part, not at all."""
+    x, eps = faint_values(rng, shape, still)
+    name = f"{shape_name(shape)}, hardly any variation, eps {eps:g}"
+    return Case(name, ("eps",), plain(x, eps, **others))
+
+
+def far_from_zero(rng: np.random.Generator, size: int) -> Cases:
     """Draw float32 numbers about 40,000 with a spread of about 3, as many samples as channels.
 
     float32 has 7 digits: 40,000 is exact to 0.004, and its square only to 128. The tolerance is
@@ -204,8 +249,3 @@ def seed_of_numbers(rng: np.random.Generator) -> int:
 def alike(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two answers of a network, of one shape, agree to a hundredth of their size."""
     return one.shape == other.shape and bool(np.abs(one - other).max() < 1e-2 * np.abs(one).max())
-
-
-def same_as_before(own: Outputs, _arguments: Arguments) -> Outputs:
-    """From the learner's answer in one case to that in another: they are the same."""
-    return own

@@ -10,13 +10,21 @@ touches the mean's road alone, a multiple of x_hat the variance's. So a slip on 
 points of that road.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
-from normlab.tasks.drawing import NO_EPS, along_channels, distinct_values, scales, shifts
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    along_channels,
+    distinct_values,
+    in_shape,
+    part,
+    scales,
+    shifts,
+    times,
+)
 from normlab.tasks.drawing import shape_name as named
 
 
@@ -30,9 +38,8 @@ def with_cache(
     return {"dy": dy, "x": x, **statistics, "weight": weight, "eps": eps}
 
 
-def same_dx(own: Outputs, arguments: Arguments) -> Outputs:
-    """Expect the learner's own dx once more, in the shape of the new dy."""
-    return {"dx": own["dx"].reshape(arguments["dy"].shape)}
+#: Expect the learner's own dx once more, in the shape of the new dy.
+same_dx = in_shape(dx="dy")
 
 
 # ---- one road at a time
@@ -43,19 +50,8 @@ def on_each_road(
 ) -> tuple[np.ndarray, list[Case]]:
     """Draw an x, and the cases "straight", "mean", "variance" and "eps", all of them with weight 1.
 
-    Parameters
-    ----------
-    rng
-        What it is drawn with.
-    n, units
-        How many values share a mean, and how many means there are.
-    axis
-        Along which axis values share a mean: 0 in BatchNorm, 1 in LayerNorm.
-
-    Returns
-    -------
-    tuple
-        x, which is (n, units), or (units, n) for axis 1; and the cases.
+    Along the axis, 0 in BatchNorm and 1 in LayerNorm, `n` values share one of `units` means: x is
+    (n, units), or (units, n) for axis 1.
     """
     x, straight = _x_and_what_goes_straight(rng, n, units)
     # Large enough to be seen, and smaller than every variance.
@@ -77,15 +73,15 @@ def on_each_road(
     alone = f"{named(x.shape)}, dy with mean 0 and nothing along x_hat"
     plus_constant = f"{named(x.shape)}, the same dy and a constant"
     plus_x_hat = f"{named(x.shape)}, the same dy and a multiple of x_hat"
-    after_alone = Follows(based_on=alone, derive=same_dx)
-    after_eps = Follows(based_on=alone, derive=_straight_road_with_eps)
-    after_both = Follows(based_on=plus_x_hat, derive=bent_with_eps)
+    after_alone = (alone, same_dx)
+    after_eps = (alone, _straight_road_with_eps)
+    after_both = (plus_x_hat, bent_with_eps)
     return x, [
         Case(alone, ("straight",), ask(straight)),
-        Case(plus_constant, ("mean",), ask(straight + constant), **after_alone),
-        Case(plus_x_hat, ("variance",), ask(bent(NO_EPS)), **after_alone),
-        Case(f"{alone}, eps {eps:g}", ("eps",), ask(straight, eps), **after_eps),
-        Case(f"{plus_x_hat}, eps {eps:g}", ("eps",), ask(bent(eps), eps), **after_both),
+        Case(plus_constant, ("mean",), ask(straight + constant), *after_alone),
+        Case(plus_x_hat, ("variance",), ask(bent(NO_EPS)), *after_alone),
+        Case(f"{alone}, eps {eps:g}", ("eps",), ask(straight, eps), *after_eps),
+        Case(f"{plus_x_hat}, eps {eps:g}", ("eps",), ask(bent(eps), eps), *after_both),
     ]
 
 
@@ -134,20 +130,15 @@ def _variance_road_with_eps(
 # ---- BatchNorm's
 
 
-def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Iterator[Case]:
+def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Cases:
     """Draw (N, C) on one road at a time, then on all, then with a weight: dx is in proportion."""
     x, cases = on_each_road(rng, n, channels)
     yield from cases
     weight, dy = scales(rng, channels), distinct_values(rng, (n, channels))
     name = f"{named(x.shape)}, dy any numbers"
     yield Case(name, (), with_cache(dy, x, np.ones(channels), NO_EPS, 0))
-    yield Case(
-        f"{name}, weight not 1",
-        ("weight",),
-        with_cache(dy, x, weight, NO_EPS, 0),
-        based_on=name,
-        derive=lambda own, arguments: {"dx": own["dx"] * arguments["weight"]},
-    )
+    given = with_cache(dy, x, weight, NO_EPS, 0)
+    yield Case(f"{name}, weight not 1", ("weight",), given, name, times("weight", "dx"))
 
 
 def any_numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
@@ -158,19 +149,15 @@ def any_numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
     return with_cache(dy, x, scales(rng, shape[1]), eps, (0, *range(2, len(shape))))
 
 
-def first_channel_alone(rng: np.random.Generator, aspects: tuple[str, ...]) -> Iterator[Case]:
+def first_channel_alone(rng: np.random.Generator, aspects: tuple[str, ...]) -> Cases:
     """Draw two channels, and the first of them alone: what comes of it is the same."""
     drawn = any_numbers(rng, (3, 2))
     x = 5 * drawn["x"]  # every variance is larger than eps
     cache = with_cache(drawn["dy"], x, drawn["weight"], drawn["eps"], 0)
     one = {name: value[..., :1] if np.ndim(value) else value for name, value in cache.items()}
     yield Case("(3, 2), once more", (), cache)
-
-    def first(own: Outputs, _arguments: Arguments) -> Outputs:
-        return {name: value[..., :1] for name, value in own.items()}
-
     name = "(3, 1), the first of these channels"
-    yield Case(name, aspects, one, based_on="(3, 2), once more", derive=first)
+    yield Case(name, aspects, one, "(3, 2), once more", part(np.s_[..., :1]))
 
 
 def pixels_as_rows(cache: Arguments) -> Arguments:

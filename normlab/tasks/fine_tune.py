@@ -1,12 +1,10 @@
 """Lesson 13: freeze a body, and mean it."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers, shape_name
 
 
@@ -27,7 +25,7 @@ def fine_tune(body, head, batches, validation, epochs, lr):
     return losses
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches for one epoch, and for two."""
     keys = ("buffers", "weights", "counter", "head", "losses")
     for batches, samples, features, epochs in ((2, 4, 3, 1), (2, 5, 2, 2)):

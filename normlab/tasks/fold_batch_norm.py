@@ -1,11 +1,9 @@
 """Lesson 3: fold BatchNorm, in evaluation mode, into the linear layer before it."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, scales, shape_name, shifts, variances
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import NO_EPS, part, scales, shape_name, shifts, variances
 
 
 def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
@@ -16,14 +14,14 @@ def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weigh
     return folded_weight, folded_bias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw two layers; one has as many inputs as outputs, where a wrong axis raises no error."""
     yield from _four_folds(rng, 2, 2)
     yield from _four_folds(rng, 3, 4)
     yield from _one_output(rng, 3)
 
 
-def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator[Case]:
+def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
     """Draw a layer without eps, with eps, with weight, and ask then for its bias.
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
@@ -42,12 +40,12 @@ def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator
     name = f"linear_weight {shape_name((outputs, inputs))}"
     one, eps, gain = f"{name}, weight 1", f"eps {large['eps']:g}", f"{name}, with weight"
     yield Case(one, ("variance",), plain)
-    yield Case(f"{one}, {eps}", ("eps",), large, based_on=one, derive=_scale_with_eps)
-    yield Case(gain, ("gain",), whole, based_on=f"{one}, {eps}", derive=_scale_with_weight)
-    yield Case(f"{gain}: the bias", ("bias",), whole, based_on=gain, derive=_same_scale)
+    yield Case(f"{one}, {eps}", ("eps",), large, one, _scale_with_eps)
+    yield Case(gain, ("gain",), whole, f"{one}, {eps}", _scale_with_weight)
+    yield Case(f"{gain}: the bias", ("bias",), whole, gain, _same_scale)
 
 
-def _one_output(rng: np.random.Generator, inputs: int) -> Iterator[Case]:
+def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
     """Draw a layer with two outputs, and the first of them alone."""
     two = {
         "linear_weight": scales(rng, 2 * inputs).reshape(2, inputs),
@@ -62,11 +60,7 @@ def _one_output(rng: np.random.Generator, inputs: int) -> Iterator[Case]:
     yield Case(name, (), {**two, "eps": 0.5})
     alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
     given = {**one, "eps": 0.5}
-    yield Case(alone, ("gain", "bias"), given, based_on=name, derive=_first_output)
-
-
-def _first_output(own: Outputs, _arguments: Arguments) -> Outputs:
-    return {key: value[:1] for key, value in own.items()}
+    yield Case(alone, ("gain", "bias"), given, name, part(np.s_[:1]))
 
 
 def _scale_with_eps(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,10 +1,8 @@
 """Lesson 3: fold BatchNorm, in evaluation mode, into the convolution that comes after it."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, scales, shape_name, shifts, variances
 
 
@@ -18,14 +16,14 @@ def fold_into_next_conv(conv_weight, conv_bias, running_mean, running_var, weigh
     return folded_weight, folded_bias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw kernels; one has all four sizes equal, where a wrong axis raises no error."""
     yield from _four_folds(rng, (2, 2, 2, 2))
     yield from _four_folds(rng, (3, 2, 1, 4))
     yield from _four_folds(rng, (1, 3, 2, 3))
 
 
-def _four_folds(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+def _four_folds(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     """Draw a norm without eps, with eps, with weight, and ask then for the bias.
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
@@ -47,9 +45,9 @@ def _four_folds(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Ca
     name = f"conv_weight {shape_name(shape)}"
     one, eps, gain = f"{name}, weight 1", f"eps {large['eps']:g}", f"{name}, with weight"
     yield Case(one, ("variance",), plain)
-    yield Case(f"{one}, {eps}", ("eps",), large, based_on=one, derive=_with_eps)
-    yield Case(gain, ("gain",), whole, based_on=f"{one}, {eps}", derive=_with_weight)
-    yield Case(f"{gain}: the bias", ("bias",), whole, based_on=gain, derive=_same_scale)
+    yield Case(f"{one}, {eps}", ("eps",), large, one, _with_eps)
+    yield Case(gain, ("gain",), whole, f"{one}, {eps}", _with_weight)
+    yield Case(f"{gain}: the bias", ("bias",), whole, gain, _same_scale)
 
 
 def _scales_of(own: Outputs, arguments: Arguments) -> np.ndarray:

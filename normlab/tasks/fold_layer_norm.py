@@ -1,10 +1,8 @@
 """Lesson 6: fold LayerNorm's weight and bias into the linear layer behind it."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import scales, shape_name, shifts
 
 
@@ -15,13 +13,13 @@ def fold_layer_norm(norm_weight, norm_bias, linear_weight, linear_bias):
     return folded_weight, folded_bias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw two layers; one is square, where a wrong axis raises no error."""
     for outputs, inputs in ((2, 2), (3, 3), (2, 4), (5, 3)):
         yield from _two_folds(rng, outputs, inputs)
 
 
-def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator[Case]:
+def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
     """Draw a LayerNorm that only scales, one that only shifts, and one that does both."""
     linear = {
         "linear_weight": scales(rng, outputs * inputs).reshape(outputs, inputs),
@@ -35,7 +33,7 @@ def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Iterator[
     alone = f"{name}, linear_bias 0"
     yield Case(alone, ("passed",), no_linear_bias)
     both = {**norm, **linear}
-    yield Case(name, ("weight", "linear"), both, based_on=alone, derive=_plus_linear_bias)
+    yield Case(name, ("weight", "linear"), both, alone, _plus_linear_bias)
 
 
 def _plus_linear_bias(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,12 +1,9 @@
 """Lesson 13: freeze what BatchNorm measures, or what it learns, or both, or neither."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 from normlab.tasks.scripts.freeze_norms import network_of, parts
 from normlab.tasks.scripts.together import joined
@@ -22,7 +19,7 @@ def freeze_norms(network, statistics, affine):
                 parameter.requires_grad_(not affine)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches: each of the four ways alone, and one way after another."""
     keys = ("statistics", "affine", "others", "answers")
     ways = {
@@ -45,8 +42,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"{name}; from {mode} mode", keys, arguments)
 
 
-def seen(x: np.ndarray, how: np.ndarray, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(x, how, *_):
     sizes = [len(joined(part)) for part in parts(network_of(x.shape[2], 0))]
     names = ("statistics", "weights", "others")
     shapes = {name: (len(how) + 1, size) for name, size in zip(names, sizes, strict=True)}

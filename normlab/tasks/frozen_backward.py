@@ -1,10 +1,8 @@
 """Lesson 4: the backward pass of BatchNorm whose statistics stand still, for images as well."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
@@ -28,7 +26,7 @@ def frozen_backward(dy, x, running_mean, running_var, weight, eps):
     return dx, dweight, dbias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches and images: without eps, with it, and with a weight."""
     for shape in ((3, 2), (2, 2, 2, 2), (3, 3, 1, 4)):
         x, dy, name = (
@@ -49,8 +47,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         whole = {**large, "weight": scales(rng, channels)}
         eps = f"{name}, eps {large['eps']:g}"
         yield Case(name, ("dx", "dweight", "dbias"), plain)
-        yield Case(eps, ("eps",), large, based_on=name, derive=_with_eps)
-        yield Case(f"{name}, weight", ("weight",), whole, based_on=eps, derive=_with_weight)
+        yield Case(eps, ("eps",), large, name, _with_eps)
+        yield Case(f"{name}, weight", ("weight",), whole, eps, _with_weight)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

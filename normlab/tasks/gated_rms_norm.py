@@ -1,11 +1,9 @@
 """Lesson 14: the gated RMSNorm of Mamba-2, in groups of features."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, times
 
 
 def gated_rms_norm(x, gate, weight, groups, eps):
@@ -18,7 +16,7 @@ def gated_rms_norm(x, gate, weight, groups, eps):
     return weight * y
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw gates that are nearly shut and wide open, in features of very different sizes."""
     for shape, groups in (((2, 3, 4), 2), ((1, 2, 6), 3), ((2, 2, 4), 2)):
         features = shape[-1]
@@ -31,12 +29,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"{name}, one group, weight 1", ("gate",), bare)
         yield Case(f"{name}, {groups} groups, weight 1", ("groups",), {**bare, "groups": groups})
         given = {**bare, "weight": scales(rng, features)}
-        own = Follows(based_on=f"{name}, one group, weight 1", derive=_weighted)
-        yield Case(f"{name}, one group, weight", ("weight",), given, **own)
+        own = (f"{name}, one group, weight 1", times("weight"))
+        yield Case(f"{name}, one group, weight", ("weight",), given, *own)
         given = {**bare, "eps": eps}
         yield Case(f"{name}, one group, eps {eps:g}", ("weight",), given)
-
-
-def _weighted(own: Outputs, arguments: Arguments) -> Outputs:
-    """From a weight of 1 to another."""
-    return {"y": own["y"] * arguments["weight"]}

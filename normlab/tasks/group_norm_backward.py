@@ -1,10 +1,8 @@
 """Lesson 8: the backward pass of GroupNorm, from what a correct forward pass has kept."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name
 from normlab.tasks.drawing_backward import same_dx
 
@@ -24,15 +22,13 @@ def group_norm_backward(dy, x_hat, inv_std, weight):
     return dx.reshape(dy.shape), dweight, dbias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images: C is never G times G, and all sizes differ."""
     yield from _as_single_groups(rng, (2, 6, 1, 3), groups=3)
     yield from _as_single_groups(rng, (4, 6, 3, 5), groups=2)
 
 
-def _as_single_groups(
-    rng: np.random.Generator, shape: tuple[int, ...], groups: int
-) -> Iterator[Case]:
+def _as_single_groups(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
     """Draw one dy and see it as single groups, as several groups, and with a weight.
 
     Each is derived from the one before. Where dy times weight is what dy was there, so is dx.
@@ -55,6 +51,6 @@ def _as_single_groups(
     several = f"{shape_name(shape)}, {groups} groups"
     several_fresh = f"{several}, weight 1"
     yield Case(one, ("roads",), alone)
-    yield Case(several_fresh, ("groups",), fresh, based_on=one, derive=same_dx)
+    yield Case(several_fresh, ("groups",), fresh, one, same_dx)
     aspects = ("weight", "dweight", "dbias")
-    yield Case(several, aspects, learned, based_on=several_fresh, derive=same_dx)
+    yield Case(several, aspects, learned, several_fresh, same_dx)

@@ -4,15 +4,15 @@ One fact carries the cases: G groups of a sample are the same as G samples of on
 whether the groups are right can be judged by the learner's own answer for one group.
 """
 
-from collections.abc import Iterator
-from functools import partial
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    eps_over,
+    faint,
+    in_shape,
     no_eps_at_all,
     offset_values,
     plain,
@@ -20,7 +20,6 @@ from normlab.tasks.drawing import (
     shape_name,
     shifts,
     with_affine,
-    with_eps,
 )
 
 
@@ -50,12 +49,12 @@ def blocks_of_g_channels(x, num_groups, weight, bias, eps):
     return weight.reshape(per_channel) * y + bias.reshape(per_channel)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images, with as many columns as channels: there a weight can lie along either."""
     first = list(_in_steps(rng, (1, 6, 1, 6), groups=2))
     yield from first
     yield from _in_steps(rng, (2, 6, 2, 6), groups=3)
-    yield _faint(rng, (3, 4, 2, 4))
+    yield faint(rng, (3, 4, 2, 4), np.s_[-1], num_groups=1)
     odd = offset_values(rng, (2, 8, 3, 5), apart=10)
     weight, bias = scales(rng, 8), shifts(rng, 8)
     pixels = offset_values(rng, (3, 6, 1, 1), apart=10)
@@ -63,20 +62,20 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     images = first[-2]
     sequences = {**images.arguments, "x": images.arguments["x"][:, :, 0]}
     name = "(1, 6, 6), 2 groups"
-    yield Case(name, ("ranks",), sequences, based_on=images.name, derive=_like_own)
+    yield Case(name, ("ranks",), sequences, images.name, in_shape(y="x"))
     name = "(3, 6, 1, 1), 2 groups"
     yield Case(name, (), plain(pixels, NO_EPS, num_groups=2))
     vectors = plain(pixels[:, :, 0, 0], NO_EPS, num_groups=2)
-    yield Case("(3, 6), 2 groups", ("ranks",), vectors, based_on=name, derive=_like_own)
+    yield Case("(3, 6), 2 groups", ("ranks",), vectors, name, in_shape(y="x"))
     two_each = plain(distinct_values(rng, (3, 2, 1, 1)), NO_EPS, num_groups=1)
     yield Case("(3, 2, 1, 1), 1 group of two values", ("statistics",), two_each)
     name = "(2, 8, 3, 5), 4 groups"
     yield Case(name, (), plain(odd, NO_EPS, num_groups=4))
     learned = {**plain(odd, NO_EPS, num_groups=4), "weight": weight, "bias": bias}
-    yield Case(f"{name}, weight and bias", ("affine",), learned, based_on=name, derive=with_affine)
+    yield Case(f"{name}, weight and bias", ("affine",), learned, name, with_affine)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
     """Draw one x and see it as single groups, with eps, as several groups, with weight and bias."""
     x = offset_values(rng, shape, apart=10)
     single = x.reshape(-1, shape[1] // groups, *shape[2:])  # (N*G, C/G, H, W)
@@ -86,26 +85,9 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     weight, bias = scales(rng, shape[1]), shifts(rng, shape[1])
     fresh = plain(x, eps, num_groups=groups)
     learned = {**fresh, "weight": weight, "bias": bias}
-    of_group = partial(with_eps, axes=(1, 2, 3))
     yield Case(bare, ("statistics",), plain(single, NO_EPS, num_groups=1))
     yield from no_eps_at_all(bare, plain(single / 100, 0.0, num_groups=1))
     with_it = plain(single, eps, num_groups=1)
-    yield Case(large, ("eps",), with_it, based_on=bare, derive=of_group)
-    yield Case(several, ("groups",), fresh, based_on=large, derive=_like_own)
-    yield Case(
-        f"{several}, weight and bias", ("affine",), learned, based_on=several, derive=with_affine
-    )
-
-
-def _like_own(own: Outputs, arguments: Arguments) -> Outputs:
-    """Expect the numbers of the learner's own answer, in the shape that x has here."""
-    return {"y": own["y"].reshape(arguments["x"].shape)}
-
-
-def _faint(rng: np.random.Generator, shape: tuple[int, ...]) -> Case:
-    """Draw one group a sample that hardly varies, and a last sample that does not vary at all."""
-    x = distinct_values(rng, shape) * 1e-10
-    x[-1] = 0.0
-    eps = float(rng.choice([0.01, 0.02, 0.05]))
-    name = f"{shape_name(shape)}, hardly any variation, eps {eps:g}"
-    return Case(name, ("eps",), plain(x, eps, num_groups=1))
+    yield Case(large, ("eps",), with_it, bare, eps_over(1, 2, 3))
+    yield Case(several, ("groups",), fresh, large, in_shape(y="x"))
+    yield Case(f"{several}, weight and bias", ("affine",), learned, several, with_affine)

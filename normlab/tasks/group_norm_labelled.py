@@ -1,19 +1,19 @@
 """Lesson 8: GroupNorm with groups of any channels, told by a label for each."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    eps_over,
+    last_is_0,
     scales,
     shape_name,
     shifts,
     with_affine,
-    with_eps,
 )
 
 
@@ -51,7 +51,7 @@ def runs_of_a_label(images, labels, weight, bias, eps):
     return weight.reshape(-1, 1, 1) * x_hat + bias.reshape(-1, 1, 1)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw one group, two mixed ones, some of different sizes, and labels with a gap."""
     yield from _one_group(rng, (1, 2, 1, 3))
     yield from _one_group(rng, (3, 4, 2, 4))
@@ -75,59 +75,43 @@ def _given(images: np.ndarray, labels: np.ndarray, eps: float) -> Arguments:
     return {"images": images, "labels": labels, **fresh, "eps": eps}
 
 
-def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     images, labels = _images(rng, shape), np.zeros(shape[1], int)
     eps = float(rng.integers(1, 9)) * 100
     name = f"{shape_name(shape)}, one label"
     yield Case(name, ("statistics",), _given(images, labels, NO_EPS))
     large = f"{name}, eps {eps:g}"
-    yield Case(large, ("eps",), _given(images, labels, eps), based_on=name, derive=_with_eps)
+    fresh = _given(images, labels, eps)
+    yield Case(large, ("eps",), fresh, name, eps_over(1, 2, 3))
     flat = images.copy()
     flat[-1] = 0.0
-    yield Case(
-        f"{name}, a flat image, eps {eps:g}",
-        ("eps",),
-        _given(flat, labels, eps),
-        based_on=large,
-        derive=_last_image_empty,
-    )
+    empty = f"{name}, a flat image, eps {eps:g}"
+    yield Case(empty, ("eps",), _given(flat, labels, eps), large, last_is_0)
     learned = {"weight": scales(rng, shape[1]), "bias": shifts(rng, shape[1])}
-    given = {**_given(images, labels, eps), **learned}
+    given = {**fresh, **learned}
     both = f"{large}, weight and bias"
-    yield Case(both, ("affine",), given, based_on=large, derive=with_affine)
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    given = {"x": arguments["images"], "eps": arguments["eps"]}
-    return with_eps(own, given, axes=(1, 2, 3))
-
-
-def _last_image_empty(own: Outputs, _arguments: Arguments) -> Outputs:
-    y = own["y"].copy()
-    y[-1] = 0.0
-    return {"y": y}
+    yield Case(both, ("affine",), given, large, with_affine)
 
 
 def _several(
     rng: np.random.Generator, shape: tuple[int, ...], labels: np.ndarray, key: str
-) -> Iterator[Case]:
+) -> Cases:
     """Draw groups beside each other; each of them was asked alone before."""
     images = _images(rng, shape)
     name = f"{shape_name(shape)}, labels {', '.join(str(label) for label in labels)}"
     alone = f"{name}: the groups, one after the other"
     sizes = [int((labels == label).sum()) for label in np.unique(labels)]
+    based: tuple = ()
     if key == "mixed":  # groups of one size: as many images of one group
         blocks = np.concatenate([images[:, labels == label] for label in np.unique(labels)])
         single = _given(blocks, np.zeros(sizes[0], int), NO_EPS)
         yield Case(alone, (), single)
-        based = Follows(based_on=alone, derive=partial(_beside, labels=labels))
-    else:
-        based = Follows()
+        based = alone, partial(_beside, labels=labels)
     fresh = _given(images, labels, NO_EPS)
-    yield Case(name, (key,), fresh, **based)
+    yield Case(name, (key,), fresh, *based)
     learned = {**fresh, "weight": scales(rng, len(labels)), "bias": shifts(rng, len(labels))}
     both = f"{name}, weight and bias"
-    yield Case(both, ("affine",), learned, based_on=name, derive=with_affine)
+    yield Case(both, ("affine",), learned, name, with_affine)
 
 
 def _beside(own: Outputs, arguments: Arguments, labels: np.ndarray) -> Outputs:

@@ -1,14 +1,12 @@
 """Lesson 7: the forward pass of InstanceNorm for images, with weight and bias and without."""
 
-from collections.abc import Iterator
-from functools import partial
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    eps_over,
     faint,
     no_eps_at_all,
     offset_values,
@@ -18,7 +16,6 @@ from normlab.tasks.drawing import (
     shape_name,
     shifts,
     with_affine,
-    with_eps,
 )
 
 
@@ -34,7 +31,7 @@ def instance_norm_forward(x, weight, bias, eps):
     return weight * x_hat + bias  # (N, C, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images, some with as many channels as columns: there a weight can lie along either."""
     odd = offset_values(rng, (2, 3, 4, 5), apart=10)  # every size different
     weight, bias = scales(rng, 3), shifts(rng, 3)
@@ -43,16 +40,11 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield faint(rng, (3, 2, 4, 2))
     yield Case("(1, 3, 2, 3), one image", ("statistics",), plain(odd[:1, :, :2, :3], NO_EPS))
     yield Case("(2, 3, 4, 5)", (), plain(odd, 0.5))
-    yield Case(
-        "(2, 3, 4, 5), weight and bias",
-        ("affine",),
-        {"x": odd, "weight": weight, "bias": bias, "eps": 0.5},
-        based_on="(2, 3, 4, 5)",
-        derive=with_affine,
-    )
+    learned = {"x": odd, "weight": weight, "bias": bias, "eps": 0.5}
+    yield Case("(2, 3, 4, 5), weight and bias", ("affine",), learned, "(2, 3, 4, 5)", with_affine)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     """Draw one x: without eps, in another light, with eps, with weight and bias."""
     x, name, channels = offset_values(rng, shape, apart=10), shape_name(shape), shape[1]
     eps = float(rng.integers(1, 9)) * 100
@@ -61,14 +53,13 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case
     contrast = 2.0 ** rng.permutation(np.arange(1.0, 1 + shape[0] * channels)).reshape(maps)
     weight, bias = scales(rng, channels), shifts(rng, channels)
     bare, light, large = f"{name}, eps 0", f"{name}, in another light", f"{name}, eps {eps:g}"
-    of_maps = partial(with_eps, axes=(2, 3))
     unlearned = {"x": x, "weight": None, "bias": None, "eps": eps}
     learned = {**unlearned, "weight": weight, "bias": bias}
     other_light = plain(x * contrast + brightness, NO_EPS)
     yield Case(bare, ("statistics",), plain(x, NO_EPS))
     yield from no_eps_at_all(bare, plain(x / 100, 0.0))
-    yield Case(light, ("light",), other_light, based_on=bare, derive=same)
-    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=of_maps)
+    yield Case(light, ("light",), other_light, bare, same)
+    yield Case(large, ("eps",), plain(x, eps), bare, eps_over(2, 3))
     none, both = f"{name}, no weight and no bias", f"{name}, weight and bias"
-    yield Case(none, ("unlearned",), unlearned, based_on=large, derive=same)
-    yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)
+    yield Case(none, ("unlearned",), unlearned, large, same)
+    yield Case(both, ("affine",), learned, large, with_affine)

@@ -1,10 +1,8 @@
 """Lesson 1: move the standardization of bytes into a network's first layer."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import scales, shape_name, shifts
 
 
@@ -16,7 +14,7 @@ def into_first_layer(linear_weight, linear_bias, mean, std):
     return folded_weight, folded_bias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw layers, one of them square: there a wrong axis raises no error."""
     for outputs, inputs in ((3, 3), (2, 4), (1, 3), (4, 1)):
         name = f"linear_weight {shape_name((outputs, inputs))}"

@@ -1,10 +1,8 @@
 """Lesson 6: the backward pass of a LayerNorm over the channels of each pixel, as in ConvNeXt."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case
+from normlab.tasks.case import Arguments, Case, Cases
 from normlab.tasks.drawing import along_channels, distinct_values, scales, shape_name
 from normlab.tasks.drawing_backward import same_dx
 
@@ -21,13 +19,13 @@ def layer_norm_2d_backward(dy, x_hat, inv_std, weight):
     return dx, dweight, dbias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images: of one pixel, of many, and one that is as high and as wide as it is deep."""
     for shape in ((3, 4, 1, 1), (2, 3, 4, 5), (3, 3, 3, 3)):
         yield from _with_weight_later(rng, shape)
 
 
-def _with_weight_later(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+def _with_weight_later(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     """Draw one dy, with weight 1; then dy divided by a weight: dx is the same."""
     x, dy = 5 * distinct_values(rng, shape), distinct_values(rng, shape)
     inv_std = 1 / np.sqrt(x.var(1, keepdims=True) + 0.5)  # (N, 1, H, W)
@@ -40,10 +38,6 @@ def _with_weight_later(rng: np.random.Generator, shape: tuple[int, ...]) -> Iter
     name = shape_name(shape)
     fresh = f"{name}, weight 1"
     yield Case(fresh, ("roads",), given(dy, np.ones(shape[1])))
-    yield Case(
-        f"{name}, the same dy divided by weight",
-        ("weight", "dweight", "dbias"),
-        given(dy / along_channels(weight, 4), weight),
-        based_on=fresh,
-        derive=same_dx,
-    )
+    learned = given(dy / along_channels(weight, 4), weight)
+    name = f"{name}, the same dy divided by weight"
+    yield Case(name, ("weight", "dweight", "dbias"), learned, fresh, same_dx)

@@ -1,11 +1,9 @@
 """Lesson 6: the backward pass of LayerNorm, over as many axes as weight has."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import NO_EPS, distinct_values, in_shape, scales, shape_name
 from normlab.tasks.drawing_backward import on_each_road, same_dx, with_cache
 
 
@@ -24,7 +22,7 @@ def layer_norm_backward(dy, x, mean, var, x_hat, weight, eps):
     return dx, dweight, dbias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw gradients that travel on one road each, then on all, and other shapes.
 
     What another shape should give follows from the learner's own answer on the same numbers laid
@@ -38,23 +36,19 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from _as_matrix(rng, (5,), 1)
 
 
-def _on_all_roads(rng: np.random.Generator, samples: int, features: int) -> Iterator[Case]:
+def _on_all_roads(rng: np.random.Generator, samples: int, features: int) -> Cases:
     x, roads = on_each_road(rng, features, samples, axis=1)
     weight = scales(rng, features)
     dy = 10 * distinct_values(rng, (samples, features))
     yield from roads
     everywhere = f"{shape_name(x.shape)}, dy any numbers"
     yield Case(everywhere, (), with_cache(dy, x, np.ones(features), NO_EPS, 1))
-    yield Case(
-        f"{shape_name(x.shape)}, the same dy divided by weight",
-        ("weight", "dweight", "dbias"),
-        with_cache(dy / weight, x, weight, NO_EPS, 1),
-        based_on=everywhere,
-        derive=same_dx,
-    )
+    name = f"{shape_name(x.shape)}, the same dy divided by weight"
+    given = with_cache(dy / weight, x, weight, NO_EPS, 1)
+    yield Case(name, ("weight", "dweight", "dbias"), given, everywhere, same_dx)
 
 
-def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Iterator[Case]:
+def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
     x, dy = distinct_values(rng, shape), distinct_values(rng, shape)
     normalized_shape = shape[-last:]
     weight = scales(rng, int(np.prod(normalized_shape)))
@@ -64,9 +58,5 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> I
     axes = tuple(range(-last, 0))
     given = with_cache(dy, x, weight.reshape(normalized_shape), eps, axes)
     yield Case(matrix, (), with_cache(dy.reshape(rows), x.reshape(rows), weight, eps, 1))
-    yield Case(name, ("shapes",), given, based_on=matrix, derive=_in_shape)
-
-
-def _in_shape(own: Outputs, arguments: Arguments) -> Outputs:
-    like = {"dx": "x", "dweight": "weight", "dbias": "weight"}
-    return {name: own[name].reshape(arguments[other].shape) for name, other in like.items()}
+    as_given = in_shape(dx="x", dweight="weight", dbias="weight")
+    yield Case(name, ("shapes",), given, matrix, as_given)

@@ -1,21 +1,21 @@
 """Lesson 6: the forward pass of LayerNorm, over as many trailing axes as weight has."""
 
-from collections.abc import Iterator
-from functools import partial
-
 import numpy as np
 
-from normlab.tasks.case import Case, Outputs
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    eps_over,
+    faint,
+    in_shape,
     no_eps_at_all,
+    part,
     plain,
     scales,
     shape_name,
     shifts,
     with_affine,
-    with_eps,
 )
 
 
@@ -28,7 +28,7 @@ def layer_norm_forward(x, weight, bias, eps):
     return weight * x_hat + bias  # (N, D)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw square matrices, a batch that hardly varies, and other shapes.
 
     The values are judged where there are as many samples as features: there a mean or a weight
@@ -37,7 +37,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     """
     yield from _in_steps(rng, 3)
     yield from _in_steps(rng, 4)
-    yield _faint(rng, 4)
+    yield faint(rng, (4, 4), np.s_[-1])
     yield from _as_matrix(rng, (2, 3, 4), 2)
     yield from _as_matrix(rng, (2, 3, 4), 1)
     yield from _as_matrix(rng, (2, 3, 2, 2), 3)
@@ -45,38 +45,24 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from _as_matrix(rng, (5,), 1)
 
 
-def _in_steps(rng: np.random.Generator, size: int) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, size: int) -> Cases:
     """Draw one x, three times: without eps, with eps, and with weight and bias."""
     x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
     eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
     learned = {"x": x, "weight": scales(rng, size), "bias": shifts(rng, size), "eps": eps}
     name = shape_name(x.shape)
     bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
-    of_samples = partial(with_eps, axes=(1,))
     yield Case(bare, ("statistics",), plain(x, NO_EPS))
     yield from no_eps_at_all(bare, plain(x / 100, 0.0))
-    yield Case(large, ("eps",), plain(x, eps), based_on=bare, derive=of_samples)
+    yield Case(large, ("eps",), plain(x, eps), bare, eps_over(1))
     fewer = f"{name}, the first {size - 1} samples"
     some = plain(x[: size - 1], eps)
-    yield Case(fewer, ("statistics",), some, based_on=large, derive=_without_the_last)
+    yield Case(fewer, ("statistics",), some, large, part(np.s_[:-1]))
     both = f"{name}, weight and bias"
-    yield Case(both, ("affine",), learned, based_on=large, derive=with_affine)
+    yield Case(both, ("affine",), learned, large, with_affine)
 
 
-def _without_the_last(own: Outputs, _arguments: object) -> Outputs:
-    return {"y": own["y"][:-1]}
-
-
-def _faint(rng: np.random.Generator, size: int) -> Case:
-    """Draw a batch that hardly varies, with one sample that does not vary at all."""
-    x = distinct_values(rng, (size, size)) * 1e-10
-    x[-1] = 0.0
-    eps = float(rng.choice([0.01, 0.02, 0.05]))
-    name = f"{shape_name(x.shape)}, hardly any variation, eps {eps:g}"
-    return Case(name, ("eps",), plain(x, eps))
-
-
-def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Iterator[Case]:
+def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
     """Draw an x of some shape, normalized over its `last` axes, and the same as a matrix."""
     x, normalized_shape = distinct_values(rng, shape), shape[-last:]
     size = int(np.prod(normalized_shape))
@@ -87,9 +73,5 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> I
     rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
     weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
     given = {"x": x, "weight": weight, "bias": bias, "eps": eps}
-
-    def in_shape(own: Outputs, _arguments: object) -> Outputs:
-        return {"y": own["y"].reshape(shape)}
-
     yield Case(matrix, (), rows)
-    yield Case(name, ("axes",), given, based_on=matrix, derive=in_shape)
+    yield Case(name, ("axes",), given, matrix, in_shape(y="x"))

@@ -1,12 +1,17 @@
 """Lesson 6: LayerNorm over any axes, called by their letters: "NCHW" and "C"."""
 
-from collections.abc import Iterator
-from functools import partial
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, shifts, with_eps
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    eps_over,
+    faint_values,
+    scales,
+    shape_name,
+    shifts,
+)
 
 
 def layer_norm_over(x, layout, over, weight, bias, eps):
@@ -20,7 +25,7 @@ def layer_norm_over(x, layout, over, weight, bias, eps):
     return weight * x_hat + bias  # like x
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw arrays over one axis and over two, some with sizes that agree."""
     yield from _in_steps(rng, (2, 3), "ND", "D", "statistics")
     yield from _in_steps(rng, (2, 4, 3, 4), "NCHW", "C", "statistics")
@@ -31,7 +36,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _in_steps(
     rng: np.random.Generator, shape: tuple[int, ...], layout: str, over: str, values: str
-) -> Iterator[Case]:
+) -> Cases:
     """Draw one x: without eps, with eps, with weight and bias."""
     axes = tuple(layout.index(letter) for letter in over)
     others = [1 if letter in over else size for letter, size in zip(layout, shape, strict=True)]
@@ -48,10 +53,9 @@ def _in_steps(
         return {"x": x, "layout": layout, "over": over, **learned, "eps": eps}
 
     yield Case(bare, (values,), given(NO_EPS, **plain))
-    of_each = partial(with_eps, axes=axes)
-    yield Case(large, ("eps",), given(eps, **plain), based_on=bare, derive=of_each)
+    yield Case(large, ("eps",), given(eps, **plain), bare, eps_over(*axes))
     learned = given(eps, weight=weight, bias=bias)
-    yield Case(f"{large}, weight and bias", ("affine",), learned, based_on=large, derive=_learned)
+    yield Case(f"{large}, weight and bias", ("affine",), learned, large, _learned)
 
 
 def _learned(own: Outputs, arguments: Arguments) -> Outputs:
@@ -64,9 +68,7 @@ def _learned(own: Outputs, arguments: Arguments) -> Outputs:
 
 def _faint(rng: np.random.Generator) -> Case:
     """Draw images that hardly vary; one of their pixels has the same number in all channels."""
-    x = distinct_values(rng, (2, 3, 2, 2)) * 1e-10
-    x[0, :, 0, 0] = 0.0
-    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    x, eps = faint_values(rng, (2, 3, 2, 2), np.s_[0, :, 0, 0])
     learned = {"weight": np.ones(3), "bias": np.zeros(3)}
     given = {"x": x, "layout": "NCHW", "over": "C", **learned, "eps": eps}
     return Case(f"NCHW (2, 3, 2, 2), hardly any variation, eps {eps:g}", ("eps",), given)

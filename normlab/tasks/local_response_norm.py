@@ -1,10 +1,8 @@
 """Lesson 9: local response normalization, of a value by its neighbours in the channel axis."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -20,15 +18,13 @@ def local_response_norm(x, size, alpha, beta, k):
     return np.moveaxis(y, 0, 1)  # (N, C, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images; N is never C."""
     yield from _in_steps(rng, (1, 5, 1, 4), odd=3, even=2)
     yield from _in_steps(rng, (3, 7, 2, 6), odd=5, even=4)
 
 
-def _in_steps(
-    rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: int
-) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: int) -> Cases:
     """Draw one x: every value alone, then among neighbours, and with another beta."""
     # No 0, and no sum of a window for which k + alpha * m is 0.
     x = distinct_values(rng, shape) + 0.37
@@ -39,12 +35,12 @@ def _in_steps(
     alone, among = f"{name}, size 1, beta 1", f"{name}, size {odd}, beta 1"
     wide = {**first, "size": odd}
     steep = {**wide, "beta": beta}
-    own = Follows(based_on=alone, derive=_with_neighbours)
+    own = (alone, _with_neighbours)
     yield Case(alone, ("formula",), first)
-    yield Case(among, ("window",), wide, **own)
-    yield Case(f"{name}, size {even}, beta 1", ("even",), {**first, "size": even}, **own)
+    yield Case(among, ("window",), wide, *own)
+    yield Case(f"{name}, size {even}, beta 1", ("even",), {**first, "size": even}, *own)
     name = f"{name}, size {odd}, beta {beta:g}"
-    yield Case(name, ("beta",), steep, based_on=among, derive=_with_beta)
+    yield Case(name, ("beta",), steep, among, _with_beta)
 
 
 def _with_neighbours(own: Outputs, arguments: Arguments) -> Outputs:

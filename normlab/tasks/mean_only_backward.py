@@ -1,11 +1,9 @@
 """Lesson 4: the backward pass of a BatchNorm that only takes the mean away."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name, times
 
 
 def mean_only_backward(dy, x, weight):
@@ -19,7 +17,7 @@ def mean_only_backward(dy, x, weight):
     return dx, dweight, dbias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches: weight 1 and a dy of mean 0, any dy, any weight; each derived from before."""
     for shape in ((3, 2), (4, 4), (6, 3)):
         # Parts of 64: every sum is exact, none is 0 by chance, and no two channels have the same.
@@ -33,15 +31,5 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         whole = {"dy": dy, "x": x, "weight": weight}
         yield Case(f"{name}, dy of mean 0", ("mean",), balanced)
         yield Case(f"{name}, weight 1", ("mean", "dweight", "dbias"), plain)
-        yield Case(
-            f"{name}, with weight",
-            ("weight", "dweight", "dbias"),
-            whole,
-            based_on=f"{name}, weight 1",
-            derive=_times_weight,
-        )
-
-
-def _times_weight(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's dx with weight 1 to that with another: it is in proportion."""
-    return {"dx": own["dx"] * arguments["weight"]}
+        aspects, follows = ("weight", "dweight", "dbias"), times("weight", "dx")
+        yield Case(f"{name}, with weight", aspects, whole, f"{name}, weight 1", follows)

@@ -1,11 +1,10 @@
 """Lesson 1: normalize vectors along an axis, as `torch.nn.functional.normalize` does."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
 
 
@@ -15,7 +14,7 @@ def normalize_vectors(x, dim, eps):
     return x / np.maximum(length, eps)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw vectors of very different lengths, with every size of eps and along every axis."""
     yield from _sizes_of_eps(rng, (3, 2))
     yield from _sizes_of_eps(rng, (4, 4))
@@ -33,17 +32,17 @@ def _vectors(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return x / np.sqrt(shortest.prod())
 
 
-def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw vectors with a tiny eps, one between their lengths, a large one, and zero vectors."""
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     with_zero = x.copy()
     with_zero[int(rng.integers(shape[0]))] = 0.0
-    own = Follows(based_on=name, derive=_with_eps)
+    own = (name, _with_eps)
     tiny = {"dim": 1, "eps": NO_EPS}
     yield Case(name, ("length",), {"x": x, **tiny})
-    yield Case(f"{name}, eps 1", ("eps",), {"x": x, "dim": 1, "eps": 1.0}, **own)
-    yield Case(f"{name}, eps 1e6", ("eps",), {"x": x, "dim": 1, "eps": 1e6}, **own)
-    yield Case(f"{name}, a zero vector", ("eps",), {"x": with_zero, **tiny}, **own)
+    yield Case(f"{name}, eps 1", ("eps",), {"x": x, "dim": 1, "eps": 1.0}, *own)
+    yield Case(f"{name}, eps 1e6", ("eps",), {"x": x, "dim": 1, "eps": 1e6}, *own)
+    yield Case(f"{name}, a zero vector", ("eps",), {"x": with_zero, **tiny}, *own)
     yield Case(f"{name}, only zeros", ("eps",), {"x": 0 * x, **tiny})
 
 
@@ -58,22 +57,18 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
 
 
 def _axes(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    places: list[tuple[tuple[int, ...], int]],
-) -> Iterator[Case]:
+    rng: np.random.Generator, shape: tuple[int, int], places: list[tuple[tuple[int, ...], int]]
+) -> Cases:
     """Draw vectors as rows, and lay the same ones along other axes."""
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     yield Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
     for block, dim in places:
         laid = _laid(x, block, dim)
-        yield Case(
-            f"{shape_name(laid.shape)}, dim {dim}",
-            ("dim",),
+        given, place = (
             {"x": laid, "dim": dim, "eps": NO_EPS},
-            based_on=name,
-            derive=partial(_laid_as, block=block),
+            f"{shape_name(laid.shape)}, dim {dim}",
         )
+        yield Case(place, ("dim",), given, name, partial(_laid_as, block=block))
 
 
 def _laid(rows: np.ndarray, block: tuple[int, ...], dim: int) -> np.ndarray:

@@ -1,10 +1,8 @@
 """Lesson 5: read a model's norms off its state_dict, without the model."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import seed_of_numbers
 
 
@@ -22,7 +20,7 @@ def norms_that_remember(state, tiny):
     return found
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw the numbers of four models; the last is nothing but a norm."""
     for kind, name in enumerate(("dense", "images", "twins", "a norm alone")):
         aspects = ("places", "channels", "batches", "still") if kind < 3 else ("alone",)

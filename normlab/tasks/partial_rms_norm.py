@@ -1,11 +1,9 @@
 """Lesson 9: RMSNorm whose root mean square is taken of some features (Zhang & Sennrich, 2019)."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, times
 
 
 def partial_rms_norm(x, part, weight, eps):
@@ -15,7 +13,7 @@ def partial_rms_norm(x, part, weight, eps):
     return weight * x / rms  # (*, D)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw rows of which a part is measured: half of it, one feature, all of it."""
     yield from _in_steps(rng, (2, 4), 2)
     yield from _in_steps(rng, (5, 5), 3)
@@ -23,7 +21,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from _in_steps(rng, (3, 2, 2, 4), 4)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Cases:
     """Draw one x: as whole rows of `part` features, then with the others, with eps, with weight."""
     x = distinct_values(rng, shape) + 0.5
     x[..., part:] *= 10
@@ -35,11 +33,12 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> It
     fresh = {"x": x, "part": part, "weight": ones, "eps": NO_EPS}
     bare, large = f"{name}, weight 1", f"{name}, eps {eps:g}"
     yield Case(whole, ("rms",), alone)
-    yield Case(bare, ("part",), fresh, based_on=whole, derive=_all_features)
+    yield Case(bare, ("part",), fresh, whole, _all_features)
     with_it = {**fresh, "eps": eps}
-    yield Case(large, ("eps",), with_it, based_on=bare, derive=_with_eps)
+    yield Case(large, ("eps",), with_it, bare, _with_eps)
     learned = {**with_it, "weight": scales(rng, size)}
-    yield Case(f"{large}, with weight", ("weight",), learned, based_on=large, derive=_times_weight)
+    weighted = f"{large}, with weight"
+    yield Case(weighted, ("weight",), learned, large, times("weight"))
     nothing = {**with_it, "x": np.where(np.arange(size) < part, 0.0, x)}
     empty = f"{large}, the part is 0"
     yield Case(empty, ("eps",), nothing)
@@ -58,8 +57,3 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's divisor, read off their own answer, to that with eps."""
     squared = np.square(arguments["x"] / own["y"])
     return {"y": own["y"] * np.sqrt(squared / (squared + arguments["eps"]))}
-
-
-def _times_weight(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's answer with weight 1 to that with another."""
-    return {"y": arguments["weight"] * own["y"]}

@@ -1,15 +1,12 @@
 """Lesson 13: ask a network, and leave it as it was."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 from normlab.tasks.scripts.predict import two_layers
-from normlab.tasks.scripts.together import borne_out, joined, modes_of, refilled, undisturbed
+from normlab.tasks.scripts.together import borne_out, refilled, shapes_left, undisturbed
 
 
 def predict(network, x, batch_size):
@@ -23,7 +20,7 @@ def predict(network, x, batch_size):
     return scores
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw rows for one network, asked in several ways and in several modes."""
     x, seed = rows_below_one(rng, 7, 3), seed_of_numbers(rng)
     for name, batch_size, given, aspects in (
@@ -38,21 +35,13 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"(7, 3), {name}", tuple(aspects.split()), arguments)
 
 
-def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(x, *_):
     network = two_layers(x.shape[1])
-    return {
-        "scores": None,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
-        "no_gradient": (),
-        "weights": joined(network.parameters()).shape,
-        "asked_again": (len(x), 3),
-    }
+    return {"scores": None, "no_gradient": (), **shapes_left(network), "asked_again": (len(x), 3)}
 
 
 @undisturbed
-def read(scores, buffers, modes, no_gradient, weights, asked_again, x, *_):
+def read(scores, no_gradient, weights, buffers, modes, asked_again, x, *_):
     """Believe the modes where a network with these weights and modes gives the same answer."""
     network = refilled(two_layers(x.shape[1]), weights, buffers)
     return scores, buffers, borne_out(modes, network, x, asked_again), no_gradient

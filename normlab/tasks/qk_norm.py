@@ -1,10 +1,8 @@
 """Lesson 14: QK-norm, an RMSNorm of each head of queries and of keys, with grouped queries."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, scales
 
 
@@ -18,16 +16,14 @@ def qk_norm(q, k, q_weight, k_weight, heads, kv_heads, eps):
     return y.reshape(q.shape), z.reshape(k.shape)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw heads of very different sizes; in one draw as many heads as features, and as tokens."""
     yield from _in_steps(rng, tokens=3, heads=2, kv_heads=1, size=4)
     yield from _in_steps(rng, tokens=2, heads=4, kv_heads=2, size=3)
     yield from _in_steps(rng, tokens=2, heads=2, kv_heads=2, size=2)
 
 
-def _in_steps(
-    rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, size: int
-) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, size: int) -> Cases:
     """See queries and keys without weights and eps, then with eps, then with weights."""
     loudness = 4.0 ** rng.permutation(heads)
     q = (distinct_values(rng, (2, tokens, heads, size)) + 0.5) * loudness[:, None]
@@ -40,10 +36,10 @@ def _in_steps(
     name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
     bare = {**flat, **ones, **counts, "eps": NO_EPS}
     yield Case(f"{name}, weights 1", ("heads",), bare)
-    own = Follows(based_on=f"{name}, weights 1", derive=_weighted)
-    yield Case(f"{name}, weights", ("weights",), {**bare, **weights}, **own)
-    own = Follows(based_on=f"{name}, weights 1", derive=_with_eps)
-    yield Case(f"{name}, eps {eps:g}", ("eps",), {**bare, "eps": eps}, **own)
+    own = (f"{name}, weights 1", _weighted)
+    yield Case(f"{name}, weights", ("weights",), {**bare, **weights}, *own)
+    own = (f"{name}, weights 1", _with_eps)
+    yield Case(f"{name}, eps {eps:g}", ("eps",), {**bare, "eps": eps}, *own)
 
 
 def _weighted(own: Outputs, arguments: Arguments) -> Outputs:

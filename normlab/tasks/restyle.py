@@ -4,14 +4,13 @@ Huang & Belongie, 2017, "Arbitrary Style Transfer in Real-time with Adaptive Ins
 Normalization", do it to the features of a network; here it is done to the image itself.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
+    last_is_0,
     plus_style_mean,
     shape_name,
     times_style_std,
@@ -30,7 +29,7 @@ def restyle(content, style, eps):
     return style_std * pattern + style_mean  # (C, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw styles of the content's size and of others, and a channel that does not vary."""
     yield from _in_steps(rng, (2, 1, 4), (2, 1, 4))
     yield from _in_steps(rng, (3, 4, 5), (3, 2, 6))
@@ -39,7 +38,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _in_steps(
     rng: np.random.Generator, shape: tuple[int, ...], style_shape: tuple[int, ...]
-) -> Iterator[Case]:
+) -> Cases:
     """Draw a content, and styles that open one step at a time: no look, a spread, eps, a mean."""
     channels = shape[0]
     means = rng.choice(np.arange(20, 90), (2, channels, 1, 1), replace=False)
@@ -58,15 +57,15 @@ def _in_steps(
 
     yield Case(bare, ("pattern",), given(neutral))
     style = spreads * neutral
-    yield Case(wide, ("spread",), given(style), based_on=bare, derive=times_style_std)
-    yield Case(large, ("eps",), given(style, eps), based_on=wide, derive=with_style_eps)
+    yield Case(wide, ("spread",), given(style), bare, times_style_std)
+    yield Case(large, ("eps",), given(style, eps), wide, with_style_eps)
     style = style + means[1]
     looks = given(style, eps)
-    yield Case(f"{name}, eps {eps:g}", ("mean",), looks, based_on=large, derive=plus_style_mean)
+    yield Case(f"{name}, eps {eps:g}", ("mean",), looks, large, plus_style_mean)
     yield Case(f"{name}: the content itself, eps {eps:g}", (), given(content, eps))
 
 
-def _flat(rng: np.random.Generator) -> Iterator[Case]:
+def _flat(rng: np.random.Generator) -> Cases:
     """Draw a content, and the same with a last channel that holds one number everywhere."""
     content = distinct_values(rng, (2, 2, 3)) + 30
     style = distinct_values(rng, (2, 3, 2))
@@ -76,17 +75,4 @@ def _flat(rng: np.random.Generator) -> Iterator[Case]:
     name = "content (2, 2, 3), style (2, 3, 2): mean 0, eps 0.5"
     given = {"content": content, "style": style, "eps": 0.5}
     yield Case(name, (), given)
-    yield Case(
-        f"{name}, last channel flat",
-        ("eps",),
-        {**given, "content": flat},
-        based_on=name,
-        derive=_last_channel_empty,
-    )
-
-
-def _last_channel_empty(own: Outputs, _arguments: Arguments) -> Outputs:
-    """From an ordinary last channel to a flat one, for a style of mean 0."""
-    y = own["y"].copy()
-    y[-1] = 0.0
-    return {"y": y}
+    yield Case(f"{name}, last channel flat", ("eps",), {**given, "content": flat}, name, last_is_0)

@@ -1,10 +1,8 @@
 """Lesson 7: give a part of one image the look of a part of another."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
@@ -28,7 +26,7 @@ def restyle_region(content, region, style, style_region, eps):
     return y
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw parts of every size; each time the pixels around them are of another brightness."""
     yield from _in_steps(rng, (1, 2, 4), (1, 2, 3))
     yield from _in_steps(rng, (2, 3, 4), (2, 3, 4))
@@ -37,7 +35,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _in_steps(
     rng: np.random.Generator, shape: tuple[int, ...], style_shape: tuple[int, ...]
-) -> Iterator[Case]:
+) -> Cases:
     """Draw the pixels of two parts, as images of one row; then put them into larger images."""
     channels = shape[0]
     region, style_region = _part(rng, shape[1:]), _part(rng, style_shape[1:])
@@ -55,22 +53,18 @@ def _in_steps(
     bare, spread = f"{name}: mean 0, std 1", f"{name}: mean 0"
     large, mean = f"{spread}, eps {eps:g}", f"{name}, eps {eps:g}"
     yield Case(bare, ("pattern",), whole(neutral))
-    yield Case(spread, ("spread",), whole(wide), based_on=bare, derive=times_style_std)
-    yield Case(large, ("eps",), whole(wide, eps), based_on=spread, derive=with_style_eps)
-    yield Case(mean, ("mean",), whole(style, eps), based_on=large, derive=plus_style_mean)
+    yield Case(spread, ("spread",), whole(wide), bare, times_style_std)
+    yield Case(large, ("eps",), whole(wide, eps), spread, with_style_eps)
+    yield Case(mean, ("mean",), whole(style, eps), large, plus_style_mean)
     around = distinct_values(rng, shape) + 90.0, distinct_values(rng, style_shape) + 150.0
     around[0][:, region], around[1][:, style_region] = content[:, 0], style[:, 0]
     larger = _given(around[0], region, around[1], style_region, eps)
     name = f"content {shape_name(shape)}, style {shape_name(style_shape)}, a region of each"
-    yield Case(name, ("region",), larger, based_on=mean, derive=_in_its_place)
+    yield Case(name, ("region",), larger, mean, _in_its_place)
 
 
 def _given(
-    content: np.ndarray,
-    region: np.ndarray,
-    style: np.ndarray,
-    style_region: np.ndarray,
-    eps: float,
+    content: np.ndarray, region: np.ndarray, style: np.ndarray, style_region: np.ndarray, eps: float
 ) -> Arguments:
     images = {"content": content, "region": region, "style": style, "style_region": style_region}
     return {**images, "eps": eps}

@@ -1,11 +1,10 @@
 """Lesson 14: RMSNorm of a model in 16 bits, whose file holds the weight, or the weight less 1."""
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case
+from normlab.tasks.case import Arguments, Case, Cases
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -18,7 +17,7 @@ def rms_norm_16_bits(x, weight, offset, eps):
     return y.astype(np.float16)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw ordinary rows, loud ones, silent ones, and some that ask for the last bit."""
     for shape in ((2, 3), (4, 4)):
         name, x = shape_name(shape), distinct_values(rng, shape) + 0.5

@@ -1,11 +1,20 @@
 """Lesson 9: the forward pass of RMSNorm."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, no_eps_at_all, same, scales, shape_name
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    faint_values,
+    in_shape,
+    no_eps_at_all,
+    part,
+    same,
+    scales,
+    shape_name,
+    times,
+)
 
 
 def rms_norm_forward(x, weight, eps):
@@ -18,7 +27,7 @@ def rms_norm_forward(x, weight, eps):
     return weight * x_hat  # (*, D)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw rows, as many as features and other numbers of them; the last in float16."""
     for shape in ((2, 3), (4, 4), (6, 5)):
         yield from _in_steps(rng, shape)
@@ -26,7 +35,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     yield from _half(rng, (3, 4))
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw one x: without eps, with eps, with a weight, and as sequences."""
     means = rng.choice([-1, 1]) * 10 * rng.choice(np.arange(2, 9), shape[0], replace=False)
     x = distinct_values(rng, shape) + means[:, None] + 0.5  # none is 0
@@ -37,17 +46,17 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case
     with_it = {**first, "eps": eps}
     weighted = {**with_it, "weight": scales(rng, shape[1])}
     yield Case(bare, ("rms",), first)
-    yield Case(large, ("eps",), with_it, based_on=bare, derive=_with_eps)
-    yield Case(f"{name}, weight", ("weight",), weighted, based_on=large, derive=_with_weight)
+    yield Case(large, ("eps",), with_it, bare, _with_eps)
+    yield Case(f"{name}, weight", ("weight",), weighted, large, times("weight"))
     sequences = (2, shape[0] // 2, shape[1])
     given = {**first, "x": x.reshape(sequences)}
     name = f"{shape_name(sequences)}, weight 1"
-    yield Case(name, ("sequences",), given, based_on=bare, derive=_reshaped)
+    yield Case(name, ("sequences",), given, bare, in_shape(y="x"))
     given = {**first, "x": x.reshape(2, 1, *sequences[1:])}
     name = f"{shape_name(given['x'].shape)}, weight 1"
-    yield Case(name, ("sequences",), given, based_on=bare, derive=_reshaped)
+    yield Case(name, ("sequences",), given, bare, in_shape(y="x"))
     name, given = f"{bare}, row 0 alone", {**first, "x": x[0]}
-    yield Case(name, ("sequences",), given, based_on=bare, derive=_row_0)
+    yield Case(name, ("sequences",), given, bare, part(0))
     yield from no_eps_at_all(bare, {**first, "x": x / 100})
 
 
@@ -58,28 +67,14 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
     return {"y": y * np.sqrt(squared / (squared + eps))}
 
 
-def _with_weight(own: Outputs, arguments: Arguments) -> Outputs:
-    return {"y": own["y"] * arguments["weight"]}
-
-
-def _row_0(own: Outputs, _arguments: Arguments) -> Outputs:
-    return {"y": own["y"][0]}
-
-
-def _reshaped(own: Outputs, arguments: Arguments) -> Outputs:
-    return {"y": own["y"].reshape(arguments["x"].shape)}
-
-
 def _faint(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
     """Draw rows that are nearly 0, and one that is 0."""
-    x = distinct_values(rng, shape) * 1e-10
-    x[-1] = 0.0
-    eps = float(rng.choice([0.01, 0.02, 0.05]))
+    x, eps = faint_values(rng, shape, -1)
     name = f"{shape_name(shape)}, nearly 0, eps {eps:g}"
     return Case(name, ("eps",), {"x": x, "weight": np.ones(shape[1]), "eps": eps})
 
 
-def _half(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _half(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw the same numbers in float32 and in float16, which ends at 65504: 300 squared is more.
 
     float16 has 3 digits, and so the case that is judged has a tolerance.

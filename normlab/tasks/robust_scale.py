@@ -1,10 +1,8 @@
 """Lesson 1: scale two sets by the median and the quartiles of the first."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -19,13 +17,13 @@ def robust_scale(train, test):
     return results
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw two pairs of sets; the test set lies elsewhere, and is wider."""
     yield from _three_sets(rng, (6, 2), 3)
     yield from _three_sets(rng, (9, 3), 4)
 
 
-def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) -> Iterator[Case]:
+def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) -> Cases:
     """Draw a training set with a test set, with one row alone, and with a column that stands still.
 
     What is expected of the test set is derived from what the learner did to the training set.
@@ -46,8 +44,8 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) ->
         (f", column {column} nearly always the same", ("still",), {"train": still}),
         (f", column {column} constant", ("still",), {"train": constant}),
     ):
-        own = Follows(based_on=name, derive=_as_training) if what else Follows()
-        yield Case(name + what, aspects, {"train": train, "test": test} | changed, **own)
+        own = (name, _as_training) if what else ()
+        yield Case(name + what, aspects, {"train": train, "test": test} | changed, *own)
 
 
 def _as_training(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,10 +1,8 @@
 """Lesson 14: the backward pass of one step of a sandwich, y = x + N2(N1(x) W)."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, scales, shape_name
 
 
@@ -27,7 +25,7 @@ def sandwich_backward(dy, x, matrix, weight_1, weight_2, eps):
     return dx, dmatrix, dweight_1, dweight_2
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw streams, as many tokens as features and other numbers of them; eps can be seen."""
     aspects = ("dweight_2", "dmatrix", "dweight_1", "dx")
     for shape in ((2, 3), (3, 3), (4, 2)):

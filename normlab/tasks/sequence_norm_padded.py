@@ -4,13 +4,10 @@ One mean and one variance for each sequence, over all its tokens and features, a
 layer normalization" of Luo & Mesgarani, 2019, "Conv-TasNet". Only real tokens may count.
 """
 
-from collections.abc import Iterator
-from functools import partial
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, shifts, with_eps
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, scales, shape_name, shifts
 
 
 def sequence_norm_padded(x, lengths, weight, bias, eps):
@@ -24,7 +21,7 @@ def sequence_norm_padded(x, lengths, weight, bias, eps):
     return y * real  # (B, T, D)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw sequences without padding, with padding that can hardly be seen, and with padding.
 
     The second kind asks for the zeros alone: its tokens are so small beside eps that nobody sees
@@ -42,7 +39,7 @@ def _plain(x: np.ndarray, lengths: np.ndarray, eps: float) -> Arguments:
     return {"x": x, "lengths": lengths, "weight": ones, "bias": zeros, "eps": eps}
 
 
-def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> Iterator[Case]:
+def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> Cases:
     x = distinct_values(rng, shape) + 5 * rng.permutation(shape[0])[:, None, None]
     lengths = np.full(shape[0], shape[1])
     eps = round(float(rng.uniform(0.5, 2)) * float(x.var((1, 2)).min()), 1) + 1
@@ -50,11 +47,10 @@ def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> I
     learned = {**fresh, "weight": scales(rng, shape[2]), "bias": shifts(rng, shape[2])}
     name = f"{shape_name(shape)}, no padding"
     large = f"{name}, eps {eps:g}"
-    of_sequences = partial(with_eps, axes=(1, 2))
     yield Case(name, ("statistics",), _plain(x, lengths, NO_EPS))
-    yield Case(large, ("formula",), fresh, based_on=name, derive=of_sequences)
+    yield Case(large, ("formula",), fresh, name, eps_over(1, 2))
     both = f"{large}, weight and bias"
-    yield Case(both, ("formula",), learned, based_on=large, derive=_with_affine)
+    yield Case(both, ("formula",), learned, large, _with_affine)
 
 
 def _with_affine(own: Outputs, arguments: Arguments) -> Outputs:
@@ -63,7 +59,7 @@ def _with_affine(own: Outputs, arguments: Arguments) -> Outputs:
 
 def _with_padding(
     rng: np.random.Generator, shape: tuple[int, int, int], lengths: list[int]
-) -> Iterator[Case]:
+) -> Cases:
     """Draw tiny sequences of one length, and then others with anything in the padding."""
     length = min(lengths)
     tiny = distinct_values(rng, shape) * 1e-4
@@ -87,8 +83,8 @@ def _with_padding(
     cut, zeros = f"{name}, tiny, cut to {length} tokens", f"{name}, tiny, {length} tokens real"
     any_padding = f"{name}, lengths {shape_name(tuple(lengths))}"
     yield Case(cut, (), {**faint, "x": tiny[:, :length]})
-    yield Case(zeros, ("zeros",), faint, based_on=cut, derive=zeros_behind)
-    yield Case(any_padding, ("padding",), ragged, based_on=zeros, derive=padding_as_before)
+    yield Case(zeros, ("zeros",), faint, cut, zeros_behind)
+    yield Case(any_padding, ("padding",), ragged, zeros, padding_as_before)
     yield Case(f"{any_padding}, weight and bias", (), learned)
 
 

@@ -1,12 +1,9 @@
 """Lesson 13: train with two samples at a time."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import alike, rows_below_one, seed_of_numbers
 
 
@@ -19,7 +16,7 @@ def small_batch_network(features, hidden, classes):
     )
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw two samples, for a small network and a larger one."""
     keys = ("alone", "modes", "one", "scale", "tells", "own")
     for features, hidden, classes in ((3, 8, 2), (5, 16, 4)):
@@ -32,8 +29,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(f"{features} features, hidden {hidden}", keys, arguments)
 
 
-def seen(x: np.ndarray, hidden: int, classes: int, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(x, hidden, classes, *_):
     batch = (len(x), classes)
     return {
         "both": batch,

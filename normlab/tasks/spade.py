@@ -1,11 +1,9 @@
 """Lesson 15: InstanceNorm that is told a map of labels, a scale and shift for each pixel."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, with_eps
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shape_name
 
 
 def spade(x, label_map, gain, bias, eps):
@@ -20,14 +18,14 @@ def spade(x, label_map, gain, bias, eps):
     return x_hat * scale + shift  # (N, C, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw square maps of the image's size and of half of it, and a wide one."""
     yield from _in_steps(rng, (2, 3, 4, 4), 2)
     yield from _in_steps(rng, (3, 2, 2, 4), 2)
     yield from _in_steps(rng, (2, 3, 3, 3), 1)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], times: int) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], times: int) -> Cases:
     """Draw images that are told nothing, then with an eps, then told a map."""
     samples, channels, height, width = shape
     size = (samples, height // times, width // times)
@@ -41,15 +39,10 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], times: int) -> I
     name = f"{shape_name(shape)}, map {shape_name(size)}"
     bare, large = f"{name}, tables of 0", f"{name}, tables of 0, eps {eps:g}"
     yield Case(bare, ("norm",), {**given, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**given, "eps": eps}, based_on=bare, derive=_with_eps)
+    yield Case(large, ("eps",), {**given, "eps": eps}, bare, eps_over(2, 3))
     aspect = "enlarged" if times > 1 else "told"
     told = {**given, "gain": table[0], "bias": table[1], "eps": eps}
-    yield Case(f"{name}, eps {eps:g}", (aspect,), told, based_on=large, derive=_told)
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From no eps to some, where nothing is told."""
-    return with_eps(own, arguments, axes=(2, 3))
+    yield Case(f"{name}, eps {eps:g}", (aspect,), told, large, _told)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,10 +1,8 @@
 """Lesson 13: keep the test rows out of the statistics."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -18,7 +16,7 @@ def split_and_standardize(x, size):
     return tuple(parts)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw tables, and each with test rows that lie elsewhere."""
     for rows, features, size in ((7, 3, 5), (12, 2, 8)):
         x = distinct_values(rng, (rows, features)) + rng.integers(10, 30, features)

@@ -1,11 +1,10 @@
 """Lesson 1: standardize two sets of images by the statistics of the first."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import shape_name
 
 
@@ -22,13 +21,13 @@ def standardize(train, test):
     return results
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw two pairs of sets; the test set is brighter, and has more contrast."""
     yield from _three_sets(rng, (3, 2, 1, 2), 3)
     yield from _three_sets(rng, (4, 3, 2, 3), 2)
 
 
-def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) -> Iterator[Case]:
+def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) -> Cases:
     """Draw a training set with a test set, with one image alone, and with a constant channel.
 
     What is expected of the test set is derived from what the learner did to the training set.
@@ -43,8 +42,8 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) ->
         (": one test image alone", "alone", {"test": test[:1]}),
         (f", channel {channel} constant in training", "constant", {"train": dull}),
     ):
-        own = Follows(based_on=name, derive=_as_training) if what else Follows()
-        yield Case(name + what, (aspect,), {"train": train, "test": test} | changed, **own)
+        own = (name, _as_training) if what else ()
+        yield Case(name + what, (aspect,), {"train": train, "test": test} | changed, *own)
 
 
 def _unit_images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

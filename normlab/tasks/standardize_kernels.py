@@ -1,11 +1,9 @@
 """Lesson 9: scaled weight standardization (Qiao and others, 2019; Brock and others, 2021)."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, last_is_0, scales, shape_name
 
 
 def standardize_kernels(v, gain, eps):
@@ -18,14 +16,14 @@ def standardize_kernels(v, gain, eps):
     return gain * w  # (O, I, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw kernels of every size, each output about a mean of its own."""
     yield from _in_steps(rng, (2, 3, 1, 1))
     yield from _in_steps(rng, (3, 2, 2, 3))
     yield from _in_steps(rng, (4, 3, 3, 4))
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     """Draw one v, without eps, with eps, with a gain; and with one output that is all the same."""
     outputs = shape[0]
     level = 7 * distinct_values(rng, (outputs, 1, 1, 1))
@@ -36,26 +34,13 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case
     bare, large = f"{name}, gain 1", f"{name}, gain 1, eps {eps:g}"
     yield Case(bare, ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
     fresh = {"v": v, "gain": ones, "eps": eps}
-    yield Case(large, ("eps",), fresh, based_on=bare, derive=_with_eps)
+    yield Case(large, ("eps",), fresh, bare, eps_over(1, 2, 3))
     flat = v.copy()
     flat[-1] = 0.0
     same = f"{large}, one output all 0"
-    yield Case(same, ("eps",), {**fresh, "v": flat}, based_on=large, derive=_last_output_empty)
+    yield Case(same, ("eps",), {**fresh, "v": flat}, large, last_is_0)
     learned = {**fresh, "gain": scales(rng, outputs)}
-    yield Case(f"{name}, eps {eps:g}", ("gain",), learned, based_on=large, derive=_times_gain)
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's divisor, read off their own answer, to that with eps."""
-    kernel = (1, 2, 3)
-    squared = arguments["v"].var(kernel, keepdims=True) / own["w"].var(kernel, keepdims=True)
-    return {"w": own["w"] * np.sqrt(squared / (squared + arguments["eps"]))}
-
-
-def _last_output_empty(own: Outputs, _arguments: Arguments) -> Outputs:
-    w = own["w"].copy()
-    w[-1] = 0.0
-    return {"w": w}
+    yield Case(f"{name}, eps {eps:g}", ("gain",), learned, large, _times_gain)
 
 
 def _times_gain(own: Outputs, arguments: Arguments) -> Outputs:

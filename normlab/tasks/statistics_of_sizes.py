@@ -1,10 +1,8 @@
 """Lesson 1: mean and standard deviation of images of several sizes, in one padded array."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import shape_name
 
 
@@ -29,7 +27,7 @@ def of_images(images, heights, widths):
     return means.mean(axis=0), np.array([each.std(axis=1) for each in pixels]).mean(axis=0)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw sets of images; what lies outside an image is as bright as any pixel."""
     drawn = (((3, 2, 3, 3), ""), ((4, 3, 4, 5), ""), ((1, 2, 3, 4), ", one image"))
     for shape, which in drawn:
@@ -37,7 +35,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         name = f"{shape_name(shape)}{which}"
         yield Case(name, ("mean",) if not which else ("edges",), arguments)
         if not which:
-            yield Case(f"{name}: the std", ("std",), arguments, based_on=name, derive=_about_own)
+            yield Case(f"{name}: the std", ("std",), arguments, name, _about_own)
     pixel = {**_sizes(rng, (2, 3, 2, 2)), "heights": np.array([1, 2]), "widths": np.array([1, 1])}
     yield Case("(2, 3, 2, 2), one of one pixel", ("edges",), pixel)
 

@@ -1,10 +1,9 @@
 """Lesson 9: the merge of statistics, backwards: take one worker's part out again."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases
+from normlab.tasks.drawing import only
 
 
 def statistics_without(count, mean, var, part_count, part_mean, part_var):
@@ -16,7 +15,7 @@ def statistics_without(count, mean, var, part_count, part_mean, part_var):
     return rest_mean, rest_var
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw parts whose mean is that of the whole, then others; the last are far from zero."""
     yield from _in_steps(rng, 3)
     yield from _in_steps(rng, 4)
@@ -27,14 +26,14 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         f"{name}, means about 10^9",
         ("far",),
         far,
+        name,
+        only("rest_var"),
         tolerance=1e-5,
         rounding=True,
-        based_on=name,
-        derive=_same_variance,
     )
 
 
-def _in_steps(rng: np.random.Generator, channels: int) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, channels: int) -> Cases:
     equal = _drawn(rng, channels, 0.0)
     name = f"{channels} channels, {equal['part_count']} of {equal['count']} values"
     bare = f"{name}, equal means"
@@ -45,7 +44,7 @@ def _in_steps(rng: np.random.Generator, channels: int) -> Iterator[Case]:
     delta = (apart["part_mean"] - apart["mean"]) * apart["count"] / rest  # part less rest
     share = apart["part_count"] * rest / apart["count"] ** 2
     apart["var"] = equal["var"] + share * delta**2
-    yield Case(name, ("mean", "between"), apart, based_on=bare, derive=_same_variance)
+    yield Case(name, ("mean", "between"), apart, bare, only("rest_var"))
 
 
 def _drawn(rng: np.random.Generator, channels: int, distance: float) -> Arguments:
@@ -63,7 +62,3 @@ def _drawn(rng: np.random.Generator, channels: int, distance: float) -> Argument
     var = var + shares[1] * (rest_var + (rest_mean - mean) ** 2)
     part = {"part_count": part_count, "part_mean": part_mean, "part_var": part_var}
     return {"count": count, "mean": mean, "var": var, **part}
-
-
-def _same_variance(own: Outputs, _arguments: Arguments) -> Outputs:
-    return {"rest_var": own["rest_var"]}

@@ -1,10 +1,8 @@
 """Lesson 0: take from each column of a batch its mean."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import shape_name
 
 
@@ -13,7 +11,7 @@ def subtract_mean(x):
     return x - mean  # (N, C)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches whose columns have means that are far apart; a square one, too."""
     for shape in ((4, 3), (3, 3), (5, 2)):
         x = (rng.normal(size=shape) + 10 * rng.permutation(shape[1]) + 5).round(2)

@@ -1,11 +1,17 @@
 """Lesson 8: a mixture of three norms: SwitchableNorm (Luo and others, 2019) without softmax."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, shifts, with_affine
+from normlab.tasks.case import Arguments, Case, Cases
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    eps_over,
+    scales,
+    shape_name,
+    shifts,
+    with_affine,
+)
 
 
 def switchable_norm(x, mean_shares, var_shares, weight, bias, eps):
@@ -19,14 +25,14 @@ def switchable_norm(x, mean_shares, var_shares, weight, bias, eps):
     return weight * x_hat + bias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images; each norm alone, mixed means, mixed variances, then weight and bias."""
     yield from _in_steps(rng, (2, 3, 1, 3))
     yield from _in_steps(rng, (3, 2, 3, 2))
     yield from _in_steps(rng, (2, 4, 2, 5))
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     spread = 2.0 ** rng.permutation(np.arange(shape[0] * shape[1]) % 4).reshape(*shape[:2], 1, 1)
     level = 5 * distinct_values(rng, (*shape[:2], 1, 1))
     x = spread * distinct_values(rng, shape) + level
@@ -49,14 +55,8 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case
     fresh = f"{name}, both mixed"
     yield Case(fresh, ("variances",), both)
     large = {**both, "eps": float(rng.integers(2, 9)) * 100}
-    yield Case(f"{fresh}, eps {large['eps']:g}", ("eps",), large, based_on=fresh, derive=_with_eps)
+    with_it = f"{fresh}, eps {large['eps']:g}"
+    yield Case(with_it, ("eps",), large, fresh, eps_over(2, 3))
     learned = {**both, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
     done = f"{fresh}, weight and bias"
-    yield Case(done, ("affine",), learned, based_on=fresh, derive=with_affine)
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's divisors, read off their own answer, to those with eps."""
-    maps = (2, 3)
-    squared = arguments["x"].var(maps, keepdims=True) / own["y"].var(maps, keepdims=True)
-    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["eps"]))}
+    yield Case(done, ("affine",), learned, fresh, with_affine)

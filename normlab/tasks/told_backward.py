@@ -1,10 +1,8 @@
 """Lesson 15: the way back to the condition that tells a norm its scale and shift."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, shape_name
 
 
@@ -18,7 +16,7 @@ def told_backward(dy, x_hat, condition, weight):
     return dcondition, dweight, dbias
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw tokens of several sizes; in one, all sizes that could be taken for another are equal."""
     for shape, known in (((2, 3, 4), 3), ((4, 4, 2), 4)):
         samples, _, features = shape

@@ -1,10 +1,8 @@
 """Lesson 15: GroupNorm that is told the time, as in a diffusion model's U-Net."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, shifts
 
 
@@ -19,13 +17,13 @@ def told_group_norm(h, condition, weight, bias, num_groups, eps):
     return h_hat * (1 + scale) + shift  # (N, C, H, W)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw six channels in three groups, and eight in two."""
     yield from _in_steps(rng, (2, 6, 2, 2), 3)
     yield from _in_steps(rng, (3, 8, 1, 3), 2)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Iterator[Case]:
+def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
     """Draw maps that are told nothing, then with an eps, then told something."""
     samples, channels = shape[:2]
     known = 3
@@ -48,14 +46,8 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     name = f"{shape_name(shape)}, {groups} groups"
     bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
     yield Case(bare, ("norm",), {**none, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**none, "eps": eps}, based_on=bare, derive=_with_eps)
-    yield Case(
-        f"{name}, told something",
-        ("told",),
-        {**told, "eps": eps},
-        based_on=large,
-        derive=_told,
-    )
+    yield Case(large, ("eps",), {**none, "eps": eps}, bare, _with_eps)
+    yield Case(f"{name}, told something", ("told",), {**told, "eps": eps}, large, _told)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

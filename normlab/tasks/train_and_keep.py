@@ -1,23 +1,22 @@
 """Lesson 13: a whole training, with three bugs and no title that names them."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, seed_of_numbers
 from normlab.tasks.scripts.together import (
     borne_out,
     counters,
     joined,
-    modes_of,
     plain,
     refilled,
     running_statistics,
+    shapes_left,
     undisturbed,
 )
 from normlab.tasks.scripts.train_and_keep import network_of, use
@@ -47,7 +46,7 @@ def train_and_keep(network, x, y, size, batch_size, epochs, lr):
 _SIZE, _BATCH = 9, 3
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw one epoch; epochs that get better and better; epochs of which the first is the best.
 
     So each bug shows where the two others do not: after one epoch there is nothing to keep and no
@@ -176,16 +175,8 @@ def _batch_by_batch(rows, *_):
 _OTHER_UNITS = (_by_their_own, _in_their_units, _centred, _biased, _batch_by_batch)
 
 
-def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
-    network = network_of(x.shape[1], 0)
-    return {
-        "losses": None,
-        "weights": joined(network.parameters()).shape,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
-        "asked": (len(x), 1),
-    }
+def seen(x, *_):
+    return {"losses": None, **shapes_left(network_of(x.shape[1], 0)), "asked": (len(x), 1)}
 
 
 @undisturbed

@@ -1,15 +1,12 @@
 """Lesson 5: a training loop with both modes."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from normlab.tasks.case import Case, Follows
-from normlab.tasks.drawing import distinct_values, same_as_before, seed_of_numbers
-from normlab.tasks.scripts.together import borne_out, joined, modes_of, refilled, undisturbed
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import distinct_values, same, seed_of_numbers
+from normlab.tasks.scripts.together import borne_out, refilled, shapes_left, undisturbed
 from normlab.tasks.scripts.train_and_measure import small_network
 
 
@@ -33,7 +30,7 @@ def train_and_measure(network, optimizer, train_batches, test_batches, epochs):
     return losses
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches for one network, trained in several ways."""
     numbers = {
         "x": distinct_values(rng, (2, 6, 3)) / 20,
@@ -49,20 +46,13 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         ("a network in evaluation mode, two epochs", "given", 8, 2, "eval"),
     ):
         how = {"test_batch": test_batch, "epochs": epochs, "given": given, "seed": seed}
-        own = Follows(based_on=two, derive=same_as_before) if aspects == "batches" else Follows()
-        yield Case(name, tuple(aspects.split()), {**numbers, **how}, **own)
+        own = (two, same) if aspects == "batches" else ()
+        yield Case(name, tuple(aspects.split()), {**numbers, **how}, *own)
 
 
-def seen(x: np.ndarray, _y: Any, test_x: np.ndarray, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
-    network = small_network(x.shape[2])
-    return {
-        "losses": None,
-        "weights": joined(network.parameters()).shape,
-        "buffers": joined(network.buffers()).shape,
-        "modes": modes_of(network).shape,
-        "asked_again": (len(test_x), 3),
-    }
+def seen(x, _y, test_x, *_):
+    shapes = shapes_left(small_network(x.shape[2]))
+    return {"losses": None, **shapes, "asked_again": (len(test_x), 3)}
 
 
 @undisturbed

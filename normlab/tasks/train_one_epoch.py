@@ -4,15 +4,12 @@ Training takes a second, and its digits depend on the processor. What is judged 
 whether the goal was reached: nothing is trained to know what a right or a wrong answer gives.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
 from normlab.data import load_mnist
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import seed_of_numbers
 from normlab.tasks.scripts.together import joined, refilled, running_statistics
 from normlab.tasks.scripts.train_one_epoch import article_net
@@ -32,15 +29,14 @@ def train_one_epoch(network, inputs, labels):
         optimizer.step()
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw the seed of a network's weights."""
     keys = ("reached", "batches", "passes", "mode", "moved")
     arguments = {"images": 20_000, "seed": seed_of_numbers(rng)}
     yield Case("20,000 images of MNIST", keys, arguments)
 
 
-def seen(_images: int, seed: int) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(_images, seed):
     network = article_net(seed)
     weights = joined(network.parameters()).shape
     return {

@@ -1,10 +1,8 @@
 """Lesson 14: one block of a transformer, its norms in five places."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
 
 
@@ -33,7 +31,7 @@ def transformer_block(x, attention, mlp, norms, place):
 PLACES = {"pre": 2, "post": 2, "sandwich": 4, "out": 2, "parallel": 1}
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw a stream, two branches that are not blind to scale, and norms with weights."""
     for shape in ((3, 2), (2, 4)):
         features = shape[1]

@@ -1,10 +1,8 @@
 """Lesson 8: LayerNorm and InstanceNorm as the two ends of GroupNorm."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, offset_values, shape_name, with_eps
 
 
@@ -21,7 +19,7 @@ def two_ends(x, weight, bias, eps):
     return layer, instance
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw images: without eps, with it, with weight and bias."""
     for shape in ((2, 3, 1, 4), (3, 2, 4, 5)):
         x = offset_values(rng, shape, apart=10)
@@ -32,20 +30,10 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         name = shape_name(shape)
         bare = f"{name}, weight 1, bias 0, eps 0"
         yield Case(bare, ("layer", "instance"), {"x": x, **fresh, "eps": NO_EPS})
-        yield Case(
-            f"{name}, eps {eps:g}",
-            ("eps",),
-            {"x": x, **fresh, "eps": eps},
-            based_on=bare,
-            derive=_with_eps,
-        )
-        yield Case(
-            f"{name}, weight and bias",
-            ("elements", "unlearned"),
-            {"x": x, **learned, "eps": NO_EPS},
-            based_on=bare,
-            derive=_with_affine,
-        )
+        yield Case(f"{name}, eps {eps:g}", ("eps",), {"x": x, **fresh, "eps": eps}, bare, _with_eps)
+        given = {"x": x, **learned, "eps": NO_EPS}
+        both = f"{name}, weight and bias"
+        yield Case(both, ("elements", "unlearned"), given, bare, _with_affine)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

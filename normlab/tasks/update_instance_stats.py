@@ -1,10 +1,8 @@
 """Lesson 7: running statistics for InstanceNorm, if you ask for them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import distinct_values, shape_name, shifts, state_of, variances
 
 
@@ -21,7 +19,7 @@ def update_instance_stats(x, running_mean, running_var, momentum):
     return new_mean, new_var
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches, each with another momentum; the images of a batch differ in brightness."""
     tenths = rng.permutation([2, 3, 4, 6, 7, 8])
     shapes = ((2, 2, 1, 3), (3, 3, 2, 2), (2, 3, 3, 4), (1, 4, 2, 3))
@@ -34,13 +32,13 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _mean_and_variance(
     rng: np.random.Generator, shape: tuple[int, ...], name: str, state: Outputs, momentum: float
-) -> Iterator[Case]:
+) -> Cases:
     x = distinct_values(rng, shape) + 50 * distinct_values(rng, (*shape[:2], 1, 1))
     arguments = {"x": x + 777, **state, "momentum": float(momentum)}
     name = f"{name}, momentum {momentum:g}"
     yield Case(name, ("momentum",), arguments)
-    again = Follows(based_on=name, derive=_same_share)
-    yield Case(f"{name}: running_var", ("variance",), arguments, **again)
+    again = (name, _same_share)
+    yield Case(f"{name}: running_var", ("variance",), arguments, *again)
 
 
 def _same_share(own: Outputs, arguments: Arguments) -> Outputs:

@@ -1,10 +1,8 @@
 """Lesson 3: update BatchNorm's running statistics."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import batch_values, shape_name, shifts, state_of, variances
 
 
@@ -20,7 +18,7 @@ def update_running_stats(x, running_mean, running_var, momentum):
     return new_mean, new_var
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches, each with another momentum.
 
     What is expected of the variance is derived from how the learner's own means were mixed.
@@ -40,12 +38,12 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _mean_and_variance(
     rng: np.random.Generator, shape: tuple[int, int], name: str, state: Outputs, momentum: float
-) -> Iterator[Case]:
+) -> Cases:
     arguments = {"x": batch_values(rng, shape), **state, "momentum": float(momentum)}
     name = f"{name}, momentum {momentum:g}"
-    again = Follows(based_on=name, derive=_same_share)
+    again = (name, _same_share)
     yield Case(name, ("momentum",), arguments)
-    yield Case(f"{name}: running_var", ("variance",), arguments, **again)
+    yield Case(f"{name}: running_var", ("variance",), arguments, *again)
 
 
 def _same_share(own: Outputs, arguments: Arguments) -> Outputs:

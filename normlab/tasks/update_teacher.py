@@ -1,12 +1,9 @@
 """Lesson 13: let a teacher follow a student."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers, shape_name
 
 
@@ -22,7 +19,7 @@ def update_teacher(teacher, student, decay):
                 ours.copy_(theirs)  # running_mean, running_var
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches for one update, and for three."""
     for batches, samples, features in ((2, 4, 3), (4, 5, 2)):
         arguments = {
@@ -35,8 +32,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(name, ("parameters", "running", "counter", "apart"), arguments)
 
 
-def seen(x: np.ndarray, *_: Any) -> dict[str, Any]:
-    """Name what the script brings back."""
+def seen(x, *_):
     weights, running = 4 * x.shape[2] + 4 + 8 + 10, 8
     whole = (weights + running + 1,)
     return {

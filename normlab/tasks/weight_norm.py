@@ -1,12 +1,11 @@
 """Lesson 9: weight normalization, of the weights of a layer and not of its data."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Follows, Outputs
-from normlab.tasks.drawing import distinct_values, scales, shape_name
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
+from normlab.tasks.drawing import distinct_values, in_shape, scales, shape_name
 
 
 def weight_norm(v, g):
@@ -16,7 +15,7 @@ def weight_norm(v, g):
     return g * v / norm  # (out, *)
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw matrices and kernels, some as wide as there are outputs: there g can lie both ways."""
     square = distinct_values(rng, (3, 3)) + 0.5
     yield from _two(square, scales(rng, 3), "norm")
@@ -26,24 +25,19 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         g = scales(rng, outputs)
         bare, learned = _two(v, g, "norm")
         yield from (bare, learned)
-        own = Follows(based_on=bare.name, derive=_as_kernels)
-        yield from _two(v.reshape(kernel), g, "kernels", **own)
+        own = (bare.name, in_shape(w="v"))
+        yield from _two(v.reshape(kernel), g, "kernels", *own)
 
 
-def _two(v: np.ndarray, g: np.ndarray, aspect: str, **own: Any) -> Iterator[Case]:
+def _two(v: np.ndarray, g: np.ndarray, aspect: str, *own: Any) -> Cases:
     """See v with lengths of 1, and with others."""
     name = f"v {shape_name(v.shape)}"
     bare = f"{name}, g 1"
-    yield Case(bare, (aspect,), {"v": v, "g": np.ones(len(g))}, **own)
-    yield Case(name, ("g",), {"v": v, "g": g}, based_on=bare, derive=_times_g)
+    yield Case(bare, (aspect,), {"v": v, "g": np.ones(len(g))}, *own)
+    yield Case(name, ("g",), {"v": v, "g": g}, bare, _times_g)
 
 
 def _times_g(own: Outputs, arguments: Arguments) -> Outputs:
     """From lengths of 1 to others."""
     g, v = arguments["g"], arguments["v"]
     return {"w": own["w"] * g.reshape(-1, *[1] * (v.ndim - 1))}
-
-
-def _as_kernels(own: Outputs, arguments: Arguments) -> Outputs:
-    """From a matrix to kernels of the same numbers."""
-    return {"w": own["w"].reshape(arguments["v"].shape)}

@@ -1,11 +1,9 @@
 """Lesson 4: the backward pass of BatchNorm in which samples count for more, or not at all."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case
-from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name
+from normlab.tasks.case import Arguments, Case, Cases
+from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name, times
 
 
 def weighted_backward(dy, x, sample_weight, weight, eps):
@@ -20,13 +18,13 @@ def weighted_backward(dy, x, sample_weight, weight, eps):
     return (g - by_mean - by_var) / std
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw gradients that travel on one road, or on all; one of the samples does not count."""
     for shape in ((4, 2), (5, 5), (7, 3)):
         yield from _road_by_road(rng, shape)
 
 
-def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     samples, channels = shape
     sample_weight = rng.choice(np.arange(1, 12), samples, replace=False) / 2
     sample_weight[rng.integers(samples)] = 0.0
@@ -51,13 +49,8 @@ def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[
     yield Case(f"{name}, through the variance", ("variance",), ask(straight + along))
     yield Case(bare, (), ask(any_dy))
     yield Case(f"{bare}, eps {eps:g}", ("eps",), ask(any_dy, eps=eps))
-    yield Case(
-        f"{bare}, with weight",
-        ("weight",),
-        ask(any_dy, scales(rng, channels)),
-        based_on=bare,
-        derive=lambda own, arguments: {"dx": own["dx"] * arguments["weight"]},
-    )
+    learned = ask(any_dy, scales(rng, channels))
+    yield Case(f"{bare}, with weight", ("weight",), learned, bare, times("weight", "dx"))
 
 
 def _apart(dy: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

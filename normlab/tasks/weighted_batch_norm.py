@@ -1,11 +1,10 @@
 """Lesson 2: BatchNorm of a batch in which samples count for more, for less, or not at all."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Derive, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Derive, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
     offset_values,
@@ -29,13 +28,13 @@ def weighted_batch_norm(x, sample_weight, weight, bias, eps):
     return y
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches, one of them square: there weights along the wrong axis raise no error."""
     for shape in ((4, 2), (4, 4), (6, 3)):
         yield from _one_step_at_a_time(rng, shape)
 
 
-def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[Case]:
+def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw one x without eps, with a sample that does not count, with eps, and with all.
 
     Each is derived from one before, so a slip costs the aspect that it belongs to.
@@ -64,12 +63,12 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Ite
         f"{bare}, and sample {place} of weight 0",
         ("absent",),
         beside,
-        based_on=bare,
-        derive=lambda own, arguments: _as_for_the_others(own, arguments, plain["x"]),
+        bare,
+        lambda own, arguments: _as_for_the_others(own, arguments, plain["x"]),
     )
-    yield Case(eps, ("eps",), large, based_on=bare, derive=_if_weighted(with_eps))
+    yield Case(eps, ("eps",), large, bare, _if_weighted(with_eps))
     name = f"{shape_name(shape)}, weight and bias"
-    yield Case(name, ("affine",), whole, based_on=eps, derive=_if_weighted(with_affine))
+    yield Case(name, ("affine",), whole, eps, _if_weighted(with_affine))
     # No aspect asks for it: it tells weights that are ignored from weights that are counted as 1.
     both = {key: beside[key] for key in ("x", "sample_weight")}
     yield Case(f"{name}, and sample {place} of weight 0", (), {**whole, **both})

@@ -1,10 +1,8 @@
 """Lesson 2: BatchNorm that also takes away what two channels have in common."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Outputs
+from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
 
 
@@ -18,23 +16,17 @@ def whiten_two(x, eps):
     return centred @ root, cov
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw batches of two channels that vary together; the last are far apart in size."""
     for samples in (4, 7):
         x = _together(rng, samples)
         eps = round(float(np.linalg.eigvalsh(np.cov(x.T, bias=True))[0]), 1)
         name, large = f"{shape_name(x.shape)}, no eps", f"{shape_name(x.shape)}, eps {eps:g}"
         yield Case(name, ("cov",), {"x": x, "eps": NO_EPS})
-        yield Case(
-            f"{name}: y",
-            ("white",),
-            {"x": x, "eps": NO_EPS},
-            based_on=name,
-            derive=_by_own_cov,
-        )
-        yield Case(large, ("eps", "cov"), {"x": x, "eps": eps}, based_on=name, derive=_by_own_cov)
+        yield Case(f"{name}: y", ("white",), {"x": x, "eps": NO_EPS}, name, _by_own_cov)
+        yield Case(large, ("eps", "cov"), {"x": x, "eps": eps}, name, _by_own_cov)
     x = _together(rng, 5) * np.array([1.0, 20.0])
-    yield Case("(5, 2), one channel wide", ("white",), {"x": x, "eps": NO_EPS}, 1e-8)
+    yield Case("(5, 2), one channel wide", ("white",), {"x": x, "eps": NO_EPS}, tolerance=1e-8)
 
 
 def _together(rng: np.random.Generator, samples: int) -> np.ndarray:

@@ -1,11 +1,9 @@
 """Lesson 5: put BatchNorm into a network that somebody else has built."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 
-from normlab.tasks.case import Case
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 
 
@@ -27,7 +25,7 @@ def in_place(network):
     return network
 
 
-def cases(rng: np.random.Generator) -> Iterator[Case]:
+def cases(rng: np.random.Generator) -> Cases:
     """Draw networks: one whose sizes are all equal, one with other activations, one without any.
 
     A network is the sizes of its linear layers, and what stands behind each of them: 1 for a ReLU,

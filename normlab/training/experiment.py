@@ -4,6 +4,7 @@ import csv
 import hashlib
 import inspect
 import io
+import itertools
 import json
 import os
 import platform
@@ -87,6 +88,16 @@ class Experiment:
         if not kept:
             raise ValueError(f"{self.name} has no run with {chosen}.")
         return replace(self, settings=kept)
+
+
+def grid(measure: Callable[..., object], **values: Iterable[Scalar]) -> list[Settings]:
+    """Return the settings of every combination; the last values change fastest.
+
+    Each has its names in the order of `measure`'s parameters: so are the columns of the file.
+    """
+    names = [name for name in inspect.signature(measure).parameters if name in values]
+    runs = (dict(zip(values, run, strict=True)) for run in itertools.product(*values.values()))
+    return [{name: run[name] for name in names} for run in runs]
 
 
 @dataclass(frozen=True)
@@ -186,7 +197,7 @@ def run_live(
         Show a progress bar.
     """
     finished: dict[str, dict[str, Any]] = {}
-    _run_all(experiment, experiment.settings, jobs, progress, finished, keep=lambda _: None)
+    _run_missing(experiment, finished, jobs, progress)
     return Recording(_rows(experiment, finished), _how(experiment, finished, "run live"))
 
 
@@ -228,25 +239,20 @@ def record(
     """
     path = Path(folder) / f"{experiment.name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path, seconds=0):
-        return _record(experiment, path, jobs, progress)
-
-
-def _record(experiment: Experiment, path: Path, jobs: int | None, progress: bool) -> Path:
     part = path.with_name(path.name + ".part")
-    finished = _unfinished_work(experiment, part)
-    missing = [settings for settings in experiment.settings if _key(settings) not in finished]
-    with part.open("a", encoding="utf-8") as file:
+    with locked(path, seconds=0):
+        finished = _unfinished_work(experiment, part)
+        with part.open("a", encoding="utf-8") as file:
 
-        def keep(run: dict[str, Any]) -> None:
-            file.write(json.dumps(run) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+            def keep(run: dict[str, Any]) -> None:
+                file.write(json.dumps(run) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
 
-        _run_all(experiment, missing, jobs, progress, finished, keep)
-    how = _how(experiment, finished, f"normlab experiment {experiment.name}")
-    _write(path, _rows(experiment, finished), how)
-    part.unlink(missing_ok=True)
+            _run_missing(experiment, finished, jobs, progress, keep)
+        how = _how(experiment, finished, f"normlab experiment {experiment.name}")
+        _write(path, _rows(experiment, finished), how)
+        part.unlink(missing_ok=True)
     return path
 
 
@@ -270,21 +276,22 @@ def _chosen(row: Settings, chosen: Mapping[str, Scalar | Iterable[Scalar]]) -> b
     return True
 
 
-def _run_all(
+def _run_missing(
     experiment: Experiment,
-    settings: Sequence[Settings],
+    finished: dict[str, dict[str, Any]],
     jobs: int | None,
     progress: bool,
-    finished: dict[str, dict[str, Any]],
-    keep: Callable[[dict[str, Any]], None],
+    keep: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> None:
-    tasks = (joblib.delayed(_run)(experiment.measure, one) for one in settings)
+    """Do the runs that are not finished; add each to those that are, and keep it at once."""
+    missing = [settings for settings in experiment.settings if _key(settings) not in finished]
+    tasks = (joblib.delayed(_run)(experiment.measure, one) for one in missing)
     total = len(experiment.settings)
     if experiment.needs_accelerator:
         jobs = 1  # two runs on one card would measure each other
     with progress_bar(total, "run", show=progress) as bar:
-        bar.update(total - len(settings))  # what an earlier call has finished
-        for run in side_by_side(min(jobs or joblib.cpu_count(), len(settings) or 1), tasks):
+        bar.update(len(finished))  # by an earlier call
+        for run in side_by_side(min(jobs or joblib.cpu_count(), len(missing) or 1), tasks):
             finished[_key(run["settings"])] = run
             keep(run)
             bar.update()
@@ -338,7 +345,9 @@ def _rounded(value: Any) -> Scalar:  # noqa: ANN401 - whatever a number may be
 def _unfinished_work(experiment: Experiment, part: Path) -> dict[str, dict[str, Any]]:
     """Return the runs that an earlier call finished; begin a new file if there are none."""
     # A changed experiment or another version begins anew: old and new rows do not belong together.
-    first = json.dumps({"versions": _versions(), "code": _fingerprint(experiment)})
+    source = inspect.getsource(inspect.getmodule(experiment.measure) or experiment.measure)
+    code = hashlib.sha256(source.encode()).hexdigest()
+    first = json.dumps({"versions": _versions(), "code": code})
     lines = part.read_text(encoding="utf-8", errors="replace").splitlines() if part.exists() else []
     finished = {}
     if lines and lines[0] == first:
@@ -357,11 +366,6 @@ def _complete(line: str) -> dict[str, Any] | None:
         return run if {"settings", "rows", "seconds"} <= set(run) else None
     except (ValueError, TypeError):  # the line that was being written at the end
         return None
-
-
-def _fingerprint(experiment: Experiment) -> str:
-    source = inspect.getsource(inspect.getmodule(experiment.measure) or experiment.measure)
-    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _key(settings: Settings) -> str:

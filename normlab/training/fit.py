@@ -160,7 +160,8 @@ def fit(
     labels = _labels(dataset, "train").to(device)  # (N,)
     test_set = as_inputs(dataset.test_images, device), _labels(dataset, "test").to(device)
 
-    _check_lr(lr)
+    if not math.isfinite(lr) or lr < 0:
+        raise ValueError(f"lr must be a finite number, at least 0, got {lr}.")
     check_counts(threads=threads)
     check_whole(seed=seed)
     steps_per_epoch = _steps_per_epoch(len(images), batch_size, drop_last)
@@ -247,19 +248,8 @@ def _steps_per_epoch(size: int, batch_size: int, drop_last: bool) -> int:
     return size // batch_size if drop_last else math.ceil(size / batch_size)
 
 
-def _check_lr(lr: float) -> None:
-    if not math.isfinite(lr) or lr < 0:
-        raise ValueError(f"lr must be a finite number, at least 0, got {lr}.")
-
-
 def _labels(dataset: ImageDataset, split: str) -> Tensor:
-    """Return the labels of a split as int64, checked: one for each image, and a class.
-
-    Raises
-    ------
-    ValueError
-        If they are not; the message names them.
-    """
+    """Return the labels of a split as int64, checked: one for each image, and a class."""
     images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
     name = dataset.files.get(f"{split}_labels", f"{split}_labels")
     labels = _as_tensor(labels)

@@ -1,12 +1,16 @@
 """The network of the article the course grew from."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from normlab.data import ImageDataset
+
+Maker = TypeVar("Maker")
 
 # How each norm is made for a layer of `size` units.
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -17,6 +21,21 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "rms": nn.RMSNorm,
     "batch-no-affine": lambda size: nn.BatchNorm1d(size, affine=False),
 }
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from a seed in a ``with`` block; the global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def chosen(norm: str, norms: Mapping[str, Maker]) -> Maker:
+    """Return what makes the norm of this name; say which there are, where it is none of them."""
+    if norm not in norms:
+        raise ValueError(f"No norm is called {norm!r}. Choose one of: {', '.join(norms)}.")
+    return norms[norm]
 
 
 class ArticleNet(nn.Module):
@@ -46,12 +65,11 @@ class ArticleNet(nn.Module):
 
     def __init__(self, norm: str = "batch", inputs: int = 784, classes: int = 10) -> None:
         super().__init__()
-        if norm not in NORMS:
-            raise ValueError(f"No norm is called {norm!r}. Choose one of: {', '.join(NORMS)}.")
+        make = chosen(norm, NORMS)
         self.fc1 = nn.Linear(inputs, 256)
-        self.bn1 = NORMS[norm](256)
+        self.bn1 = make(256)
         self.fc2 = nn.Linear(256, 128)
-        self.bn2 = NORMS[norm](128)
+        self.bn2 = make(128)
         self.fc3 = nn.Linear(128, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,8 +103,7 @@ def article_net(
         What it is to be trained on, where that has other images or classes than MNIST.
     """
     sizes = (math.prod(dataset.image_size), dataset.classes) if dataset else ()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return ArticleNet(norm, *sizes)
 
 
@@ -119,13 +136,11 @@ class SmallCNN(nn.Module):
 
     def __init__(self, norm: str = "batch") -> None:
         super().__init__()
-        if norm not in IMAGE_NORMS:
-            choice = ", ".join(IMAGE_NORMS)
-            raise ValueError(f"No norm is called {norm!r}. Choose one of: {choice}.")
+        make = chosen(norm, IMAGE_NORMS)
         self.conv1 = nn.Conv2d(1, 16, kernel_size=3, stride=2, padding=1)
-        self.norm1 = IMAGE_NORMS[norm](16, 14)
+        self.norm1 = make(16, 14)
         self.conv2 = nn.Conv2d(16, 32, kernel_size=3, stride=2, padding=1)
-        self.norm2 = IMAGE_NORMS[norm](32, 7)
+        self.norm2 = make(32, 7)
         self.fc = nn.Linear(32 * 7 * 7, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,6 +167,21 @@ def small_cnn(norm: str = "batch", seed: int = 0) -> SmallCNN:
     seed
         Where the weights come from.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return SmallCNN(norm)
+
+
+def deep_mlp(depth: int, width: int, norm: str, seed: int = 0) -> nn.Sequential:
+    """Build so many layers of `width` units, each with a norm and a ReLU, for images of 784.
+
+    The weights are drawn by He's rule: with PyTorch's default a deep network hardly learns without
+    a norm, whatever the data.
+    """
+    with seeded(seed):
+        layers: list[nn.Module] = [nn.Flatten()]
+        for size in (784, *[width] * (depth - 1)):
+            linear = nn.Linear(size, width)
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+            nn.init.zeros_(linear.bias)
+            layers += [linear, NORMS[norm](width), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(width, 10))

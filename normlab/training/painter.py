@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone knows it 
 
 from normlab.data import load_mnist
 from normlab.training.fit import as_inputs
+from normlab.training.network import seeded
 from normlab.training.progress import progress_bar
 
 SIDE = 14  # MNIST's images, halved
@@ -58,17 +59,9 @@ class DeafBlock(nn.Module):
 
 
 class Painter(nn.Module):
-    """Guess the clean image from a noisy one, told how noisy it is and which digit it shows.
+    """Guess the clean image from a noisy one, told in one of `TOLD` how noisy it is, and the digit.
 
-    Parameters
-    ----------
-    told
-        Where it hears of both: one of `TOLD`.
-
-    Raises
-    ------
-    ValueError
-        If there is no such place.
+    ValueError, if there is no such place.
     """
 
     def __init__(self, told: str = "in the norms") -> None:
@@ -104,8 +97,7 @@ class Painter(nn.Module):
 
 def painter(told: str = "in the norms", seed: int = 0) -> Painter:
     """Build a `Painter` with weights drawn from a seed; the global random state stays."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return Painter(told)
 
 
@@ -119,19 +111,10 @@ def teach(
     seed: int = 0,
     progress: bool = True,
 ) -> None:
-    """Train a painter with Adam, in batches of 128; the rate falls to 0 in a straight line.
+    """Train a painter in place with Adam, in batches of 128.
 
-    Parameters
-    ----------
-    network
-        Trained in place.
-    images, digits
-        ``(N, 196)`` as `halved` gives them, and ``(N,)``.
-    steps, lr, seed
-        How many steps; the rate after the first 50, over which it rises; where batches and noise
-        come from.
-    progress
-        Show a progress bar.
+    The images are ``(N, 196)``, as `halved` gives them. The rate rises to `lr` over the first 50
+    steps, and falls to 0 in a straight line. Batches and noise come from the seed.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
@@ -157,23 +140,9 @@ def error(network: Painter, images: Tensor, digits: Tensor, seed: int = 0) -> fl
 def paint(network: Painter, digits: Tensor, *, steps: int = 20, seed: int = 0) -> Tensor:
     """Paint the digits asked for, from noise, each step a little nearer to the network's guess.
 
-    Parameters
-    ----------
-    network
-        A painter that has been taught.
-    digits
-        ``(N,)``, what to paint; or ``(steps, N)``, to tell it something else on the way.
-    steps, seed
-        How many steps; where the noise comes from.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N, 196)``, about -1 to 1.
-
-    References
-    ----------
-    Liu, Gong & Liu, 2022, "Flow Straight and Fast": the straight road from noise to image.
+    The digits are ``(N,)``; or ``(steps, N)``, to tell it something else on the way. Out come
+    ``(N, 196)``, about -1 to 1. Liu, Gong & Liu, 2022, "Flow Straight and Fast": the straight road
+    from noise to image.
     """
     told = digits.expand(steps, -1)  # (steps, N)
     size = told.shape[1]
@@ -192,8 +161,7 @@ def reader() -> nn.Sequential:
     """
     mnist = load_mnist(tensors=True)
     images, digits = halved(mnist.train_images), mnist.train_labels
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         network = nn.Sequential(nn.Linear(PIXELS, 256), nn.ReLU(), nn.Linear(256, 10))
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
         for _ in range(1500):

@@ -7,29 +7,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
+from normlab.training.network import chosen, seeded
+
 STEPS = 28  # the rows of an image
 
 
 class BatchNormPerStep(nn.Module):
     """BatchNorm with running statistics of its own for each time step.
 
-    Weight and bias are shared by all steps. At each step the statistics run over the sequences
-    that are still going on.
-
-    Parameters
-    ----------
-    size
-        The number of units.
-    first_weight
-        The weight of a fresh layer: how far from 0 the values are that reach the tanh.
-
-    Notes
-    -----
+    Weight and bias are shared by all steps; the first weight says how far from 0 the values are
+    that reach the tanh. At each step the statistics run over the sequences that are still going on.
     Of a single sequence no variance can be taken: ``nn.BatchNorm1d`` raises. Here such a sequence
     is normalized with the running statistics, so that training can go on.
 
-    References
-    ----------
     Cooijmans, Ballas, Laurent, Gülçehre, Courville, "Recurrent Batch Normalization", ICLR 2017,
     arXiv:1603.09025: statistics for each time step, parameters for all, and a first weight of 0.1.
     """
@@ -79,45 +69,21 @@ class RowRNN(nn.Module):
     At each step ``h = tanh(norm(W x + U h))``: the sum of what comes from the row and what comes
     from memory is normalized, as in Ba, Kiros & Hinton, "Layer Normalization", 2016,
     arXiv:1607.06450, section 3.1. The memory at a sequence's last row decides on the digit.
-
-    Parameters
-    ----------
-    norm
-        ``"none"``, ``"batch"``, ``"batch, weight 0.1"`` or ``"layer"``.
-    size
-        The number of units.
-
-    Raises
-    ------
-    ValueError
-        If there is no such norm.
+    ValueError, if the norm is none of `RECURRENT_NORMS`.
     """
 
     def __init__(self, norm: str = "layer", size: int = 64) -> None:
         super().__init__()
-        if norm not in RECURRENT_NORMS:
-            choice = ", ".join(RECURRENT_NORMS)
-            raise ValueError(f"No norm is called {norm!r}. Choose one of: {choice}.")
         self.from_row = nn.Linear(STEPS, size)
         self.from_memory = nn.Linear(size, size, bias=False)
         nn.init.orthogonal_(self.from_memory.weight)  # keeps the length of what is remembered
-        self.norm = RECURRENT_NORMS[norm](size)
+        self.norm = chosen(norm, RECURRENT_NORMS)(size)
         self.fc = nn.Linear(size, 10)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the logits of images of which the first so many rows are read.
+        """Return the logits, ``(N, 10)``, of images ``(N, 28, 28)``.
 
-        Parameters
-        ----------
-        x
-            ``(N, 28, 28)``.
-        lengths
-            ``(N,)``, whole numbers from 1 to 28; all rows without it.
-
-        Returns
-        -------
-        torch.Tensor
-            ``(N, 10)``.
+        Of each the first so many rows are read, 1 to 28; all rows without `lengths`, ``(N,)``.
         """
         if lengths is None:
             lengths = torch.full((len(x),), STEPS, device=x.device)
@@ -138,6 +104,5 @@ def row_rnn(norm: str = "layer", seed: int = 0) -> RowRNN:
 
     Networks of one seed differ in the norm alone. The global random state is left as it was.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return RowRNN(norm)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from normlab.data import load_help_text
+from normlab.training.network import seeded
 
 CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
 WIDTH, HEADS, CONTEXT, BATCH = 32, 4, 32, 8
@@ -52,15 +53,8 @@ def spelled(numbers: Tensor) -> str:
 class Step(nn.Module):
     """One step of the residual stream, with three places for a norm.
 
-    ``x = on_sum(x + after(branch(before(x))))``; what several branches give is added up. Its twin
-    in NumPy is `normlab.nn.Residual`.
-
-    Parameters
-    ----------
-    *branches
-        What is added to the stream: an attention, an MLP, or both side by side.
-    before, after, on_sum
-        A norm, or another layer, for each place; nothing without it.
+    ``x = on_sum(x + after(branch(before(x))))``; what several branches give, an attention and an
+    MLP side by side, is added up. Its twin in NumPy is `normlab.nn.Residual`.
     """
 
     def __init__(
@@ -84,17 +78,10 @@ class Step(nn.Module):
 
 
 def block(place: str, attention: nn.Module, mlp: nn.Module, norm: Callable) -> nn.Sequential:
-    """Build a transformer's block of its two branches.
+    """Build a transformer's block of its two branches; `norm` makes a new one at each call.
 
-    Parameters
-    ----------
-    place
-        One of `PLACES`; or ``"none"``; or ``"rezero"``, ``"layerscale"``, where no norm but a
-        learned scale of 0, or of 1e-4 for each feature, stands behind each branch.
-    attention, mlp
-        The branches.
-    norm
-        Makes a new norm at each call.
+    The place is one of `PLACES`; or ``"none"``; or ``"rezero"``, ``"layerscale"``, where no norm
+    but a learned scale of 0, or of 1e-4 for each feature, stands behind each branch.
     """
     if place == "parallel":
         return nn.Sequential(Step(attention, mlp, before=norm()))
@@ -126,18 +113,9 @@ class Scale(nn.Module):
 class DynamicTanh(nn.Module):
     """A learned squashing in a norm's place; nothing is averaged.
 
-    ``y = weight * tanh(alpha * x) + bias``, with one alpha for the layer.
-
-    Parameters
-    ----------
-    size
-        The size of the last axis, along which weight and bias run.
-    alpha
-        What alpha begins with.
-
-    References
-    ----------
-    Zhu, Chen, He, LeCun & Liu, 2025, "Transformers without Normalization", arXiv:2503.10622.
+    ``y = weight * tanh(alpha * x) + bias``, with one alpha for the layer; weight and bias run along
+    the last axis. Zhu, Chen, He, LeCun & Liu, 2025, "Transformers without Normalization",
+    arXiv:2503.10622.
     """
 
     def __init__(self, size: int, alpha: float = 0.5) -> None:
@@ -153,12 +131,9 @@ class DynamicTanh(nn.Module):
 class StandardizedLinear(nn.Linear):
     """A linear layer without bias that standardizes its weights in every forward pass.
 
-    The weights of each output get mean 0 and variance 1 / in, then a learned gain.
-
-    References
-    ----------
-    Qiao, Wang, Liu, Shen & Yuille, 2019, "Micro-Batch Training with Batch-Channel Normalization
-    and Weight Standardization", arXiv:1903.10520.
+    The weights of each output get mean 0 and variance 1 / in, then a learned gain. Qiao, Wang, Liu,
+    Shen & Yuille, 2019, "Micro-Batch Training with Batch-Channel Normalization and Weight
+    Standardization", arXiv:1903.10520.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -177,13 +152,8 @@ class StandardizedLinear(nn.Linear):
 class HeadNorm(nn.Module):
     """QK-norm: an RMSNorm of queries or keys ``(B, heads, T, size)``.
 
-    Parameters
-    ----------
-    heads, size
-        How many heads, and how many features of each.
-    over
-        ``"each head"``: one root mean square for each head, the weight shared by all;
-        ``"all heads"``: one for the whole projection, with a weight for each of its features.
+    Over ``"each head"``: one root mean square for each head, the weight shared by all; over ``"all
+    heads"``: one for the whole projection, with a weight for each of its features.
     """
 
     def __init__(self, heads: int, size: int, over: str, eps: float = 1e-6) -> None:
@@ -289,8 +259,7 @@ class TinyTransformer(nn.Module):
         linear = StandardizedLinear if standardized else functools.partial(nn.Linear, bias=False)
         last = place in {"pre", "sandwich", "out", "parallel"} if last is None else last
         make = NORMS[norm]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.characters = nn.Embedding(len(CHARACTERS), WIDTH)
             self.positions = nn.Embedding(CONTEXT, WIDTH)
             self.blocks = nn.Sequential(
@@ -345,11 +314,8 @@ def train(
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Train with AdamW at a constant rate, after a linear warm-up; stop at NaN.
 
-    Yields
-    ------
-    tuple of int, Tensor and Tensor
-        Before each step, from 0, its windows ``(BATCH, T)``, with nothing changed yet; the step
-        is made when the next is asked for. So ``for _ in train(...): pass`` is a training.
+    Each step, from 0, is yielded with its windows ``(BATCH, T)`` before anything is changed; it is
+    made when the next is asked for. `trained` asks for all of them.
     """
     text = help_texts().train
     generator = torch.Generator().manual_seed(1000 + seed)
@@ -367,3 +333,12 @@ def train(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def trained(
+    model: TinyTransformer, lr: float, steps: int, seed: int, warm_up: int = 0
+) -> TinyTransformer:
+    """Return the model after a training to its end."""
+    for _ in train(model, lr, steps, seed, warm_up):
+        pass
+    return model

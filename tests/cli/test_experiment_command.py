@@ -36,12 +36,6 @@ def made_up(monkeypatch):
     monkeypatch.setattr(training, "find_experiment", find)
 
 
-def run(*arguments):
-    """Run the command in a process of its own, as a shell would."""
-    program = [sys.executable, "-m", "normlab", "experiment", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, timeout=300, check=False)
-
-
 def test_without_a_name_it_lists_what_there_is():
     result = CliRunner().invoke(normlab, ["experiment"])
     assert result.exit_code == 0
@@ -98,8 +92,8 @@ def test_all_are_recorded(made_up, tmp_path):
         (["learning_rates", "--into", __file__], "is a file"),
     ],
 )
-def test_a_mistake_gets_one_clear_line(arguments, message):
-    result = run(*arguments)
+def test_a_mistake_gets_one_clear_line(normlab_here, arguments, message):
+    result = normlab_here("experiment", *arguments)
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.startswith("normlab: ")
@@ -133,16 +127,16 @@ def heeds_interrupts():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path, heeds_interrupts):
-    program = [sys.executable, "-m", "normlab", "experiment", "learning_rates"]
+    program = [sys.executable, "-m", "normlab", "experiment", "detached_statistics"]
     options = ["--into", str(tmp_path), "--jobs", "1"]
     process = subprocess.Popen(
         [*program, *options], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    part = tmp_path / "learning_rates.csv.part"
+    part = tmp_path / "detached_statistics.csv.part"
     while not part.exists() or len(part.read_text().splitlines()) < 2:
         assert process.poll() is None
-        time.sleep(0.1)
-    time.sleep(0.5)  # until the next run is in the middle of its training
+        time.sleep(0.02)
+    time.sleep(0.15)  # until the next run is in the middle of its training
     os.killpg(process.pid, signal.SIGINT)  # what a terminal sends for Ctrl-C
     _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -150,4 +144,4 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path, heeds_interrupts):
     assert messages.endswith("normlab: stopped.\n")
     assert "Traceback" not in messages
     assert part.exists()
-    assert not (tmp_path / "learning_rates.csv").exists()
+    assert not (tmp_path / "detached_statistics.csv").exists()

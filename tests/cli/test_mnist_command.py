@@ -44,8 +44,9 @@ def test_it_prints_a_line_an_epoch(small_data):
     assert re.fullmatch(r"\s+1\s+\d\.\d{4}\s+\d+\.\d\d %\s+\d+\.\d\d", lines[0])
 
 
-def test_several_seeds_give_mean_and_spread(small_data):
-    result = normlab(
+def test_several_seeds_give_mean_and_spread(small_data, normlab_here, monkeypatch):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1)  # no processes to start
+    result = normlab_here(
         "mnist", "--norm", "rms", "--epochs", "1", "--seeds", "2", NORMLAB_DATA=small_data
     )
     assert result.returncode == 0
@@ -65,8 +66,8 @@ def test_several_seeds_give_mean_and_spread(small_data):
         (["--optimizer", "adam"], "No such option"),
     ],
 )
-def test_a_mistake_gets_one_clear_line(small_data, arguments, message):
-    result = normlab("mnist", *arguments, NORMLAB_DATA=small_data)
+def test_a_mistake_gets_one_clear_line(small_data, normlab_here, arguments, message):
+    result = normlab_here("mnist", *arguments, NORMLAB_DATA=small_data)
     assert result.returncode != 0
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("normlab: ")
@@ -74,23 +75,23 @@ def test_a_mistake_gets_one_clear_line(small_data, arguments, message):
     assert result.stdout == ""
 
 
-def test_damaged_data_gets_one_clear_line(small_data):
+def test_damaged_data_gets_one_clear_line(small_data, normlab_here):
     path = os.path.join(small_data, "train-images-idx3-ubyte")
     with open(path, "r+b") as file:
         file.truncate(5000)
-    result = normlab("mnist", NORMLAB_DATA=small_data)
+    result = normlab_here("mnist", NORMLAB_DATA=small_data)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert f"{path}: truncated. Its header promises" in result.stderr
 
 
-def test_the_help_names_the_norms_that_exist():
+def test_the_help_names_the_norms_that_exist(normlab_here):
     assert set(NORM_CHOICES) == set(NORMS)
-    assert "[batch|none|layer|group|rms|batch-no-affine]" in normlab("mnist", "--help").stdout
+    assert "[batch|none|layer|group|rms|batch-no-affine]" in normlab_here("mnist", "--help").stdout
 
 
-def test_without_a_command_it_shows_the_help():
-    result = normlab()
+def test_without_a_command_it_shows_the_help(normlab_here):
+    result = normlab_here()
     assert result.returncode == 0
     assert "To learn:" in result.stdout
 

@@ -1,17 +1,18 @@
 """Run the lessons as two learners do: ``python run_lessons.py OUT [STEM ...]``.
 
 The one fills in every empty function rightly, and runs each code cell twice before the next:
-``OUT/right_STEM.json``. The other is wrong everywhere, and runs each once, as far as the last call
-of `yours`: ``OUT/wrong_STEM.json``. From there on the lesson is the one that nbval runs, since it
-goes on with the package's functions.
+``OUT/right_STEM.json``. The other is wrong everywhere: a copy of the first from where a function is
+to be written first, it runs each cell once, as far as the last call of `yours`:
+``OUT/wrong_STEM.json``. From there on the lesson is the one that nbval runs, since it goes on with
+the package's functions.
 Such a file lists the code cells: the source as the notebook has it, and for each run the exception,
 what was shown, and that as text; what is written in its figures; and for what `yours` gave back, of
 which module each is.
 
 Each lesson has a process of its own, forked when all that takes long to import has been imported;
-two run at a time. So that this takes no longer than it must, `fit` makes forty steps an epoch, many
-trainings run one after another, the second run of a cell has what the first one measured with
-`run_live`, and pictures are coarse: what is asked does not depend on how long they train.
+two run at a time. So that this takes no longer than it must, trainings are short, many run one
+after another, `run_live` measures once, for all seeds and for a cell's second run, and pictures are
+coarse: what is asked does not depend on how long they train.
 """
 
 import importlib
@@ -33,13 +34,15 @@ import torch
 from IPython.core.displayhook import CapturingDisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from traitlets.config import Config
 
 import normlab.exercises
 import normlab.plots
 from normlab.exercises.exercise import Exercise
 from normlab.plots import picture
+from normlab.training import painter
 
-STEPS = 40  # an epoch
+STEPS = 8  # of a training, or of its epoch
 AT_A_TIME = 2
 LESSONS = Path(__file__).parents[2] / "notebooks"
 IMPORTED = (matplotlib.pyplot, numpy, torch, normlab.plots, CapturingDisplayHook)
@@ -61,9 +64,6 @@ def wrong(exercise: Exercise) -> str:
     return text.replace(mode, "network.eval()")
 
 
-LEARNERS = {"right": (right, 2), "wrong": (wrong, 1)}  # what they write, how often they run it
-
-
 def run_cell(shell: InteractiveShell, source: str) -> dict[str, Any]:
     """Run a cell once; return its exception as text, and what it printed and showed."""
     with capture_output() as captured:
@@ -81,66 +81,76 @@ def run_cell(shell: InteractiveShell, source: str) -> dict[str, Any]:
     }
 
 
-def run_lesson(source: Path, learner: str, out: Path) -> None:
-    """Run the cells of one lesson as a learner does."""
+def run_lesson(source: Path, out: Path) -> None:
+    """Run the cells of one lesson as the two learners do."""
     os.chdir(LESSONS)
-    shell = InteractiveShell.instance()
-    write, times = LEARNERS[learner]
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+    learner, write, times = "right", right, 2
     notebook = nbformat.read(source, as_version=4)
     figures = drawn.remember()
     turns = YOURS.findall("\n".join(cell.source for cell in notebook.cells))
-    cells = []
+    cells: list[dict[str, Any]] = []
+    other = None
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
-        if cell.cell_type == "code" and "remove-cell" not in tags:
-            begun = re.match(r"(?:def|class) (\w+)\b", cell.source)
-            turn = begun and begun[1] in dict(turns).values()
-            text = write(normlab.exercises.find(begun[1])) if turn else cell.source
-            runs = [run_cell(shell, text) for _ in range(times)]
-            cells.append({"source": cell.source, "tags": tags, "runs": runs})
-            cells[-1]["figures"] = [figures.pop() for _ in range(len(figures))]
-            if learner == "wrong" and cell.source.startswith(f"{turns[-1][0]} = yours("):
-                break
+        if cell.cell_type != "code" or "remove-cell" in tags:
+            continue
+        begun = re.match(r"(?:def|class) (\w+)\b", cell.source)
+        turn = begun and begun[1] in dict(turns).values()
+        if turn and other is None:
+            other = os.fork()
+            if other == 0:
+                learner, write, times = "wrong", wrong, 1
+        text = write(normlab.exercises.find(begun[1])) if turn else cell.source
+        runs = [run_cell(shell, text) for _ in range(times)]
+        cells.append({"source": cell.source, "tags": tags, "runs": runs})
+        cells[-1]["figures"] = [figures.pop() for _ in range(len(figures))]
+        if learner == "wrong" and cell.source.startswith(f"{turns[-1][0]} = yours("):
+            break
     modules = [shell.user_ns[name].__module__ for name, _ in turns]
     written = json.dumps({"cells": cells, "modules": modules})
     (out / f"{learner}_{source.stem}.json").write_text(written)
     sys.stdout.flush()
+    if other:
+        os.waitpid(other, 0)
     os._exit(0)  # nothing that a lesson left running keeps it
 
 
 def shorten() -> None:
-    """Let `fit` make few steps an epoch, measure once, start no other processes, draw coarsely."""
+    """Let trainings be short, measure once, start no other processes, draw coarsely."""
     experiment = importlib.import_module("normlab.training.experiment")
     run, kept = experiment._run, {}
 
     def measured(measure: Any, settings: Any) -> Any:
-        key = measure.__module__, repr(settings)
+        key = measure.__module__, repr({**settings, "seed": 0})
         if key not in kept:
             kept[key] = run(measure, settings)
-        return kept[key]
+        return kept[key] | {"settings": dict(settings)}
 
     experiment._run = measured
     fit = importlib.import_module("normlab.training.fit")
     whole = fit._steps_per_epoch
     fit._steps_per_epoch = lambda *arguments: min(STEPS, whole(*arguments))
+    teach = painter.teach
+    painter.teach = lambda *data, steps, **how: teach(*data, steps=STEPS, **how)
     joblib.cpu_count = lambda: 1
     picture._STYLE["savefig.dpi"] = 20
 
 
 def main() -> None:
     """Run the lessons that the command line names, all without a name."""
-    shorten()
     out, stems = Path(sys.argv[1]), sys.argv[2:]
+    shorten()
     fork = multiprocessing.get_context("fork")
     running: list[multiprocessing.process.BaseProcess] = []
     for source in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
-        learners = LEARNERS if " = yours(" in source.read_text("utf-8") else ["right"]
-        for learner in learners if not stems or source.stem in stems else ():
-            while len(running) >= AT_A_TIME:
-                multiprocessing.connection.wait([lesson.sentinel for lesson in running])
-                running = [lesson for lesson in running if lesson.is_alive()]
-            running.append(fork.Process(target=run_lesson, args=(source, learner, out)))
-            running[-1].start()
+        if stems and source.stem not in stems:
+            continue
+        while len(running) >= AT_A_TIME:
+            multiprocessing.connection.wait([lesson.sentinel for lesson in running])
+            running = [lesson for lesson in running if lesson.is_alive()]
+        running.append(fork.Process(target=run_lesson, args=(source, out)))
+        running[-1].start()
     for lesson in running:
         lesson.join()
 

@@ -1,5 +1,6 @@
 """What the tests of the exercises share. Nobody's own progress is touched."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # `wrong_lines` is no test
 @pytest.fixture(autouse=True)
 def _no_progress(monkeypatch):
     monkeypatch.setenv("NORMLAB_PROGRESS", "")
+
+
+@pytest.fixture(scope="session")
+def seeds():
+    """Return the seeds that the cases of each mistake are drawn with: more by NORMLAB_SEEDS=20."""
+    return range(int(os.environ.get("NORMLAB_SEEDS", "3")))
 
 
 @pytest.fixture(scope="session")

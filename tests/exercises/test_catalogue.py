@@ -1,9 +1,5 @@
-"""The catalogue is sound: models, aspects and mistakes belong together.
+"""The catalogue is sound: models, aspects and mistakes belong together."""
 
-``NORMLAB_SEEDS=20 pytest tests/exercises`` draws the cases of each so often; by default, less.
-"""
-
-import os
 import re
 import runpy
 from pathlib import Path
@@ -21,7 +17,6 @@ ORACLES = {
     for name, oracle in runpy.run_path(str(path))["ORACLES"].items()
 }
 EXERCISES = list(all_exercises().values())
-SEEDS = int(os.environ.get("NORMLAB_SEEDS", "3"))
 SOURCE = Path(__file__).parents[2] / "source"
 
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
@@ -40,10 +35,9 @@ def largest_difference(one, other):
 
 
 @each_exercise
-def test_the_model_gives_what_the_oracle_gives(exercise):
+def test_the_model_gives_what_the_oracle_gives(exercise, seeds):
     """The layers of the package, or of torch, or a program of another hand."""
-    seeds = 1 if exercise.known else SEEDS  # this oracle trains a network
-    for seed in range(seeds):
+    for seed in seeds[:1] if exercise.known else seeds:  # this oracle trains a network
         for case in draw_cases(exercise, seed):
             made = exercise.reference(**case.arguments)
             right = ORACLES[exercise.name](**case.arguments)
@@ -52,9 +46,9 @@ def test_the_model_gives_what_the_oracle_gives(exercise):
 
 
 @each_exercise
-def test_reference_gets_full_points(exercise):
+def test_reference_gets_full_points(exercise, seeds):
     """So the expectations that are derived from an earlier answer agree with the reference."""
-    for seed in range(SEEDS):
+    for seed in seeds:
         cases = draw_cases(exercise, seed)
         outcomes = [Outcome(exercise.reference(**case.arguments)) for case in cases]
         results = judge(exercise, cases, outcomes)
@@ -121,9 +115,9 @@ def test_the_sections_to_read_again_exist(exercise):
 
 
 @each_exercise
-def test_a_mistake_is_far_from_rounding(exercise):
+def test_a_mistake_is_far_from_rounding(exercise, seeds):
     """So what float32 may cost can be allowed, and no mistake slips through with it."""
-    for seed in range(SEEDS):
+    for seed in seeds:
         cases = [
             (case, exercise.reference(**case.arguments)) for case in draw_cases(exercise, seed)
         ]

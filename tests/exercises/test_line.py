@@ -21,7 +21,7 @@ _NOT_LOCATED = {
 }
 
 
-def located(task, answer, seconds=20.0):
+def located(task, answer, seconds=5.0):
     """Return the lines that a search shows, and all that it says."""
     exercise = find(task)
     cases = draw_cases(exercise, seed=2015)

@@ -196,7 +196,7 @@ def test_a_disk_that_is_full_or_read_only(file, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(os, "fsync", full)
     report = check(NAME, right)
     assert "could not be saved: No space left on device." in str(report)
     assert line().best == 8

@@ -1,10 +1,6 @@
-"""Every mistake is a test: the check fails on it, names it, and names no other.
-
-``NORMLAB_SEEDS=20 pytest tests/exercises`` draws the cases of each so often; by default, less.
-"""
+"""Every mistake is a test: the check fails on it, names it, and names no other."""
 
 import dataclasses
-import os
 import types
 from pathlib import Path
 
@@ -17,7 +13,6 @@ from normlab.tasks.case import case
 
 EXERCISES = list(all_exercises().values())
 MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
-SEEDS = int(os.environ.get("NORMLAB_SEEDS", "3"))
 
 each_mistake = pytest.mark.parametrize(
     ("exercise", "mistake"), MISTAKES, ids=[f"{e.name}: {m.key}" for e, m in MISTAKES]
@@ -25,10 +20,10 @@ each_mistake = pytest.mark.parametrize(
 
 
 @each_mistake
-def test_a_mistake_fails_and_is_named_alone(exercise, mistake, answer_with, examine):
+def test_a_mistake_fails_and_is_named_alone(exercise, mistake, answer_with, examine, seeds):
     """And it costs the same aspects in every seed, but never all of them."""
     points = set()
-    for seed in range(SEEDS):
+    for seed in seeds:
         results, diagnosis, report = examine(exercise, answer_with(exercise, (mistake,)), seed)
         assert diagnosis.explanations == ((mistake,),)
         assert diagnosis.hidden == ()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 
@@ -11,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from normlab.grading import Status
+from normlab.grading import GraderFailed, Status
 from normlab.grading.class_ import pool
 from normlab.grading.class_.pool import GradingError, Settings, grade_all
 from normlab.grading.class_.submissions import find_submissions
@@ -182,6 +183,21 @@ def test_a_grading_process_has_a_limit_of_memory(tmp_path, a_class, monkeypatch)
     submissions = find_submissions(a_class(tmp_path, students=1)).submissions
     (graded,) = grade_all(submissions, SETTINGS, 1)
     assert "Unable to allocate" in graded.failure
+
+
+def test_no_thread_is_begun_for_a_submission(tmp_path, a_class, monkeypatch):
+    """A thread needs memory to begin, and by then there is a limit, which may be near."""
+
+    class Telling:
+        def grade_content(self, content, exercise):
+            raise GraderFailed(" ".join(sorted(one.name for one in threading.enumerate())))
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(pool, "open_grader", lambda settings: (Telling(), ""))
+    submissions = find_submissions(a_class(tmp_path, students=3)).submissions
+    assert len({one.failure for one in grade_all(submissions, SETTINGS, 1)}) == 1
 
 
 def test_who_grades_may_have_more_memory_than_that_itself(tmp_path, a_class):

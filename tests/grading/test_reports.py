@@ -289,6 +289,16 @@ def test_what_to_do_is_said_once(report):
     assert Page(out / "feedback" / "bob.html").text.count("Next:") == 1
 
 
+def test_a_task_not_begun_is_said_to_be_that_and_not_to_be_nowhere(report):
+    begun = "Not begun yet: the function still raises NotImplementedError. Your code goes there."
+    page = Page(
+        report({"bob": with_status(judged(1, 1, 1), 2, Status.MISSING, begun)})
+        / "feedback/bob.html"
+    )
+    assert page.text.count(begun) == 1
+    assert reports.MEANINGS[Status.MISSING] not in page.text
+
+
 def test_feedback_has_points_by_aspect_and_what_was_said(report):
     ann = judged(10, 3, 0, message="Hint: which axis?\n  [[1. 2.]]")
     ann = with_status(ann, 2, Status.TIMEOUT, "It never came to an end.")

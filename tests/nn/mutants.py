@@ -4,6 +4,7 @@ They stand in mutants.toml. The text as it is has to occur exactly once in the f
 list cannot go stale unnoticed.
 """
 
+import functools
 import sys
 import tomllib
 import types
@@ -46,11 +47,7 @@ def build(mutant: Mutant | None) -> types.ModuleType:
     sys.modules["mutant_nn"] = package
     try:
         for name in (*FILES, "__init__"):
-            text = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
-            if mutant is not None and name == mutant.file:
-                assert text.count(mutant.old) == 1, f"{mutant.name}: not once in {name}.py"
-                text = text.replace(mutant.old, mutant.new)
-            code = compile(text.replace("normlab.nn", "mutant_nn"), f"{name}.py", "exec")
+            code = _compiled(name, mutant if mutant and name == mutant.file else None)
             module = package
             if name != "__init__":
                 module = types.ModuleType(f"mutant_nn.{name}")
@@ -61,6 +58,15 @@ def build(mutant: Mutant | None) -> types.ModuleType:
         for name in [name for name in sys.modules if name.split(".")[0] == "mutant_nn"]:
             del sys.modules[name]
     return package
+
+
+@functools.cache
+def _compiled(name: str, mutant: Mutant | None) -> types.CodeType:
+    text = (SOURCE / f"{name}.py").read_text(encoding="utf-8")
+    if mutant is not None:
+        assert text.count(mutant.old) == 1, f"{mutant.name}: not once in {name}.py"
+        text = text.replace(mutant.old, mutant.new)
+    return compile(text.replace("normlab.nn", "mutant_nn"), f"{name}.py", "exec")
 
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -133,22 +133,27 @@ def test_a_changed_experiment_begins_anew(tmp_path):
 
 
 def test_two_processes_measure_the_same_as_one():
-    chosen = find_experiment("learning_rates").only(norm="none", lr=[0.1, 0.3], seed=0)
+    chosen = find_experiment("learning_rates").only(
+        norm="none", lr=[0.1, 1.0], images=12_000, seed=0
+    )
     one, two = run_live(chosen, jobs=1), run_live(chosen, jobs=2)
     np.testing.assert_array_equal(one.values("test_accuracy"), two.values("test_accuracy"))
 
 
 def test_a_killed_experiment_keeps_its_finished_runs(tmp_path):
-    program = [sys.executable, "-m", "normlab", "experiment", "learning_rates", "--into", tmp_path]
-    process = subprocess.Popen(program, start_new_session=True, stderr=subprocess.DEVNULL)
-    part = tmp_path / "learning_rates.csv.part"
+    name = "detached_statistics"  # whose runs are short
+    program = [sys.executable, "-m", "normlab", "experiment", name, "--into", tmp_path]
+    process = subprocess.Popen(
+        [*program, "--jobs", "1"], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    part = tmp_path / f"{name}.csv.part"
     while not part.exists() or len(part.read_text().splitlines()) < 3:
         assert process.poll() is None
-        time.sleep(0.2)
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.wait(timeout=60)
     kept = [json.loads(line) for line in part.read_text().splitlines()[1:]]
-    recorded_accuracy = recorded("learning_rates").values("test_accuracy", **kept[0]["settings"])
+    recorded_accuracy = recorded(name).values("test_accuracy", **kept[0]["settings"])
     assert kept[0]["rows"][0]["test_accuracy"] == pytest.approx(recorded_accuracy[0], abs=0.01)
 
 

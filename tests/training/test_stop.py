@@ -160,12 +160,18 @@ def test_the_command_ends_at_once_with_a_table_of_what_is_whole(idx_bytes, tmp_p
         (tmp_path / f"{split}-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
     # On one CPU, so that one run comes after the other.
     program = (
-        "import os, signal, threading, normlab.training\n"
+        "import os, signal, threading, time, joblib\n"
+        "from torch.optim.optimizer import register_optimizer_step_post_hook\n"
+        "from normlab.cli.main import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "import joblib; joblib.cpu_count = lambda: 1\n"
-        "press = lambda: (print('pressed', flush=True), os.kill(os.getpid(), signal.SIGINT))\n"
-        "threading.Timer(2.0, press).start()\n"
-        "from normlab.cli.main import main; main()"
+        "joblib.cpu_count = lambda: 1\n"
+        "trains = threading.Event()\n"
+        "register_optimizer_step_post_hook(lambda *_: trains.set())\n"
+        "def press():\n"
+        "    trains.wait(100), time.sleep(0.1), print('pressed', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=press).start()\n"
+        "main()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, "mnist", "--epochs", "200", "--seeds", seeds],

@@ -40,32 +40,17 @@ class MyNetwork(nn.Module):
         return self.fc3(F.relu(self.bn2(self.fc2(F.relu(self.bn1(self.fc1(x)))))))
 
 
-@about("B1")
+@about("B1", "B5")
 def pytorchs_technique() -> Seen:
-    same = _the_same_in_numpy()
-    return Seen(
-        "BatchNorm is the technique; a NumPy version without PyTorch gives the same numbers to "
-        "1e-12",
-        holds=not same,
-        core=issubclass(nn.BatchNorm1d, nn.Module),
-    )
-
-
-@about("B5")
-def useful_in_pytorch() -> Seen:
-    same = _the_same_in_numpy()
-    return Seen(
-        "useful in PyTorch, and not *particularly* there: the same numbers come out in NumPy",
-        holds=not same,
-        core=issubclass(nn.BatchNorm1d, nn.Module),
-    )
-
-
-def _the_same_in_numpy() -> bool:
     x = drawn(8, 3, dtype=torch.float64)
-    ours = twins.BatchNorm1d(3, dtype=np.float64)
-    theirs = nn.BatchNorm1d(3, dtype=torch.float64)
-    return np.allclose(ours(x.numpy()), theirs(x).detach().numpy(), atol=1e-12)
+    ours = twins.BatchNorm1d(3, dtype=np.float64)(x.numpy())
+    theirs = nn.BatchNorm1d(3, dtype=torch.float64)(x).detach()
+    return Seen(
+        "BatchNorm is the technique, useful in PyTorch and not *particularly* there: a NumPy "
+        "version without PyTorch gives the same numbers to 1e-12",
+        holds=not np.allclose(ours, theirs.numpy(), atol=1e-12),
+        core=issubclass(nn.BatchNorm1d, nn.Module),
+    )
 
 
 @about("B4")

@@ -16,24 +16,12 @@ from normlab.training.experiment import Scalar
 
 @dataclass(frozen=True)
 class Seen:
-    """What an experiment on a claim has shown.
+    """What an experiment on a claim has shown."""
 
-    Attributes
-    ----------
-    says
-        In a sentence.
-    holds
-        Whether the claim holds as it is written: right.
-    core
-        Whether, if not, something in it is true: imprecise. Without it: wrong.
-    argued
-        ``"contested"`` or ``"untestable"``, where no single measurement can decide.
-    """
-
-    says: str
-    holds: bool = False
-    core: bool = False
-    argued: str = ""
+    says: str  # in a sentence
+    holds: bool = False  # the claim is right as it is written
+    core: bool = False  # if not, something in it is true: imprecise; without it: wrong
+    argued: str = ""  # "contested" or "untestable", where no single measurement can decide
 
     @property
     def verdict(self) -> str:

@@ -8,25 +8,10 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 WORKSHOP = frozenset(
     {
-        "CHANGELOG.md",
-        "CITATION.cff",
-        "CONTRIBUTING.md",
-        "LICENSE",
-        "LICENSE-TEXT.md",
-        "Makefile",
-        "benchmarks",
-        "build",
-        "conftest.py",
-        "constraints.txt",
-        "dist",
-        "docs",
-        "environment.yml",
-        "normlab",
-        "normlab.egg-info",
-        "pyproject.toml",
-        "solutions",
-        "source",
-        "tests",
+        *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-TEXT.md"),
+        *("Makefile", "benchmarks", "build", "conftest.py", "constraints.txt", "dist", "docs"),
+        *("environment.yml", "normlab", "normlab.egg-info", "pyproject.toml", "solutions"),
+        *("source", "tests"),
     }
 )
 """Names at the top of a clone that serve to make and test the course, not to learn from it."""

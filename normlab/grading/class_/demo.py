@@ -22,15 +22,7 @@ def make_class(exercises: Path, out: Path, students: int) -> None:
 
     The worksheet is the class list as well. Everyone's work is right, or holds a mistake that the
     tasks know; some is late, called otherwise, cut off, copied, unfinished, or not there at all.
-
-    Parameters
-    ----------
-    exercises
-        The folder with the exercise notebooks.
-    out
-        A new folder.
-    students
-        How many.
+    `exercises` is the folder with the notebooks, and `out` a new one.
     """
     stub = json.loads((exercises / f"{EXERCISE}.ipynb").read_text(encoding="utf-8"))
     chance = random.Random(0)
@@ -56,16 +48,9 @@ def make_class(exercises: Path, out: Path, students: int) -> None:
     (out / "worksheet.csv").write_text("\n".join([_WORKSHEET, *rows, ""]), encoding="utf-8")
 
 
-_ODD = {
-    1: "nothing",
-    2: "late",
-    3: "renamed",
-    4: "cut off",
-    5: "copied",
-    6: "copied",
-    7: "stub",
-    8: "exit",
-}
+_ODD = dict(
+    enumerate(("nothing", "late", "renamed", "cut off", "copied", "copied", "stub", "exit"), 1)
+)
 _WORKSHEET = (
     "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
     "Last modified (submission),Last modified (grade),Feedback comments"

@@ -91,63 +91,29 @@ class GradebookError(Exception):
 
 @dataclass(frozen=True)
 class Terms:
-    """What a verdict depends on besides the submission: with other terms it is made anew.
+    """What a verdict depends on besides the submission: with other terms it is made anew."""
 
-    Parameters
-    ----------
-    seed
-        Of all cases.
-    version
-        Of the code that judges: `normlab.grading.judge.made_with.engine`.
-    timeout
-        In seconds; it matters where something took too long.
-    """
-
-    seed: int
-    version: str
-    timeout: float
+    seed: int  # of all cases
+    version: str  # of the code that judges: `made_with.engine`
+    timeout: float  # in seconds; it matters where something took too long
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The verdict on one exercise of one student.
-
-    Parameters
-    ----------
-    student, exercise
-        Whose, and of what.
-    verdict
-        As the grader gave it; where nothing was handed in, one that says "missing".
-    isolation
-        What kept the submission's code in its place, line by line; "" where none ran.
-    modified
-        When the submission was last changed, as ISO 8601; "" where nothing was handed in.
-    file
-        What was graded, with the folders in which it was found.
-    counts
-        Whether the exercise is set. Another is shown apart, and belongs to no sum.
-    days_late, factor
-        How many days have begun since it was due, and what of the points that leaves.
-    by_hand
-        Points that the teacher gave for the whole; nothing else counts then.
-    excused
-        It belongs to no sum.
-    remarks
-        What the student is told of these.
-    """
+    """The verdict on one exercise of one student."""
 
     student: str
     exercise: str
-    verdict: Verdict
-    isolation: str = ""
-    modified: str = ""
-    file: str = ""
-    counts: bool = True
-    days_late: int = 0
-    factor: float = 1.0
-    by_hand: float | None = None
-    excused: bool = False
-    remarks: tuple[str, ...] = ()
+    verdict: Verdict  # as the grader gave it; where nothing was handed in, one of "missing"
+    isolation: str = ""  # what kept the code in its place, line by line; "" where none ran
+    modified: str = ""  # as ISO 8601; "" where nothing was handed in
+    file: str = ""  # what was graded, with the folders in which it was found
+    counts: bool = True  # an exercise that is not set is shown apart, and belongs to no sum
+    days_late: int = 0  # how many have begun since it was due
+    factor: float = 1.0  # what of the points that leaves
+    by_hand: float | None = None  # points for the whole; nothing else counts then
+    excused: bool = False  # it belongs to no sum
+    remarks: tuple[str, ...] = ()  # what the student is told of these
 
     @property
     def score(self) -> float:
@@ -182,18 +148,7 @@ class Entry:
 
 
 class Gradebook(contextlib.AbstractContextManager):
-    """Students, what they handed in, and the verdicts. A context manager.
-
-    Parameters
-    ----------
-    path
-        Of the file; it is made where there is none.
-
-    Raises
-    ------
-    GradebookError
-        The file is something else, or cannot be written.
-    """
+    """Students, what they handed in, and the verdicts; the file is made where there is none."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -246,11 +201,6 @@ class Gradebook(contextlib.AbstractContextManager):
 
         A run that goes on after another was killed draws the same cases, so that the end is the
         same as if it had not been.
-
-        Raises
-        ------
-        GradebookError
-            It is not a whole number from 0 up to what SQLite can hold.
         """
         if wanted is not None:
             if not 0 <= wanted <= _LARGEST_INTEGER:
@@ -267,16 +217,9 @@ class Gradebook(contextlib.AbstractContextManager):
         source: str = "",
         whole: bool = False,
     ) -> None:
-        """Note who is there, and what was handed in, all at once.
+        """Note who and what was found in `source`, all at once.
 
-        Parameters
-        ----------
-        students, submissions
-            What was found.
-        source
-            Where.
-        whole
-            Whether that is all there is: what was found there before, and is not now, is gone.
+        Where that is the `whole` of it, what was found there before, and is not now, is gone.
         """
         with self._transaction():
             if whole:
@@ -295,13 +238,7 @@ class Gradebook(contextlib.AbstractContextManager):
             )
 
     def forget(self, student: str) -> None:
-        """Remove a student, with all work and verdicts.
-
-        Raises
-        ------
-        GradebookError
-            There is none of this name.
-        """
+        """Remove a student, with all work and verdicts."""
         with self._transaction():
             for table in ("submissions", "verdicts", "history", "removed", "students"):
                 found = self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
@@ -324,13 +261,7 @@ class Gradebook(contextlib.AbstractContextManager):
         self._db.execute("INSERT OR REPLACE INTO rules VALUES (?, ?)", (name, value))
 
     def remove(self, student: str, is_gone: bool = True) -> None:
-        """Take out a student who left, and keep the work; or take the student back.
-
-        Raises
-        ------
-        GradebookError
-            There is none of this name.
-        """
+        """Take out a student who left, and keep the work; or take the student back."""
         if student not in self.everyone():
             raise GradebookError(f"There is no student {student!r} in {self.path}.")
         with self._transaction():
@@ -370,17 +301,16 @@ class Gradebook(contextlib.AbstractContextManager):
             f"SELECT verdict, timeout, digest, seed, version FROM {where}",
             (one.student, one.exercise, *[one.digest] * one.is_earlier),
         ).fetchone()
-        text, timeout, *made_of = row or ("", 0.0)
-        verdict = _stored(one.exercise, text)
-        now = [one.digest, terms.seed, _made_with(one, terms)]
         if not row:
             return "new"
-        if verdict is None or made_of != now:
-            reasons = ("other work", "another seed", "the grader or the tasks have changed")
-            changed = (
-                why for why, old, new in zip(reasons, made_of, now, strict=True) if old != new
-            )
-            return next(changed, reasons[-1])
+        text, timeout, digest, seed, version = row
+        verdict = _stored(one.exercise, text)
+        if digest != one.digest:
+            return "other work"
+        if seed != terms.seed:
+            return "another seed"
+        if verdict is None or version != _made_with(one, terms):
+            return "the grader or the tasks have changed"
         timed_out = any(task.status is Status.TIMEOUT for task in verdict.tasks)
         return "another timeout" if timed_out and timeout != terms.timeout else ""
 
@@ -389,43 +319,33 @@ class Gradebook(contextlib.AbstractContextManager):
     ) -> None:
         """Write a verdict in one transaction, in place of the one before, and into the history.
 
-        Parameters
-        ----------
-        submission
-            With the digest of what was graded; one of "" says that it has to be tried again.
-        verdict
-            What the grader said.
-        terms
-            Under which it was made.
-        isolation
-            What kept the submission's code in its place.
+        A submission with the digest "" has to be tried again.
         """
         when = datetime.now(UTC).isoformat(timespec="seconds")
         version = _made_with(submission, terms)
-        made_of = (submission.digest, terms.seed, version, terms.timeout, isolation, when)
         text = verdict.to_json().encode(errors="replace").decode()  # halves of surrogate pairs
-        whose = submission.student, submission.exercise
-        digest, *terms_and_times = made_of
+        what = submission.student, submission.exercise, submission.digest
+        made = terms.seed, version, terms.timeout, isolation, when, text
         with self._transaction():
             if not submission.is_earlier:
                 self._db.execute(
                     "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*whose, *made_of, text),
+                    (*what, *made),
                 )
             self._db.execute(
                 "INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*whose, digest, submission.modified, submission.file, *terms_and_times, text),
+                (*what, submission.modified, submission.file, *made),
             )
 
     # ---- after grading
 
     def students(self) -> list[str]:
         """Return everyone who was seen and whose files are not gone, in order."""
-        return [name for (name,) in self._db.execute("SELECT student FROM present ORDER BY 1")]
+        return self._names("SELECT student FROM present ORDER BY 1")
 
     def everyone(self) -> list[str]:
         """Return everyone who was ever seen, in order."""
-        return [name for (name,) in self._db.execute("SELECT student FROM students ORDER BY 1")]
+        return self._names("SELECT student FROM students ORDER BY 1")
 
     def handed_in(self) -> dict[str, int]:
         """Return for each exercise how many handed it in, in the order of the course."""
@@ -441,8 +361,7 @@ class Gradebook(contextlib.AbstractContextManager):
         They are what `set_exercises` kept, or else those that more than half of the students who
         handed in anything did, or else those that the most did.
         """
-        kept = [one for (one,) in self._db.execute("SELECT exercise FROM exercises ORDER BY 1")]
-        if kept:
+        if kept := self._names("SELECT exercise FROM exercises ORDER BY 1"):
             return [exercise for exercise in kept if _is_in_the_course(exercise)]
         counts = self.handed_in()
         (everyone,) = self._db.execute(
@@ -453,7 +372,7 @@ class Gradebook(contextlib.AbstractContextManager):
 
     def are_exercises_kept(self) -> bool:
         """Whether the exercises that are set were said, and not counted."""
-        return self._db.execute("SELECT count(*) FROM exercises").fetchone()[0] > 0
+        return bool(self._names("SELECT exercise FROM exercises"))
 
     def waiting(self) -> list[tuple[str, str]]:
         """Return the student and the exercise of what was handed in and is not graded yet."""
@@ -471,17 +390,12 @@ class Gradebook(contextlib.AbstractContextManager):
         """
         exercises = self.exercises()
         for student in self.students():
-            rows = self._db.execute(
-                "SELECT exercise FROM submissions WHERE student = ?", (student,)
-            )
-            found = {exercise for (exercise,) in rows}
+            found = self._names("SELECT exercise FROM submissions WHERE student = ?", student)
             for exercise in sorted({*exercises, *found}):
-                counts = exercise in exercises
                 if exercise not in found:
-                    missing = refused(exercise, Status.MISSING)
-                    yield Entry(student, exercise, missing, counts=counts)
+                    yield Entry(student, exercise, refused(exercise, Status.MISSING))
                 elif entry := self.entry(student, exercise):
-                    yield replace(entry, counts=counts)
+                    yield replace(entry, counts=exercise in exercises)
 
     def entry(self, student: str, exercise: str) -> Entry | None:
         """Return the verdict on what a student handed in last; None where there is none yet."""
@@ -521,9 +435,8 @@ class Gradebook(contextlib.AbstractContextManager):
 
     def remarks(self) -> Iterator[str]:
         """Say what is kept, and is not what the hand-ins or the course hold now."""
-        for (student,) in self._db.execute(
-            "SELECT student FROM students WHERE gone AND student NOT IN removed ORDER BY 1"
-        ):
+        gone = "SELECT student FROM students WHERE gone AND student NOT IN removed ORDER BY 1"
+        for student in self._names(gone):
             yield (
                 f"{student}: the files are gone since an earlier run, so this student is counted "
                 "and exported no longer. `normlab grade --forget` removes the name."
@@ -540,6 +453,9 @@ class Gradebook(contextlib.AbstractContextManager):
                 "they are left out."
             )
 
+    def _names(self, query: str, *values: str) -> list[str]:
+        return [name for (name,) in self._db.execute(query, values)]
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """Write all that happens inside, or nothing of it."""
@@ -550,13 +466,7 @@ class Gradebook(contextlib.AbstractContextManager):
 
 @contextlib.contextmanager
 def only_run(out: Path) -> Iterator[None]:
-    """Keep a folder of results for one run; the system gives it back however the run ends.
-
-    Raises
-    ------
-    GradebookError
-        Another run has it.
-    """
+    """Keep a folder of results for one run; the system gives it back however the run ends."""
     lock = sqlite3.connect(out / _LOCK_NAME, timeout=0, isolation_level=None)
     try:
         try:

@@ -36,30 +36,10 @@ _FOLDERS = ("source", "submission", "results")
 
 
 def write_autograder(course: Path, exercise: str, path: Path, course_toml: str = "") -> float:
-    """Write the autograder of an exercise.
+    """Write the autograder of an exercise into a new zip; return the points that can be had.
 
-    Parameters
-    ----------
-    course
-        The checkout.
-    exercise
-        The stem of its notebook: "02_batch_norm_forward".
-    path
-        The zip, which must not be there.
-    course_toml
-        The text of course.toml: points, and tasks that are left out.
-
-    Returns
-    -------
-    float
-        The points that can be had.
-
-    Raises
-    ------
-    ReleaseError
-        Something is in the way.
-    normlab.grading.class_.points.RulesError
-        Something in course.toml is not as it should be.
+    `course` is the checkout, and `course_toml` the text of course.toml. A ReleaseError or a
+    RulesError says what is in the way.
     """
     if path.exists():
         raise ReleaseError(f"{path} is there already. Remove it, or choose another name.")
@@ -96,40 +76,22 @@ def _rules(course_toml: str) -> Rules:
 def main(home: Path) -> None:
     """Grade the submission that lies in Gradescope's folder, and write its results.
 
-    Raises
-    ------
-    NoIsolation, GraderFailed
-        There is no verdict, and nothing is written: Gradescope then marks the run as failed.
+    On NoIsolation or GraderFailed there is no verdict, and nothing is written: Gradescope then
+    marks the run as failed.
     """
     settings = json.loads((home / "source" / _SETTINGS).read_text(encoding="utf-8"))
-    graded = grade(home / "submission", settings, _isolation(home))
+    try:
+        isolation = best_isolation()
+    except NoIsolation as refused:
+        print(refused)
+        isolation = nobodys([home / name for name in _FOLDERS])
+    graded = grade(home / "submission", settings, isolation)
     text = json.dumps(graded, indent=2, ensure_ascii=False)
     write_whole(home / "results" / "results.json", text + "\n")
 
 
-def _isolation(home: Path) -> Isolation:
-    """Return the best that this container allows."""
-    try:
-        return best_isolation()
-    except NoIsolation as refused:
-        print(refused)
-        return nobodys([home / name for name in _FOLDERS])
-
-
-def grade(
-    folder: Path, settings: dict[str, Any], isolation: Isolation | None = None
-) -> dict[str, object]:
-    """Grade the notebook of a folder; return what goes into results.json.
-
-    Parameters
-    ----------
-    folder
-        With all that the student handed in.
-    settings
-        "exercise", "seed" and "course", as `write_autograder` notes them.
-    isolation
-        Where the student's code runs; by default the best that works here.
-    """
+def grade(folder: Path, settings: dict[str, Any], isolation: Isolation) -> dict[str, object]:
+    """Grade the notebook of a folder; return what goes into results.json."""
     exercise = settings["exercise"]
     handed_in = of_one(folder, _STUDENT).of_exercises([exercise])
     (submission,) = handed_in.submissions or (None,)
@@ -143,15 +105,7 @@ def grade(
 
 
 def results(entry: Entry, notes: Iterable[str] = ()) -> dict[str, object]:
-    """Return an entry as Gradescope reads it.
-
-    Parameters
-    ----------
-    entry
-        What was judged.
-    notes
-        About the hand-in, for the student.
-    """
+    """Return an entry as Gradescope reads it; the notes are about the hand-in, for the student."""
     not_judged = "" if entry.is_judged else f"Not judged: {state(entry)}."
     remarks = [entry.verdict.message, *notes, *entry.remarks, not_judged]
     return {
@@ -169,10 +123,11 @@ def _tests(task: TaskVerdict) -> Iterator[dict[str, object]]:
     if not task.aspects or (task.status is not Status.GRADED and not task.score):
         yield _test(task.task, 0, task.max_score, task.feedback or MEANINGS[task.status])
         return
-    for number, one in enumerate(task.aspects):
-        told = [one.message, task.feedback if number == 0 else ""]
-        output = "\n".join(text for text in told if text)
+    told = task.feedback  # with the first
+    for one in task.aspects:
+        output = "\n".join(filter(None, (one.message, told)))
         yield _test(f"{task.task}: {one.name}", one.points, one.max_points, output)
+        told = ""
 
 
 def _test(name: str, score: float, most: float, output: str) -> dict[str, object]:

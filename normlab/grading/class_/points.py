@@ -27,28 +27,16 @@ class RulesError(Exception):
 
 @dataclass(frozen=True)
 class Rules:
-    """What the teacher says once for everybody.
+    """What the teacher says once for everybody."""
 
-    Parameters
-    ----------
-    due
-        When an exercise has to be there.
-    percent_a_day, days
-        What each day begun costs, and after how many of them nothing is left. With no percentage
-        lateness is shown, and costs nothing.
-    attempt
-        One of `ATTEMPTS`.
-    points, left_out, weights
-        Of course.toml: a task's points, tasks that do not count, an exercise's weight.
-    """
-
-    due: Mapping[str, datetime] = field(default_factory=dict)
-    percent_a_day: float = 0.0
-    days: int = 0
-    attempt: str = "last"
-    points: Mapping[str, float] = field(default_factory=dict)
-    left_out: frozenset[str] = frozenset()
-    weights: Mapping[str, float] = field(default_factory=dict)
+    due: Mapping[str, datetime] = field(default_factory=dict)  # when an exercise has to be there
+    percent_a_day: float = 0.0  # of each day begun; with none lateness is shown, and costs nothing
+    days: int = 0  # after so many of them nothing is left
+    attempt: str = "last"  # one of `ATTEMPTS`
+    # Of course.toml:
+    points: Mapping[str, float] = field(default_factory=dict)  # of a task
+    left_out: frozenset[str] = frozenset()  # tasks that do not count
+    weights: Mapping[str, float] = field(default_factory=dict)  # of an exercise
 
     @classmethod
     def kept_in(cls, gradebook: Gradebook) -> "Rules":
@@ -81,13 +69,7 @@ class Rules:
 
 
 def late_rule(text: str) -> tuple[float, int]:
-    """Read "10 % a day, 3 days"; "none" and "" are no rule.
-
-    Raises
-    ------
-    RulesError
-        It is something else.
-    """
+    """Read "10 % a day, 3 days"; "none" and "" are no rule, and all else is a RulesError."""
     if text in ("", "none"):
         return 0.0, 0
     found = _LATE.fullmatch(text.strip())
@@ -99,10 +81,7 @@ def late_rule(text: str) -> tuple[float, int]:
 def due_dates(texts: Sequence[str], before: str = "") -> str:
     """Return the due dates of "02=2026-12-01T23:59+01:00" and those kept before, as they are kept.
 
-    Raises
-    ------
-    RulesError, normlab.grading.class_.submissions.SubmissionsError
-        One is no date, or no exercise.
+    What is no date is a RulesError, and what is no exercise a SubmissionsError.
     """
     kept = json.loads(before or "{}")
     for text in texts:
@@ -122,10 +101,7 @@ def due_dates(texts: Sequence[str], before: str = "") -> str:
 def course_rules(text: str) -> tuple[dict[str, float], frozenset[str], dict[str, float]]:
     """Read course.toml: the points of tasks, the tasks left out, the weights of exercises.
 
-    Raises
-    ------
-    RulesError
-        Something in it is not as it should be.
+    Whatever is not as it should be is a RulesError.
     """
     points: dict[str, float] = {}
     left_out: set[str] = set()
@@ -153,13 +129,7 @@ def course_rules(text: str) -> tuple[dict[str, float], frozenset[str], dict[str,
 
 
 def settled(gradebook: Gradebook, out: Path) -> Iterator[Entry]:
-    """Yield the gradebook's entries with what they earn in the end.
-
-    Raises
-    ------
-    normlab.grading.class_.remarks.RemarksError
-        A row of the remarks is wrong.
-    """
+    """Yield the gradebook's entries with what they earn in the end; or a RemarksError."""
     rules = Rules.kept_in(gradebook)
     said = remarks.read(out, gradebook.everyone(), rules.most)
     for entry in gradebook.entries():
@@ -174,18 +144,9 @@ def settled(gradebook: Gradebook, out: Path) -> Iterator[Entry]:
 def settle(
     entry: Entry, earlier: Sequence[Entry], rules: Rules, said: Sequence[TeachersRemark] = ()
 ) -> Entry:
-    """Return an entry with the attempt that counts, and what it earns.
+    """Return the entry of the last hand-in with the attempt that counts, and what it earns.
 
-    Parameters
-    ----------
-    entry
-        Of the last hand-in.
-    earlier
-        Those before, the oldest first.
-    rules
-        For everybody.
-    said
-        The remarks on this student and exercise.
+    `earlier` are those before, the oldest first, and `said` the remarks on this work.
     """
     attempts = [
         _with_time(_with_points(one, rules, said), rules, said) for one in (*earlier, entry)
@@ -233,26 +194,23 @@ def _scaled(task: TaskVerdict, by: float) -> TaskVerdict:
 
 def _with_time(entry: Entry, rules: Rules, said: Sequence[TeachersRemark]) -> Entry:
     """Take off what being late costs."""
-    days = days_late(entry, rules, said)
+    days = _days_late(entry, rules, said)
     off = next((one.percent_off for one in said if one.percent_off is not None), None)
     factor = rules.factor(days) if off is None else 1 - off / 100
     return replace(entry, days_late=days, factor=factor)
 
 
-def days_late(entry: Entry, rules: Rules, said: Sequence[TeachersRemark] = ()) -> int:
+def _days_late(entry: Entry, rules: Rules, said: Sequence[TeachersRemark]) -> int:
     """Return how many days have begun since it was due; one where the system marked it as late."""
     until = next((one.until for one in said if one.until), None)
     due = until or rules.due.get(entry.exercise)
     if not due or not entry.was_handed_in:
         return 0
-    late = math.ceil((when(entry.modified) - due) / timedelta(days=1))
+    handed_in = datetime.fromisoformat(entry.modified)
+    if not handed_in.tzinfo:
+        handed_in = handed_in.replace(tzinfo=UTC)
+    late = math.ceil((handed_in - due) / timedelta(days=1))
     return max(late, 0 if until else int(is_marked_late(entry.file)))
-
-
-def when(modified: str) -> datetime:
-    """Return a hand-in's time."""
-    moment = datetime.fromisoformat(modified)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _about_time(entry: Entry, rules: Rules, said: Sequence[TeachersRemark]) -> Iterator[str]:

@@ -5,12 +5,14 @@ matters: when a process dies, what it had is graded again, each by itself.
 """
 
 import collections
+import math
 import multiprocessing
 import os
 import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _WORTH_A_PROCESS = 10
 # The grader keeps its own limits. This many seconds on top of them, and it is taken for dead.
 _PATIENCE = 60.0
+_LOOK_AGAIN = 0.5  # seconds
 _TASKS_A_PROCESS = 2  # so that none waits for the next
 
 
@@ -46,23 +49,12 @@ class GradingError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What every grading process is told.
+    """What every grading process is told."""
 
-    Parameters
-    ----------
-    seed
-        Of all cases.
-    timeout
-        The wall time of one submission, in seconds.
-    isolation
-        Where learners' code runs; None leaves it to each machine.
-    version
-        A digest of the normlab that gives the orders: no other may carry them out.
-    """
-
-    seed: int
-    timeout: float = Limits().seconds
-    isolation: Isolation | None = None
+    seed: int  # of all cases
+    timeout: float = Limits().seconds  # the wall time of one submission
+    isolation: Isolation | None = None  # None leaves it to each machine
+    #: Of the normlab that gives the orders: no other may carry them out.
     version: str = field(default_factory=made_with.everything)
 
     @property
@@ -73,24 +65,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Graded:
-    """A submission with its verdict, or with what kept the grader from one.
+    """A submission with its verdict, or with what kept the grader from one."""
 
-    Parameters
-    ----------
-    submission
-        With the digest of the very bytes that were graded.
-    verdict
-        What the grader said; of no use where it failed.
-    isolation
-        What kept the submission's code in its place, line by line; "" where none ran.
-    failure
-        Why the grader failed, and not the student: there is nothing to record, and the next run
-        tries again. "" where it did not.
-    """
-
-    submission: Submission
-    verdict: Verdict
-    isolation: str = ""
+    submission: Submission  # with the digest of the very bytes that were graded
+    verdict: Verdict  # of no use where the grader failed
+    isolation: str = ""  # what kept the code in its place, line by line; "" where none ran
+    #: Why the grader failed, and not the student: nothing is recorded, the next run tries again.
     failure: str = ""
 
 
@@ -109,12 +89,7 @@ def open_grader(settings: Settings) -> tuple[Grader, str]:
 def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdict, str]:
     """Grade a notebook here; return the verdict and what isolated it.
 
-    Raises
-    ------
-    GradingError
-        Nothing can be graded here.
-    GraderFailed
-        This one cannot be.
+    It is a GraderFailed where this one cannot be graded, and a GradingError where nothing can.
     """
     here = made_with.everything()
     if settings.version != here:
@@ -122,17 +97,16 @@ def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdic
             f"A worker of the cluster has normlab {here}, and you have {settings.version}. "
             "Install the same on all."
         )
-    # It tries twice.
-    watch = threading.Timer(2 * settings.timeout + _PATIENCE, _leave)
-    watch.daemon = True
-    watch.start()
+    if not hasattr(_HERE, "ends"):  # a worker of a cluster
+        _begin_watch()
+    _HERE.ends[0] = time.monotonic() + 2 * settings.timeout + _PATIENCE  # it tries twice
     try:
         grader, isolation = _grader(settings)
         return grader.grade_content(content, exercise), isolation
     except NoIsolation as refusal:
         raise GradingError(str(refusal)) from None
     finally:
-        watch.cancel()
+        _HERE.ends[0] = math.inf
 
 
 def _grader(settings: Settings) -> tuple[Grader, str]:
@@ -162,12 +136,25 @@ def _begin_process(alive: Connection, other_end: Connection) -> None:
     other_end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it
     threading.Thread(target=_leave_with, args=(alive,), daemon=True).start()
+    _begin_watch()
     Finalize(None, _close_grader, exitpriority=1)
-    system.limit_memory(GRADER_MEMORY)
+    system.limit_memory(GRADER_MEMORY)  # the last: a thread needs memory to begin
 
 
 def _leave_with(alive: Connection) -> None:
     alive.poll(None)
+    _leave()
+
+
+def _begin_watch() -> None:
+    """Let a thread end this process where what the present one grades never comes to an end."""
+    _HERE.ends = [math.inf]
+    threading.Thread(target=_watch, args=(_HERE.ends,), daemon=True).start()
+
+
+def _watch(ends: list[float]) -> None:
+    while time.monotonic() < ends[0]:
+        time.sleep(_LOOK_AGAIN)
     _leave()
 
 
@@ -223,42 +210,22 @@ class Cluster:
 def grade_all(
     submissions: Iterable[Submission], settings: Settings, jobs: int
 ) -> Generator[Graded]:
-    """Grade submissions in several processes at once; yield each when it is known.
+    """Grade submissions in at most `jobs` processes at once; yield each when it is known.
 
-    Parameters
-    ----------
-    submissions
-        What to grade. They are read one by one, when their turn comes.
-    settings
-        For every process.
-    jobs
-        How many processes, at most.
-
-    Yields
-    ------
-    Graded
-        In the order in which they are finished. None is left out.
-
-    Raises
-    ------
-    GradingError
-        Nothing can be graded here.
+    They are read one by one, when their turn comes, and none is left out. It is a GradingError
+    where nothing can be graded here.
     """
     todo = list(submissions)
-    if not todo:
-        nothing: list[Graded] = []
-        return (one for one in nothing)
-    pool = Pool(max(1, min(jobs, 1 + len(todo) // _WORTH_A_PROCESS)))
-    return _grade(todo, settings, pool)
+    size = max(1, min(jobs, 1 + len(todo) // _WORTH_A_PROCESS))
+    return _grade(todo, settings, Pool(size)) if todo else (one for one in list[Graded]())
 
 
 def grade_all_with_dask(
     submissions: Iterable[Submission], settings: Settings, client: "Client"
 ) -> Generator[Graded]:
-    """Grade submissions on the workers of a Dask cluster; yield each when it is known.
+    """Do as `grade_all` on the workers of a Dask cluster.
 
-    The workers need normlab in this version and nothing else: the notebooks are sent to them. As
-    `grade_all` otherwise; ``client`` is that of a ``distributed`` cluster.
+    They need normlab in this version and nothing else: the notebooks are sent to them.
     """
     return _grade(submissions, settings, Cluster(client))
 
@@ -277,9 +244,9 @@ def _grade(
                 if submission is None:
                     break
                 try:
-                    content = _content(submission)
+                    content = submission.read()
                 except OSError as error:
-                    yield _unreadable(submission, error.strerror or str(error))
+                    yield _unreadable(submission, error)
                     continue
                 try:
                     task = pool.executor.submit(grade_one, content, submission.exercise, settings)
@@ -307,21 +274,8 @@ def _grade(
         pool.stop()
 
 
-def _content(submission: Submission) -> bytes:
-    """Return what was handed in.
-
-    Raises
-    ------
-    OSError
-        It cannot be read.
-    """
-    if submission.problem:
-        raise OSError(submission.problem)
-    return submission.read()
-
-
-def _unreadable(submission: Submission, why: str) -> Graded:
-    why = submission.problem or f"It cannot be read: {why}."
+def _unreadable(submission: Submission, error: OSError) -> Graded:
+    why = submission.problem or f"It cannot be read: {error.strerror or error}."
     return Graded(submission, refused(submission.exercise, Status.UNREADABLE, why))
 
 
@@ -336,13 +290,6 @@ def _alone(submission: Submission, content: bytes, settings: Settings) -> Graded
 
 
 def _graded(submission: Submission, content: bytes, task: Future) -> Graded:
-    """Return what came of a task.
-
-    Raises
-    ------
-    GradingError
-        Nothing can be graded.
-    """
     error = task.exception()
     if isinstance(error, GradingError):
         raise error

@@ -63,7 +63,7 @@ def look_at(content: bytes) -> Contents:
     return Contents(
         defined=assigned.union(name for name, _ in bodies),
         solved=assigned.union(name for name, rest in bodies if _STUB not in rest),
-        alike={name for name, rest in bodies if _parameters(rest) == _parameters_of(name)},
+        alike={name for name, rest in bodies if _parameters(rest) == find(name).takes},
         ids=ids,
         checks=checks,
         # The first lesson checks one function as an example; others go on with those they check.
@@ -118,11 +118,6 @@ def _names_of(exercise: str) -> frozenset[str]:
 @functools.cache
 def _all_names() -> frozenset[str]:
     return frozenset().union(*map(_names_of, notebooks()))
-
-
-@functools.cache
-def _parameters_of(task: str) -> tuple[str, ...]:
-    return find(task).takes
 
 
 def _parameters(rest: str) -> tuple[str, ...]:

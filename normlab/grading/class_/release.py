@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,7 @@ from normlab.exercises.loading import TaskError, contents
 FOLDER = "normlab-course"
 
 # What `pip install .` and conda need, and the licences.
-_FILES = (
-    "LICENSE",
-    "LICENSE-TEXT.md",
-    "constraints.txt",
-    "environment.yml",
-    "pyproject.toml",
-)
+_FILES = ("LICENSE", "LICENSE-TEXT.md", "constraints.txt", "environment.yml", "pyproject.toml")
 _NOTEBOOKS = ("exercises", "notebooks")
 _PACKAGE = "normlab"
 _NOT_COPIED = ("__pycache__", "*.pyc", ".*")
@@ -50,7 +44,7 @@ def release(
     lessons: Collection[str] = (),
     left_out: Collection[str] = (),
 ) -> list[Path]:
-    """Write the bundle; the teacher's own exercises, as `own.files` finds them, are in it.
+    """Write the bundle, with the teacher's own exercises; return what is in it, in order.
 
     Parameters
     ----------
@@ -62,11 +56,6 @@ def release(
         The numbers of those that are taught, "02"; with none, all of them.
     left_out
         The tasks that the exercises go without.
-
-    Returns
-    -------
-    list of Path
-        What is in it, relative to its top, in order.
 
     Raises
     ------
@@ -103,13 +92,7 @@ def release(
 
 
 def _look_at(course: Path) -> None:
-    """See that all is there, and that no exercise is filled in.
-
-    Raises
-    ------
-    ReleaseError
-        See `release`.
-    """
+    """See that all is there, and that no exercise is filled in."""
     missing = [name for name in (*_FILES, *_NOTEBOOKS, _PACKAGE) if not (course / name).exists()]
     if missing:
         raise ReleaseError(
@@ -147,13 +130,7 @@ def _trace_of_a_solution(cell: dict, in_exercise: bool) -> str:
 
 
 def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
-    """Take out the other lessons, their exercises and the links to them.
-
-    Raises
-    ------
-    ReleaseError
-        There is no lesson of a number.
-    """
+    """Take out the other lessons, their exercises and the links to them."""
     there = {path.name.partition("_")[0] for path in _notebooks(bundle)}
     if unknown := sorted(set(lessons) - there):
         raise ReleaseError(
@@ -163,12 +140,7 @@ def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
         if path.name.partition("_")[0] not in lessons:
             path.unlink()
     for path in _notebooks(bundle):
-        notebook = _read(path)
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown":
-                text = "".join(cell["source"])
-                _say(cell, _LINK.sub(functools.partial(_link, path.parent), text))
-        _write(notebook, path)
+        _replace_words(path, _LINK, functools.partial(_link, path.parent))
     # What `normlab progress` counts.
     given_out = bundle / _PACKAGE / "tasks" / "lessons.txt"
     given_out.parent.mkdir(exist_ok=True)
@@ -181,7 +153,8 @@ def _leave_task_out(bundle: Path, stem: str, task: str) -> None:
     notebook = _read(exercise)
     cells = notebook["cells"]
     starts = [number for number, cell in enumerate(cells) if _heading(cell)]
-    (own,) = (n for n, cell in enumerate(cells) if _grade_id(cell) == task)
+    ids = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
+    own = ids.index(task)
     start = max(number for number in starts if number < own)
     end = min([number for number in starts if number > own], default=len(cells))
     named = _NUMBERED.match(_heading(cells[start]))
@@ -190,12 +163,8 @@ def _leave_task_out(bundle: Path, stem: str, task: str) -> None:
         _mend_head(cells[0], named[1])
     _write(notebook, exercise)
     if named and lesson.exists():
-        notebook = _read(lesson)
         row = rf"(?m)^\| [^|\n]*\b{stem[:2]}, task {named[1]}\b.*\|\n?"
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown":
-                _say(cell, re.sub(row, "", "".join(cell["source"])))
-        _write(notebook, lesson)
+        _replace_words(lesson, row, "")
     told = bundle / _PACKAGE / "tasks" / "contents.toml"
     text = told.read_text(encoding="utf-8")
     told.write_text(re.sub(rf'"{task}"(, )?', "", text), encoding="utf-8")
@@ -216,8 +185,15 @@ def _heading(cell: dict[str, Any]) -> str:
     return text if cell["cell_type"] == "markdown" and text.startswith("## ") else ""
 
 
-def _grade_id(cell: dict[str, Any]) -> str:
-    return str(cell["metadata"].get("nbgrader", {}).get("grade_id", ""))
+def _replace_words(
+    path: Path, found: str | re.Pattern[str], new: str | Callable[[re.Match[str]], str]
+) -> None:
+    """Replace what is found in a notebook's text cells."""
+    notebook = _read(path)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            _say(cell, re.sub(found, new, "".join(cell["source"])))
+    _write(notebook, path)
 
 
 def _say(cell: dict[str, Any], text: str) -> None:
@@ -239,13 +215,7 @@ def _link(folder: Path, link: re.Match[str]) -> str:
 
 
 def _add_own(bundle: Path) -> None:
-    """Write the notebook of each own exercise, and its file, which the check reads, beside it.
-
-    Raises
-    ------
-    ReleaseError
-        Something in a file is not as it should be, or the course has an exercise of its name.
-    """
+    """Write the notebook of each own exercise, and its file, which the check reads, beside it."""
     import jupytext  # here, since it takes as long to import as all else
 
     tasks = bundle / "exercises" / "tasks"
@@ -282,12 +252,9 @@ def _copy(course: Path, bundle: Path) -> None:
         (bundle / folder).mkdir()
     for path in _notebooks(course):
         shutil.copyfile(path, bundle / path.relative_to(course))
-    (bundle / "README.md").write_text(_readme(), encoding="utf-8")
-
-
-def _readme() -> str:
     template = Path(__file__).parent / "templates" / "student_readme.md"
-    return template.read_text(encoding="utf-8").replace("VERSION", __version__)
+    text = template.read_text(encoding="utf-8").replace("VERSION", __version__)
+    (bundle / "README.md").write_text(text, encoding="utf-8")
 
 
 def pack(bundle: Path, files: Iterable[Path], path: Path, inside: str = "") -> None:

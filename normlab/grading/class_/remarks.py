@@ -3,8 +3,6 @@
 A row says of whom, of what, what, and why. What is said wins over what was judged.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Any
 
 from normlab.exercises.finding import find, notebooks
 from normlab.exercises.loading import places
+from normlab.grading.class_.csv_text import rows_in
 from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
 from normlab.names import did_you_mean
 
@@ -35,49 +34,32 @@ class RemarksError(Exception):
 
 @dataclass(frozen=True)
 class TeachersRemark:
-    """One row.
-
-    Parameters
-    ----------
-    student, exercise, task
-        Of whom and of what; a task of "" means the whole exercise.
-    why
-        A sentence for the student.
-    points
-        By hand, in place of what was judged.
-    excused
-        The exercise belongs to no sum.
-    percent_off
-        For being late, in place of what the rule takes.
-    until
-        Its own due date, with a zone.
-    partner
-        Whose notebook it is as well.
-    row
-        Where it stands; the header is row 1.
-    """
+    """One row."""
 
     student: str
     exercise: str
-    task: str
-    why: str
-    points: float | None = None
-    excused: bool = False
-    percent_off: float | None = None
-    until: datetime | None = None
-    partner: str = ""
-    row: int = 0
+    task: str  # "" means the whole exercise
+    why: str  # a sentence for the student
+    points: float | None = None  # by hand, in place of what was judged
+    excused: bool = False  # the exercise belongs to no sum
+    percent_off: float | None = None  # for being late, in place of what the rule takes
+    until: datetime | None = None  # its own due date, with a zone
+    partner: str = ""  # whose notebook it is as well
+    row: int = 0  # where it stands; the header is row 1
 
     def __str__(self) -> str:
-        said = {
-            "excused": self.excused,
-            f"{self.points:g} points by hand" if self.points is not None else "": True,
-            f"late −{self.percent_off:g} %" if self.percent_off is not None else "": True,
-            f"due {self.until:%Y-%m-%d %H:%M %Z}" if self.until else "": True,
-            f"handed in by {without_id(self.partner)}": self.partner,
-        }
-        what = next((text for text, holds in said.items() if text and holds), "remark")
-        return f"{self.task + ': ' if self.task else ''}{what}{': ' + self.why if self.why else ''}"
+        what = "remark"
+        if self.excused:
+            what = "excused"
+        elif self.points is not None:
+            what = f"{self.points:g} points by hand"
+        elif self.percent_off is not None:
+            what = f"late −{self.percent_off:g} %"
+        elif self.until:
+            what = f"due {self.until:%Y-%m-%d %H:%M %Z}"
+        elif self.partner:
+            what = f"handed in by {without_id(self.partner)}"
+        return ": ".join(filter(None, (self.task, what, self.why)))
 
 
 def read(
@@ -85,19 +67,8 @@ def read(
 ) -> list[TeachersRemark]:
     """Read the remarks of a folder of results; none where there is no file.
 
-    Parameters
-    ----------
-    out
-        The folder.
-    students
-        Everyone who is known.
-    most
-        The points that can be had of an exercise and its task, or with "" of all of them.
-
-    Raises
-    ------
-    RemarksError
-        Rows are wrong; all of them are named, each with what is wrong.
+    `most` gives the points that can be had of an exercise and its task, or with "" of all of them.
+    A RemarksError names all rows that are wrong, each with what is wrong.
     """
     path = out / FILE_NAME
     try:
@@ -106,8 +77,7 @@ def read(
         return []
     except UnicodeDecodeError as error:
         raise RemarksError(f"{path} is not in UTF-8: save it as CSV in UTF-8.") from error
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    header, *rows = list(csv.reader(io.StringIO(text), delimiter=delimiter)) or [[]]
+    header, *rows = rows_in(text)[0] or [[]]
     if [title.strip().casefold() for title in header] != list(COLUMNS):
         raise RemarksError(f"The first row of {path} has to be: {','.join(COLUMNS)}.")
     students, found, wrong = list(students), [], []
@@ -127,13 +97,7 @@ def read(
 def parse(
     row: Sequence[str], students: Sequence[str], most: Callable[[str, str], float], number: int = 0
 ) -> TeachersRemark:
-    """Return what a row says.
-
-    Raises
-    ------
-    RemarksError
-        It cannot be understood, or names what is not there.
-    """
+    """Return what a row says; or a RemarksError."""
     if len(row) != len(COLUMNS):
         raise RemarksError(f"it has {len(row)} cells, and should have {len(COLUMNS)}.")
     who, what, said, why = (" ".join(cell.split()) for cell in row)
@@ -169,13 +133,7 @@ def _value(said: str, students: Sequence[str]) -> dict[str, Any]:
 
 
 def moment(text: str) -> datetime:
-    """Return a moment with its zone; without one it is this machine's, and a day is its end.
-
-    Raises
-    ------
-    RemarksError
-        It is none.
-    """
+    """Return a moment with its zone; without one it is this machine's, and a day is its end."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
@@ -188,10 +146,7 @@ def moment(text: str) -> datetime:
 def known(name: str, students: Sequence[str]) -> str:
     """Return the student of a name, with or without the number behind it, or of the number.
 
-    Raises
-    ------
-    RemarksError
-        There is none, or there are several.
+    Where there is none, or there are several, it is a RemarksError.
     """
     if name in students:
         return name
@@ -239,10 +194,3 @@ def _twice(remarks: Iterable[TeachersRemark]) -> list[str]:
                 wrong.append(f"row {one.row}: row {seen[key]} says another thing of the same.")
             seen.setdefault(key, one.row)
     return wrong
-
-
-def line(cells: Iterable[str]) -> str:
-    """Return a row as it stands in the file."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()

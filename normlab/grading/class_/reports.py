@@ -4,27 +4,24 @@ The pages need nothing but themselves: no script, no address, and whatever a stu
 called is escaped.
 """
 
-import csv
 import functools
 import hashlib
-import io
 import itertools
 import re
 import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from normlab import __version__
 from normlab.exercises import find
-from normlab.exercises.exercise import Mistake
+from normlab.exercises.exercise import Exercise, Mistake
 from normlab.exercises.panel import (
     FAIL,
     PASS,
@@ -36,11 +33,12 @@ from normlab.exercises.panel import (
     marked_up,
 )
 from normlab.files import write_whole
+from normlab.grading.class_.csv_text import as_csv
 from normlab.grading.class_.gradebook import Entry, Gradebook
 from normlab.grading.class_.points import settled
 from normlab.grading.class_.submissions import short_name
 from normlab.grading.judge.feedback import remarks_of
-from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
 
 #: The columns of grades.csv.
 COLUMNS = (
@@ -97,14 +95,7 @@ _PLAIN_NAME = re.compile(r"[\w(][\w ().+@-]{0,99}(?<![ .])")
 def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) -> None:
     """Write grades.csv, index.html and feedback/ from what the gradebook holds.
 
-    Parameters
-    ----------
-    gradebook
-        With the verdicts.
-    out
-        The folder of results.
-    notes
-        What the teacher should know about the hand-ins, line by line.
+    `notes` are what the teacher should know about the hand-ins, line by line.
     """
     pages = page_names(gradebook.students())
     names = labels(pages)
@@ -116,12 +107,11 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
             overview.add(entry)
             if entry.counts:
                 rows += grade_rows(entry)
-        write_whole(
-            out / "feedback" / f"{pages[student]}.html", feedback_page(names[student], entries)
-        )
+        page = out / "feedback" / f"{pages[student]}.html"
+        write_whole(page, feedback_page(names[student], entries))
     write_whole(out / "grades.csv", as_csv(rows))
-    index = _render(
-        "index.html",
+    index = _templates().get_template("index.html")
+    text = index.render(
         overview=overview,
         pages=pages,
         names=names,
@@ -133,13 +123,14 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
         when=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         version=__version__,
     )
-    write_whole(out / "index.html", index)
+    write_whole(out / "index.html", text)
 
 
 def feedback_page(name: str, entries: Iterable[Entry]) -> str:
     """Return a student's page."""
     entries = sorted(entries, key=lambda entry: not entry.counts)
-    return _render("feedback.html", name=name, entries=entries, meanings=MEANINGS)
+    page = _templates().get_template("feedback.html")
+    return page.render(name=name, entries=entries, meanings=MEANINGS)
 
 
 def forget_page(gradebook: Gradebook, out: Path, student: str) -> None:
@@ -172,13 +163,6 @@ def grade_rows(entry: Entry) -> list[tuple[str, ...]]:
         )
         for task in entry.verdict.tasks
     ]
-
-
-def as_csv(rows: Iterable[Iterable[str]], delimiter: str = ",") -> str:
-    """Return rows as CSV."""
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def points(score: float) -> str:
@@ -256,22 +240,13 @@ def _code_of(student: str) -> str:
 # ---- the overview
 
 
-@dataclass(frozen=True)
-class Bar:
-    """How many students have a share of the points; `not_judged` of them lack a judgement."""
-
-    label: str
-    count: int
-    not_judged: int
-
-
 class TaskSummary:
     """How one task went."""
 
     def __init__(self, exercise: str, task: str) -> None:
         self.exercise, self.task = exercise, task
         self.title = find(task).title
-        self.shares: list[float] = []
+        self.shares: list[float] = []  # of the points, among those judged
         self.not_judged: Counter[Status] = Counter()
 
     def add(self, task: TaskVerdict) -> None:
@@ -283,29 +258,8 @@ class TaskSummary:
 
     @property
     def mean(self) -> float | None:
-        """The mean share of the points among those judged."""
+        """The mean share of the points."""
         return statistics.fmean(self.shares) if self.shares else None
-
-    @property
-    def full(self) -> int:
-        """How many have all points."""
-        return sum(share == 1 for share in self.shares)
-
-
-@dataclass(frozen=True)
-class MistakeCount:
-    """A known mistake, the tasks it was seen in, and how many students of those judged made it."""
-
-    exercise: str
-    tasks: list[str]
-    mistake: Mistake
-    count: int
-    judged: int
-
-    @property
-    def lesson(self) -> str:
-        """The number of the lesson that treats it."""
-        return find(self.tasks[0]).lesson.lstrip("0")
 
 
 class Overview:
@@ -314,14 +268,15 @@ class Overview:
     def __init__(self) -> None:
         self.tasks: dict[str, TaskSummary] = {}
         self.statuses: Counter[Status] = Counter()
-        self.scores: dict[str, dict[str, Entry]] = {}
+        self.scores: dict[str, dict[str, Entry]] = {}  # by student and exercise
         self.isolations: Counter[str] = Counter()
-        #: Of exercises that are not set.
-        self.apart: list[Entry] = []
+        self.handed_in = 0  # notebooks
+        self.apart: list[Entry] = []  # of exercises that are not set
+        #: By exercise and task, how many were wrong in a way that no known mistake explains.
+        self.unexplained: Counter[tuple[str, str]] = Counter()
         self._trouble: list[tuple[Entry, list[TaskVerdict]]] = []
         # For each exercise and mistake the students who made it, task by task.
         self._mistakes: dict[tuple[str, str], dict[str, set[str]]] = {}
-        self._unexplained: Counter[tuple[str, str]] = Counter()
 
     def add(self, entry: Entry) -> None:
         """Count one exercise of one student; one that is not set is kept apart."""
@@ -330,16 +285,16 @@ class Overview:
         if not entry.counts:
             self.apart.append(_without_text(entry))
             return
+        self.handed_in += entry.was_handed_in
         self.scores.setdefault(entry.student, {})[entry.exercise] = _without_text(entry)
         for task in entry.verdict.tasks:
-            summary = self.tasks.setdefault(task.task, TaskSummary(entry.exercise, task.task))
-            summary.add(task)
+            self.tasks.setdefault(task.task, TaskSummary(entry.exercise, task.task)).add(task)
             self.statuses[task.status] += 1
             for key in task.mistake.split(" + ") if task.mistake else ():
                 by_task = self._mistakes.setdefault((entry.exercise, key), {})
                 by_task.setdefault(task.task, set()).add(entry.student)
             if task.status is Status.GRADED and not task.mistake and task.score < task.max_score:
-                self._unexplained[entry.exercise, task.task] += 1
+                self.unexplained[entry.exercise, task.task] += 1
         failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
         if entry.was_handed_in and failed and not entry.is_judged:
             self._trouble.append((entry, failed))
@@ -363,28 +318,20 @@ class Overview:
         )
 
     @property
-    def exercises(self) -> list[str]:
-        """In the order of the course."""
-        return sorted({summary.exercise for summary in self.tasks.values()})
-
-    @property
-    def handed_in(self) -> int:
-        """How many notebooks."""
-        return sum(
-            entry.was_handed_in for entries in self.scores.values() for entry in entries.values()
-        )
-
-    def most(self, exercise: str) -> float:
-        """Return the points that an exercise has."""
-        of_students = (entries.get(exercise) for entries in self.scores.values())
-        return max(entry.max_score for entry in of_students if entry)
+    def exercises(self) -> dict[str, list[Entry]]:
+        """Every student's entry for each exercise, in the order of the course."""
+        found: dict[str, list[Entry]] = {}
+        for entry in (one for entries in self.scores.values() for one in entries.values()):
+            found.setdefault(entry.exercise, []).append(entry)
+        return dict(sorted(found.items()))
 
     @property
     def max_total(self) -> float:
         """What one student can reach."""
-        return max(
-            sum(entry.max_score for entry in entries.values()) for entries in self.scores.values()
-        )
+        return max(map(self._most, self.scores))
+
+    def _most(self, student: str) -> float:
+        return sum(entry.max_score for entry in self.scores[student].values())
 
     def total(self, student: str) -> float:
         """Return a student's points."""
@@ -397,40 +344,30 @@ class Overview:
     @property
     def median(self) -> float:
         """Of the totals."""
-        return statistics.median(self.total(student) for student in self.scores)
+        return statistics.median(map(self.total, self.scores))
 
-    def histogram(self) -> list[Bar]:
-        """Count the students by their share of all points, in ten steps."""
-        bins: list[list[bool]] = [[] for _ in range(_BINS)]
+    def histogram(self) -> list[tuple[int, int]]:
+        """Count the students by their share of all points, in ten steps: all judged, and not."""
+        counts: Counter[tuple[int, bool]] = Counter()
         for student in self.scores:
-            most = sum(entry.max_score for entry in self.scores[student].values())
+            most = self._most(student)
             share = self.total(student) / most if most else 0.0
-            bins[min(int(_BINS * share + 1e-9), _BINS - 1)].append(self.all_judged(student))
-        step = 100 // _BINS
-        return [
-            Bar(f"{step * i}–{step * (i + 1)} %", len(judged), judged.count(False))
-            for i, judged in enumerate(bins)
-        ]
+            counts[min(int(_BINS * share + 1e-9), _BINS - 1), self.all_judged(student)] += 1
+        return [(counts[step, True], counts[step, False]) for step in range(_BINS)]
 
-    def mistakes(self) -> list[MistakeCount]:
-        """Return the mistakes that were named, the most frequent first."""
-        counts = []
+    def mistakes(self) -> list[tuple[int, int, Mistake, list[Exercise]]]:
+        """Return the mistakes that were named, the most frequent first.
+
+        With each how many students made it, of how many who were judged, and in which tasks.
+        """
+        counts, entries = [], self.exercises
         for (exercise, key), by_task in self._mistakes.items():
-            tasks = list(by_task)
-            known = next((m for m in find(tasks[0]).mistakes if m.key == key), None)
+            tasks = list(map(find, by_task))
+            known = next((one for one in tasks[0].mistakes if one.key == key), None)
             if known:
-                count = len(set().union(*by_task.values()))
-                counts.append(MistakeCount(exercise, tasks, known, count, self._judged(exercise)))
-        return sorted(counts, key=lambda one: -one.count)
-
-    def _judged(self, exercise: str) -> int:
-        """Count the students of whose work on an exercise anything was judged."""
-        all_entries = (entries.get(exercise) for entries in self.scores.values())
-        return sum(entry.has_score for entry in all_entries if entry)
-
-    def unexplained(self) -> list[tuple[str, str, int]]:
-        """Return exercise, task and how many were wrong in a way that no known mistake explains."""
-        return [(*where, count) for where, count in self._unexplained.most_common()]
+                judged = sum(entry.has_score for entry in entries[exercise])
+                counts.append((len(set().union(*by_task.values())), judged, known, tasks))
+        return sorted(counts, key=lambda one: -one[0])
 
 
 def _without_text(entry: Entry) -> Entry:
@@ -439,8 +376,7 @@ def _without_text(entry: Entry) -> Entry:
         TaskVerdict(task.task, task.score, task.max_score, task.status, task.mistake)
         for task in entry.verdict.tasks
     )
-    verdict = type(entry.verdict)(entry.exercise, tasks)
-    return replace(entry, verdict=verdict)
+    return replace(entry, verdict=Verdict(entry.exercise, tasks))
 
 
 # ---- the pages
@@ -455,22 +391,24 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["points"] = points
-    environment.filters["counted"] = counted
-    environment.filters["panel"] = _panel
-    environment.filters["marked"] = lambda text: Markup(marked_up(text))
-    environment.filters["said"] = _said
-    environment.filters["to_check"] = functools.partial(_advice, _TO_CHECK)
-    environment.filters["to_do"] = functools.partial(_advice, _TO_DO)
-    environment.filters["without_next"] = lambda said: _NEXT.split(said)[0].rstrip()
-    environment.filters["short"] = short_name
-    environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
+    environment.filters |= {
+        "points": points,
+        "counted": counted,
+        "panel": _panel,
+        "marked": lambda text: Markup(marked_up(text)),
+        "said": _said,
+        "to_check": functools.partial(_advice, _TO_CHECK),
+        "to_do": functools.partial(_advice, _TO_DO),
+        "without_next": lambda said: _NEXT.split(said)[0].rstrip(),
+        "short": short_name,
+        "percent": lambda share: f"{100 * share:.0f} %",
+    }
     return environment
 
 
 def _advice(by_status: Mapping[Status, str], task: TaskVerdict) -> Markup:
     """Say what to do about a task that was not judged; "" where it says so itself."""
-    told = _NEXT.search(task.feedback) if by_status is _TO_DO else None
+    told = by_status is _TO_DO and _NEXT.search(task.feedback)
     if told or (task.status is Status.MISSING and task.feedback):  # "Not begun yet"
         return Markup("")
     return Markup(marked_up(by_status[task.status]))
@@ -501,7 +439,3 @@ def _row(aspect: AspectVerdict) -> str:
 def _said(text: str) -> Markup:
     """Write what the check said: sentences as text, and what stands in lines as it is."""
     return Markup("".join(html_remark(remark) for remark in remarks_of(text)))
-
-
-def _render(template: str, **content: Any) -> str:  # noqa: ANN401 - whatever a template needs
-    return _templates().get_template(template).render(**content)

@@ -4,12 +4,11 @@ It is a table with a row for each student, as a system exports it or as one writ
 are the name and the number is told by their titles where those are known, and by what is in them.
 """
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from normlab.grading.class_.csv_text import rows_in
 from normlab.grading.class_.submissions import id_of, without_id
 
 _FIRST = ("first name", "firstname", "vorname", "prénom", "nombre")
@@ -25,28 +24,14 @@ class RosterError(Exception):
 
 
 class Roster:
-    """A class list.
+    """A class list, from the text of a CSV file.
 
-    Parameters
-    ----------
-    text
-        Of the CSV file.
-
-    Attributes
-    ----------
-    students
-        What each student is called here, in the list's order: the name, with the system's number
-        behind it where there is one.
-
-    Raises
-    ------
-    RosterError
-        There is no column of names in it, or two rows are the same person.
+    `students` is what each is called here, in the list's order: the name, with the system's number
+    behind it where there is one.
     """
 
     def __init__(self, text: str) -> None:
-        delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-        table = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
+        table = [row for row in rows_in(text)[0] if any(row)]
         if len(table) < 2:
             raise RosterError("The class list has no header and rows below it.")
         titles = [title.strip().lstrip("\ufeff").casefold() for title in table[0]]
@@ -59,12 +44,10 @@ class Roster:
         ]
         number = _number_column(titles, [row for _, row in people])
         self._numbers = [re.sub(r"\D", "", row[number]) if number >= 0 else "" for _, row in people]
-        self.students = _told_apart([name for name, _ in people], self._numbers, people)
+        self.students = _told_apart(self._numbers, people)
+        # What a student may be called: the name, a cell, what stands before the @ of an address.
         self._keys = [
-            {
-                _key(name),
-                *(key for cell in row for key in (_key(cell), _key(cell.partition("@")[0]))),
-            }
+            {_key(text) for cell in (name, *row) for text in (cell, cell.partition("@")[0])}
             for name, row in people
         ]
 
@@ -123,10 +106,11 @@ def _number_column(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     return -1
 
 
-def _told_apart(names: list[str], numbers: list[str], people: list) -> list[str]:
+def _told_apart(numbers: list[str], people: list[tuple[str, list[str]]]) -> list[str]:
     """Return the names with the number behind them, or what else tells two of one name apart."""
     called = [
-        f"{name}_{number}" if number else name for name, number in zip(names, numbers, strict=True)
+        f"{name}_{number}" if number else name
+        for (name, _), number in zip(people, numbers, strict=True)
     ]
     often = Counter(map(str.casefold, called))
     for at, (name, row) in enumerate(people):

@@ -26,9 +26,8 @@ from normlab.names import did_you_mean
 #: A larger file is not read.
 MOST_BYTES = Limits().notebook_size
 
-_LOOKED_AT = (
-    4 * MEBIBYTE
-)  # to tell which exercise it is: few notebooks are larger, with all figures
+# To tell which exercise it is; few notebooks are larger, with all figures.
+_LOOKED_AT = 4 * MEBIBYTE
 # A zip's member that is larger than this, and packed to less than a hundredth, is a bomb.
 _LARGE, _DENSEST = 10 * MEBIBYTE, 100
 _LISTED = 50  # files that were left out, of each student, by name
@@ -52,6 +51,7 @@ _OURS = re.compile(r"(?P<name>.+)__(?P<file>.+)", re.DOTALL)
 _ATTEMPT = re.compile(r"(?:\s*\((\d+)\)|-(\d+))$")
 # Overriding the direction of the writing makes a name read as another.
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories
 
 
 class SubmissionsError(Exception):
@@ -60,48 +60,22 @@ class SubmissionsError(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """One notebook of one student.
+    """One notebook of one student."""
 
-    Parameters
-    ----------
-    student
-        As the folder or the file names them, fit to be shown.
-    exercise
-        The course's name of the notebook: "02_batch_norm_forward".
-    path
-        The file, or the zip that it is in.
-    digest
-        Of the content (SHA-256); another digest means that it was handed in again.
-    member
-        The place in the zip; -1 for a file of its own.
-    modified
-        When the file was last changed, in UTC, as ISO 8601.
-    problem
-        Why its content cannot be had, for the teacher and the student; "" where it can.
-    file
-        Its name, with the folders in which it was found.
-    is_earlier
-        Whether the student has another one that is graded in its place.
-    """
-
-    student: str
-    exercise: str
-    path: Path
-    digest: str = ""
-    member: int = -1
-    modified: str = ""
-    problem: str = ""
-    file: str = ""
-    is_earlier: bool = False
+    student: str  # as the folder or the file names them, fit to be shown
+    exercise: str  # the course's name of the notebook: "02_batch_norm_forward"
+    path: Path  # the file, or the zip that it is in
+    digest: str = ""  # of the content; another one means that it was handed in again
+    member: int = -1  # the place in the zip; -1 for a file of its own
+    modified: str = ""  # in UTC, as ISO 8601
+    problem: str = ""  # why its content cannot be had, for the teacher and the student
+    file: str = ""  # its name, with the folders in which it was found
+    is_earlier: bool = False  # another one of the student's is graded in its place
 
     def read(self) -> bytes:
-        """Return the content, or as much of it as `MOST_BYTES` and one byte.
-
-        Raises
-        ------
-        OSError
-            It cannot be read.
-        """
+        """Return the content, or as much of it as `MOST_BYTES` and one byte; or an OSError."""
+        if self.problem:
+            raise OSError(None, self.problem)
         if self.member < 0:
             return read_ordinary(self.path, MOST_BYTES + 1)
         return _read_member(self.path, self.member)
@@ -109,33 +83,16 @@ class Submission:
 
 @dataclass(frozen=True)
 class HandedIn:
-    """All that was found.
+    """All that was found, in order."""
 
-    Parameters
-    ----------
-    students
-        Everyone who has a folder or a file, in order.
-    submissions
-        One for each student and exercise, in order.
-    notes
-        What was chosen and what was left out, in words.
-    earlier
-        Other files of theirs for the same exercises, with other content.
-    """
-
-    students: tuple[str, ...]
-    submissions: tuple[Submission, ...]
-    notes: tuple[str, ...] = ()
+    students: tuple[str, ...]  # everyone who has a folder or a file
+    submissions: tuple[Submission, ...]  # one for each student and exercise
+    notes: tuple[str, ...] = ()  # what was chosen and what was left out, in words
+    #: Other files of theirs for the same exercises, with other content.
     earlier: tuple[Submission, ...] = ()
 
     def of_students(self, names: Iterable[str]) -> "HandedIn":
-        """Return the part of some students.
-
-        Raises
-        ------
-        SubmissionsError
-            One of the names is nobody's.
-        """
+        """Return the part of some students; or say which name is nobody's."""
         chosen: set[str] = set()
         for name in names:
             found = {one for one in self.students if name in (one, without_id(one))}
@@ -143,57 +100,34 @@ class HandedIn:
                 meant = did_you_mean(name, self.students, quote="", most=3)
                 raise SubmissionsError(f"There is no student {name!r} here. {meant}".rstrip())
             chosen |= found
-        return HandedIn(
-            tuple(one for one in self.students if one in chosen),
-            tuple(one for one in self.submissions if one.student in chosen),
-            self.notes,
-            tuple(one for one in self.earlier if one.student in chosen),
-        )
+        kept = self._where(lambda one: one.student in chosen)
+        return replace(kept, students=tuple(one for one in self.students if one in chosen))
 
     def of_exercises(self, names: Iterable[str]) -> "HandedIn":
-        """Return the part that belongs to some exercises, named in full or by their number.
-
-        Raises
-        ------
-        SubmissionsError
-            The course has no exercise of one of the names.
-        """
+        """Return the part of some exercises, named as `exercise_named` knows them."""
         chosen = {exercise_named(name) for name in names}
-        kept = tuple(one for one in self.submissions if one.exercise in chosen)
-        earlier = tuple(one for one in self.earlier if one.exercise in chosen)
+        return self._where(lambda one: one.exercise in chosen)
+
+    def _where(self, holds: Callable[[Submission], bool]) -> "HandedIn":
+        kept, earlier = (tuple(filter(holds, all_)) for all_ in (self.submissions, self.earlier))
         return replace(self, submissions=kept, earlier=earlier)
 
     def renamed(self, names: Mapping[str, str]) -> "HandedIn":
         """Return the same with other names for some students."""
-        called = functools.partial(_called, names)
+        submissions, earlier = (
+            tuple(replace(one, student=names.get(one.student, one.student)) for one in all_)
+            for all_ in (self.submissions, self.earlier)
+        )
         students = sorted({names.get(one, one) for one in self.students})
-        submissions = tuple(map(called, self.submissions))
-        return HandedIn(tuple(students), submissions, self.notes, tuple(map(called, self.earlier)))
-
-
-def _called(names: Mapping[str, str], one: Submission) -> Submission:
-    return replace(one, student=names.get(one.student, one.student))
+        return HandedIn(tuple(students), submissions, self.notes, earlier)
 
 
 def find_submissions(where: Path) -> HandedIn:
-    """Find the notebooks in a folder or a zip.
+    """Find the notebooks in a folder or a zip; a SubmissionsError where nothing is a student's.
 
-    Parameters
-    ----------
-    where
-        A folder with ``<student>/<exercise>.ipynb`` or ``<student>__<exercise>.ipynb``, or a zip
-        of either, or one as Moodle or Canvas makes it, unpacked or not.
-
-    Returns
-    -------
-    HandedIn
-        Of several files for one exercise the one with the most tasks counts, and of those the
-        newest; a note says so.
-
-    Raises
-    ------
-    SubmissionsError
-        There is no such folder or zip, or nothing in it belongs to a student.
+    It holds ``<student>/<exercise>.ipynb`` or ``<student>__<exercise>.ipynb``, or is as Moodle or
+    Canvas makes it, unpacked or not. Of several files for one exercise the one with the most tasks
+    counts, and of those the newest; a note says so.
     """
     if where.is_dir():
         files = list(_files_below(where))
@@ -203,7 +137,7 @@ def find_submissions(where: Path) -> HandedIn:
             if entry.is_dir(follow_symlinks=False) and not _is_clutter(entry.name)
         ]
     elif where.is_file():
-        files, folders = list(_files_in_zip(where)), []
+        files, folders = _files_in_zip(where), []
     else:
         raise SubmissionsError(f"There is no folder and no zip called {where}.")
     handed_in = _assign(files, folders)
@@ -221,13 +155,7 @@ def of_one(folder: Path, student: str) -> HandedIn:
 
 
 def exercise_named(name: str) -> str:
-    """Return the exercise that a name or a number means: "02", "02_batch_norm_forward".
-
-    Raises
-    ------
-    SubmissionsError
-        There is none.
-    """
+    """Return the exercise that is meant by "02" or "02_batch_norm_forward"; or say which are."""
     for notebook in notebooks():
         if name in (notebook, f"{notebook}{_ENDING}", short_name(notebook)):
             return notebook
@@ -304,27 +232,19 @@ def _files_below(folder: Path, names: tuple[str, ...] = ()) -> Iterator[_File]:
         yield _File(here, Path(entry.path), modified=status.st_mtime, problem=problem)
 
 
-def _files_in_zip(path: Path) -> Iterator[_File]:
-    """Yield the files in a zip, without unpacking any.
-
-    Raises
-    ------
-    SubmissionsError
-        It is no zip.
-    """
+def _files_in_zip(path: Path) -> list[_File]:
+    """Return the files in a zip, without unpacking any."""
     try:
         members = _archive(path).infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise SubmissionsError(f"{path} cannot be read as a zip: {error}") from error
     files = []
     for number, member in enumerate(members):
-        if member.is_dir():
-            continue
         names = tuple(re.split(r"[/\\]", member.filename))
-        if any(_is_clutter(name) for name in names if name not in ("", "..")):
-            continue
-        files.append(_File(names, path, number, _time_of(member), _objection(member, names)))
-    yield from _without_wrapping(files)
+        clutter = any(_is_clutter(name) for name in names if name not in ("", ".."))
+        if not member.is_dir() and not clutter:
+            files.append(_File(names, path, number, _time_of(member), _objection(member, names)))
+    return _without_wrapping(files)
 
 
 def _objection(member: zipfile.ZipInfo, names: tuple[str, ...]) -> str:
@@ -374,11 +294,11 @@ def _read_member(path: Path, number: int) -> bytes:
         archive = _archive(path)
         with archive.open(archive.infolist()[number]) as file:
             return file.read(MOST_BYTES + 1)
+    except OSError:
+        raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise OSError(None, str(error)) from error
     except Exception as error:  # zlib, lzma and bz2 have errors of their own
-        if isinstance(error, OSError):
-            raise
         raise OSError(None, f"damaged: {error}") from error
 
 
@@ -430,7 +350,8 @@ def _assign(files: list[_File], folders: list[str]) -> HandedIn:
     found: dict[tuple[str, str], list[_Candidate]] = {}
     for file in files:
         student, name = owner_of(file.names) or ("", "")
-        students |= {student} if student else set()
+        if student:
+            students.add(student)
         candidates = _candidates(file, student, name)
         if not candidates:
             nobodys = "no student's name in it, so it was left out."
@@ -473,7 +394,8 @@ def _choose(several: list[_Candidate]) -> tuple[Submission, list[str]]:
     """Return the one of a student's files for an exercise that counts, and a note on each other."""
     several = sorted(several, key=_Candidate.rank)
     best, notes = several[-1], []
-    student, exercise, taken = best.submission.student, best.submission.exercise, best.submission
+    taken = best.submission
+    student, exercise = taken.student, taken.exercise
     for one in several[:-1]:
         if one.contents.is_lesson:
             why = f"it is the lesson; the exercise {exercise} of {student} is {taken.file}."
@@ -524,11 +446,11 @@ def _candidates(file: _File, student: str, name: str) -> list[_Candidate]:
     modified = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
     found = Submission(student, "", file.path, "", file.member, modified, file.problem, file.shown)
     content = b""
-    if not found.problem:
-        try:
-            content = found.read()
-        except OSError as error:
-            found = replace(found, problem=f"It cannot be read: {error.strerror or error}.")
+    try:
+        content = found.read()
+    except OSError as error:
+        why = found.problem or f"It cannot be read: {error.strerror or error}."
+        found = replace(found, problem=why)
     contents = look_at(content[:_LOOKED_AT])
     if len(content) > _LOOKED_AT:
         contents = replace(contents, is_whole=True)  # as far as one can tell
@@ -550,13 +472,12 @@ def _readable(name: str) -> str:
     """Return a name that can be shown and stored, and is still nobody else's."""
     if name.isascii() and name.isprintable() and 0 < len(name.strip()) <= _LONGEST_NAME:
         return name.strip()
-    shown = "".join("\ufffd" if _is_unprintable(sign) else sign for sign in name)
+    shown = "".join(
+        "\ufffd" if one in _DIRECTION or unicodedata.category(one) in _UNPRINTABLE else one
+        for one in name
+    )
     shown = unicodedata.normalize("NFC", shown).strip()
     if len(shown) > _LONGEST_NAME or "\ufffd" in shown or not shown:
         code = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
         shown = f"{shown[:_LONGEST_NAME]}~{code}"
     return shown
-
-
-def _is_unprintable(sign: str) -> bool:
-    return sign in _DIRECTION or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")

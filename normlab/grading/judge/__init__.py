@@ -1,17 +1,6 @@
-"""What a submission is worth: the grader, and its verdict in points and in words.
+"""What a submission is worth: the `grader`, and its `verdict` in points and in words.
 
-``grader``
-    One submission after the other; a verdict on every task, whatever was handed in.
-``run``
-    One submission: its cells, the calls of its functions, and what becomes of its processes.
-``attempts``
-    What is known of each task on the way.
-``answers``
-    What came back from a process, read as numbers of a stranger.
-``verdict``, ``feedback``
-    The end of it, and its words.
-``made_with``
-    By what code: a digest, by which a verdict that was kept stands or falls.
-
-It knows `normlab.grading.prison`, and nothing of a class.
+`run` has one submission's cells run and its functions called, `answers` reads what came back as
+numbers of a stranger, and `attempts` keeps what is known of each task on the way. `made_with` is
+the digest by which a verdict that was kept stands or falls. It knows nothing of a class.
 """

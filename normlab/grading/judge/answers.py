@@ -11,6 +11,8 @@ from normlab.grading.prison.wire import WireError
 from normlab.tasks.case import Arguments, Case, Outputs
 
 _TROUBLES = frozenset(["", "raised", "not written", "time", "none", "type", "not called"])
+# "Cf" turns the direction of a text around, or is not seen at all.
+_CONTROL = ("Cc", "Cf", "Cs", "Co", "Cn")
 _LONGEST_MESSAGE = 600
 _LONGEST_PRINTED = 300
 _MOST_NODES = 60
@@ -20,18 +22,8 @@ _MOST_WARNINGS = 3
 def read_outcome(answer: Any, exercise: Exercise, case: Case) -> Outcome:  # noqa: ANN401
     """Turn an answer into an `Outcome`, as `normlab.exercises.judge` takes it.
 
-    Parameters
-    ----------
-    answer
-        From `sandbox.child`, or from a learner's code that has taken its place: then it is no
-        more than an answer of the learner's.
-    exercise, case
-        What was asked.
-
-    Raises
-    ------
-    WireError
-        It is no answer.
+    It comes from `sandbox.child`, or from a learner's code that has taken its place: then it is no
+    more than an answer of the learner's. `WireError` where it is no answer.
     """
     if not isinstance(answer, dict):
         raise WireError("what is sent is no outcome")
@@ -93,10 +85,5 @@ def text(value: Any, longest: int) -> str:  # noqa: ANN401
     if kept.replace("\n", "").isprintable():
         return kept
     return "".join(
-        character if character == "\n" or not _is_control(character) else "�" for character in kept
+        one if one == "\n" or unicodedata.category(one) not in _CONTROL else "�" for one in kept
     )
-
-
-def _is_control(character: str) -> bool:
-    # "Cf" turns the direction of the text around, or is not seen at all.
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")

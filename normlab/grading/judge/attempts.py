@@ -16,7 +16,6 @@ from normlab.grading.judge.answers import asked_for
 from normlab.grading.judge.feedback import judged, not_judged
 from normlab.grading.judge.verdict import Status, TaskVerdict
 from normlab.grading.prison.wire import Encoded
-from normlab.tasks.case import Outputs
 
 #: What the kernel says where it refuses: no permission, read-only, too large, no space left.
 _REFUSED = ("[Errno 1]", "[Errno 13]", "[Errno 30]", "[Errno 27]", "[Errno 28]")
@@ -32,13 +31,13 @@ class Drawn:
         #: What is right, and what the known mistakes give: most of a diagnosis is in it.
         self.variants = Variants(exercise, self.cases)
         for outputs in self.variants.right.values():
-            _read_only(outputs)
+            for array in outputs.values():
+                array.flags.writeable = False  # every submission is compared with it
 
     @cached_property
     def asked(self) -> Encoded:
         """What everybody is asked, ready to be sent."""
-        exercise = self.exercise
-        use = exercise.use
+        exercise, use = self.exercise, self.exercise.use
         return Encoded(
             {
                 "name": exercise.name,
@@ -54,12 +53,6 @@ class Drawn:
         )
 
 
-def _read_only(outputs: Outputs) -> None:
-    """Let nobody change what is compared with every submission."""
-    for array in outputs.values():
-        array.flags.writeable = False
-
-
 @dataclass(frozen=True)
 class Judged:
     """One judgement of a task: on which definition, behind which cell, and what changed before."""
@@ -70,9 +63,8 @@ class Judged:
     begun: bool = True
     changed: tuple[str, ...] = ()
 
-    @property
     def worth(self) -> tuple[float, bool]:
-        """What orders two judgements of one definition."""
+        """Return what orders two judgements of one definition."""
         return self.verdict.score, self.verdict.status is Status.GRADED
 
 
@@ -106,13 +98,7 @@ class Attempt:
         elif new.definition == old.definition:
             if new.place < 0 and new.verdict.score != old.verdict.score:
                 self.remark = _otherwise(old, new)
-            self.counts = max(old, new, key=lambda one: one.worth)
-
-    def give_up(self, status: Status, why: str) -> None:
-        """Settle it: with the verdict that there is, or with none."""
-        if self.counts is None:
-            self.fail(status, why)
-        self.settled = True
+            self.counts = max(old, new, key=Judged.worth)
 
     def fail(self, status: Status, why: str) -> None:
         """Settle it with a failure, unless the very definition that failed was judged before."""
@@ -135,7 +121,7 @@ def _otherwise(own: Judged, end: Judged) -> str:
     """Say that the end of the notebook judges otherwise than the task's own place."""
     names = " and ".join(f"`{name}`" for name in end.changed)
     changed = f": by then {names} has another value" if names else ""
-    counts = "first" if own.worth >= end.worth else "second"
+    counts = "first" if own.worth() >= end.worth() else "second"
     return (
         f"Behind code cell {own.place + 1} of your notebook this earns {own.verdict.score:g} of "
         f"{own.verdict.max_score:g} points, and {end.verdict.score:g} at its end{changed}. "
@@ -149,21 +135,10 @@ def _otherwise(own: Judged, end: Judged) -> str:
 def judge_outcomes(
     attempt: Attempt, outcomes: Sequence[Outcome], cell_problems: Mapping[int, tuple[str, str]]
 ) -> TaskVerdict:
-    """Judge what came of the calls of one definition.
+    """Judge what came of the calls of one definition, an outcome for each case.
 
-    Parameters
-    ----------
-    attempt
-        At which task.
-    outcomes
-        One for each case.
-    cell_problems
-        What became of the cells that did not run to their end: the trouble, and it in words.
-
-    Raises
-    ------
-    MemoryError
-        The grader has too little, which is nobody's verdict.
+    Of the cells that did not run to their end, `cell_problems` has the trouble, and it in words. A
+    `MemoryError` is the grader's own, and nobody's verdict.
     """
     drawn, exercise = attempt.drawn, attempt.drawn.exercise
     try:

@@ -15,17 +15,7 @@ _LABELS = {"Symptom", "Hint", "Either", "Or", "Not told apart", "Your nodes", "N
 
 
 def judged(exercise: Exercise, report: Report, status: Status, remark: str = "") -> TaskVerdict:
-    """Return the verdict on a task whose function was called.
-
-    Parameters
-    ----------
-    report
-        What `check` would show.
-    status
-        How it came to it.
-    remark
-        What is to be said before everything else.
-    """
+    """Return the verdict on a task by what `check` would show; the remark comes before all."""
     aspects = tuple(
         AspectVerdict(
             line.title,

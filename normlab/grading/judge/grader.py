@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import tasks_of
 from normlab.files import read_ordinary
 from normlab.grading.judge.attempts import Drawn
@@ -56,20 +55,7 @@ class Grader(AbstractContextManager):
         self._sites.clear()
 
     def grade(self, path: str | os.PathLike[str], exercise: str) -> Verdict:
-        """Grade one notebook file.
-
-        Parameters
-        ----------
-        path
-            Of the file handed in; it need not exist.
-        exercise
-            The stem of the exercise notebook: "02_batch_norm_forward".
-
-        Raises
-        ------
-        LookupError, GraderFailed, NoIsolation
-            As `grade_content` does.
-        """
+        """Grade one notebook file, which need not exist; it raises what `grade_content` does."""
         most = self.limits.notebook_size
         try:
             content = read_ordinary(Path(path), most + 1)
@@ -87,23 +73,20 @@ class Grader(AbstractContextManager):
     def grade_content(self, content: bytes, exercise: str) -> Verdict:
         """Grade what is in a notebook file; whatever it is, there is a verdict on every task.
 
-        Parameters
-        ----------
-        content
-            Of the file.
-        exercise
-            The stem of the exercise notebook.
-
         Raises
         ------
         LookupError
-            There is no exercise notebook of this stem.
+            There is no exercise notebook of this stem, such as "02_batch_norm_forward".
         GraderFailed
             The grader failed, twice, the second time in a fresh sandbox: it is nobody's verdict.
         NoIsolation
             The submission's code cannot be kept in its place any more.
         """
-        tasks = [self._draw(task) for task in tasks_of(exercise)]
+        tasks = []
+        for task in tasks_of(exercise):
+            if task.name not in self._drawn:
+                self._drawn[task.name] = Drawn(task, self.seed)
+            tasks.append(self._drawn[task.name])
         if len(content) > self.limits.notebook_size:
             most = self.limits.notebook_size
             why = too_large(f"The file has more than {most / MEBIBYTE:.0f}", most)
@@ -116,8 +99,10 @@ class Grader(AbstractContextManager):
     def _try(self, content: bytes, exercise: str, tasks: Sequence[Drawn]) -> Verdict:
         wall, cpu = time.monotonic(), time.process_time()
         try:
-            site = self._site(any("torch" not in task.exercise.forbidden for task in tasks))
-            run = Run(site, self.limits, content, tasks)
+            torch = any("torch" not in task.exercise.forbidden for task in tasks)
+            if torch not in self._sites:
+                self._sites[torch] = Site(torch, self.limits, self._asked_for)
+            run = Run(self._sites[torch], self.limits, content, tasks)
             verdicts = run.verdicts()
         except NoIsolation:
             raise
@@ -134,13 +119,3 @@ class Grader(AbstractContextManager):
             learner_cpu_seconds=run.learner_seconds,
             wall_seconds=time.monotonic() - wall,
         )
-
-    def _draw(self, exercise: Exercise) -> Drawn:
-        if exercise.name not in self._drawn:
-            self._drawn[exercise.name] = Drawn(exercise, self.seed)
-        return self._drawn[exercise.name]
-
-    def _site(self, torch: bool) -> Site:
-        if torch not in self._sites:
-            self._sites[torch] = Site(torch, self.limits, self._asked_for)
-        return self._sites[torch]

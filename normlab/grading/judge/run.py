@@ -53,13 +53,7 @@ class Run:
         self.cell_notes: list[str] = []
 
     def verdicts(self) -> list[TaskVerdict]:
-        """Return a verdict on each task.
-
-        Raises
-        ------
-        GraderFailed
-            There is none to be had.
-        """
+        """Return a verdict on each task, or raise `GraderFailed`."""
         for _ in range(_MOST_STARTS):
             if all(attempt.settled for attempt in self.attempts):
                 break
@@ -104,10 +98,7 @@ class Run:
     def _hold_to_account(self, failure: Exception, used: Used) -> None:
         """Say of the cell or the call that the process was at what came of it.
 
-        Raises
-        ------
-        GraderFailed
-            It was at none: nothing of the learner's had run.
+        At none, nothing of the learner's had run: `GraderFailed`.
         """
         if isinstance(failure, _Unreadable):
             self._give_up(Status.UNREADABLE, str(failure))
@@ -136,7 +127,9 @@ class Run:
     def _give_up(self, status: Status, why: str) -> None:
         """Settle what is not settled: with the verdict that there is, or with none."""
         for attempt in self.attempts:
-            attempt.give_up(status, why)
+            if attempt.counts is None:
+                attempt.fail(status, why)
+            attempt.settled = True
 
     def _blame(self, status: Status, what: str) -> None:
         """Hold the cell or the task to account that the process was at."""
@@ -179,9 +172,7 @@ class Run:
         request = {
             "do": "read",
             "notebook": self.notebook,
-            "last_only": {
-                attempt.drawn.exercise.name: attempt.last_only for attempt in self.attempts
-            },
+            "last_only": {one.drawn.exercise.name: one.last_only for one in self.attempts},
         }
         found = Asked(talk, request, self.end, self.cell_notes).answer(self.end)
         if found.get("problem"):

@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Isolation:
     held
         What was seen to hold when it was tried, in words.
     guarded
-        What a submission that is nobody's must not be able to read.
+        What a submission that is nobody's must not be able to read or write.
     """
 
     name: str
@@ -85,10 +85,7 @@ def no_isolation() -> Isolation:
 def nobodys(guarded: Sequence[Path]) -> Isolation:
     """Return what runs a submission's code as a user who owns nothing; only root can.
 
-    Parameters
-    ----------
-    guarded
-        What that user must not be able to read or write, besides this package's answers.
+    That user must not reach what is guarded, nor this package's answers.
     """
     return Isolation("nobody", guarded=tuple(map(str, guarded)))
 
@@ -108,21 +105,14 @@ def best_isolation() -> Isolation:
 
 
 def first_site(limits: Limits, isolation: Isolation | None = None) -> "Site":
-    """Return a site without torch that has been tried.
-
-    Raises
-    ------
-    NoIsolation
-        As `best_isolation` does.
-    """
+    """Return a site without torch that has been tried; `NoIsolation` as in `best_isolation`."""
     site = Site(torch=False, limits=limits, isolation=isolation)
     try:
         site.start()
-    except CannotStart as problem:
+    except BaseException as problem:
         site.close()
-        raise _refusal(str(problem)[:200]) from None
-    except BaseException:
-        site.close()
+        if isinstance(problem, CannotStart):
+            raise _refusal(str(problem)[:200]) from None
         raise
     return site
 
@@ -130,14 +120,7 @@ def first_site(limits: Limits, isolation: Isolation | None = None) -> "Site":
 class Site:
     """Where submissions run: begins a process for each, with one view.
 
-    Parameters
-    ----------
-    torch
-        Whether torch can be imported there.
-    limits
-        Of each submission.
-    isolation
-        `no_isolation()`, or None for the one that works here.
+    Without an isolation it takes the one that works here.
     """
 
     def __init__(self, torch: bool, limits: Limits, isolation: Isolation | None = None) -> None:
@@ -150,12 +133,8 @@ class Site:
     def start(self) -> None:
         """Start the warm process, and try what it keeps a submission from.
 
-        Raises
-        ------
-        CannotStart
-            It does not start here.
-        NoIsolation
-            A submission would reach what it must not.
+        It raises `CannotStart` where it does not start here, and `NoIsolation` where a submission
+        would reach what it must not.
         """
         if self.isolation.name == "none":
             return
@@ -169,42 +148,30 @@ class Site:
             )
         self.starts += 1
         self.warm = Warm(self.view, self.limits)
-        try:
-            found = _probe(self.warm.fork(), _secrets(self.view), self.limits)
-        except (Gone, Late, WireError) as problem:
-            raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
-        self.isolation = Isolation("namespaces", _judge(found))
+        found = _probe(self.warm.fork, _secrets(self.view), self.limits)
+        if reached := _reached(found):
+            raise _refusal(f"what runs in it {reached[0]}")
+        self.isolation = Isolation("namespaces", _held(found["user"], _IN_NAMESPACES))
 
     def _try_as_nobody(self) -> None:
         if what_isolation_lacks() or not is_root():
             raise NoIsolation("Only root, on Linux, can make a submission nobody's.")
         guarded = [*map(Path, self.isolation.guarded), *_answers()]
-        try:
-            process = begin_as_nobody(self.view, self.limits)
-            found = _probe(process, guarded, self.limits)
-        except (Gone, Late, WireError) as problem:
-            raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
-        self.isolation = replace(self.isolation, held=_judge_nobody(found))
+        found = _probe(lambda: begin_as_nobody(self.view, self.limits), guarded, self.limits)
+        if reached := _reached(found, _BEARABLE):
+            raise NoIsolation(f"Submissions cannot be kept apart here: what runs {reached[0]}.")
+        self.isolation = replace(self.isolation, held=_held(found["user"], _AS_NOBODY))
 
     def begin(self) -> Talk:
-        """Begin the process of a submission.
-
-        Raises
-        ------
-        CannotStart
-            It could not be started.
-        NoIsolation
-            It could not be kept in its place.
-        """
+        """Begin the process of a submission; it raises what `start` does."""
         if self.isolation.name == "none":
             return begin_unprotected(self.view)
         if self.isolation.name == "nobody":
             return begin_as_nobody(self.view, self.limits)
         if self.warm is None or not self.warm.works:
             self.start()
+        assert self.warm is not None
         try:
-            if self.warm is None:
-                raise Gone
             return self.warm.fork()
         except Gone:
             self.stop()
@@ -225,8 +192,8 @@ class Site:
 # ---- try it
 
 
-def _probe(process: Talk, secrets: Iterable[Path], limits: Limits) -> dict[str, Any]:
-    """Ask a submission's process what it can do."""
+def _probe(begin: Callable[[], Talk], secrets: Iterable[Path], limits: Limits) -> dict[str, Any]:
+    """Begin a submission's process, and ask it what it can do."""
     end = time.monotonic() + _PROBE_SECONDS
     with tempfile.NamedTemporaryFile() as secret:
         request = {
@@ -237,9 +204,13 @@ def _probe(process: Talk, secrets: Iterable[Path], limits: Limits) -> dict[str, 
             "memory": limits.memory + 2**20,
         }
         try:
-            return Asked(process, request, end, []).answer(end)
-        finally:
-            process.finish()
+            process = begin()
+            try:
+                return Asked(process, request, end, []).answer(end)
+            finally:
+                process.finish()
+        except (Gone, Late, WireError) as problem:
+            raise CannotStart(f"its trial did not answer: {type(problem).__name__}") from None
 
 
 def _secrets(view: View) -> list[Path]:
@@ -276,35 +247,31 @@ def _reached(found: dict[str, Any], bearable: Collection[str] = ()) -> list[str]
     return [one for one in could if one not in bearable]
 
 
-def _judge_nobody(found: dict[str, Any]) -> tuple[str, ...]:
-    """Put what was found of a submission that is nobody's into words; refuse what is not enough."""
-    if reached := _reached(found, _BEARABLE):
-        raise NoIsolation(f"Submissions cannot be kept apart here: what runs {reached[0]}.")
-    return (
-        f"user {found['user']}, without rights of its own",
-        "files: not the answers, the hand-in, the results or what belongs to root alone. It can "
-        "read what everybody may read here, and write to /tmp",
-        "network: no socket can be made",
-        "processes: none can be started or signalled; that there are others it can see",
-        "system calls: those on a short list",
-        "memory, processor time, size of a file, threads: limited, and the limits cannot be "
-        "raised; what it writes in all is not",
-    )
+#: What was seen to hold, where nothing was reached: of files, of processes, of what is limited.
+_IN_NAMESPACES = (
+    "files: Python and its libraries, read-only, and an empty folder of its own in memory, with a "
+    "limit; not the home folder, the submissions, this package's answers or the gradebook",
+    "processes: none can be started, and none of the machine's is in sight",
+    "memory, processor time, file size, threads: limited, and the limits cannot be raised",
+)
+_AS_NOBODY = (
+    "files: not the answers, the hand-in, the results or what belongs to root alone. It can read "
+    "what everybody may read here, and write to /tmp",
+    "processes: none can be started or signalled; that there are others it can see",
+    "memory, processor time, size of a file, threads: limited, and the limits cannot be raised; "
+    "what it writes in all is not",
+)
 
 
-def _judge(found: dict[str, Any]) -> tuple[str, ...]:
-    """Put what was found into words; refuse what is not enough."""
-    if reached := _reached(found):
-        raise _refusal(f"what runs in it {reached[0]}")
+def _held(user: int, what: tuple[str, str, str]) -> tuple[str, ...]:
+    files, processes, limited = what
     return (
-        f"user {found['user']}, without rights of its own",
-        "files: Python and its libraries, read-only, and an empty folder of its own in memory, "
-        "with a limit; not the home folder, the submissions, this package's answers or the "
-        "gradebook",
+        f"user {user}, without rights of its own",
+        files,
         "network: no socket can be made",
-        "processes: none can be started, and none of the machine's is in sight",
+        processes,
         "system calls: those on a short list",
-        "memory, processor time, file size, threads: limited, and the limits cannot be raised",
+        limited,
     )
 
 

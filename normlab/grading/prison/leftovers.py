@@ -19,13 +19,7 @@ _NAME = re.compile(r"normlab-(?:view|inbox|scratch)-(\d+)-\w+")
 
 
 def make_folder(kind: str) -> Path:
-    """Make a folder in the system's place for temporary ones, and delete what the dead have left.
-
-    Parameters
-    ----------
-    kind
-        "view", "inbox" or "scratch".
-    """
+    """Make a temporary "view", "inbox" or "scratch", and delete what the dead have left."""
     remove_leftovers()
     return Path(tempfile.mkdtemp(prefix=f"normlab-{kind}-{os.getpid()}-"))
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from normlab.grading.prison import wire
@@ -22,9 +23,6 @@ from normlab.system import on_windows
 
 #: The most bytes that one answer may have.
 LARGEST_ANSWER = 8 * 2**20
-_HEAD = struct.Struct("<I")
-_LIMITS = struct.Struct("<QdQQQ")  # as in sandbox.warm
-_USED = struct.Struct("<idd")
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
@@ -52,16 +50,9 @@ class CannotStart(RuntimeError):  # noqa: N818
 
 @dataclass(frozen=True)
 class Used:
-    """What became of a process, and what it used.
+    """What became of a process, what it used, and what the warm process did for it, in seconds.
 
-    Parameters
-    ----------
-    status
-        As `os.wait` gives it; -1 where it had not ended by itself.
-    seconds
-        Processor time of the submission's process.
-    own_seconds
-        Processor time of the warm process for it.
+    The status is as `os.wait` gives it; -1 where it had not ended by itself.
     """
 
     status: int = -1
@@ -70,14 +61,9 @@ class Used:
 
 
 class Talk:
-    """A submission's process, to talk to.
+    """A submission's process, to talk to over a socket.
 
-    Parameters
-    ----------
-    ours
-        Our end of a socket to it.
-    end
-        Ends the process and says what it used; the argument tells whether it seems to have ended.
+    `end` ends it and says what it used; its argument tells whether it seems to have ended.
     """
 
     def __init__(self, ours: socket.socket, end: Callable[[bool], Used]) -> None:
@@ -86,10 +72,10 @@ class Talk:
 
     def send(self, message: Any, end: float) -> None:  # noqa: ANN401
         """Send a message before the time `end`."""
-        data = wire.encode(message)
+        data = wire.framed(message)
         self._in_time(end)
         try:
-            self._ours.sendall(_HEAD.pack(len(data)) + data)
+            self._ours.sendall(data)
         except TimeoutError:
             raise Late from None
         except OSError:
@@ -97,17 +83,12 @@ class Talk:
 
     def receive(self, end: float) -> Any:  # noqa: ANN401
         """Return its answer, if it comes before the time `end`."""
-        self._wait_for(_HEAD.size, end)
-        (size,) = _HEAD.unpack_from(self._came)
+        (size,) = wire.LENGTH.unpack(self._take(wire.LENGTH.size, end))
         if size > LARGEST_ANSWER:
             raise wire.WireError("the answer is too long")
-        last = _HEAD.size + size
-        self._wait_for(last, end)
-        answer = bytes(self._came[_HEAD.size : last])
-        del self._came[:last]
-        return wire.decode(answer)
+        return wire.decode(self._take(size, end))
 
-    def _wait_for(self, size: int, end: float) -> None:
+    def _take(self, size: int, end: float) -> bytes:
         while len(self._came) < size:
             self._in_time(end)
             try:
@@ -119,6 +100,9 @@ class Talk:
             if not part:
                 raise Gone
             self._came += part
+        taken = bytes(self._came[:size])
+        del self._came[:size]
+        return taken
 
     def _in_time(self, end: float) -> None:
         left = end - time.monotonic()
@@ -127,13 +111,7 @@ class Talk:
         self._ours.settimeout(left)
 
     def wait_until_ready(self) -> None:
-        """Wait for the first message: until then nothing of a submission is there.
-
-        Raises
-        ------
-        CannotStart
-            The process does not get ready.
-        """
+        """Wait for the first message, or raise `CannotStart`: until then no submission is there."""
         try:
             failure = self.receive(time.monotonic() + _START_SECONDS)["failure"]
         except (Gone, Late) as problem:
@@ -152,29 +130,15 @@ class Talk:
 
 
 class Warm:
-    """A warm process, which forks a child for each submission.
-
-    Parameters
-    ----------
-    view
-        What can be imported there.
-    limits
-        Of each child.
-
-    Raises
-    ------
-    CannotStart
-        It does not get ready.
-    """
+    """A warm process, which forks a child for each submission; or it raises `CannotStart`."""
 
     def __init__(self, view: View, limits: Limits) -> None:
-        options = ["torch"] if view.torch else []
         ours, theirs = socket.socketpair()
         self.control = ours
         self.limits = limits
         with tempfile.TemporaryFile() as said, theirs:
             self.process = subprocess.Popen(
-                [sys.executable, *boot("warm"), str(view.folder), *options],
+                [sys.executable, *boot("warm"), str(view.folder), *view.options],
                 stdin=theirs.fileno(),
                 stdout=said,
                 stderr=said,
@@ -196,16 +160,14 @@ class Warm:
     def fork(self) -> Talk:
         """Begin a submission's process.
 
-        Raises
-        ------
-        Gone
-            The warm process is no more.
-        CannotStart
-            The new process does not get ready.
+        It raises `Gone` where the warm process is no more, and `CannotStart` where the new one does
+        not get ready.
         """
         ours, theirs = socket.socketpair()
         most = self.limits
-        packed = _LIMITS.pack(most.memory, most.seconds, most.file_size, most.threads, most.files)
+        packed = wire.LIMITS.pack(
+            most.memory, most.seconds, most.file_size, most.threads, most.files
+        )
         try:
             socket.send_fds(self.control, [b"F" + packed], [theirs.fileno()])
         except OSError:
@@ -222,8 +184,7 @@ class Warm:
         self.control.settimeout(_END_SECONDS)
         try:
             self.control.send(b"G" if gone else b"E")
-            answer = self.control.recv(_USED.size)
-            return Used(*_USED.unpack(answer))
+            return Used(*wire.USED.unpack(self.control.recv(wire.USED.size)))
         except (OSError, struct.error):
             self.close()
             return Used()
@@ -247,45 +208,30 @@ class Warm:
 
 
 def begin_as_nobody(view: View, limits: Limits) -> Talk:
-    """Begin a process for one submission that root makes nobody's; it needs no namespaces.
-
-    Raises
-    ------
-    CannotStart
-        It does not get ready.
-    """
+    """Begin a process for one submission that root makes nobody's; it needs no namespaces."""
     scratch = make_folder("scratch")
     os.chown(scratch, NOBODY, NOBODY)
     most = (limits.memory, limits.seconds, limits.file_size, limits.threads)
-    options = ["torch"] if view.torch else []
     ours, theirs = socket.socketpair()
     with theirs:
-        talk = theirs.fileno()
-        words = (str(view.folder), str(scratch), str(talk), *map(str, most), *options)
-        process = _start("nobody", words, ENVIRONMENT, talk)
-    told = Talk(ours, lambda gone: _end_process(process, str(scratch), gone))
-    told.wait_until_ready()
-    return told
+        words = (scratch, theirs.fileno(), *most)
+        process = _start("nobody", view, words, ENVIRONMENT, theirs.fileno())
+    talk = Talk(ours, lambda gone: _end_process(process, scratch, gone))
+    talk.wait_until_ready()
+    return talk
 
 
 # ---- without
 
 
 def begin_unprotected(view: View) -> Talk:
-    """Begin a process for one submission, without protection; it works on every platform.
-
-    Raises
-    ------
-    CannotStart
-        It does not get ready.
-    """
-    scratch, secret = str(make_folder("scratch")), secrets.token_bytes(16)
-    options = [*(["torch"] if view.torch else []), *view.search]
+    """Begin a process for one submission, without protection; it works on every platform."""
+    scratch, secret = make_folder("scratch"), secrets.token_bytes(16)
     environment = {**os.environ, **ENVIRONMENT} if on_windows() else ENVIRONMENT
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         environment = {**environment, "NORMLAB_TALK": f"{port} {secret.hex()}"}
-        process = _start("plain", (str(view.folder), scratch, *options), environment)
+        process = _start("plain", view, (scratch, *view.search), environment)
         server.settimeout(_START_SECONDS)
         try:
             ours, _ = server.accept()
@@ -301,10 +247,14 @@ def begin_unprotected(view: View) -> Talk:
 
 
 def _start(
-    module: str, words: Iterable[str], environment: dict[str, str], *kept_open: int
+    module: str,
+    view: View,
+    words: Iterable[object],
+    environment: dict[str, str],
+    *kept_open: int,
 ) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, *boot(module), *words],
+        [sys.executable, *boot(module), str(view.folder), *map(str, words), *view.options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -313,7 +263,7 @@ def _start(
     )
 
 
-def _end_process(process: subprocess.Popen, scratch: str, gone: bool) -> Used:
+def _end_process(process: subprocess.Popen, scratch: Path, gone: bool) -> Used:
     before = _seconds_of_children()
     if not gone:
         process.kill()
@@ -329,8 +279,7 @@ def _end_process(process: subprocess.Popen, scratch: str, gone: bool) -> Used:
 
 def _seconds_of_children() -> float:
     """Return the processor time of all processes that were waited for; 0 on Windows."""
-    times = os.times()
-    return times.children_user + times.children_system
+    return sum(os.times()[2:4])
 
 
 # ---- ask
@@ -343,21 +292,8 @@ _NUMBERS = itertools.count()
 class Asked:
     """A request that was sent, to take its answers one by one.
 
-    Parameters
-    ----------
-    talk
-        Whom.
-    request
-        What.
-    end
-        When it must have been taken, by `time.monotonic`.
-    notes
-        Gets what the process says, on the way, that it tried.
-
-    Raises
-    ------
-    Gone, Late
-        It is not taken any more, or not yet.
+    It must have been taken before the time `end`, by `time.monotonic`. What the process says on the
+    way that it tried goes to `notes`. `Gone` or `Late` is raised where nobody takes it.
     """
 
     def __init__(self, talk: Talk, request: dict[str, Any], end: float, notes: list[str]) -> None:
@@ -366,15 +302,7 @@ class Asked:
         talk.send({**request, "number": self._number}, end)
 
     def answer(self, end: float) -> dict[str, Any]:
-        """Return the next answer, if it comes before the time `end`.
-
-        Raises
-        ------
-        Gone, Late
-            There is no answer any more, or not yet.
-        WireError
-            There is one that is none.
-        """
+        """Return the next answer, if it comes before `end`; a `WireError` where it is none."""
         for _ in range(_MOST_NOTES):
             answer = self._talk.receive(end)
             if not isinstance(answer, dict):

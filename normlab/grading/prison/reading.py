@@ -31,16 +31,8 @@ class Unreadable(ValueError):  # noqa: N818 - it is said of a file
 def read_cells(data: bytes) -> list[str]:
     """Return the source of each code cell of a notebook, in its order.
 
-    Parameters
-    ----------
-    data
-        A file of nbformat 3 or 4, or of something near it: a cell that cannot be read is left
-        out, and metadata, outputs and ids are not looked at.
-
-    Raises
-    ------
-    Unreadable
-        There are no cells to be found in it.
+    It takes nbformat 3 or 4, or something near it: a cell that cannot be read is left out, and
+    metadata, outputs and ids are not looked at. `Unreadable` where no cells are to be found.
     """
     notebook = _parse(data)
     if not isinstance(notebook, dict):
@@ -50,7 +42,8 @@ def read_cells(data: bytes) -> list[str]:
         raise Unreadable("The file is no notebook: it has no list of cells.")
     if len(cells) > MOST_CELLS:
         raise Unreadable(f"The notebook has {len(cells):,} cells; at most {MOST_CELLS:,} are read.")
-    sources = [_source(cell) for cell in cells if _is_code(cell)]
+    code = [one for one in cells if isinstance(one, dict) and one.get("cell_type") == "code"]
+    sources = [_source(cell) for cell in code]
     if sum(map(len, sources)) > _MOST_CHARACTERS:
         raise Unreadable("The notebook's cells are too long to be code.")
     return sources
@@ -96,10 +89,6 @@ def _cells_of(notebook: dict[str, Any]) -> list[Any] | None:
     return [cell for some in cells if isinstance(some, list) for cell in some]
 
 
-def _is_code(cell: Any) -> bool:  # noqa: ANN401
-    return isinstance(cell, dict) and cell.get("cell_type") == "code"
-
-
 def _source(cell: dict[str, Any]) -> str:
     source = cell.get("source", cell.get("input", ""))  # nbformat 3 says input
     if isinstance(source, list):
@@ -111,36 +100,22 @@ def _source(cell: dict[str, Any]) -> str:
 def places_of(cells: Sequence[str], last_only: Mapping[str, bool]) -> dict[str, list[int]]:
     """Say where each task is to be judged: where it is defined, and at the notebook's own checks.
 
-    Those are the cells with ``check("task", ...)`` behind a cell that defines the task.
-
-    Parameters
-    ----------
-    cells
-        The sources.
-    last_only
-        The names of the tasks, and whether the last definition alone is an answer.
-
-    Returns
-    -------
-    dict
-        From the name to the numbers of cells, in order.
+    Those are the cells with ``check("task", ...)`` behind a cell that defines the task. Of a name
+    in `last_only` that is true, the last definition alone is an answer.
     """
-    defined: dict[str, list[int]] = {name: [] for name in last_only}
-    checked: dict[str, list[int]] = {name: [] for name in last_only}
-    for number, cell in enumerate(cells):
-        if any(name in cell for name in last_only):
-            for kind, name in _mentions(cell):
-                known = (defined if kind == "defines" else checked).get(name)
-                if known is not None:
-                    known.append(number)
-    return {
-        name: _places(defined[name][-1:] if last_only[name] else defined[name], checked[name])
-        for name in last_only
-    }
-
-
-def _places(defined: Sequence[int], checked: Sequence[int]) -> list[int]:
-    return sorted({*defined, *(cell for cell in checked if defined and cell >= defined[0])})
+    named = (
+        (number, cell)
+        for number, cell in enumerate(cells)
+        if any(name in cell for name in last_only)
+    )
+    said = {number: _mentions(cell) for number, cell in named}
+    places = {}
+    for name, last in last_only.items():
+        defined = [number for number, found in said.items() if ("defines", name) in found]
+        defined = defined[-1:] if last else defined
+        checked = [number for number, found in said.items() if ("checks", name) in found]
+        places[name] = sorted({*defined, *(n for n in checked if defined and n >= defined[0])})
+    return places
 
 
 def _mentions(source: str) -> set[tuple[str, str]]:
@@ -182,13 +157,7 @@ def compile_plain(source: str, name: str) -> types.CodeType | None:
 
 
 def parse_cell(source: str) -> list[ast.stmt]:
-    """Return the statements of a cell, without what only Jupyter understands.
-
-    Raises
-    ------
-    SyntaxError
-        It is not Python without that either.
-    """
+    """Return the statements of a cell, without what Jupyter alone reads; or a `SyntaxError`."""
     source = source.replace("\r\n", "\n").replace("\x00", "")
     if source.lstrip().startswith("%%"):
         magic, _, rest = source.lstrip().partition("\n")

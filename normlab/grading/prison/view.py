@@ -15,26 +15,17 @@ import normlab
 from normlab.grading.prison.leftovers import make_folder
 
 _PACKAGE = Path(normlab.__file__).parent
+_SANDBOX = "grading/prison/sandbox"
 #: The files of this package that run there, under their own names. None of them knows an answer.
 _HARNESS = (
     "exercises/calling.py",
     "exercises/use.py",
-    "grading/prison/reading.py",
-    "grading/prison/wire.py",
-    "grading/prison/sandbox/child.py",
-    "grading/prison/sandbox/locks.py",
-    "grading/prison/sandbox/nobody.py",
-    "grading/prison/sandbox/plain.py",
-    "grading/prison/sandbox/probe.py",
-    "grading/prison/sandbox/rehearsal.py",
-    "grading/prison/sandbox/stage.py",
-    "grading/prison/sandbox/stand_ins.py",
-    "grading/prison/sandbox/used_names.py",
-    "grading/prison/sandbox/warm.py",
-    "system.py",
-    "tasks/case.py",
+    *("grading/prison/reading.py", "grading/prison/wire.py", "system.py", "tasks/case.py"),
+    *(f"{_SANDBOX}/{name}.py" for name in ("child", "locks", "nobody", "plain", "probe")),
+    *(f"{_SANDBOX}/{name}.py" for name in ("rehearsal", "stage", "stand_ins", "used_names")),
+    f"{_SANDBOX}/warm.py",
 )
-_ROOMS = ("exercises", "grading", "grading/prison", "grading/prison/sandbox", "tasks")
+_ROOMS = ("", "exercises", "grading", "grading/prison", _SANDBOX, "tasks")
 _ALWAYS = ("numpy", "pyseccomp")
 
 
@@ -42,23 +33,20 @@ _ALWAYS = ("numpy", "pyseccomp")
 class View:
     """What may be imported, as a folder.
 
-    Parameters
-    ----------
-    torch
-        Whether torch, and the data that its exercises train on, belong to it.
-    folder
-        Holds ``harness`` (our own modules), ``learner`` (the silent normlab), ``site`` (links
-        to the installed packages) and ``root``, empty.
-    links
-        Path in the folder to what it stands for.
-    search
-        Folders of installed packages, where links cannot be made.
+    In it are ``harness`` (our own modules), ``learner`` (the silent normlab), ``site`` (links to
+    the installed packages) and ``root``, empty. `links` has, by path in it, what each stands for,
+    and `search` the folders of installed packages where links cannot be made.
     """
 
     torch: bool
     folder: Path
     links: dict[str, Path] = field(default_factory=dict)
     search: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> list[str]:
+        """What a process is told of it, beside the folder."""
+        return ["torch"] if self.torch else []
 
     def remove(self) -> None:
         """Delete the folder; what the links lead to stays."""
@@ -71,10 +59,10 @@ def make_view(torch: bool) -> View:
     folder.chmod(0o755)
     for name in _HARNESS:
         _copy(_PACKAGE / name, folder / "harness" / "normlab" / name)
-    for inside in ("", *_ROOMS):
+    for inside in _ROOMS:
         (folder / "harness" / "normlab" / inside / "__init__.py").touch()
-    stand_in = _PACKAGE / "grading" / "prison" / "sandbox" / "learners_normlab.py"
-    _copy(stand_in, folder / "learner" / "normlab" / "__init__.py")
+    silent = _PACKAGE / _SANDBOX / "learners_normlab.py"
+    _copy(silent, folder / "learner" / "normlab" / "__init__.py")
     (folder / "site").mkdir()
     (folder / "root").mkdir()
     links = {f"site/{path.name}": path for path in installed(torch)}
@@ -90,10 +78,7 @@ def make_view(torch: bool) -> View:
 
 
 def boot(module: str) -> list[str]:
-    """Return what makes Python run the ``main`` of a module of `sandbox`, in a view.
-
-    Its first argument is the view's folder.
-    """
+    """Return what makes Python run a module of `sandbox`; its first word is the view's folder."""
     program = (
         "import sys\n"
         "sys.path += [f'{sys.argv[1]}/site', f'{sys.argv[1]}/harness']\n"

@@ -18,7 +18,6 @@ A value is one letter and what belongs to it, numbers in little endian::
 
 import math
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,52 +25,33 @@ import numpy as np
 #: The dtypes that an array may have.
 DTYPES = frozenset(
     [
-        "|b1",
-        "|i1",
-        "|u1",
-        "<i2",
-        "<i4",
-        "<i8",
-        "<u2",
-        "<u4",
-        "<u8",
-        "<f2",
-        "<f4",
-        "<f8",
-        "<f12",
-        "<f16",
+        *("|b1", "|i1", "|u1", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8"),
+        *("<f2", "<f4", "<f8", "<f12", "<f16"),
     ]
 )
+#: What a child's limits are made of: memory, seconds, file size, threads, files.
+LIMITS = struct.Struct("<QdQQQ")
+#: What the end of a child is told with: its status, its seconds, those of the warm process.
+USED = struct.Struct("<idd")
 _MOST_AXES = 32
 _LONGEST_AXIS = 2**40
 _DEEPEST = 6
 _MOST_VALUES = 20_000
-_LENGTH = struct.Struct("<I")
+LENGTH = struct.Struct("<I")
 _WHOLE = struct.Struct("<q")
 _FLOAT = struct.Struct("<d")
+_CONSTANTS = {None: b"N", True: b"T", False: b"F"}
 
 
 class WireError(ValueError):
     """The bytes are no message, or more than may be sent."""
 
 
-class _Message(bytes):
-    """A message, with how many values may still be read from it: each costs more than its bytes."""
-
-    left = _MOST_VALUES
-
-
 # ---- writing
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401 - any of the nine kinds
-    """Write a value as bytes.
-
-    Raises
-    ------
-    WireError
-        It is of none of the nine kinds.
-    """
+    """Write a value as bytes; a `WireError` where it is of none of the nine kinds."""
     data = bytearray()
     _write(value, data)
     return bytes(data)
@@ -88,10 +68,9 @@ def _write(value: Any, data: bytearray) -> None:  # noqa: ANN401
     kind = type(value)
     if kind is str:
         # A learner's text may hold half of a surrogate pair.
-        text = value.encode("utf-8", "replace")
-        data += b"s" + _LENGTH.pack(len(text)) + text
+        data += b"s" + _block(value.encode("utf-8", "replace"))
     elif value is None or value is True or value is False:
-        data += {None: b"N", True: b"T", False: b"F"}[value]
+        data += _CONSTANTS[value]
     elif kind is int and -(2**63) <= value < 2**63:
         data += b"i" + _WHOLE.pack(value)
     elif kind is float:
@@ -99,13 +78,12 @@ def _write(value: Any, data: bytearray) -> None:  # noqa: ANN401
     elif kind is Encoded:
         data += value.data
     elif kind is dict:
-        data += b"d" + _LENGTH.pack(len(value))
+        data += b"d" + LENGTH.pack(len(value))
         for key, one in value.items():
-            name = key.encode("utf-8", "replace")
-            data += _LENGTH.pack(len(name)) + name
+            data += _block(key.encode("utf-8", "replace"))
             _write(one, data)
     elif kind in (list, tuple):
-        data += b"l" + _LENGTH.pack(len(value))
+        data += b"l" + LENGTH.pack(len(value))
         for one in value:
             _write(one, data)
     elif kind is np.ndarray:
@@ -113,9 +91,13 @@ def _write(value: Any, data: bytearray) -> None:  # noqa: ANN401
     elif isinstance(value, np.generic):
         _write_array(b"g", np.asarray(value), data)
     elif kind is bytes:
-        data += b"b" + _LENGTH.pack(len(value)) + value
+        data += b"b" + _block(value)
     else:
         raise WireError(f"a {kind.__name__} cannot be sent")
+
+
+def _block(content: bytes) -> bytes:
+    return LENGTH.pack(len(content)) + content
 
 
 def _write_array(letter: bytes, array: np.ndarray, data: bytearray) -> None:
@@ -128,110 +110,91 @@ def _write_array(letter: bytes, array: np.ndarray, data: bytearray) -> None:
     data += letter + head + struct.pack(f"<{array.ndim}Q", *array.shape) + array.tobytes()
 
 
+def framed(message: Any) -> bytes:  # noqa: ANN401 - any of the nine kinds
+    """Write a message, with its length before it."""
+    return _block(encode(message))
+
+
 # ---- reading
 
 
 def decode(data: bytes) -> Any:  # noqa: ANN401 - any of the nine kinds
-    """Read a value that `encode` wrote, or that somebody claims it did.
-
-    Raises
-    ------
-    WireError
-        The bytes are no value, or something is left over.
-    """
+    """Read a value that `encode` wrote, or that somebody claims it did: then a `WireError`."""
+    reader = _Reader(data)
     try:
-        value, end = _read(_Message(data), 0, 0)
+        value = reader.value(0)
     except (struct.error, UnicodeDecodeError, OverflowError) as problem:
         raise WireError(f"not a message: {problem}") from None
-    if end != len(data):
+    if reader.at != len(data):
         raise WireError("something follows the message")
     return value
 
 
-# Each of these returns what it has read and where that ends.
+class _Reader:
+    """A message that is read: each of its values costs more than its bytes."""
 
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at, self.left = data, 0, _MOST_VALUES
 
-def _read(data: _Message, at: int, depth: int) -> tuple[Any, int]:
-    if depth > _DEEPEST:
-        raise WireError("values are nested too deep")
-    data.left -= 1
-    if data.left < 0:
-        raise WireError("there are too many values")
-    letter = data[at : at + 1]
-    if letter not in _READERS:
-        raise WireError(
-            f"no value begins with {letter!r}" if letter else "the message ends too soon"
-        )
-    return _READERS[letter](data, at + 1, depth)
+    def value(self, depth: int) -> Any:  # noqa: ANN401
+        self.left -= 1
+        if depth > _DEEPEST:
+            raise WireError("values are nested too deep")
+        if self.left < 0:
+            raise WireError("there are too many values")
+        match self.take(1):
+            case b"N":
+                return None
+            case b"T":
+                return True
+            case b"F":
+                return False
+            case b"i":
+                return self.number(_WHOLE)
+            case b"f":
+                return self.number(_FLOAT)
+            case b"s":
+                return self.block().decode()
+            case b"b":
+                return self.block()
+            case b"a":
+                return self.array()
+            case b"g":
+                return self.array()[()]
+            case b"l":
+                return [self.value(depth + 1) for _ in range(self.number(LENGTH))]
+            case b"d":
+                count = range(self.number(LENGTH))
+                return {self.block().decode(): self.value(depth + 1) for _ in count}
+            case letter:
+                raise WireError(f"no value begins with {letter!r}")
 
+    def take(self, size: int) -> bytes:
+        start, self.at = self.at, self.at + size
+        if self.at > len(self.data):
+            raise WireError("the message ends too soon")
+        return self.data[start : self.at]
 
-def _read_text(data: _Message, at: int, _: int) -> tuple[str, int]:
-    text, end = _read_block(data, at)
-    return text.decode(), end
+    def number(self, form: struct.Struct) -> Any:  # noqa: ANN401 - whole or not
+        return form.unpack(self.take(form.size))[0]
 
+    def block(self) -> bytes:
+        """Read bytes whose length stands before them."""
+        return self.take(self.number(LENGTH))
 
-def _read_block(data: _Message, at: int, _: int = 0) -> tuple[bytes, int]:
-    """Read bytes whose length stands before them."""
-    at += 4
-    end = at + _LENGTH.unpack_from(data, at - 4)[0]
-    if end > len(data):
-        raise WireError("the message ends too soon")
-    return data[at:end], end
-
-
-def _read_dict(data: _Message, at: int, depth: int) -> tuple[dict[str, Any], int]:
-    (count,), at = _LENGTH.unpack_from(data, at), at + 4
-    values = {}
-    for _ in range(count):
-        name, at = _read_block(data, at)
-        values[name.decode()], at = _read(data, at, depth + 1)
-    return values, at
-
-
-def _read_list(data: _Message, at: int, depth: int) -> tuple[list[Any], int]:
-    (count,), at = _LENGTH.unpack_from(data, at), at + 4
-    values = []
-    for _ in range(count):
-        one, at = _read(data, at, depth + 1)
-        values.append(one)
-    return values, at
-
-
-def _read_array(data: _Message, at: int, _: int) -> tuple[np.ndarray, int]:
-    """Read an array into memory of its own."""
-    (length,), at = struct.unpack_from("B", data, at), at + 1
-    name, at = data[at : at + length].decode(), at + length
-    (axes,), at = struct.unpack_from("B", data, at), at + 1
-    if name not in DTYPES or axes > _MOST_AXES:
-        raise WireError(f"no array of {name!r} with {axes} axes")
-    dtype = np.dtype(name)
-    shape, at = struct.unpack_from(f"<{axes}Q", data, at), at + 8 * axes
-    if any(length > _LONGEST_AXIS for length in shape):
-        raise WireError("an axis is too long")
-    end = at + dtype.itemsize * math.prod(shape)  # whole numbers of Python do not overflow
-    if end > len(data):
-        raise WireError("the message ends too soon")
-    try:
-        return np.ndarray(shape, dtype, data, at).copy(), end
-    except (ValueError, TypeError) as problem:
-        raise WireError(f"not an array: {problem}") from None
-
-
-def _read_scalar(data: _Message, at: int, _: int) -> tuple[Any, int]:
-    array, end = _read_array(data, at, 0)
-    return array[()], end
-
-
-_READERS: dict[bytes, Callable[[_Message, int, int], tuple[Any, int]]] = {
-    b"N": lambda _, at, __: (None, at),
-    b"T": lambda _, at, __: (True, at),
-    b"F": lambda _, at, __: (False, at),
-    b"i": lambda data, at, _: (_WHOLE.unpack_from(data, at)[0], at + 8),
-    b"f": lambda data, at, _: (_FLOAT.unpack_from(data, at)[0], at + 8),
-    b"s": _read_text,
-    b"b": _read_block,
-    b"a": _read_array,
-    b"g": _read_scalar,
-    b"l": _read_list,
-    b"d": _read_dict,
-}
+    def array(self) -> np.ndarray:
+        """Read an array into memory of its own."""
+        name = self.take(self.take(1)[0]).decode()
+        axes = self.take(1)[0]
+        if name not in DTYPES or axes > _MOST_AXES:
+            raise WireError(f"no array of {name!r} with {axes} axes")
+        shape = struct.unpack(f"<{axes}Q", self.take(8 * axes))
+        if any(length > _LONGEST_AXIS for length in shape):
+            raise WireError("an axis is too long")
+        try:
+            dtype = np.dtype(name)
+            # Whole numbers of Python do not overflow.
+            content = self.take(dtype.itemsize * math.prod(shape))
+            return np.ndarray(shape, dtype, content).copy()
+        except (ValueError, TypeError) as problem:
+            raise WireError(f"not an array: {problem}") from None

@@ -16,25 +16,10 @@ def use(
 ) -> tuple:
     """Follow the script, and return the last output, the buffers and a count.
 
-    Parameters
-    ----------
-    make
-        The class.
-    script
-        Words: "train" and "eval" choose the mode, "batch" gives the layer the next of the
-        batches, and "sample" the first row of the next batch, alone.
-    x
-        The batches, (K, N, C).
-    weight, bias
-        (C,), or None to leave them as they are at first.
-    eps, momentum
-        For the constructor, or None for its defaults.
-
-    Returns
-    -------
-    tuple
-        The last output, or 0 where there was none; running_mean, running_var,
-        num_batches_tracked; and how many single samples were refused with a ValueError.
+    The script's words: "train" and "eval" choose the mode, "batch" gives the layer the next of the
+    batches x (K, N, C), and "sample" the first row of the next batch, alone. Of the others None
+    leaves what the layer has by itself. There is an output of 0 where there was none; what is
+    counted at last is the single samples that were refused with a ValueError.
     """
     layer = make(x.shape[2]) if eps is None else make(x.shape[2], eps, momentum)
     if weight is not None and bias is not None:

@@ -6,14 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from normlab.tasks.scripts.together import (
-    asked,
-    filled,
-    hidden_layer,
-    joined,
-    modes_of,
-    undisturbed,
-)
+from normlab.tasks.scripts.together import filled, hidden_layer, joined, left_by, undisturbed
 
 
 def network_of(features: int, seed: int) -> nn.Sequential:
@@ -29,10 +22,7 @@ def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
     average = answer(networks, list(torch.from_numpy(x)))
     if not isinstance(average, nn.Module):
         raise TypeError(f"a torch.nn.Module is asked for, and this is a {type(average).__name__}")
-    weights = joined(average.parameters())
-    buffers = joined(average.buffers())
-    modes = modes_of(average)
-    answer_in_them = asked(average, torch.from_numpy(x[0]))
+    left = left_by(average, torch.from_numpy(x[0]))
     average.train()
     with torch.no_grad():
         for number in average.parameters():
@@ -40,11 +30,4 @@ def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
         average(torch.from_numpy(x[0]) + 1)
     given = joined(value for one in networks for value in one.state_dict().values())
     momentum = [one.momentum for one in average.modules() if isinstance(one, nn.BatchNorm1d)]
-    return (
-        weights,
-        buffers,
-        modes,
-        answer_in_them,
-        given,
-        np.array([-1.0 if m is None else m for m in momentum]),
-    )
+    return *left, given, np.array([-1.0 if m is None else m for m in momentum])

@@ -36,11 +36,8 @@ def parts(network: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor]]
 def use(answer: Callable, x: np.ndarray, how: np.ndarray, training: bool, seed: int) -> tuple:
     """Call the answer for each (statistics, affine) of how (K, 2); x is (K, N, D).
 
-    Returns
-    -------
-    tuple
-        The running statistics, what the BatchNorms learn and what all others learn, as they were
-        and after each step, (K + 1, ...) each; and the answers (K, N, 2) before each step.
+    Return what `parts` names as it was and after each step, (K + 1, ...) each, and the answers
+    (K, N, 2) before each step.
     """
     network = network_of(x.shape[2], seed).train(training)
     numbers = [[joined(part)] for part in parts(network)]

@@ -6,15 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from normlab.tasks.scripts.together import (
-    asked,
-    filled,
-    hidden_layer,
-    joined,
-    modes_of,
-    plain,
-    undisturbed,
-)
+from normlab.tasks.scripts.together import filled, hidden_layer, left_by, plain, undisturbed
 
 
 class SteadyDropout(nn.Dropout):
@@ -41,11 +33,4 @@ def use(answer: Callable, x: np.ndarray, batch_size: int, given: str, seed: int)
     rows = torch.from_numpy(x)
     scores = answer(network, rows, batch_size)
     free = float(not getattr(scores, "requires_grad", False))
-    return (
-        plain(scores),
-        joined(network.buffers()),
-        modes_of(network),
-        free,
-        joined(network.parameters()),
-        asked(network, rows),
-    )
+    return plain(scores), free, *left_by(network, rows)

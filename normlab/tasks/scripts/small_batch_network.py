@@ -12,16 +12,10 @@ from normlab.tasks.scripts.together import plain, undisturbed
 
 @undisturbed
 def use(answer: Callable, x: np.ndarray, hidden: int, classes: int, seed: int) -> tuple:
-    """Make the network and ask it for the batch x (2, D).
+    """Make the network and ask it for the batch x (2, D), in training mode unless it is said.
 
-    Returns
-    -------
-    tuple
-        The answers to the batch, (2, C); to its first sample beside another neighbour, (C,); to
-        the batch in evaluation mode, (2, C); to the first sample alone, (1, C), or nothing; to the
-        batch when the first layer's output is 100 times as large, (2, C), and 200 times smaller,
-        (2, C), and when all parameters are others, (2, C). And how many parameters belong to no
-        linear layer.
+    The first sample is also asked beside another neighbour, and alone; the batch also where the
+    first layer's output is 100 times as large, 200 times smaller, and with other parameters.
     """
     torch.manual_seed(seed)
     network = answer(x.shape[1], hidden, classes)

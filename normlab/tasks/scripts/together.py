@@ -69,13 +69,7 @@ def counters(network: nn.Module) -> list[Tensor]:
 
 
 def refilled(network: nn.Module, weights: np.ndarray, buffers: np.ndarray) -> nn.Module:
-    """Give a network the numbers that `joined` took out of another of its kind.
-
-    Raises
-    ------
-    RuntimeError
-        They are not as many as it has.
-    """
+    """Give a network the numbers that `joined` took out of another of its kind."""
     for values, numbers in ((network.parameters(), weights), (network.buffers(), buffers)):
         tensors = list(values)
         parts = torch.from_numpy(numbers).double().split([tensor.numel() for tensor in tensors])
@@ -96,21 +90,26 @@ def asked(network: nn.Module, rows: Tensor) -> np.ndarray:
         return plain(copy.deepcopy(network)(rows))
 
 
+def left_by(network: nn.Module, rows: Tensor) -> tuple[np.ndarray, ...]:
+    """Return what a program has left: the weights, the buffers, the modes, and what it answers."""
+    weights, buffers = joined(network.parameters()), joined(network.buffers())
+    return weights, buffers, modes_of(network), asked(network, rows)
+
+
+def shapes_left(network: nn.Module) -> dict[str, Any]:
+    """Name what `left_by` returns, with its shapes, but for the answer."""
+    arrays = joined(network.parameters()), joined(network.buffers()), modes_of(network)
+    names = ("weights", "buffers", "modes")
+    return {name: array.shape for name, array in zip(names, arrays, strict=True)}
+
+
 def borne_out(
     modes: np.ndarray, network: nn.Module, rows: np.ndarray, answer: np.ndarray
 ) -> np.ndarray:
     """Return the modes if a network in these modes gives this answer, and else 0 for each.
 
-    What a network says of its modes is its word; what it answers in them is not.
-
-    Parameters
-    ----------
-    modes
-        As `modes_of` gives them.
-    network
-        With the numbers of the one that answered, and as many modules as there are modes.
-    rows, answer
-        As `asked` takes and gives them.
+    What a network says of its modes is its word; what it answers in them is not. The network has
+    the numbers of the one that answered.
     """
     for module, mode in zip(network.modules(), modes, strict=True):
         module.training = bool(mode > 0)

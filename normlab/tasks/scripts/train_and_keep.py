@@ -6,15 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from normlab.tasks.scripts.together import (
-    asked,
-    filled,
-    hidden_layer,
-    joined,
-    modes_of,
-    plain,
-    undisturbed,
-)
+from normlab.tasks.scripts.together import filled, hidden_layer, left_by, plain, undisturbed
 
 
 def network_of(features: int, seed: int) -> nn.Sequential:
@@ -38,5 +30,4 @@ def use(
     network = network_of(x.shape[1], seed)
     rows, targets = torch.from_numpy(x).clone(), torch.from_numpy(y).clone()
     losses = answer(network, rows, targets, size, batch_size, epochs, lr)
-    weights, buffers = joined(network.parameters()), joined(network.buffers())
-    return plain(losses), weights, buffers, modes_of(network), asked(network, torch.from_numpy(x))
+    return plain(losses), *left_by(network, torch.from_numpy(x))

@@ -6,15 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from normlab.tasks.scripts.together import (
-    asked,
-    filled,
-    hidden_layer,
-    joined,
-    modes_of,
-    plain,
-    undisturbed,
-)
+from normlab.tasks.scripts.together import filled, hidden_layer, left_by, plain, undisturbed
 
 
 def small_network(features: int) -> nn.Sequential:
@@ -46,10 +38,4 @@ def use(
         *(torch.from_numpy(part).split(test_batch) for part in (test_x, test_y)), strict=True
     )
     losses = answer(network, optimizer, batches, list(tests), epochs)
-    return (
-        plain(losses),
-        joined(network.parameters()),
-        joined(network.buffers()),
-        modes_of(network),
-        asked(network, torch.from_numpy(test_x)),
-    )
+    return plain(losses), *left_by(network, torch.from_numpy(test_x))

@@ -27,12 +27,8 @@ def article_net(seed: int) -> nn.Sequential:
 def use(answer: Callable, images: int, seed: int) -> tuple:
     """Give `answer` MNIST's first so many training images.
 
-    Returns
-    -------
-    tuple
-        The weights before, the weights and the buffers, laid behind each other; for each step of
-        training the size of its batch, and 1 for training mode or 0; and how many different images
-        there were.
+    Return the weights before, the weights and the buffers; for each step of training the size of
+    its batch, and 1 for training mode or 0; and how many different images there were.
     """
     mnist = load_mnist(tensors=True)
     inputs = mnist.train_images[:images].flatten(1) / 255  # (images, 784)

@@ -26,12 +26,8 @@ def plain_network(sizes: np.ndarray, behind: np.ndarray, seed: int) -> nn.Sequen
 def use(answer: Callable, x: np.ndarray, sizes: np.ndarray, behind: np.ndarray, seed: int) -> tuple:
     """Show the new network x (3, N, D): two batches in training mode, one in evaluation mode.
 
-    Returns
-    -------
-    tuple
-        Its answers to the second and to the third; the channels of its norms, and how many numbers
-        each has to learn, (K, 2); the linear layers' numbers; and how many layers the network that
-        was given has afterwards.
+    Return its answers to the last two; the channels of its norms, and how many numbers each has to
+    learn, (K, 2); the linear layers' numbers; and how many layers the given network has afterwards.
     """
     network = plain_network(sizes, behind, seed)
     new = answer(network)

@@ -1,6 +1,7 @@
 """Lesson 12: internal covariate shift or smoothness? Santurkar and others (2018), in small."""
 
 import copy
+import math
 from collections.abc import Iterator
 
 import torch
@@ -8,17 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from normlab.data import load_mnist, shuffled_batches
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.fit import as_inputs, evaluate
+from normlab.training.network import seeded
+from normlab.training.samples import HELD_OUT, Samples, for_test, held_out
 
-NETS = ("none", "none, He", "batch", "noisy batch")
-LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
-SEEDS = range(8)
 HIDDEN, WIDTH = 5, 100
 STEPS, MEASURE_EVERY = 400, 40
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)  # how far along the gradient the loss is looked at, in steps
 WATCHED = 4  # the hidden layer whose input is watched
-HELD_OUT = 5000  # the last training images: never trained on, the learning rate is chosen by them
 
 
 class Jitter(nn.Module):
@@ -63,8 +62,7 @@ def deep_net(net: str, seed: int) -> nn.Sequential:
     seed
         Where the weights come from.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         linears = [nn.Linear(784 if i == 0 else WIDTH, WIDTH) for i in range(HIDDEN)]
         last = nn.Linear(WIDTH, 10)
         if net == "none, He":
@@ -82,14 +80,11 @@ def deep_net(net: str, seed: int) -> nn.Sequential:
 def measure(net: str, lr: float, seed: int) -> Iterator[Row]:
     """Train 400 steps; every 40 steps look at the accuracy, the drift and the loss's shape."""
     mnist = load_mnist(tensors=True)
-    test_set = standardized(mnist.test_images), mnist.test_labels
-    held_out = standardized(mnist.train_images[-HELD_OUT:]), mnist.train_labels[-HELD_OUT:]
-    probe = held_out[0][:500]  # (500, 28, 28)
+    tested, unseen = for_test(standardized), held_out(standardized)
     network = deep_net(net, seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=lr)
     before = None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         generator = torch.Generator().manual_seed(seed)
         batches = shuffled_batches(60_000 - HELD_OUT, 64, generator)
         for step, rows in zip(range(1, STEPS + 1), batches, strict=False):
@@ -97,26 +92,24 @@ def measure(net: str, lr: float, seed: int) -> Iterator[Row]:
             for module in network.modules():
                 if isinstance(module, Jitter):
                     module.draw()
-            shape = None
-            if step % MEASURE_EVERY == 0:
-                shape = {**along_the_gradient(network, batch, lr), **ics(network, batch, lr)}
+            looked_at = step % MEASURE_EVERY == 0
+            if looked_at:
+                shape = {**along_the_gradient(network, batch, lr), "ics": ics(network, batch, lr)}
             optimizer.zero_grad()
             loss = F.cross_entropy(network(batch[0]), batch[1])
             loss.backward()
             optimizer.step()
-            if shape is not None:
-                now = input_statistics(network, probe)
-                _, accuracy = evaluate(network, *test_set)
-                moved = float("nan") if before is None else drift(before, now)
-                before = now
+            if looked_at:
+                now = input_statistics(network, unseen[0][:500])
                 yield {
                     "step": step,
-                    "test_accuracy": accuracy,
-                    "held_out_accuracy": evaluate(network, *held_out)[1],
+                    "test_accuracy": evaluate(network, *tested)[1],
+                    "held_out_accuracy": evaluate(network, *unseen)[1],
                     "train_loss": loss.item(),
-                    "drift": moved,
+                    "drift": math.nan if before is None else drift(before, now),
                     **shape,
                 }
+                before = now
 
 
 @torch.no_grad()
@@ -139,9 +132,7 @@ def drift(before: tuple[Tensor, Tensor], now: tuple[Tensor, Tensor]) -> float:
     return (moved.mean() / old_std.mean()).item()
 
 
-def along_the_gradient(
-    network: nn.Module, batch: tuple[Tensor, Tensor], lr: float
-) -> dict[str, float]:
+def along_the_gradient(network: nn.Module, batch: Samples, lr: float) -> dict[str, float]:
     """Walk along the batch's gradient, half a step to four, and look at loss and gradient.
 
     Returns
@@ -153,37 +144,39 @@ def along_the_gradient(
     losses, changes = [], []
     first = gradients(network, batch)
     for multiple in MULTIPLES:
-        copied = copy.deepcopy(network)
+        there = after_a_step(network, network, first, multiple * lr)
+        changes.append(_relative_distance(gradients(there, batch), first))
         with torch.no_grad():
-            for parameter, slope in zip(copied.parameters(), first, strict=True):
-                parameter.sub_(multiple * lr * slope)
-        there = gradients(copied, batch)
-        with torch.no_grad():
-            losses.append(F.cross_entropy(copied(batch[0]), batch[1]).item())
-        changes.append(_relative_distance(there, first))
+            losses.append(F.cross_entropy(there(batch[0]), batch[1]).item())
     return {"loss_range": max(losses) - min(losses), "gradient_change": max(changes)}
 
 
-def ics(network: nn.Sequential, batch: tuple[Tensor, Tensor], lr: float) -> dict[str, float]:
+def ics(network: nn.Sequential, batch: Samples, lr: float) -> float:
     """Return how much a layer's gradient changes because the layers before it take their step.
 
     The internal covariate shift as Santurkar and others define it (2018, definition 2.1), for the
     watched layer, relative to the gradient's length.
     """
     first = gradients(network, batch)
-    copied = copy.deepcopy(network)
-    earlier = {id(p) for p in copied[1:WATCHED].parameters()}
-    with torch.no_grad():
-        for parameter, slope in zip(copied.parameters(), first, strict=True):
-            if id(parameter) in earlier:
-                parameter.sub_(lr * slope)
-    after = gradients(copied, batch)
+    after = gradients(after_a_step(network, network[1:WATCHED], first, lr), batch)
     names = [name for name, _ in network.named_parameters()]
-    watched = [i for i, name in enumerate(names) if name.startswith(f"{WATCHED}.0.weight")]
-    return {"ics": _relative_distance([after[i] for i in watched], [first[i] for i in watched])}
+    watched = names.index(f"{WATCHED}.0.weight")
+    return _relative_distance([after[watched]], [first[watched]])
 
 
-def gradients(network: nn.Module, batch: tuple[Tensor, Tensor]) -> list[Tensor]:
+@torch.no_grad()
+def after_a_step(network: nn.Module, part: nn.Module, slopes: list[Tensor], lr: float) -> nn.Module:
+    """Return a copy of the network in which a part of it has gone a step down its slopes."""
+    moved = {id(parameter) for parameter in part.parameters()}
+    copied = copy.deepcopy(network)
+    pairs = zip(network.parameters(), copied.parameters(), slopes, strict=True)
+    for parameter, new, slope in pairs:
+        if id(parameter) in moved:
+            new.sub_(lr * slope)
+    return copied
+
+
+def gradients(network: nn.Module, batch: Samples) -> list[Tensor]:
     """Return the loss's gradient by each parameter, on a copy of the network."""
     copied = copy.deepcopy(network)
     loss = F.cross_entropy(copied(batch[0]), batch[1])
@@ -200,12 +193,12 @@ EXPERIMENT = Experiment(
     name="covariate_shift",
     question="Does BatchNorm help because the inputs of the layers drift less?",
     measure=measure,
-    settings=[
-        {"net": net, "lr": lr, "seed": seed}
-        for lr in LEARNING_RATES
-        for net in NETS
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure,
+        lr=(0.01, 0.03, 0.1, 0.3, 1.0),
+        net=("none", "none, He", "batch", "noisy batch"),
+        seed=range(8),
+    ),
     # Without norm, at these rates, the loss jumps from step to step, and where sums are rounded
     # otherwise it jumps at other steps. With BatchNorm, first weights that are 1e-6 larger or
     # smaller move the numbers by at most half of this.

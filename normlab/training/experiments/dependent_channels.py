@@ -1,19 +1,19 @@
 """Lesson 11: GroupNorm where the channels of a group depend on each other, and where not."""
 
+from dataclasses import replace
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from normlab.data import ImageDataset, load_mnist
-from normlab.training.experiment import Experiment, Row
-from normlab.training.fit import as_inputs, evaluate, fit
+from normlab.data import load_mnist
+from normlab.training.experiment import Experiment, Row, grid
+from normlab.training.fit import as_inputs, evaluate
 from normlab.training.network import article_net
+from normlab.training.samples import fit_once, held_out
 
 ROWS = 28
-LIGHTS = ("one for all rows", "each row its own")
-GROUPS = ("none", "rows", "shuffled", "one group")
-LEARNING_RATES = (0.03, 0.1, 0.3, 1.0)
-SEEDS = range(6)
-IMAGES, HELD_OUT = 12_800, 5000  # the last training images choose the rate; no one trains on them
+IMAGES = 12_800
 
 
 def in_light(images: Tensor, light: str, seed: int) -> Tensor:
@@ -47,18 +47,17 @@ class GroupsOfPixels(nn.Module):
 
 def measure(light: str, groups: str, lr: float, seed: int) -> list[Row]:
     """Train the article's network, a GroupNorm before its first layer, for 200 steps."""
-    mnist = load_mnist(tensors=True)
-    few = ImageDataset(
-        in_light(mnist.train_images[:IMAGES], light, seed),
-        mnist.train_labels[:IMAGES],
-        in_light(mnist.test_images, light, 1000 + seed),
-        mnist.test_labels,
+    lit = partial(in_light, light=light)
+    few = load_mnist(tensors=True).first(IMAGES)
+    few = replace(
+        few,
+        train_images=lit(few.train_images, seed=seed),
+        test_images=lit(few.test_images, seed=1000 + seed),
     )
     network = article_net("none", seed)
     model = network if groups == "none" else nn.Sequential(GroupsOfPixels(groups), network)
-    run = fit(model, few, epochs=1, lr=lr, seed=seed, device="cpu", progress=False)
-    held_out = in_light(mnist.train_images[-HELD_OUT:], light, 2000 + seed)
-    _, accuracy = evaluate(model, held_out, mnist.train_labels[-HELD_OUT:])
+    run = fit_once(model, few, lr=lr, seed=seed)
+    _, accuracy = evaluate(model, *held_out(partial(lit, seed=2000 + seed)))
     return [{"held_out_accuracy": accuracy, "test_accuracy": run.final.test_accuracy}]
 
 
@@ -66,13 +65,13 @@ EXPERIMENT = Experiment(
     name="dependent_channels",
     question="Is GroupNorm useful where the channels of a group depend on each other?",
     measure=measure,
-    settings=[
-        {"light": light, "groups": groups, "lr": lr, "seed": seed}
-        for light in LIGHTS
-        for groups in GROUPS
-        for lr in LEARNING_RATES
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure,
+        light=("one for all rows", "each row its own"),
+        groups=("none", "rows", "shuffled", "one group"),
+        lr=(0.03, 0.1, 0.3, 1.0),
+        seed=range(6),
+    ),
     repeatable={"light": "one for all rows", "groups": "rows", "lr": 0.03, "seed": 0},
     tolerances={"held_out_accuracy": 0.015, "test_accuracy": 0.015},
 )

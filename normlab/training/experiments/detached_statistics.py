@@ -3,16 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from normlab.data import ImageDataset, load_mnist
-from normlab.training.experiment import Experiment, Row
-from normlab.training.fit import as_inputs, evaluate, fit
+from normlab.data import load_mnist
+from normlab.training.experiment import Experiment, Row, grid
+from normlab.training.fit import evaluate
 from normlab.training.network import ArticleNet, article_net
+from normlab.training.samples import fit_once, held_out
 
-NETS = ("BatchNorm", "detached", "no norm")
-LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-SEEDS = range(8)
 IMAGES = 12_800  # 200 batches of 64
-HELD_OUT = 5000  # the last training images: never trained on, the learning rate is chosen by them
 
 
 class Detached(nn.BatchNorm1d):
@@ -40,18 +37,12 @@ def build(net: str, seed: int) -> ArticleNet:
 
 def measure(net: str, lr: float, seed: int) -> list[Row]:
     """Train 200 steps; besides the accuracy, look at the first layer's bias and weights."""
-    mnist = load_mnist(tensors=True)
-    few = ImageDataset(
-        mnist.train_images[:IMAGES], mnist.train_labels[:IMAGES],
-        mnist.test_images, mnist.test_labels,
-    )  # fmt: skip
     network = build(net, seed)
     bias, weight = network.fc1.bias.norm().item(), network.fc1.weight.norm().item()
-    run = fit(network, few, epochs=1, lr=lr, seed=seed, device="cpu", progress=False)
-    held_out = as_inputs(mnist.train_images[-HELD_OUT:]), mnist.train_labels[-HELD_OUT:]
+    run = fit_once(network, load_mnist().first(IMAGES), lr=lr, seed=seed)
     return [
         {
-            "held_out_accuracy": evaluate(network, *held_out)[1],
+            "held_out_accuracy": evaluate(network, *held_out())[1],
             "test_accuracy": run.final.test_accuracy,
             "bias_growth": network.fc1.bias.norm().item() / bias,
             "weight_growth": network.fc1.weight.norm().item() / weight,
@@ -63,12 +54,12 @@ EXPERIMENT = Experiment(
     name="detached_statistics",
     question="What if BatchNorm's mean and variance are taken as constants in the backward pass?",
     measure=measure,
-    settings=[
-        {"net": net, "lr": lr, "seed": seed}
-        for net in NETS
-        for lr in LEARNING_RATES
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure,
+        net=("BatchNorm", "detached", "no norm"),
+        lr=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
+        seed=range(8),
+    ),
     repeatable={"net": "detached", "lr": 0.03, "seed": 0},
     # Other processors round sums differently, and training makes the differences grow.
     tolerances={"held_out_accuracy": 0.01, "test_accuracy": 0.01, "bias_growth": 0.02},

@@ -7,7 +7,8 @@ from torch.nn import functional as F  # noqa: N812 - the name everyone knows it 
 from normlab.data import load_mnist, shuffled_batches
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import as_inputs, evaluate
-from normlab.training.network import NORMS, article_net, small_cnn
+from normlab.training.network import article_net, deep_mlp, seeded, small_cnn
+from normlab.training.samples import for_test, held_out
 
 # The norm of a network, and whether there is dropout behind it.
 KINDS = {
@@ -28,30 +29,15 @@ LEARNING_RATES: dict[tuple[str, int], dict[str, tuple[float, ...]]] = {
     ("CNN", MANY): {"none": HIGH, "BatchNorm": HIGH, "LayerNorm": LOW},
     ("deep MLP", MANY): {"none": LOW, "BatchNorm": HIGH, "LayerNorm": LOW},
 }
-SEEDS = range(6)
 STEPS, BATCH_SIZE = 400, 50
 HELD_OUT = 2000  # the last training images: never trained on, the learning rate is chosen by them
 
 
 def build(network: str, norm: str, seed: int) -> nn.Module:
-    """Build the article's network, the small CNN, or eight hidden layers of 128 units.
-
-    The deep one has weights drawn by He's rule: with PyTorch's default it hardly learns without a
-    norm, whatever the data.
-    """
-    if network == "MLP":
-        return article_net(norm, seed)
-    if network == "CNN":
-        return small_cnn(norm, seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        layers: list[nn.Module] = [nn.Flatten()]
-        for size in (784, *[128] * 7):
-            linear = nn.Linear(size, 128)
-            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-            nn.init.zeros_(linear.bias)
-            layers += [linear, NORMS[norm](128), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(128, 10))
+    """Build the article's network, the small CNN, or eight hidden layers of 128 units."""
+    if network == "deep MLP":
+        return deep_mlp(8, 128, norm, seed)
+    return article_net(norm, seed) if network == "MLP" else small_cnn(norm, seed)
 
 
 def with_dropout(network: nn.Module) -> nn.Module:
@@ -73,25 +59,20 @@ def measure(network: str, kind: str, images: int, lr: float, seed: int) -> list[
     if dropout:
         model = with_dropout(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # of the dropout
+    with seeded(seed):  # of the dropout
         for rows in endless_batches(images, generator):
             optimizer.zero_grad()
             F.cross_entropy(model(inputs[rows]), labels[rows]).backward()
             optimizer.step()
-    some = slice(0, 2000)
-    return [
-        {
-            **on(model, inputs[some], labels[some], "train"),
-            **on(
-                model,
-                as_inputs(mnist.train_images[-HELD_OUT:]),
-                mnist.train_labels[-HELD_OUT:],
-                "held_out",
-            ),
-            **on(model, as_inputs(mnist.test_images[:5000]), mnist.test_labels[:5000], "test"),
-        }
-    ]
+    row: Row = {}
+    for name, samples in {
+        "train": (inputs[:2000], labels[:2000]),
+        "held_out": held_out(count=HELD_OUT),
+        "test": for_test(count=5000),
+    }.items():
+        loss, accuracy = evaluate(model, *samples)
+        row |= {f"{name}_accuracy": accuracy, f"{name}_loss": loss}
+    return [row]
 
 
 def endless_batches(images: int, generator: torch.Generator) -> list[Tensor]:
@@ -100,12 +81,6 @@ def endless_batches(images: int, generator: torch.Generator) -> list[Tensor]:
     while len(batches) < STEPS:
         batches += shuffled_batches(images, BATCH_SIZE, generator)
     return batches[:STEPS]
-
-
-def on(model: nn.Module, inputs: Tensor, labels: Tensor, name: str) -> Row:
-    """Measure loss and accuracy on a set of this name."""
-    loss, accuracy = evaluate(model, inputs, labels)
-    return {f"{name}_accuracy": accuracy, f"{name}_loss": loss}
 
 
 EXPERIMENT = Experiment(
@@ -117,16 +92,13 @@ EXPERIMENT = Experiment(
         for (network, images), kinds in LEARNING_RATES.items()
         for kind, rates in kinds.items()
         for lr in rates
-        for seed in SEEDS
+        for seed in range(6)
     ],
     repeatable={"network": "MLP", "kind": "BatchNorm", "images": FEW, "lr": 0.1, "seed": 0},
     # Weights that differ by a millionth end within 0.0002; a tenth of the steps less is 0.003.
-    tolerances=dict.fromkeys(
-        (
-            f"{name}_{what}"
-            for name in ("train", "held_out", "test")
-            for what in ("accuracy", "loss")
-        ),
-        0.002,
-    ),
+    tolerances={
+        f"{name}_{what}": 0.002
+        for name in ("train", "held_out", "test")
+        for what in ("accuracy", "loss")
+    },
 )

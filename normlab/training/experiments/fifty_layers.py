@@ -7,29 +7,15 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from normlab.data import load_mnist, shuffled_batches
-from normlab.training.experiment import Experiment, Row
-from normlab.training.experiments.covariate_shift import HELD_OUT, standardized
+from normlab.training.experiment import Experiment, Row, grid
+from normlab.training.experiments.covariate_shift import standardized
 from normlab.training.fit import evaluate
+from normlab.training.network import deep_mlp
+from normlab.training.samples import HELD_OUT, for_test, held_out
 
-WAYS = ("plain", "warm-up", "clipped, each layer")
-LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
-SEEDS = range(5)
 STEPS, WARM_UP = 300, 50
 FIRST_RATE = 1e-6  # of the warm-up; it grows by the same factor from step to step
 CAP = 0.02  # of the clipping: the largest step of a weight matrix, in its own length
-
-
-def very_deep(depth: int, seed: int) -> nn.Sequential:
-    """Build so many layers of 100 units with He's weights, BatchNorm and ReLU."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        layers: list[nn.Module] = [nn.Flatten()]
-        for i in range(depth):
-            linear = nn.Linear(784 if i == 0 else 100, 100)
-            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-            nn.init.zeros_(linear.bias)
-            layers += [linear, nn.BatchNorm1d(100), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(100, 10))
 
 
 def rate_at(step: int, lr: float, way: str) -> float:
@@ -51,7 +37,7 @@ def clip_each_layer(network: nn.Module, lr: float) -> None:
 def measure(way: str, lr: float, seed: int) -> list[Row]:
     """Train fifty layers for 300 steps, and test with running and with the batch's statistics."""
     mnist = load_mnist(tensors=True)
-    network = very_deep(50, seed)
+    network = deep_mlp(50, 100, "batch", seed)
     second = network[4].get_parameter("weight")  # of the second layer: the first that is 100 x 100
     at_start = second.norm().item()
     optimizer = torch.optim.SGD(network.parameters(), lr=lr)
@@ -67,15 +53,14 @@ def measure(way: str, lr: float, seed: int) -> list[Row]:
         optimizer.step()
         if step == 1:
             after_one = second.norm().item()
-    held_out = standardized(mnist.train_images[-HELD_OUT:]), mnist.train_labels[-HELD_OUT:]
-    test = standardized(mnist.test_images), mnist.test_labels
+    tested = for_test(standardized)
     return [
         {
             "growth_in_step_1": after_one / at_start,
             "growth_in_all": second.norm().item() / at_start,
-            "held_out_accuracy": evaluate(network, *held_out)[1],
-            "test_accuracy": evaluate(network, *test)[1],
-            "with_batch_statistics": with_batch_statistics(network, *test),
+            "held_out_accuracy": evaluate(network, *held_out(standardized))[1],
+            "test_accuracy": evaluate(network, *tested)[1],
+            "with_batch_statistics": with_batch_statistics(network, *tested),
         }
     ]
 
@@ -95,12 +80,12 @@ EXPERIMENT = Experiment(
     name="fifty_layers",
     question="Does warm-up or clipping let a plain network of fifty BatchNorm layers learn?",
     measure=measure,
-    settings=[
-        {"way": way, "lr": lr, "seed": seed}
-        for way in WAYS
-        for lr in LEARNING_RATES
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure,
+        way=("plain", "warm-up", "clipped, each layer"),
+        lr=(0.01, 0.03, 0.1, 0.3, 1.0),
+        seed=range(5),
+    ),
     # The explosion multiplies differences in rounding: what the first step does is all that
     # comes out alike elsewhere.
     repeatable={"way": "clipped, each layer", "lr": 0.1, "seed": 0},

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
 
 ROWS, FEATURES = 2048, 768
 LAYERS = {"LayerNorm": nn.LayerNorm, "RMSNorm": nn.RMSNorm}
@@ -43,12 +43,9 @@ def operations(layer: nn.Module, x: Tensor) -> tuple[list[str], list[str]]:
         y = layer(x)
     with Counting() as back:
         y.backward(torch.ones_like(y))
-    return working(there.names), working(back.names[1:])  # the first is ones_like
-
-
-def working(names: list[str]) -> list[str]:
-    """Return the operations that compute something."""
-    return [name for name in names if name not in NO_WORK]
+    parts = there.names, back.names[1:]  # the first on the way back is ones_like
+    forward, backward = ([name for name in part if name not in NO_WORK] for part in parts)
+    return forward, backward
 
 
 def quickest(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -94,11 +91,7 @@ EXPERIMENT = Experiment(
     name="fused_norms",
     question="Why is RMSNorm slower than LayerNorm here, and what does torch.compile change?",
     measure=measure,
-    settings=[
-        {"dtype": dtype, "how": how, "seed": 0}
-        for dtype in ("float32", "bfloat16")
-        for how in ("eager", "compiled")
-    ],
+    settings=grid(measure, dtype=("float32", "bfloat16"), how=("eager", "compiled"), seed=[0]),
     timings=frozenset({"forward_ms", "both_ms"}),
     # The other runs need a C++ compiler, as torch.compile does.
     repeatable={"dtype": "float32", "how": "eager", "seed": 0},

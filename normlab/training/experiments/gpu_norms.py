@@ -8,13 +8,14 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row, Settings
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.fit import fit, pick_device
 from normlab.training.network import article_net
 
@@ -94,16 +95,9 @@ def measure(
     device: str | torch.device | None = None,
     few: bool = False,
 ) -> list[Row]:
-    """Measure one norm in one way, or compare a training; on the accelerator, if none is named.
+    """Measure one norm of `NORMS` in one way, or, for ``"fit"``, compare a training.
 
-    Parameters
-    ----------
-    what
-        A norm of `NORMS`, or ``"fit"``.
-    way, dtype, seed
-        One of `WAYS` and of `DTYPES`; for ``"fit"`` they say no more than that.
-    device, few
-        For tests: another device, and shapes that take no time.
+    On the accelerator; `device` and `few` are for tests: another, and shapes that take no time.
     """
     device = pick_device(device)
     if what == "fit":
@@ -140,27 +134,21 @@ def _row(device: torch.device, **measured: float) -> Row:
 
 def card_name(device: torch.device) -> str:
     """Return what the card calls itself, where torch can ask it; else the kind of device."""
-    backend = getattr(torch, device.type, None)
-    ask = getattr(backend, "get_device_name", None)
+    ask = getattr(getattr(torch, device.type, None), "get_device_name", None)
     return str(ask(device)) if ask else device.type
 
 
 def _tensors(
     norm: _Norm, shape: tuple[int, ...], dtype: str, device: torch.device, seed: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """Draw x, weight, bias and dy on the CPU, so that every device gets the same numbers."""
     generator = torch.Generator().manual_seed(seed)
-    sizes = (
-        shape,
-        shape[norm.axis : norm.axis + 1 or None],
-        shape[norm.axis : norm.axis + 1 or None],
-    )
-    drawn = [torch.randn(size, generator=generator) for size in (*sizes, shape)]
+    size = shape[norm.axis :][:1]  # of weight and bias
+    drawn = [torch.randn(each, generator=generator) for each in (shape, size, size, shape)]
     moved = [each.to(device, getattr(torch, dtype)) for each in drawn]
     for each in moved[:3]:
         each.requires_grad_()
-    x, weight, bias, dy = moved
-    return x, weight, bias, dy
+    return tuple(moved)
 
 
 def _gradients(call: Call, x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor) -> tuple:
@@ -188,19 +176,11 @@ def _apart_after_training(device: torch.device, seed: int) -> float:
     One batch holds the whole set, since each device shuffles in its own order.
     """
     dataset = load_mnist().first(640, 1000)
+    train = partial(fit, epochs=5, batch_size=640, lr=0.1, progress=False)
     losses = []
     for one in (device, "cpu"):
         network = article_net("batch", seed)
-        run = fit(
-            network,
-            dataset,
-            epochs=5,
-            batch_size=640,
-            lr=0.1,
-            seed=seed,
-            device=one,
-            progress=False,
-        )
+        run = train(network, dataset, seed=seed, device=one)
         losses.append(run.final.test_loss)
     there, here = losses
     return abs(there - here) / here
@@ -232,21 +212,14 @@ def _wait(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-_OF_NORMS: list[Settings] = [
-    {"what": what, "way": way, "dtype": dtype, "seed": 0}
-    for what in NORMS
-    for way in WAYS
-    for dtype in DTYPES
-]
-_OF_FIT: list[Settings] = [
-    {"what": "fit", "way": "eager", "dtype": "float32", "seed": seed} for seed in range(5)
-]
-
 EXPERIMENT = Experiment(
     name="gpu_norms",
     question="How near does each norm come to an accelerator's bandwidth, and does it agree?",
     measure=measure,
-    settings=_OF_NORMS + _OF_FIT,
+    settings=[
+        *grid(measure, what=NORMS, way=WAYS, dtype=DTYPES, seed=[0]),
+        *grid(measure, what=["fit"], way=["eager"], dtype=["float32"], seed=range(5)),
+    ],
     timings=frozenset(
         {"forward_ms", "both_ms", "forward_share", "both_share", "copied_gb_per_s", "card"}
     ),

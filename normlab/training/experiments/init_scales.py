@@ -3,12 +3,9 @@
 import torch
 
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row
-from normlab.training.fit import fit
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.network import ArticleNet, article_net
-
-SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
-SEEDS = range(5)
+from normlab.training.samples import fit_once
 
 
 @torch.no_grad()
@@ -24,30 +21,33 @@ def scaled_net(norm: str, scale: float, seed: int) -> ArticleNet:
 def measure(norm: str, scale: float, lr: float, images: int, seed: int) -> list[Row]:
     """Train for one epoch on so many images, from weights of that scale."""
     network = scaled_net(norm, scale, seed)
-    run = fit(network, load_mnist().first(images), epochs=1, lr=lr, seed=seed, progress=False)
+    run = fit_once(network, load_mnist().first(images), lr=lr, seed=seed)
     return [{"train_loss": run.final.train_loss, "test_accuracy": run.final.test_accuracy}]
 
-
-_FULL = [
-    {"norm": norm, "scale": scale, "lr": lr, "images": 30_000, "seed": seed}
-    for lr in (0.01, 0.1)
-    for norm in ("none", "batch")
-    for scale in SCALES
-    for seed in SEEDS
-]
-# Fewer images, which a lesson can run in place.
-_QUICK = [
-    {"norm": norm, "scale": scale, "lr": 0.01, "images": 12_000, "seed": seed}
-    for norm in ("none", "batch")
-    for scale in (0.1, 1.0, 10.0)
-    for seed in (0, 1)
-]
 
 EXPERIMENT = Experiment(
     name="init_scales",
     question="How large or small may the initial weights be, with BatchNorm and without?",
     measure=measure,
-    settings=_FULL + _QUICK,
+    settings=[
+        *grid(
+            measure,
+            lr=(0.01, 0.1),
+            norm=("none", "batch"),
+            scale=(0.01, 0.1, 0.3, 1.0, 3.0, 10.0),
+            images=[30_000],
+            seed=range(5),
+        ),
+        # Fewer images, which a lesson can run in place.
+        *grid(
+            measure,
+            norm=("none", "batch"),
+            scale=(0.1, 1.0, 10.0),
+            lr=[0.01],
+            images=[12_000],
+            seed=(0, 1),
+        ),
+    ],
     # Other processors round sums differently, and training makes the differences grow.
     tolerances={"train_loss": 0.02, "test_accuracy": 0.01},
 )

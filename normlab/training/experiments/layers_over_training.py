@@ -1,18 +1,16 @@
 """Lesson 05: what goes on inside the layers during an epoch, with BatchNorm and without."""
 
 import copy
-from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
 from normlab.data import load_mnist, shuffled_batches
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.fit import as_inputs
 from normlab.training.network import ArticleNet, article_net
 
-SEEDS = range(5)
 BATCH_SIZE = 64
 LOOKS = (0, 5, 10, 20, 40, 70, 100, 150, 200, 300, 400, 500, 600, 700, 800, 938)  # steps
 PROBE = 1000  # images
@@ -26,19 +24,20 @@ def measure(norm: str, lr: float, steps: int, seed: int) -> list[Row]:
     generator = torch.Generator().manual_seed(seed)
     batches = shuffled_batches(len(mnist.train_images), BATCH_SIZE, generator)
 
-    def look(step: int) -> list[Row]:
-        rows = look_inside(network, mnist.train_images[:PROBE], mnist.train_labels[:PROBE])
-        return [{"step": step, **row} for row in rows]
+    probe = mnist.train_images[:PROBE], mnist.train_labels[:PROBE]
+    rows: list[Row] = []
 
-    rows = look(0)
+    def look(step: int) -> None:
+        rows.extend({"step": step, **row} for row in look_inside(network, *probe))
+
+    look(0)
     for step, batch in zip(range(1, steps + 1), batches, strict=False):
         inputs = as_inputs(mnist.train_images[batch])  # (BATCH_SIZE, 28, 28)
-        loss = F.cross_entropy(network(inputs), mnist.train_labels[batch])
         optimizer.zero_grad()
-        loss.backward()
+        F.cross_entropy(network(inputs), mnist.train_labels[batch]).backward()
         optimizer.step()
         if step in LOOKS:
-            rows += look(step)
+            look(step)
     return rows
 
 
@@ -62,7 +61,7 @@ def look_inside(network: ArticleNet, images: Tensor, labels: Tensor) -> list[Row
     network = copy.deepcopy(network).train()  # a copy: the forward pass moves the buffers
     seen: list[Tensor] = []  # pre-activations, (images, units) each
     for module in (network.bn1, network.bn2, network.fc3):
-        module.register_forward_hook(_keep_output(seen))
+        module.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
     linears = (network.fc1, network.fc2, network.fc3)
     loss = F.cross_entropy(network(as_inputs(images)), labels)
     gradients = torch.autograd.grad(loss, [linear.weight for linear in linears])
@@ -71,38 +70,22 @@ def look_inside(network: ArticleNet, images: Tensor, labels: Tensor) -> list[Row
             "layer": layer,
             "mean": values.mean().item(),
             "spread": values.std().item(),
-            "dead": 0.0 if layer == len(linears) else _dead(values),
+            "dead": 0.0 if layer == len(linears) else (values.amax(0) <= 0).double().mean().item(),
             "gradient": gradient.norm().item(),
         }
         for layer, (values, gradient) in enumerate(zip(seen, gradients, strict=True), 1)
     ]
 
 
-def _keep_output(seen: list[Tensor]) -> Callable[[nn.Module, object, Tensor], None]:
-    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        seen.append(output.detach())
-
-    return hook
-
-
-def _dead(values: Tensor) -> float:
-    return (values.amax(0) <= 0).double().mean().item()
-
-
-_FULL = [
-    {"norm": norm, "lr": lr, "steps": 938, "seed": seed}
-    for lr in (0.01, 0.1)
-    for norm in ("none", "batch")
-    for seed in SEEDS
-]
-# The first steps of one seed, which a lesson can run in place.
-_QUICK = [{"norm": norm, "lr": 0.1, "steps": 100, "seed": 0} for norm in ("none", "batch")]
-
 EXPERIMENT = Experiment(
     name="layers_over_training",
     question="What do pre-activations and gradients do in an epoch, with BatchNorm and without?",
     measure=measure,
-    settings=_FULL + _QUICK,
+    settings=[
+        *grid(measure, lr=(0.01, 0.1), norm=("none", "batch"), steps=[938], seed=range(5)),
+        # The first steps of one seed, which a lesson can run in place.
+        *grid(measure, norm=("none", "batch"), lr=[0.1], steps=[100], seed=[0]),
+    ],
     # Other processors round sums differently, and training makes the differences grow.
     tolerances={"mean": 0.02, "spread": 0.02, "dead": 0.01, "gradient": 0.02},
 )

@@ -5,12 +5,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.fit import as_inputs, evaluate
+from normlab.training.network import seeded
+from normlab.training.samples import for_test
 
 # How many images share their statistics; 0 is the net without norm.
 GROUPS = {"none": 0, "500 together": 500, "50 together": 50, "10 together": 10}
-SEEDS = range(8)
 IMAGES, STEPS, LR = 500, 250, 0.3
 
 
@@ -39,31 +40,10 @@ def network_in_groups(together: int, seed: int) -> nn.Sequential:
     def norm(size: int) -> nn.Module:
         return InGroups(size, together) if together else nn.Identity()
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         first, second, last = nn.Linear(784, 256), nn.Linear(256, 128), nn.Linear(128, 10)
     relu = nn.ReLU()
     return nn.Sequential(nn.Flatten(), first, norm(256), relu, second, norm(128), relu, last)
-
-
-def some_images(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw 500 training images, ``(500, 28, 28)``, and their labels, ``(500,)``."""
-    mnist = load_mnist(tensors=True)
-    chosen = torch.randperm(60_000, generator=generator)[:IMAGES]  # (500,)
-    return as_inputs(mnist.train_images[chosen]), mnist.train_labels[chosen]
-
-
-def on_seen_and_unseen(network: nn.Module, inputs: Tensor, labels: Tensor) -> Row:
-    """Measure a network on the images that it learned from, and on all test images."""
-    mnist = load_mnist(tensors=True)
-    train_loss, train_accuracy = evaluate(network, inputs, labels)
-    test_loss, test_accuracy = evaluate(network, as_inputs(mnist.test_images), mnist.test_labels)
-    return {
-        "train_accuracy": train_accuracy,
-        "train_loss": train_loss,
-        "test_accuracy": test_accuracy,
-        "test_loss": test_loss,
-    }
 
 
 def measure(groups: str, seed: int) -> list[Row]:
@@ -75,20 +55,31 @@ def measure(groups: str, seed: int) -> list[Row]:
     network = network_in_groups(GROUPS[groups], seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=LR)
     generator = torch.Generator().manual_seed(seed)
-    inputs, labels = some_images(generator)
+    mnist = load_mnist(tensors=True)
+    chosen = torch.randperm(60_000, generator=generator)[:IMAGES]  # (500,)
+    inputs, labels = as_inputs(mnist.train_images[chosen]), mnist.train_labels[chosen]
     for _ in range(STEPS):
         order = torch.randperm(IMAGES, generator=generator)  # (500,)
         optimizer.zero_grad()
         F.cross_entropy(network(inputs[order]), labels[order]).backward()
         optimizer.step()
-    return [on_seen_and_unseen(network, inputs, labels)]
+    train_loss, train_accuracy = evaluate(network, inputs, labels)
+    test_loss, test_accuracy = evaluate(network, *for_test())
+    return [
+        {
+            "train_accuracy": train_accuracy,
+            "train_loss": train_loss,
+            "test_accuracy": test_accuracy,
+            "test_loss": test_loss,
+        }
+    ]
 
 
 EXPERIMENT = Experiment(
     name="noise",
     question="Does BatchNorm generalize better because the statistics of a batch are noisy?",
     measure=measure,
-    settings=[{"groups": groups, "seed": seed} for groups in GROUPS for seed in SEEDS],
+    settings=grid(measure, groups=GROUPS, seed=range(8)),
     tolerances={
         "train_accuracy": 0.01,
         "train_loss": 0.02,

@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.transformer import (
     Attention,
     HeadNorm,
@@ -15,10 +16,9 @@ from normlab.training.transformer import (
     TinyTransformer,
     help_texts,
     loss_on,
-    train,
+    trained,
 )
 
-SEEDS = range(5)
 DEPTH, LR, STEPS, WARM_UP = 6, 0.01, 400, 40
 # How the model is built; the others differ in one thing, from the beginning.
 TRAINED: dict[str, dict[str, Any]] = {
@@ -32,9 +32,7 @@ TRAINED: dict[str, dict[str, Any]] = {
 def trained_model(how: str = "as it should be", seed: int = 0) -> TinyTransformer:
     """Train six blocks of pre-norm with QK-norm, or nearly."""
     model = TinyTransformer("pre", DEPTH, seed, **TRAINED[how])
-    for _ in train(model, LR, STEPS, seed, WARM_UP):
-        pass
-    return model
+    return trained(model, LR, STEPS, seed, WARM_UP)
 
 
 # ---- the mistakes, each a change of a model in place
@@ -99,17 +97,8 @@ def q_and_k_exchanged(model: nn.Module) -> None:
             part.q_norm, part.k_norm = part.k_norm, part.q_norm
 
 
-def heads_together(model: nn.Module) -> None:
-    """Take one root mean square for all heads."""
-    _qk_over(model, "all heads")
-
-
-def along_the_tokens(model: nn.Module) -> None:
-    """Take the mean square along the tokens."""
-    _qk_over(model, "tokens")
-
-
-def _qk_over(model: nn.Module, axes: str) -> None:
+def qk_over(model: nn.Module, axes: str) -> None:
+    """Take the mean square of queries and keys over other axes."""
     for norm in model.modules():
         if isinstance(norm, HeadNorm):
             norm.over = axes
@@ -128,9 +117,9 @@ MISTAKES: dict[str, Callable[[TinyTransformer], None]] = {
     "w read as 1 + w": read_as_one_plus_w,
     "post_attention_layernorm behind the attention": at_its_word,
     "all norm weights left at 1": weights_left_at_1,
-    "QK-norm along the tokens": along_the_tokens,
+    "QK-norm along the tokens": partial(qk_over, axes="tokens"),
     "last norm twice": last_norm_twice,
-    "QK-norm over all heads": heads_together,
+    "QK-norm over all heads": partial(qk_over, axes="all heads"),
     "eps 10,000 times as large": eps_10_000_times,
     "weights of q_norm and k_norm exchanged": q_and_k_exchanged,
 }
@@ -159,7 +148,7 @@ EXPERIMENT = Experiment(
     name="norm_mistakes",
     question="What does a mistake in a norm cost a trained model, and one trained with it?",
     measure=measure,
-    settings=[{"how": how, "seed": seed} for how in TRAINED for seed in SEEDS],
+    settings=grid(measure, how=TRAINED, seed=range(5)),
     # First weights that are 1e-6 larger move this run's losses by 1e-6.
     repeatable={"how": "no QK-norm", "seed": 0},
     tolerances={"loss": 1e-3},

@@ -6,16 +6,11 @@ from typing import Any
 from torch import nn
 
 from normlab.training.experiment import Experiment, Row
-from normlab.training.transformer import TinyTransformer, help_texts, loss_on, train
+from normlab.training.transformer import PLACES, TinyTransformer, help_texts, loss_on, trained
 
 # What each network is built with.
 NETWORKS: dict[str, dict[str, Any]] = {
-    "pre": {"place": "pre"},
-    "post": {"place": "post"},
-    "sandwich": {"place": "sandwich"},
-    "out": {"place": "out"},
-    "parallel": {"place": "parallel"},
-    "none": {"place": "none"},
+    **{place: {"place": place} for place in (*PLACES, "none")},
     "Dynamic Tanh": {"place": "pre", "norm": "dynamic tanh"},
     "ReZero": {"place": "rezero"},
     "LayerScale": {"place": "layerscale"},
@@ -30,7 +25,6 @@ OTHER_RATES = {
     "out": (0.01, 0.03, 0.1),
     "standardized": (0.003, 0.01),
 }
-SEEDS = range(5)
 STEPS = 120
 WORST = 20.0  # nats; what is above, or no number, counts as this
 
@@ -38,19 +32,15 @@ WORST = 20.0  # nats; what is above, or no number, counts as this
 def measure(network: str, depth: int, lr: float, seed: int) -> list[Row]:
     """Train 120 steps without warm-up; the rate is to be chosen by the held-out loss."""
     model = TinyTransformer(depth=depth, seed=seed, **NETWORKS[network])
-    for _ in train(model, lr, STEPS, seed):
-        pass
-    return [final_losses(model)]
+    return [final_losses(trained(model, lr, STEPS, seed))]
 
 
 def final_losses(model: nn.Module) -> Row:
     """Return the losses on the two other texts; `WORST` where one is worse, or no number."""
     texts = help_texts()
-    losses = {
-        "held_out_loss": loss_on(model, texts.held_out),
-        "test_loss": loss_on(model, texts.test),
-    }
-    return {name: min(x, WORST) if math.isfinite(x) else WORST for name, x in losses.items()}
+    losses = {"held_out_loss": texts.held_out, "test_loss": texts.test}
+    found = {name: loss_on(model, text) for name, text in losses.items()}
+    return {name: min(x, WORST) if math.isfinite(x) else WORST for name, x in found.items()}
 
 
 EXPERIMENT = Experiment(
@@ -62,7 +52,7 @@ EXPERIMENT = Experiment(
         for depth, networks in DEPTHS.items()
         for network in networks
         for lr in OTHER_RATES.get(network, LEARNING_RATES)
-        for seed in SEEDS
+        for seed in range(5)
     ],
     # First weights that are 1e-6 larger move this run's losses by 1e-6.
     repeatable={"network": "pre", "depth": 6, "lr": 0.003, "seed": 0},

@@ -1,48 +1,32 @@
 """Lesson 10: the same comparison on a small convolutional network."""
 
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.experiments.norms_mlp import TOLERANCES, in_one_row
-from normlab.training.fit import as_inputs, evaluate, fit
 from normlab.training.network import small_cnn
+from normlab.training.samples import fit_once
 
-NORMS = ("none", "batch", "batch-no-affine", "layer", "group", "instance", "rms")
-LEARNING_RATES = (0.05, 0.2)
-SEEDS = range(10)
 IMAGES = 16_000
 MEASURE_EVERY = 50  # steps; a fifth of the 250
 
 
 def measure(norm: str, lr: float, seed: int) -> list[Row]:
     """Train the small CNN for one pass over 16,000 of the training images."""
-    mnist = load_mnist(tensors=True)
-    network = small_cnn(norm, seed)
-    run = fit(
-        network,
-        mnist.first(IMAGES),
-        epochs=1,
-        lr=lr,
-        seed=seed,
-        measure_every=MEASURE_EVERY,
-        drop_last=True,
-        device="cpu",
-        progress=False,
-    )
-    seen = as_inputs(mnist.train_images[:5000])  # (5000, 28, 28)
-    _, train_accuracy = evaluate(network, seen, mnist.train_labels[:5000])
-    return [in_one_row(run, train_accuracy)]
+    network, few = small_cnn(norm, seed), load_mnist().first(IMAGES)
+    run = fit_once(network, few, lr=lr, seed=seed, measure_every=MEASURE_EVERY)
+    return [in_one_row(run, network, seen=5000)]
 
 
 EXPERIMENT = Experiment(
     name="norms_cnn",
     question="Which norm makes a small CNN learn fastest and best, in 250 steps?",
     measure=measure,
-    settings=[
-        {"norm": norm, "lr": lr, "seed": seed}
-        for lr in LEARNING_RATES
-        for norm in NORMS
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure,
+        lr=(0.05, 0.2),
+        norm=("none", "batch", "batch-no-affine", "layer", "group", "instance", "rms"),
+        seed=range(10),
+    ),
     timings=frozenset({"seconds"}),
     # BatchNorm's test accuracy jumps from one measurement to the next at the larger rate.
     tolerances={

@@ -1,55 +1,39 @@
 """Lesson 10: the article's comparison of norms, on the article's network."""
 
+from torch import nn
+
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row
-from normlab.training.fit import as_inputs, evaluate, fit
+from normlab.training.experiment import Experiment, Row, grid
+from normlab.training.fit import as_inputs, evaluate
 from normlab.training.history import History
 from normlab.training.network import article_net
+from normlab.training.samples import fit_once
 
-NORMS = ("none", "batch", "batch-no-affine", "layer", "group", "rms")
-LEARNING_RATES = (0.01, 0.1)
-SEEDS = range(10)
 MEASURE_EVERY = 134  # steps; a seventh of an epoch of 938
 
 
 def measure(norm: str, lr: float, seed: int) -> list[Row]:
     """Train the article's network for one epoch."""
-    mnist = load_mnist(tensors=True)
     network = article_net(norm, seed)
-    run = fit(
-        network,
-        mnist,
-        epochs=1,
-        lr=lr,
-        seed=seed,
-        measure_every=MEASURE_EVERY,
-        device="cpu",
-        progress=False,
-    )
-    seen = as_inputs(mnist.train_images[:10_000])  # (10000, 28, 28)
-    _, train_accuracy = evaluate(network, seen, mnist.train_labels[:10_000])
-    return [in_one_row(run, train_accuracy)]
+    run = fit_once(network, load_mnist(), lr=lr, seed=seed, measure_every=MEASURE_EVERY)
+    return [in_one_row(run, network, seen=10_000)]
 
 
-def in_one_row(run: History, train_accuracy: float) -> Row:
-    """Sum up a training.
+def in_one_row(run: History, network: nn.Module, seen: int) -> Row:
+    """Sum up a training, with the accuracy on the first so many images that were seen in it.
 
-    Returns
-    -------
-    dict
-        ``steps_to_95`` and ``steps_to_97`` (NaN where it did not get there), the accuracies at the
-        end on training and test images, ``test_loss``, the seconds spent in training steps, and
-        the test accuracy at each measurement: ``accuracy_1``, ``accuracy_2``, ...
+    ``steps_to_95`` and ``steps_to_97`` are NaN where it did not get there; ``accuracy_1``,
+    ``accuracy_2``, ... are the test accuracies at its measurements.
     """
-    steps = {f"steps_to_{goal}": run.steps_to(goal / 100) or float("nan") for goal in (95, 97)}
-    points = {f"accuracy_{i}": point.test_accuracy for i, point in enumerate(run.points, start=1)}
+    mnist = load_mnist(tensors=True)
+    inputs, labels = as_inputs(mnist.train_images[:seen]), mnist.train_labels[:seen]
     return {
-        **steps,
-        "train_accuracy": train_accuracy,
+        **{f"steps_to_{goal}": run.steps_to(goal / 100) or float("nan") for goal in (95, 97)},
+        "train_accuracy": evaluate(network, inputs, labels)[1],
         "test_accuracy": run.final.test_accuracy,
         "test_loss": run.final.test_loss,
         "seconds": run.final.seconds,
-        **points,
+        **{f"accuracy_{i}": point.test_accuracy for i, point in enumerate(run.points, start=1)},
     }
 
 
@@ -68,12 +52,12 @@ EXPERIMENT = Experiment(
     name="norms_mlp",
     question="Which norm makes the article's network learn fastest and best, in one epoch?",
     measure=measure,
-    settings=[
-        {"norm": norm, "lr": lr, "seed": seed}
-        for lr in LEARNING_RATES
-        for norm in NORMS
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure,
+        lr=(0.01, 0.1),
+        norm=("none", "batch", "batch-no-affine", "layer", "group", "rms"),
+        seed=range(10),
+    ),
     timings=frozenset({"seconds"}),
     tolerances=TOLERANCES,
 )

@@ -3,13 +3,10 @@
 import torch
 from torch import Tensor
 
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.experiments.norm_places import final_losses
 from normlab.training.transformer import Attention, TinyTransformer, loss_of, train
 
-KINDS = ("none", "each head", "all heads")
-LEARNING_RATES = (0.01, 0.03, 0.1)
-SEEDS = range(5)
 DEPTH, STEPS, WARM_UP, WATCH_EVERY = 4, 200, 20, 20
 
 
@@ -33,9 +30,10 @@ def watched_training(model: TinyTransformer, lr: float, steps: int, seed: int) -
 def look(model: TinyTransformer, x: Tensor, y: Tensor) -> dict[str, float]:
     """Return the loss on one batch, the blocks' largest logit and their mean evenness."""
     attentions = [part for part in model.modules() if isinstance(part, Attention)]
-    seen: list[dict[str, float]] = [{} for _ in attentions]
-    for attention, one in zip(attentions, seen, strict=True):
-        attention.watched = one
+    seen: list[dict[str, float]] = []
+    for attention in attentions:
+        attention.watched = {}
+        seen.append(attention.watched)
     with torch.no_grad():
         loss = loss_of(model, x, y).item()
     for attention in attentions:
@@ -51,12 +49,9 @@ EXPERIMENT = Experiment(
     name="qk_norm",
     question="What does QK-norm change, at which learning rates?",
     measure=measure,
-    settings=[
-        {"qk": qk, "lr": lr, "seed": seed}
-        for lr in LEARNING_RATES
-        for qk in KINDS
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure, lr=(0.01, 0.03, 0.1), qk=("none", "each head", "all heads"), seed=range(5)
+    ),
     # First weights that are 1e-6 larger move this run's losses by 1e-6.
     repeatable={"qk": "each head", "lr": 0.01, "seed": 0},
     tolerances={

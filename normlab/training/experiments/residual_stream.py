@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from normlab.training.experiment import Experiment, Row
-from normlab.training.transformer import TinyTransformer, help_texts, loss_of, train, windows
+from normlab.training.experiment import Experiment, Row, grid
+from normlab.training.transformer import TinyTransformer, help_texts, loss_of, trained, windows
 
 RATES = {"pre": 0.003, "sandwich": 0.003, "post": 0.0003}  # post-norm learns nothing at .003
-SEEDS = range(5)
 DEPTH, STEPS, WARM_UP = 12, 300, 40
 
 
@@ -18,14 +17,13 @@ def measure(place: str, seed: int) -> Iterator[Row]:
     model = TinyTransformer(place, DEPTH, seed)
     x, y = windows(help_texts().test, 64, torch.Generator().manual_seed(3))
     start = sizes(model, x)
-    for _ in train(model, RATES[place], STEPS, seed, WARM_UP):
-        pass
-    trained, loss = sizes(model, x), without(model, None, x, y)
+    trained(model, RATES[place], STEPS, seed, WARM_UP)
+    end, loss = sizes(model, x), loss_of(model, x, y).item()
     for block in range(DEPTH + 1):
         yield {
             "block": block,
             "start": start[block],
-            "trained": trained[block],
+            "trained": end[block],
             "loss": loss,
             "worth": without(model, block - 1, x, y) - loss if block else 0.0,
         }
@@ -37,10 +35,8 @@ def sizes(model: TinyTransformer, x: Tensor) -> list[float]:
 
 
 @torch.no_grad()
-def without(model: TinyTransformer, block: int | None, x: Tensor, y: Tensor) -> float:
+def without(model: TinyTransformer, block: int, x: Tensor, y: Tensor) -> float:
     """Return the loss of the model without one block."""
-    if block is None:
-        return loss_of(model, x, y).item()
     taken, model.blocks[block] = model.blocks[block], nn.Identity()
     loss = loss_of(model, x, y).item()
     model.blocks[block] = taken
@@ -51,7 +47,7 @@ EXPERIMENT = Experiment(
     name="residual_stream",
     question="How does the residual stream grow, and which blocks does a model need?",
     measure=measure,
-    settings=[{"place": place, "seed": seed} for place in RATES for seed in SEEDS],
+    settings=grid(measure, place=RATES, seed=range(5)),
     # First weights that are 1e-6 larger move this run's numbers by 3e-6.
     repeatable={"place": "post", "seed": 0},
     tolerances={"start": 1e-3, "trained": 1e-3, "loss": 1e-3, "worth": 1e-3},

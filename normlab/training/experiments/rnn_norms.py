@@ -8,13 +8,11 @@ from normlab.data import load_mnist, shuffled_batches
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import as_inputs
 from normlab.training.recurrent import RECURRENT_NORMS, STEPS, row_rnn
+from normlab.training.samples import HELD_OUT, for_test, held_out
 
-SEEDS = range(5)
 # By batch size. The steps of both take about the same time.
 TRAINING_STEPS = {64: 150, 4: 330}
 LEARNING_RATES = {64: (0.01, 0.03, 0.1, 0.3, 1.0), 4: (0.001, 0.003, 0.01, 0.03, 0.1)}
-HELD_OUT = 5000  # the last training images: never trained on, the learning rate is chosen by them
-TEST_IMAGES = 5000
 SHORTEST = 12  # rows, where the lengths differ
 
 
@@ -38,22 +36,20 @@ def measure(norm: str, lengths: str, batch_size: int, seed: int, lr: float) -> l
         optimizer.zero_grad()
         F.cross_entropy(logits, mnist.train_labels[batch]).backward()
         optimizer.step()
-    held_out = mnist.train_images[-HELD_OUT:], mnist.train_labels[-HELD_OUT:]
-    test = mnist.test_images[:TEST_IMAGES], mnist.test_labels[:TEST_IMAGES]
     return [
         {
-            "held_out_accuracy": share_right(network, *held_out, lengths),
-            "test_accuracy": share_right(network, *test, lengths),
+            "held_out_accuracy": share_right(network, *held_out(), lengths),
+            "test_accuracy": share_right(network, *for_test(count=5000), lengths),
         }
     ]
 
 
 @torch.no_grad()
-def share_right(network: nn.Module, images: Tensor, labels: Tensor, lengths: str) -> float:
+def share_right(network: nn.Module, inputs: Tensor, labels: Tensor, lengths: str) -> float:
     """Measure on images ``(N, 28, 28)``, whose lengths are drawn alike for all networks."""
     network.eval()
-    drawn = draw_lengths(lengths, len(images), torch.Generator().manual_seed(0))
-    right = network(as_inputs(images), drawn).argmax(1) == labels  # (N,)
+    drawn = draw_lengths(lengths, len(inputs), torch.Generator().manual_seed(0))
+    right = network(inputs, drawn).argmax(1) == labels  # (N,)
     return right.double().mean().item()
 
 
@@ -67,7 +63,7 @@ EXPERIMENT = Experiment(
         for size, rates in LEARNING_RATES.items()
         for norm in RECURRENT_NORMS
         for lr in rates
-        for seed in SEEDS
+        for seed in range(5)
     ],
     # The calmest: with weights that differ by a millionth it ends within 0.005, and at larger rates
     # within 0.1 at best. A norm, a step in ten or a row of the image less shows.

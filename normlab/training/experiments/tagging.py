@@ -6,15 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
-from normlab.training.experiment import Experiment, Row
+from normlab.training.experiment import Experiment, Row, grid
+from normlab.training.network import seeded
 
-TAGS = ("the level", "above the level")
 NORMS: dict[str, Callable[[], nn.Module]] = {
     "none": nn.Identity,
     "instance": lambda: nn.InstanceNorm1d(8),
 }
-LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
-SEEDS = range(8)
 SEQUENCES, LENGTH, HELD_OUT = 900, 20, 200  # 500 to train on, 200 held out, 200 to test
 
 
@@ -36,8 +34,7 @@ def draw(tags: str, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 def measure(tags: str, norm: str, lr: float, seed: int) -> list[Row]:
     """Train a small convolutional tagger for 20 passes over 500 sequences."""
     x, wanted = draw(tags, torch.Generator().manual_seed(seed))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = nn.Sequential(
             nn.Conv1d(1, 8, 3, padding=1),
             NORMS[norm](),
@@ -63,13 +60,13 @@ EXPERIMENT = Experiment(
     name="tagging",
     question="Does InstanceNorm help to tag sequences, and what does it depend on?",
     measure=measure,
-    settings=[
-        {"tags": tags, "norm": norm, "lr": lr, "seed": seed}
-        for tags in TAGS
-        for norm in NORMS
-        for lr in LEARNING_RATES
-        for seed in SEEDS
-    ],
+    settings=grid(
+        measure,
+        tags=("the level", "above the level"),
+        norm=NORMS,
+        lr=(0.01, 0.03, 0.1, 0.3),
+        seed=range(8),
+    ),
     repeatable={"tags": "above the level", "norm": "instance", "lr": 0.03, "seed": 0},
     tolerances={"held_out_accuracy": 0.02, "test_accuracy": 0.02},
 )

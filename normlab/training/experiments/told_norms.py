@@ -3,7 +3,7 @@
 import torch
 
 from normlab.data import load_mnist
-from normlab.training.experiment import Experiment, Row, Settings
+from normlab.training.experiment import Experiment, Row, Settings, grid
 from normlab.training.painter import (
     TOLD,
     error,
@@ -15,9 +15,6 @@ from normlab.training.painter import (
     teach,
 )
 
-SEEDS = range(5)
-LEARNING_RATES = (0.0016, 0.004, 0.01, 0.025)
-STEPS = 500
 TRAINING_IMAGES = 50_000  # the last 10,000 of the training set choose the rate
 PAINTED = 50  # of each digit
 
@@ -43,18 +40,21 @@ def measure(told: str, lr: float, steps: int, seed: int) -> list[Row]:
 
 # A short one, which is soon done again when somebody doubts the file.
 _QUICK: Settings = {"told": "in the norms", "lr": 0.004, "steps": 60, "seed": 0}
-_FULL: list[Settings] = [
-    {"told": told, "lr": lr, "steps": STEPS, "seed": seed}
-    for told in TOLD
-    for lr in LEARNING_RATES
-    for seed in SEEDS
-]
 
 EXPERIMENT = Experiment(
     name="told_norms",
     question="Does a network paint better digits when its norms are told which digit to paint?",
     measure=measure,
-    settings=[*_FULL, _QUICK],
+    settings=[
+        *grid(
+            measure,
+            told=TOLD,
+            lr=(0.0016, 0.004, 0.01, 0.025),
+            steps=[500],
+            seed=range(5),
+        ),
+        _QUICK,
+    ],
     # Other processors round sums differently, and training makes the differences grow.
     tolerances={"held_out_error": 1e-3, "test_error": 1e-3, "read_right": 0.03, "spread": 5e-3},
     repeatable=_QUICK,

@@ -8,39 +8,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from normlab.grading.class_.exports import canvas, moodle, nbgrader, table
+from normlab.grading.class_.exports import canvas, moodle, tables
 from normlab.grading.class_.exports.cells import state
 from normlab.grading.class_.exports.sheet import ExportError
 from normlab.grading.class_.gradebook import Entry
 
-__all__ = ["FORMATS", "Export", "ExportError", "export", "open_questions"]
+__all__ = ["FORMATS", "Export", "ExportError", "export"]
 
 #: The systems by name.
 FORMATS: dict[str, Callable[..., Sequence[str]]] = {
     "canvas": canvas.write,
     "moodle": moodle.write,
-    "nbgrader": nbgrader.write,
-    "csv": table.write,
+    "nbgrader": tables.write_for_nbgrader,
+    "csv": tables.write,
 }
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
-
-    Parameters
-    ----------
-    path
-        The file or folder.
-    notes
-        What was done to the numbers, in words.
-    open_questions
-        The exercises that are not judged in full, line by line: a person has to look at them.
-    """
+    """What was written."""
 
     path: Path
-    notes: tuple[str, ...] = ()
-    open_questions: tuple[str, ...] = ()
+    notes: tuple[str, ...]  # what was done to the numbers, in words
+    open_questions: tuple[str, ...]  # what is not judged in full: a person has to look at it
 
 
 def export(
@@ -51,16 +41,10 @@ def export(
     columns: Mapping[str, str] | None = None,
     is_section: bool = False,
 ) -> Export:
-    """Write grades in the format of another system.
+    """Write grades, in the order of the students; or say in an ExportError why not.
 
     Parameters
     ----------
-    entries
-        In the order of the students.
-    to
-        One of `FORMATS`.
-    path
-        Of the file.
     template
         A CSV file downloaded from Canvas or Moodle, to be filled in. The file itself is left as
         it is. Moodle takes nothing else.
@@ -68,11 +52,6 @@ def export(
         For an exercise the title of its column in the template, where it is not to be recognised.
     is_section
         Whether the template may hold fewer students than have grades; the others are noted.
-
-    Raises
-    ------
-    ExportError
-        A student or a column is not in the template, or there are no grades.
     """
     entries = list(entries)
     if not entries:
@@ -85,13 +64,9 @@ def export(
         notes = FORMATS[to](entries, path, template, columns or {}, is_section)
     else:
         notes = FORMATS[to](entries, path)
-    return Export(path, tuple(notes), tuple(open_questions(entries)))
-
-
-def open_questions(entries: Iterable[Entry]) -> list[str]:
-    """Name what is not judged in full, with its status."""
-    return [
+    open_questions = (
         f"{entry.student}, {entry.exercise}: {state(entry)}"
         for entry in entries
         if not entry.is_judged
-    ]
+    )
+    return Export(path, tuple(notes), tuple(open_questions))

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from normlab.files import write_whole
+from normlab.grading.class_.csv_text import as_csv
 from normlab.grading.class_.exports.cells import cell, most
 from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, plain, scale
 from normlab.grading.class_.gradebook import Entry
-from normlab.grading.class_.reports import as_csv, by_student, points, without_formula
+from normlab.grading.class_.reports import by_student, points, without_formula
 from normlab.grading.class_.submissions import id_of, short_name, without_id
 
 _COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -32,18 +33,14 @@ def write(
     for student, own in by_student(entries):
         by_exercise = {entry.exercise: entry for entry in own}
         cells = (cell(by_exercise.get(exercise)) for exercise in exercises)
-        rows.append([*_identity(student), *cells])
+        # The name with Canvas's number, or a login.
+        name, number = without_formula(without_id(student)), id_of(student)
+        rows.append([name, number, "", "" if number else name, "", *cells])
     write_whole(path, as_csv(rows))
     return [
         "Canvas makes a new assignment of a title that it does not know. Export its gradebook, "
         "and give it with --template, to fill in the assignments that are there."
     ]
-
-
-def _identity(student: str) -> list[str]:
-    """Return a student's first five cells: the name with Canvas's number, or a login."""
-    name, number = without_formula(without_id(student)), id_of(student)
-    return [name, number, "", "" if number else name, ""]
 
 
 def _fill_in(
@@ -79,13 +76,7 @@ def _fill_in(
 
 
 def _column_of(exercise: str, sheet: Sheet, columns: Mapping[str, str]) -> int:
-    """Find an exercise's column: as it was told, or by its name, with or without Canvas's number.
-
-    Raises
-    ------
-    ExportError
-        There is none, or more than one.
-    """
+    """Find the column as it was told, or by its name, with or without Canvas's number."""
     if exercise in columns:
         wanted = [columns[exercise]]
     else:

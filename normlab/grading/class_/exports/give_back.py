@@ -14,17 +14,7 @@ _CANVAS = re.compile(r"(?:.*/)?([^/]+?_\d+_\d+_)[^/]*")
 
 
 def feedback_zip(entries: Iterable[Entry], to: str, path: Path) -> list[str]:
-    """Write the zip; return notes on who is not in it.
-
-    Parameters
-    ----------
-    entries
-        In the order of the students.
-    to
-        "moodle" or "canvas".
-    path
-        Of the zip.
-    """
+    """Write the zip for "moodle" or "canvas"; return notes on who is not in it."""
     people = list(by_student(entries))
     called = labels(student for student, _ in people)
     left_out, count, unfinished = [], 0, path.with_name(f".{path.name}.part")

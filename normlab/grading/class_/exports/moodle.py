@@ -54,13 +54,7 @@ def write(
 
 
 def _maximum(sheet: Sheet, grade: int) -> float:
-    """Return the points that can be had: they stand behind the grade, in every language.
-
-    Raises
-    ------
-    ExportError
-        They are not there, or not the same in every row.
-    """
+    """Return the points that can be had: they stand behind the grade, in every language."""
     behind = {number_in(row[grade + 1]) for row in sheet.rows[1:] if len(row) > grade + 1}
     if len(behind) != 1 or (most := behind.pop()) is None:
         raise ExportError(
@@ -72,13 +66,6 @@ def _maximum(sheet: Sheet, grade: int) -> float:
 
 
 def _grade_column(sheet: Sheet, columns: Mapping[str, str], example: str) -> int:
-    """Find the column for the grade.
-
-    Raises
-    ------
-    ExportError
-        It is not there, or several are asked for.
-    """
     titles = set(columns.values()) or {_GRADE}
     if len(titles) > 1:
         raise ExportError("A worksheet of Moodle has one column for grades: give --column once.")

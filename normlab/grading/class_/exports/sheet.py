@@ -1,18 +1,16 @@
 """A CSV file that was downloaded from another system, and is filled in."""
 
 import csv
-import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from normlab.files import write_whole
+from normlab.grading.class_.csv_text import as_csv, rows_in
 from normlab.grading.class_.gradebook import Entry
-from normlab.grading.class_.reports import as_csv, points
+from normlab.grading.class_.reports import points
 from normlab.grading.class_.submissions import id_of
-
-_DELIMITERS = ",;\t"
 
 
 class ExportError(Exception):
@@ -29,13 +27,7 @@ class Sheet:
 
     @classmethod
     def read(cls, path: Path) -> "Sheet":
-        """Read a file.
-
-        Raises
-        ------
-        ExportError
-            It is no CSV file in UTF-8 with a header.
-        """
+        """Read a file; an ExportError where it is no CSV file in UTF-8 with a header."""
         try:
             text = path.read_bytes().decode()
         except UnicodeDecodeError as error:
@@ -43,14 +35,11 @@ class Sheet:
         except OSError as error:
             raise ExportError(f"{path} cannot be read: {error.strerror}.") from error
         mark = "\ufeff" if text.startswith("\ufeff") else ""
-        text = text.removeprefix(mark)
-        first = text.split("\n", 1)[0]
-        delimiter = max(_DELIMITERS, key=first.count)
         try:
-            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+            rows, delimiter = rows_in(text.removeprefix(mark))
         except csv.Error as error:
             raise ExportError(f"{path} cannot be read as CSV: {error}.") from error
-        if len(rows) < 2 or delimiter not in first:
+        if len(rows) < 2 or delimiter not in text.split("\n", 1)[0]:
             raise ExportError(f"{path} is not a CSV file with a header and a row for each student.")
         width = len(rows[0])
         return cls([row + [""] * (width - len(row)) for row in rows], delimiter, mark)
@@ -79,20 +68,9 @@ def match(
     holds the whole name; not that of a student with a number in the last column, since people
     choose what they are called.
 
-    Parameters
-    ----------
-    entries
-        Of the students: each has a name, with the number behind it where there is one.
-    rows
-        Of the people: the number, as it is or behind a word ("Participant 17"), then logins and the
-        like, and in the end the name.
-    notes
-        Takes a line about those in no row, where the file holds a section of the class.
-
-    Raises
-    ------
-    ExportError
-        Some are in no row, or in several; all of them are named.
+    A row holds the number, as it is or behind a word ("Participant 17"), then logins and the like,
+    and in the end the name. Those in no row, or in several, are named in an ExportError; or in a
+    line that `notes` takes, where the file holds a section of the class.
     """
     found: dict[str, int] = {}
     lost = []

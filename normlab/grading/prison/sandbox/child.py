@@ -12,7 +12,6 @@ import functools
 import linecache
 import operator
 import os
-import struct
 import sys
 import threading
 import types
@@ -26,7 +25,6 @@ from normlab.grading.prison.sandbox.probe import probe
 from normlab.grading.prison.sandbox.used_names import names_used_by, same
 from normlab.tasks.case import Case
 
-_HEAD = struct.Struct("<I")
 _MOST_NOTES = 20
 _MOST_KEPT = 2**16
 _MOST_DEFINITIONS = 50
@@ -38,16 +36,9 @@ _KEPT_PROBLEM = 500
 
 
 class Channel:
-    """Messages to and from the grader.
+    """Messages to and from the grader, kept until `flush`: each by itself would wake the grader.
 
-    What is sent is kept until `flush`: each message by itself would wake the grader.
-
-    Parameters
-    ----------
-    read_some
-        Waits for bytes, and returns so many at most.
-    write_some
-        Writes bytes, and returns how many.
+    `read_some` waits for so many bytes at most; `write_some` writes some, and returns how many.
     """
 
     def __init__(
@@ -59,7 +50,7 @@ class Channel:
 
     def receive(self) -> Any:  # noqa: ANN401
         """Wait for a message; the process ends where there will be no more."""
-        (size,) = _HEAD.unpack(self._read(_HEAD.size))
+        (size,) = wire.LENGTH.unpack(self._read(wire.LENGTH.size))
         return wire.decode(self._read(size))
 
     def _read(self, size: int) -> bytes:
@@ -74,9 +65,9 @@ class Channel:
 
     def send(self, message: Any) -> None:  # noqa: ANN401
         """Send a message, sooner or later."""
-        data = wire.encode(message)
+        data = wire.framed(message)
         with self._sending:
-            self._kept += _HEAD.pack(len(data)) + data
+            self._kept += data
             if len(self._kept) > _MOST_KEPT:
                 self.flush()
 
@@ -87,6 +78,11 @@ class Channel:
             while data:
                 data = data[self._write_some(data) :]
 
+    def ready(self, failure: Exception | None = None) -> None:
+        """Say first of all that the process is ready, or why it is not."""
+        self.send({"failure": f"{type(failure).__name__}: {failure}" if failure else ""})
+        self.flush()
+
 
 class Child:
     """A submission's process: its cells, its names, and the answers to the grader's requests."""
@@ -95,12 +91,8 @@ class Child:
         self.channel = channel
         self.cells: list[str] = []
         self.module = types.ModuleType("__main__")
-        self.module.__dict__.update(
-            __builtins__=sys.modules["builtins"],
-            get_ipython=silent,
-            display=silent,
-            check=silent,
-        )
+        names = {"get_ipython": silent, "display": silent, "check": silent}
+        vars(self.module).update(names, __builtins__=sys.modules["builtins"])
         sys.modules["__main__"] = self.module
         self.defined: dict[str, list[Any]] = {}
         self.asked: dict[str, dict[str, Any]] = {}
@@ -139,12 +131,13 @@ class Child:
             name: [i for i, cell in enumerate(self.cells) if _defines(cell, name)][:_MOST_PLACES]
             for name in last_only
         }
-        places = reading.places_of(self.cells, last_only)
+        places = reading.places_of(self.cells, last_only).items()
+        few = _MOST_PLACES // 2  # the first and the last
         yield {
             "problem": "",
             "cells": len(self.cells),
             "defines": defines,
-            "places": {name: _ends_of(found) for name, found in places.items()},
+            "places": {name: sorted({*found[:few], *found[-few:]}) for name, found in places},
         }
 
     def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -231,8 +224,11 @@ class Child:
             begun, together, size = False, [], 0
             for outcome in self._outcomes(known[n], asked, request["seconds"]):
                 begun = begun or outcome.trouble != "not written"
-                together.append(_sent(outcome))
-                size += _size(outcome)
+                # What is empty is left out.
+                sent = {name: getattr(outcome, name) for name in _OUTCOME}
+                together.append({name: value for name, value in sent.items() if value})
+                arrays = [*(outcome.returned or {}).values(), *outcome.nodes.values()]
+                size += sum(array.nbytes for array in arrays)
                 if size > _MOST_TOGETHER:
                     yield {"outcomes": together}
                     together, size = [], 0
@@ -259,12 +255,7 @@ class Child:
         except BaseException:
             return {}  # an object that resists being looked at
 
-    def _objection(
-        self,
-        value: Any,  # noqa: ANN401
-        asked: dict[str, Any],
-        seconds: float,
-    ) -> list[str] | None:
+    def _objection(self, value: object, asked: dict[str, Any], seconds: float) -> list[str] | None:
         try:
             with calling.stop_after(seconds):
                 takes, methods = tuple(asked["takes"]), tuple(asked["methods"])
@@ -274,10 +265,7 @@ class Child:
         return None if found is None else [found.message, found.advice]
 
     def _outcomes(
-        self,
-        answer: Any,  # noqa: ANN401
-        asked: dict[str, Any],
-        seconds: float,
+        self, answer: Callable[..., Any], asked: dict[str, Any], seconds: float
     ) -> Iterator[calling.Outcome]:
         """Call a definition in each case, or let a script put it to use, within one limit."""
         if asked["script"]:
@@ -294,24 +282,6 @@ class Child:
 
         named = (dict(zip(asked["arguments"], values, strict=True)) for values in asked["cases"])
         return calling.in_turn(call, [Case("", (), arguments) for arguments in named], seconds)
-
-
-def _sent(outcome: calling.Outcome) -> dict[str, Any]:
-    """Return an outcome as it is sent: what is empty is left out."""
-    return {name: value for name in _OUTCOME if (value := getattr(outcome, name))}
-
-
-def _size(outcome: calling.Outcome) -> int:
-    """Return the bytes of its arrays."""
-    return sum(
-        array.nbytes for array in [*(outcome.returned or {}).values(), *outcome.nodes.values()]
-    )
-
-
-def _ends_of(numbers: list[int]) -> list[int]:
-    """Return the first few and the last few."""
-    half = _MOST_PLACES // 2
-    return sorted({*numbers[:half], *numbers[-half:]})
 
 
 def _defines(source: str, name: str) -> bool:
@@ -344,11 +314,6 @@ def keep_copies(names: list[str]) -> None:
         _COPIES[name] = copy
 
 
-def protect(module: types.ModuleType) -> None:
-    """Let a module of ours use the kept copies."""
-    _use_copies(module.__dict__)
-
-
 def protected(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a function, and those that it calls, use the kept copies."""
     seen: set[int] = set()
@@ -357,7 +322,7 @@ def protected(function: Callable[..., Any]) -> Callable[..., Any]:
         value = getattr(value, "__wrapped__", value)
         if isinstance(value, types.FunctionType) and id(value) not in seen:
             seen.add(id(value))
-            _use_copies(value.__globals__)
+            use_copies(value.__globals__)
             for other in list(value.__globals__.values()):
                 visit(other)
             for cell in value.__closure__ or ():
@@ -367,7 +332,8 @@ def protected(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _use_copies(names: dict[str, Any]) -> None:
+def use_copies(names: dict[str, Any]) -> None:
+    """Let the names of a module of ours mean the kept copies."""
     for name, value in list(names.items()):
         if isinstance(value, types.ModuleType) and value.__name__ in _COPIES:
             names[name] = _COPIES[value.__name__]
@@ -383,39 +349,26 @@ def give_own_builtins() -> None:
 
 # ---- what it tried that it may not
 
-_EVENTS = {
-    "socket.__new__": "open a network connection",
-    "socket.connect": "open a network connection",
-    "socket.bind": "open a network connection",
-    "socket.sendto": "open a network connection",
-    "subprocess.Popen": "start another program",
-    "os.system": "start another program",
-    "os.exec": "start another program",
-    "os.posix_spawn": "start another program",
-    "os.spawn": "start another program",
-    "os.fork": "start another process",
-    "os.forkpty": "start another process",
-    "os.kill": "send a signal to a process",
-    "os.killpg": "send a signal to a process",
-    "signal.pthread_kill": "send a signal to a process",
-    "ctypes.dlopen": "reach past Python into a C library",
-    "os.chmod": "change files",
-    "os.chown": "change files",
+_DEEDS = {
+    "open a network connection": "socket.__new__ socket.connect socket.bind socket.sendto",
+    "start another program": "subprocess.Popen os.system os.exec os.posix_spawn os.spawn",
+    "start another process": "os.fork os.forkpty",
+    "send a signal to a process": "os.kill os.killpg signal.pthread_kill",
+    "reach past Python into a C library": "ctypes.dlopen",
+    "change files": "os.chmod os.chown",
 }
-_PATHS = {
+_TO_FILES = {
     "open": "open",
-    "os.listdir": "list",
-    "os.scandir": "list",
-    "os.remove": "delete",
-    "os.rmdir": "delete",
-    "os.rename": "rename",
-    "os.truncate": "change",
-    "os.mkdir": "make",
-    "os.link": "link to",
-    "os.symlink": "link to",
-    "shutil.rmtree": "delete",
-    "shutil.move": "move",
+    "list": "os.listdir os.scandir",
+    "delete": "os.remove os.rmdir shutil.rmtree",
+    "rename": "os.rename",
+    "change": "os.truncate",
+    "make": "os.mkdir",
+    "link to": "os.link os.symlink",
+    "move": "shutil.move",
 }
+_EVENTS = {event: deed for deed, events in _DEEDS.items() for event in events.split()}
+_PATHS = {event: deed for deed, events in _TO_FILES.items() for event in events.split()}
 
 
 def watch(channel: Channel, allowed: tuple[str, ...]) -> None:

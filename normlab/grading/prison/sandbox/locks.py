@@ -22,26 +22,16 @@ def _checked(code: int, what: str) -> None:
 
 # ---- namespaces: https://man7.org/linux/man-pages/man7/namespaces.7.html
 
-_MOUNTS, _HOST, _IPC, _USER, _PROCESSES, _NETWORK = (
-    0x00020000,
-    0x04000000,
-    0x08000000,
-    0x10000000,
-    0x20000000,
-    0x40000000,
-)
+_MOUNTS, _HOST, _IPC = 0x00020000, 0x04000000, 0x08000000
+_USER, _PROCESSES, _NETWORK = 0x10000000, 0x20000000, 0x40000000
 _REST = _MOUNTS | _HOST | _IPC | _NETWORK
 
 
 def enter_world() -> None:
     """Leave the network, the mounts and the memory of the others; the next child leaves them, too.
 
-    That child is the first process of a world of its own, and sees no other. Root stays root.
-
-    Raises
-    ------
-    OSError
-        The kernel does not allow it.
+    That child is the first process of a world of its own, and sees no other. Root stays root. Here
+    and below an `OSError` says that the kernel does not allow it.
     """
     if os.getuid() == 0:
         _unshare(_REST | _PROCESSES)
@@ -51,13 +41,7 @@ def enter_world() -> None:
 
 
 def enter_world_as_nobody(proc: int) -> None:
-    """Enter namespaces that nobody else is in, without root's rights.
-
-    Parameters
-    ----------
-    proc
-        The open folder /proc: it is closed.
-    """
+    """Enter namespaces of its own, without root's rights; the open folder /proc is closed."""
     if os.getuid() == 0:
         become_nobody()
     set_dumpable(True)  # what is not dumpable may not write its own map
@@ -67,12 +51,7 @@ def enter_world_as_nobody(proc: int) -> None:
 def next_child_in_its_own(processes: int, own: bool) -> None:
     """Let the next child be the first process of a world of its own, or of this one again.
 
-    Parameters
-    ----------
-    processes
-        What `os.pidfd_open` gives for this process.
-    own
-        Which of the two.
+    `processes` is what `os.pidfd_open` gives for this process.
     """
     if own:
         _unshare(_PROCESSES)
@@ -108,15 +87,6 @@ _MOUNT_SETATTR, _HERE, _AT_RECURSIVE = 442, -100, 0x8000
 _READ_ONLY = 1
 
 
-class _Attributes(ctypes.Structure):
-    _fields_ = (
-        ("set", ctypes.c_uint64),
-        ("clear", ctypes.c_uint64),
-        ("propagation", ctypes.c_uint64),
-        ("users", ctypes.c_uint64),
-    )
-
-
 def keep_mounts_private() -> None:
     """Let nobody else see what is mounted from here on."""
     _mount("none", "/", "", _PRIVATE | _RECURSIVE)
@@ -143,7 +113,7 @@ def show(path: str, root: str) -> None:
 
 def forbid_writing(place: str) -> None:
     """Let nothing be written at a place and below it."""
-    attributes = _Attributes(set=_READ_ONLY | _NO_SUID)
+    attributes = (ctypes.c_uint64 * 4)(_READ_ONLY | _NO_SUID)  # set, clear, propagation, users
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     code = _LIBC.syscall(
         _MOUNT_SETATTR, _HERE, place.encode(), _AT_RECURSIVE, ctypes.byref(attributes), size
@@ -159,10 +129,8 @@ def change_root(root: str) -> None:
     os.chdir("/")
 
 
-def _mount(
-    source: str | None, target: str, kind: str | None, flags: int, options: str = ""
-) -> None:
-    given = [None if text is None else text.encode() for text in (source, target, kind)]
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    given = (text.encode() for text in (source, target, kind))
     code = _LIBC.mount(*given, ctypes.c_ulong(flags), options.encode())
     _checked(code, f"mount {target}")
 
@@ -242,11 +210,6 @@ def make_filter() -> Any:  # noqa: ANN401 - pyseccomp's own
     """Return the filter of a submission: its ``load()`` puts it to work.
 
     A call that is not allowed fails with "Operation not permitted".
-
-    Raises
-    ------
-    ImportError
-        pyseccomp, or the library that it needs, is not there.
     """
     seccomp = _seccomp()
     filters = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
@@ -296,16 +259,9 @@ def limit(space: int, seconds: float, file_size: int, threads: int) -> None:
 
 
 def lock_up(talk: int, limits: tuple[int, float, int, int], filters: Any) -> None:  # noqa: ANN401
-    """Give up all that a notebook lacks: what is open, rights, most system calls, more of anything.
+    """Give up all that a notebook lacks: open files, rights, system calls, more of anything.
 
-    Parameters
-    ----------
-    talk
-        The one file that stays open.
-    limits
-        As `limit` takes them.
-    filters
-        Of `make_filter`.
+    Only `talk` stays open. The limits are as `limit` takes them.
     """
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):

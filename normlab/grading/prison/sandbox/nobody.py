@@ -13,18 +13,9 @@ _FAILED = 70
 
 
 def main(base: str, scratch: str, talk: str, *rest: str) -> None:
-    """Serve the grader over an open socket.
+    """Serve the grader over an open socket, in a scratch folder that is that user's own.
 
-    Parameters
-    ----------
-    base
-        As in `warm.main`.
-    scratch
-        The folder to work in; that user's own.
-    talk
-        The number of the open socket.
-    rest
-        Memory, seconds, file size, threads; and "torch" to have it ready.
+    The rest are memory, seconds, file size, threads; and "torch" to have it ready.
     """
     memory, seconds, file_size, threads, *options = rest
     wire = int(talk)
@@ -43,9 +34,7 @@ def main(base: str, scratch: str, talk: str, *rest: str) -> None:
         limits = (space, float(seconds), int(file_size), int(threads))
         locks.lock_up(wire, limits, filters)
     except Exception as problem:
-        channel.send({"failure": f"{type(problem).__name__}: {problem}"})
-        channel.flush()
+        channel.ready(problem)
         os._exit(_FAILED)
-    channel.send({"failure": ""})
-    channel.flush()
+    channel.ready()
     stage.run(channel, scratch, base)

@@ -10,14 +10,7 @@ from normlab.grading.prison.sandbox import child, stage
 def main(base: str, scratch: str, *options: str) -> None:
     """Serve the grader over a socket, on every platform.
 
-    Parameters
-    ----------
-    base
-        As in `warm.main`.
-    scratch
-        The folder to work in.
-    options
-        "torch" to have it ready; folders of installed packages, where `base` cannot lead to them.
+    The options: "torch", and folders of installed packages where `base` cannot lead to them.
     """
     sys.path += [option for option in options if os.path.isdir(option)]
     port, secret = os.environ.pop("NORMLAB_TALK").split()
@@ -26,6 +19,5 @@ def main(base: str, scratch: str, *options: str) -> None:
     stage.prepare(base, "torch" in options)
     os.chdir(scratch)
     channel = child.Channel(wire.recv, wire.send)
-    channel.send({"failure": ""})
-    channel.flush()
+    channel.ready()
     stage.run(channel, scratch, base)

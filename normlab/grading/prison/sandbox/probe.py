@@ -10,7 +10,13 @@ from typing import Any
 
 def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Try what is forbidden; answer with what can be done all the same."""
+    import resource  # Windows has none, and imports this file, too
+
     folders = [*request["paths"], "/", "/tmp", "/usr/lib", "/dev/shm"]
+    deeds_to_others: tuple[tuple[str, Callable[[int], object]], ...] = (
+        ("signal process", lambda process: os.kill(process, 0)),
+        ("limit process", lambda process: resource.prlimit(process, resource.RLIMIT_FSIZE)),
+    )
     deeds: dict[str, Callable[[], object]] = {
         "become root": lambda: os.setuid(0),
         "make a socket": socket.socket,
@@ -22,7 +28,7 @@ def probe(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         **{
             f"{what} {number}": functools.partial(attempt, number)
             for number in request["processes"]
-            for what, attempt in (("signal process", _signal), ("limit process", _limit))
+            for what, attempt in deeds_to_others
         },
     }
     yield {
@@ -52,16 +58,6 @@ def _write_into(folder: str) -> None:
     path = f"{folder}/normlab-probe-{os.getpid()}"
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
     os.unlink(path)
-
-
-def _signal(process: int) -> None:
-    os.kill(process, 0)
-
-
-def _limit(process: int) -> None:
-    import resource
-
-    resource.prlimit(process, resource.RLIMIT_FSIZE)
 
 
 def _raise_limits() -> None:

@@ -7,6 +7,7 @@ what a notebook of NumPy costs.
 import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,24 +33,18 @@ def rehearse() -> None:
     main = sys.modules["__main__"]
     nobody = child.Channel(lambda _: b"", len)  # it says what it is told to nobody
     actor = child.Child(nobody, stand_ins.Silent())
-    with contextlib.redirect_stdout(calling._Printed()):
-        for act, request in ((actor.read, _read()), (actor.run, _run()), (actor.call, _call())):
+    with contextlib.redirect_stdout(calling.Printed()):
+        for act, request in zip((actor.read, actor.run, actor.call), _requests(), strict=True):
             for answer in act(wire.decode(wire.encode(request))):
                 actor.channel.send(answer)
     sys.modules["__main__"] = main
 
 
-def _read() -> dict[str, Any]:
+def _requests() -> Iterator[dict[str, Any]]:
     cells = [{"cell_type": "code", "metadata": {}, "source": source} for source in _CELLS]
     notebook = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}).encode()
-    return {"notebook": notebook, "last_only": {"task": False}}
-
-
-def _run() -> dict[str, Any]:
-    return {"cells": [0, len(_CELLS)], "left_out": [], "seconds": _SECONDS}
-
-
-def _call() -> dict[str, Any]:
+    yield {"notebook": notebook, "last_only": {"task": False}}
+    yield {"cells": [0, len(_CELLS)], "left_out": [], "seconds": _SECONDS}
     x = np.arange(12.0).reshape(4, 3)
     asked = {
         "name": "task",
@@ -62,4 +57,4 @@ def _call() -> dict[str, Any]:
         "arguments": ["x", "weight", "eps"],
         "cases": [[x, x[:1], 1e-5]] * 3,
     }
-    return {"name": "task", "asked": asked, "definitions": 1, "seconds": _SECONDS}
+    yield {"name": "task", "asked": asked, "definitions": 1, "seconds": _SECONDS}

@@ -14,12 +14,7 @@ _COPIED = ["numpy", "torch", "torch.nn", "torch.nn.functional", "signal", "time"
 def prepare(base: str, with_torch: bool) -> None:
     """Import what takes long, and put the learner's normlab in the place of ours.
 
-    Parameters
-    ----------
-    base
-        The folder with what may be imported.
-    with_torch
-        Import torch, too, and have the data ready.
+    With torch, the data are made ready as well.
     """
     if with_torch:
         import torch
@@ -41,13 +36,13 @@ def prepare(base: str, with_torch: bool) -> None:
     calling._LIBRARIES += (f"{base}/harness",)  # no learner is shown a line of ours
     child.keep_copies([name for name in _COPIED if name in sys.modules])
     for module in (calling, child, reading, wire):
-        child.protect(module)
+        child.use_copies(vars(module))
 
 
 def run(channel: child.Channel, scratch: str, base: str) -> None:
     """Serve the grader as a submission's process, until the grader is gone."""
     child.give_own_builtins()
-    sys.stdout = sys.stderr = calling._Printed()
+    sys.stdout = sys.stderr = calling.Printed()
     sys.argv = ["notebook"]
     quiet = (scratch, base, sys.base_prefix, "/usr/lib", "/usr/local/lib", "/lib", "/dev/", "/<")
     child.watch(channel, quiet)

@@ -15,16 +15,8 @@ from typing import Any
 #: Packages that only show something.
 SHOWS = frozenset(
     [
-        "matplotlib",
-        "seaborn",
-        "plotly",
-        "altair",
-        "bokeh",
-        "IPython",
-        "ipywidgets",
-        "tqdm",
-        "rich",
-        "pylab",
+        *("matplotlib", "seaborn", "plotly", "altair", "bokeh", "IPython", "ipywidgets"),
+        *("tqdm", "rich", "pylab"),
     ]
 )
 _UNPACK = dis.opmap["UNPACK_SEQUENCE"]

@@ -18,17 +18,7 @@ _SMALL = 100  # numbers
 def names_used_by(values: list[Any], names: dict[str, Any]) -> dict[str, Any]:
     """Return the globals that functions and classes read, and those that these read in turn.
 
-    Parameters
-    ----------
-    values
-        The functions and classes.
-    names
-        The globals.
-
-    Returns
-    -------
-    dict
-        From the name to its value, or to what tells it from the one that it has later.
+    Each name has its value, or what tells it from the one that it has later.
     """
     found: dict[str, Any] = {}
     seen: dict[int, Any] = {}

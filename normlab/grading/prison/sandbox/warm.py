@@ -18,36 +18,27 @@ import os
 import resource
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
+from normlab.grading.prison import wire
 from normlab.grading.prison.sandbox import child, locks, rehearsal, stage
 
-#: What the child's limits are made of: memory, seconds, file size, threads, files.
-LIMITS = struct.Struct("<QdQQQ")
-#: The answer to "E": how it ended, its processor seconds, those of this process.
-USED = struct.Struct("<idd")
 SCRATCH = "/scratch"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _SMALL = 2**20  # bytes, for what holds nothing but the places of mounts
 _PLACES = 4096
 _PATIENCE = 0.2  # seconds
 _FAILED = 70
+_Limits = tuple[int, float, int, int, int]  # as in wire.LIMITS
 
 
 def main(base: str, *options: str) -> None:
     """Enter a world of its own, get ready, and serve the grader.
 
-    Parameters
-    ----------
-    base
-        The folder with what may be imported (`normlab.grading.prison.view`).
-    options
-        "torch" to have it ready.
+    `base` is the folder with what may be imported; the option "torch" has it ready.
     """
     control = socket.socket(fileno=os.dup(0))
     locks.end_with_parent()
@@ -85,9 +76,7 @@ def build_root(base: str, root: str) -> None:
         _show_with_links(path, root)
         for packages in _installed_in(os.path.realpath(path)):
             locks.mount_memory(root + packages, _SMALL, _PLACES)
-    for path in _importable(base):
-        locks.show(path, root)
-    for path in _DEVICES:
+    for path in (*_importable(base), *_DEVICES):
         locks.show(path, root)
     os.mkdir(root + SCRATCH)
     _hide_the_way(root)
@@ -135,7 +124,7 @@ def _importable(base: str) -> Iterator[str]:
 # ---- one child after the other
 
 
-def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  # noqa: ANN401
+def serve(control: socket.socket, base: str, proc: int, filters: object) -> None:
     """Fork and end children until the grader is gone."""
     space = locks.used_space(proc)  # a child begins with as much
     ourselves = os.pidfd_open(os.getpid())
@@ -147,7 +136,7 @@ def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  
         locks.next_child_in_its_own(ourselves, own=True)
         process = os.fork()
         if process == 0:
-            memory, *limits = LIMITS.unpack(message[1:])
+            memory, *limits = wire.LIMITS.unpack(message[1:])
             _become_child(sockets[0], (space + memory, *limits), filters, base, proc)
         locks.next_child_in_its_own(ourselves, own=False)
         os.close(sockets[0])
@@ -156,12 +145,12 @@ def serve(control: socket.socket, base: str, proc: int, filters: Any) -> None:  
         if end not in (b"E", b"G"):
             return
         own = time.process_time() - start
-        control.send(USED.pack(status, used.ru_utime + used.ru_stime, own))
+        control.send(wire.USED.pack(status, used.ru_utime + used.ru_stime, own))
 
 
 def _next_request(control: socket.socket) -> tuple[bytes, list[int]]:
     try:
-        message, sockets, _, _ = socket.recv_fds(control, 1 + LIMITS.size, 1)
+        message, sockets, _, _ = socket.recv_fds(control, 1 + wire.LIMITS.size, 1)
     except OSError:
         return b"", []
     return message, sockets
@@ -181,35 +170,23 @@ def _end(process: int, patience: float) -> tuple[int, resource.struct_rusage]:
     return status, used
 
 
-def _become_child(
-    talk: int,
-    limits: tuple[int, float, int, int, int],
-    filters: Any,  # noqa: ANN401 - pyseccomp's own
-    base: str,
-    proc: int,
-) -> None:
+def _become_child(talk: int, limits: _Limits, filters: object, base: str, proc: int) -> None:
     """Turn into a submission's process; this does not return."""
     try:
         channel = child.Channel(partial(os.read, talk), partial(os.write, talk))
         try:
             _lock_up(talk, limits, filters, proc)
         except Exception as problem:
-            channel.send({"failure": f"{type(problem).__name__}: {problem}"})
+            channel.ready(problem)
         else:
-            channel.send({"failure": ""})
-            channel.flush()
+            channel.ready()
             stage.run(channel, SCRATCH, base)
         channel.flush()
     finally:
         os._exit(_FAILED)
 
 
-def _lock_up(
-    talk: int,
-    limits: tuple[int, float, int, int, int],
-    filters: Any,  # noqa: ANN401
-    proc: int,
-) -> None:
+def _lock_up(talk: int, limits: _Limits, filters: object, proc: int) -> None:
     """Enter a world of its own, with an empty folder, and give up all that a notebook lacks."""
     space, seconds, file_size, threads, files = limits
     locks.enter_world_as_nobody(proc)
