@@ -14,6 +14,8 @@ LONG = (
     *("test_line", "test_lab", "04_batch_norm_backward", "test_two_processes"),
 )
 
+# Several processes of tests share the cores: threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A progress bar is never the same twice.
 os.environ["TQDM_DISABLE"] = "1"
 # Nobody's own progress is touched by a test.
