@@ -37,8 +37,8 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
     path = out / FILE_NAME
     with gradebook_of(out) as gradebook:
         most, everyone = Rules.kept_in(gradebook).most, gradebook.everyone()
-        before = path.read_text(encoding="utf-8-sig") if path.exists() else as_csv([COLUMNS])
         kept = read(out, everyone, most)
+        before = path.read_text(encoding="utf-8-sig") if path.exists() else as_csv([COLUMNS])
         if student and exercise:
             one = parse((student, exercise, remark, why), everyone, most)
             added = as_csv([(one.student, exercise, remark, why)])

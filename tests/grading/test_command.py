@@ -14,6 +14,7 @@ from normlab.cli.grade import _SECONDS
 from normlab.cli.main import normlab
 from normlab.grading import Limits
 from normlab.grading.class_.exports import FORMATS
+from normlab.grading.class_.gradebook import Gradebook
 
 ROOT = Path(__file__).parents[2]
 NAME = "02_batch_norm_forward.ipynb"
@@ -251,6 +252,13 @@ def test_where_nothing_was_graded_there_is_nothing_to_export(tmp_path):
     assert result.exit_code == 1
     assert "holds no gradebook.db" in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_remarks_in_another_encoding_are_told_in_a_line(tmp_path):
+    with Gradebook(tmp_path / "gradebook.db"):
+        (tmp_path / "remarks.csv").write_bytes(b"student,exercise,remark,why\nRen\xe9,02,7,\n")
+    result = CliRunner().invoke(normlab, ["remarks", str(tmp_path)])
+    assert "is not in UTF-8" in result.output
 
 
 def test_a_column_is_named_with_an_equals_sign(tmp_path, a_class, normlab_command):

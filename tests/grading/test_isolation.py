@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -396,6 +397,22 @@ def open_folder():
 
 
 # ---- where there is none
+
+
+def test_the_trial_has_its_time_from_when_its_process_is_ready(monkeypatch):
+    clock, ends = [0.0], []
+    monkeypatch.setattr(isolation, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def begin():
+        clock[0] += 100  # a slow machine, importing torch
+        return SimpleNamespace(
+            send=lambda message, end: ends.append((message["number"], end)),
+            receive=lambda end: {"number": ends[0][0]},
+            finish=lambda: None,
+        )
+
+    isolation._probe(begin, [], Limits())
+    assert ends[0][1] == 100 + isolation._PROBE_SECONDS
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])

@@ -185,6 +185,18 @@ def test_a_grading_process_has_a_limit_of_memory(tmp_path, a_class, monkeypatch)
     assert "Unable to allocate" in graded.failure
 
 
+def test_where_no_watch_can_begin_nothing_is_graded(monkeypatch):
+    def refuse(**_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pool, "_HERE", threading.local())
+    monkeypatch.setattr(pool.threading, "Thread", refuse)
+    monkeypatch.setattr(pool, "open_grader", lambda settings: pytest.fail("it goes on unwatched"))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="new thread"):
+            pool.grade_one(b"", "02_batch_norm_forward", SETTINGS)
+
+
 def test_no_thread_is_begun_for_a_submission(tmp_path, a_class, monkeypatch):
     """A thread needs memory to begin, and by then there is a limit, which may be near."""
 

@@ -148,8 +148,9 @@ def _leave_with(alive: Connection) -> None:
 
 def _begin_watch() -> None:
     """Let a thread end this process where what the present one grades never comes to an end."""
-    _HERE.ends = [math.inf]
-    threading.Thread(target=_watch, args=(_HERE.ends,), daemon=True).start()
+    ends = [math.inf]
+    threading.Thread(target=_watch, args=(ends,), daemon=True).start()
+    _HERE.ends = ends  # the last: where no thread can begin, nothing goes on without one
 
 
 def _watch(ends: list[float]) -> None:

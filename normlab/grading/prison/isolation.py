@@ -194,7 +194,6 @@ class Site:
 
 def _probe(begin: Callable[[], Talk], secrets: Iterable[Path], limits: Limits) -> dict[str, Any]:
     """Begin a submission's process, and ask it what it can do."""
-    end = time.monotonic() + _PROBE_SECONDS
     with tempfile.NamedTemporaryFile() as secret:
         request = {
             "do": "probe",
@@ -204,7 +203,8 @@ def _probe(begin: Callable[[], Talk], secrets: Iterable[Path], limits: Limits) -
             "memory": limits.memory + 2**20,
         }
         try:
-            process = begin()
+            process = begin()  # it has a time of its own
+            end = time.monotonic() + _PROBE_SECONDS
             try:
                 return Asked(process, request, end, []).answer(end)
             finally:
