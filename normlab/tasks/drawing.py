@@ -35,6 +35,16 @@ def shifts(rng: np.random.Generator, size: int) -> np.ndarray:
     return signs * tenths / 10
 
 
+def fresh(size: int | tuple[int, ...]) -> Outputs:
+    """Return weight 1 and bias 0: what is normalized shows as it is."""
+    return {"weight": np.ones(size), "bias": np.zeros(size)}
+
+
+def learned(rng: np.random.Generator, size: int) -> Outputs:
+    """Draw a weight and a bias that cannot hide."""
+    return {"weight": scales(rng, size), "bias": shifts(rng, size)}
+
+
 def shape_name(shape: tuple[int, ...]) -> str:
     """Write a shape as people do: (5, 3)."""
     return f"({', '.join(str(size) for size in shape)})"
@@ -113,9 +123,8 @@ def offset_values(rng: np.random.Generator, shape: tuple[int, ...], apart: int =
 
 
 def plain(x: np.ndarray, eps: float, **others: int) -> dict[str, np.ndarray | float]:
-    """Return arguments with weight 1 and bias 0: what is normalized shows as it is."""
-    channels = x.shape[1]
-    return {"x": x, **others, "weight": np.ones(channels), "bias": np.zeros(channels), "eps": eps}
+    """Return arguments with weight 1 and bias 0."""
+    return {"x": x, **others, **fresh(x.shape[1]), "eps": eps}
 
 
 def with_eps(own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None) -> Outputs:
@@ -139,10 +148,8 @@ def eps_over(*axes: int) -> Derive:
 
 def no_eps_at_all(name: str, arguments: Arguments) -> Cases:
     """Ask for eps 0, and for one too small to be seen: with values that hardly vary."""
-    name = f"{name}, all values divided by 100"
-    yield Case(name, (), {**arguments, "eps": 1e-16})
-    given = {**arguments, "eps": 0.0}
-    yield Case(f"{name}, eps exactly 0", ("eps",), given, name, same)
+    tiny = Case(f"{name}, all values divided by 100", (), {**arguments, "eps": 1e-16})
+    yield from (tiny, tiny.then(same, f"{tiny.name}, eps exactly 0", "eps", eps=0.0))
 
 
 def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
@@ -152,6 +159,11 @@ def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
     return {"y": y * weight + bias}
 
 
+def affine_last(own: Outputs, arguments: Arguments) -> Outputs:
+    """From weight 1 and bias 0, along the last axes, to others."""
+    return {"y": own["y"] * arguments["weight"] + arguments["bias"]}
+
+
 def one_step_at_a_time(
     rng: np.random.Generator, shape: tuple[int, ...], values: str = "statistics"
 ) -> Cases:
@@ -159,15 +171,13 @@ def one_step_at_a_time(
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
     """
-    x, channels, name = offset_values(rng, shape), shape[1], shape_name(shape)
+    x, name = offset_values(rng, shape), shape_name(shape)
     eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
     eps = round(eps, 2)
-    weight, bias = scales(rng, channels), shifts(rng, channels)
-    bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
-    yield Case(bare, (values,), plain(x, NO_EPS))
-    yield Case(large, ("eps",), plain(x, eps), bare, with_eps)
-    learned = {"x": x, "weight": weight, "bias": bias, "eps": eps}
-    yield Case(f"{name}, weight and bias", ("affine",), learned, large, with_affine)
+    bare = Case(f"{name}, weight 1, bias 0", (values,), plain(x, NO_EPS))
+    large = bare.then(with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, shape[1]))
 
 
 def faint_values(

@@ -3,7 +3,16 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, part, scales, shape_name, shifts, variances
+from normlab.tasks.drawing import (
+    NO_EPS,
+    learned,
+    part,
+    scales,
+    shape_name,
+    shifts,
+    state_of,
+    variances,
+)
 
 
 def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
@@ -47,20 +56,17 @@ def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
 
 def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
     """Draw a layer with two outputs, and the first of them alone."""
-    two = {
+    both = {
         "linear_weight": scales(rng, 2 * inputs).reshape(2, inputs),
         "linear_bias": shifts(rng, 2),
-        "running_mean": shifts(rng, 2),
-        "running_var": variances(rng, 2),
-        "weight": scales(rng, 2),
-        "bias": shifts(rng, 2),
+        **state_of(rng, 2),
+        **learned(rng, 2),
     }
-    one = {key: value[:1] for key, value in two.items()}
+    first = {key: value[:1] for key, value in both.items()}
     name = f"linear_weight {shape_name((2, inputs))}, with all"
-    yield Case(name, (), {**two, "eps": 0.5})
     alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
-    given = {**one, "eps": 0.5}
-    yield Case(alone, ("gain", "bias"), given, name, part(np.s_[:1]))
+    two = Case(name, (), {**both, "eps": 0.5})
+    yield from (two, two.then(part(np.s_[:1]), alone, "gain", "bias", **first))
 
 
 def _scale_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
