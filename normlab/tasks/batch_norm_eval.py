@@ -1,6 +1,5 @@
 """Lesson 3: the forward pass of BatchNorm in evaluation mode."""
 
-
 import numpy as np
 
 from normlab.tasks.case import Case, Cases

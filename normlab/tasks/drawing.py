@@ -96,19 +96,29 @@ def last_is_0(own: Outputs, _arguments: Arguments) -> Outputs:
 # ---- the look of one image in that of another, (C, H, W)
 
 
-def times_style_std(own: Outputs, arguments: Arguments) -> Outputs:
+def one_look_at_a_time(
+    bare: Case, name: str, wide: np.ndarray, eps: float, style: np.ndarray
+) -> Cases:
+    """Draw a style of mean 0 and standard deviation 1, one with a spread, an eps, and a mean."""
+    spread = bare.then(_times_style_std, f"{name}: mean 0", "spread", style=wide)
+    large = spread.then(_with_style_eps, f"{spread.name}, eps {eps:g}", "eps", eps=eps)
+    mean = large.then(_plus_style_mean, f"{name}, eps {eps:g}", "mean", style=style)
+    yield from (bare, spread, large, mean)
+
+
+def _times_style_std(own: Outputs, arguments: Arguments) -> Outputs:
     """From a style of standard deviation 1 to one with another."""
     return {"y": own["y"] * arguments["style"].std((1, 2), keepdims=True)}
 
 
-def with_style_eps(own: Outputs, arguments: Arguments) -> Outputs:
+def _with_style_eps(own: Outputs, arguments: Arguments) -> Outputs:
     """From no eps to some, for a style of mean 0."""
     content, style = (arguments[name].var((1, 2), keepdims=True) for name in ("content", "style"))
     eps = arguments["eps"]
     return {"y": own["y"] * np.sqrt((style + eps) / style * content / (content + eps))}
 
 
-def plus_style_mean(own: Outputs, arguments: Arguments) -> Outputs:
+def _plus_style_mean(own: Outputs, arguments: Arguments) -> Outputs:
     """From a style of mean 0 to one with a mean."""
     return {"y": own["y"] + arguments["style"].mean((1, 2), keepdims=True)}
 
