@@ -1,6 +1,7 @@
 """What the cases of a task are made of: numbers that a person can read, and no two alike."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -91,6 +92,14 @@ def last_is_0(own: Outputs, _arguments: Arguments) -> Outputs:
     """From anything to nothing but zeros in the last place of the first axis."""
     ((name, y),) = own.items()
     return {name: np.concatenate([y[:-1], np.zeros_like(y[-1:])])}
+
+
+def multiplied_and_shifted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read off what each channel of x was multiplied and shifted by to become y: (C,) and (C,)."""
+    x, y = (np.moveaxis(each, 1, -1).reshape(-1, each.shape[1]) for each in (x, y))  # (N, C)
+    columns, least, most = np.arange(x.shape[1]), x.argmin(0), x.argmax(0)
+    factor = (y[most, columns] - y[least, columns]) / np.ptp(x, axis=0)
+    return factor, y[least, columns] - factor * x.min(0)
 
 
 # ---- the look of one image in that of another, (C, H, W)
@@ -251,6 +260,58 @@ def variances(rng: np.random.Generator, channels: int) -> np.ndarray:
 def state_of(rng: np.random.Generator, channels: int) -> Outputs:
     """Draw running statistics."""
     return {"running_mean": shifts(rng, channels), "running_var": variances(rng, channels)}
+
+
+def mean_then_variance(model: Callable, name: str, arguments: Arguments) -> Cases:
+    """Ask for the running mean, and for the variance with the learner's own share of the batch."""
+
+    def same_share(own: Outputs, arguments: Arguments) -> Outputs:
+        mean, var = model(**{**arguments, "momentum": 1.0})  # the batch's
+        old_mean, old_var = arguments["running_mean"], arguments["running_var"]
+        shares = (own["running_mean"] - old_mean) / (mean - old_mean)
+        if np.ptp(shares) > 1e-6:
+            return {}
+        return {"running_var": old_var + shares.mean() * (var - old_var)}
+
+    means = Case(f"{name}, momentum {arguments['momentum']:g}", ("momentum",), arguments)
+    yield from (means, means.then(same_share, f"{means.name}: running_var", "variance"))
+
+
+# ---- BatchNorm folded into a layer
+
+
+def one_fold_at_a_time(
+    rng: np.random.Generator,
+    layer: Outputs,
+    channels: int,
+    with_weight: Derive,
+    same_scale: Derive,
+) -> Cases:
+    """Draw a norm without eps, with eps, with weight, and ask then for the layer's bias.
+
+    Each is derived from the one before, so a slip costs the aspect that it belongs to.
+    """
+    norm = {
+        "running_mean": rng.choice([-1, 1], channels) * rng.choice(np.arange(11.0, 30), channels),
+        "running_var": variances(rng, channels),
+        "weight": np.ones(channels),
+        "bias": shifts(rng, channels),
+        "eps": NO_EPS,
+    }
+    eps, weight = float(rng.integers(10, 40)) / 2, scales(rng, channels)
+    kernel, values = next(iter(layer.items()))
+    name = f"{kernel} {shape_name(values.shape)}"
+    bare = Case(f"{name}, weight 1", ("variance",), {**layer, **norm})
+    large = bare.then(_folded_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+    gain = large.then(with_weight, f"{name}, with weight", "gain", weight=weight)
+    yield from (bare, large, gain, gain.then(same_scale, f"{gain.name}: the bias", "bias"))
+
+
+def _folded_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's scales without eps to those with it."""
+    kernel = next(iter(arguments.values()))
+    squared = np.square(kernel / own["folded_weight"])
+    return {"folded_weight": kernel / np.sqrt(squared + arguments["eps"])}
 
 
 # ---- for torch programs

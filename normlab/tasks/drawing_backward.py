@@ -136,9 +136,9 @@ def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Cases:
     yield from cases
     weight, dy = scales(rng, channels), distinct_values(rng, (n, channels))
     name = f"{named(x.shape)}, dy any numbers"
-    yield Case(name, (), with_cache(dy, x, np.ones(channels), NO_EPS, 0))
-    given = with_cache(dy, x, weight, NO_EPS, 0)
-    yield Case(f"{name}, weight not 1", ("weight",), given, name, times("weight", "dx"))
+    bare = Case(name, (), with_cache(dy, x, np.ones(channels), NO_EPS, 0))
+    yield bare
+    yield bare.then(times("weight", "dx"), f"{name}, weight not 1", "weight", weight=weight)
 
 
 def any_numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:

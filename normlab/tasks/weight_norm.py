@@ -1,6 +1,5 @@
 """Lesson 9: weight normalization, of the weights of a layer and not of its data."""
 
-
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
