@@ -25,15 +25,15 @@ def cases(rng: np.random.Generator) -> Cases:
         yield from (matrix, _with_lengths(g, matrix), kernels, _with_lengths(g, kernels))
 
 
-def _times_g(own: Outputs, arguments: Arguments) -> Outputs:
-    """From lengths of 1 to others."""
-    g, v = arguments["g"], arguments["v"]
-    return {"w": own["w"] * g.reshape(-1, *[1] * (v.ndim - 1))}
-
-
 def _with_lengths_of_1(v: np.ndarray) -> Case:
     return Case(f"v {shape_name(v.shape)}, g 1", ("norm",), {"v": v, "g": np.ones(len(v))})
 
 
 def _with_lengths(g: np.ndarray, bare: Case) -> Case:
     return bare.then(_times_g, f"v {shape_name(bare.arguments['v'].shape)}", "g", g=g)
+
+
+def _times_g(own: Outputs, arguments: Arguments) -> Outputs:
+    """From lengths of 1 to others."""
+    g, v = arguments["g"], arguments["v"]
+    return {"w": own["w"] * g.reshape(-1, *[1] * (v.ndim - 1))}
