@@ -335,12 +335,20 @@ def around_0(patient: Patient, name: str, norm: NormLayer) -> Seen:
 
 
 QK_NAMES = {"q_norm", "k_norm", "qnorm", "knorm", "norm_q", "norm_k", "query_norm", "key_norm"}
+V_NAMES = {"v_norm", "vnorm", "norm_v", "value_norm"}
 
 
 @of_each_norm
 def qk_axis(patient: Patient, name: str, norm: NormLayer) -> Seen:
-    """Find a norm of queries or keys that is taken over something else than features."""
-    if name.rpartition(".")[2] in QK_NAMES and norm.over in ("batch", "instance", "sample"):
+    """Find a norm of queries or keys that is taken over something else than features.
+
+    BatchNorm of queries and of values is no QK-norm but a lambda layer's (Bello, 2021).
+    """
+    block, _, own = name.rpartition(".")
+    beside = {other.rpartition(".")[2] for other in patient.norms if other.startswith(block)}
+    if norm.over == "batch" and beside & V_NAMES:
+        return
+    if own in QK_NAMES and norm.over in ("batch", "instance", "sample"):
         yield known.QK_AXIS, f"it does what {norm.like or type(norm.module).__name__} does"
 
 

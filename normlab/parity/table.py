@@ -76,7 +76,7 @@ class Row:
         return cls(name, shape, np.nan, np.nan, verdict)
 
 
-class _Shown:
+class _Table:
     """A table that shows itself in a notebook, and as text."""
 
     title = ""
@@ -108,7 +108,7 @@ class _Shown:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-class ParityTable(_Shown):
+class ParityTable(_Table):
     """The comparison of two layers on one input; see `normlab.parity.compare`.
 
     Attributes
@@ -144,7 +144,7 @@ class ParityTable(_Shown):
         ]
 
 
-class CaseTable(_Shown):
+class CaseTable(_Table):
     """The comparison of several pairs of layers; see `normlab.parity.compare_cases`.
 
     Attributes

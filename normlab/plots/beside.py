@@ -80,9 +80,8 @@ def beside(
                 _name_each_value(axes, x)
             if log:
                 _use_log_scale(axes)
-        figure.supxlabel(
-            f"{xlabel}\n", fontsize="medium", linespacing=2
-        )  # in the second line is the legend
+        # In the second line is the legend.
+        figure.supxlabel(f"{xlabel}\n", fontsize="medium", linespacing=2)
         figure.supylabel(ylabel, fontsize="medium")
         label = f"{repeated.name}, the same in every panel"
         figure.legend(

@@ -1,7 +1,7 @@
 """Batch statistics, and the running statistics that follow them."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -46,23 +46,9 @@ def _draw(axes: Axes, statistic: Statistic, step: int) -> None:
     axes.axvline(step, color=FAINT, linewidth=1, marker="")
     axes.plot(steps, statistic.of_batch, ".", color="#888888", label="each batch", markersize=4)
     axes.plot(steps, statistic.remembered, "-", color=BLUE, marker="", label="running")
-    marker: dict[str, Any] = {"linestyle": "", "markeredgecolor": INK, "zorder": 4}
-    here = step - 1
-    axes.plot(
-        step,
-        statistic.of_batch[here],
-        marker="s",
-        markersize=11,
-        color=ORANGE,
-        label="train() uses",
-        **marker,
-    )
-    axes.plot(
-        step,
-        statistic.remembered[here],
-        marker="o",
-        markersize=8,
-        color=BLUE,
-        label="eval() uses",
-        **marker,
-    )
+    for values, label, colour, marker, size in (
+        (statistic.of_batch, "train() uses", ORANGE, "s", 11),
+        (statistic.remembered, "eval() uses", BLUE, "o", 8),
+    ):
+        (dot,) = axes.plot(step, values[step - 1], marker, label=label, color=colour)
+        dot.set(markersize=size, markeredgecolor=INK, zorder=4)

@@ -55,7 +55,10 @@ def curves(
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.margins(x=0.02)
         if log:
-            _use_log_scale(axes)
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
         return Picture(figure, alt, title)
 
 
@@ -118,10 +121,3 @@ def _draw(axes: Axes, x: np.ndarray, values: np.ndarray, look: Look) -> None:
         weight="bold",
         annotation_clip=False,
     )
-
-
-def _use_log_scale(axes: Axes) -> None:
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())

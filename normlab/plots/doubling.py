@@ -37,10 +37,6 @@ def doubling(
         What the picture shows.
     title
         What is found, in a sentence above the figure.
-
-    Returns
-    -------
-    Picture
     """
     with styled():
         figure = new_figure(7.5, 3.4)

@@ -21,10 +21,6 @@ def gallery(panels: Mapping[str, np.ndarray], *, alt: str = "") -> Picture:
     alt
         What the picture shows; made from the panels without it.
 
-    Returns
-    -------
-    Picture
-
     References
     ----------
     The picture is in the manner of Wu & He, "Group Normalization", ECCV 2018, figure 2.

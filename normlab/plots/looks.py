@@ -82,12 +82,9 @@ def _norms() -> dict[str, Look]:
     found = {}
     for name, table in tables.items():
         colour = table.get("colour") or tables[table["like"]]["colour"]
-        dash = table["dash"] if isinstance(table["dash"], str) else _tuple(table["dash"])
+        dash = table["dash"]
+        if not isinstance(dash, str):
+            dash = dash[0], tuple(dash[1])
         for key in (name, *table.get("keys", ())):
             found[key] = Look(name, colour, table["marker"], dash)
     return found
-
-
-def _tuple(dash: list[Any]) -> tuple[int, tuple[int, ...]]:
-    offset, pattern = dash
-    return offset, tuple(pattern)

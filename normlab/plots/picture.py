@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito's colours, which people with any kind of colour blindness tell apart
 # (Okabe & Ito, "Color Universal Design", 2008). Dark to light, so that greyscale keeps an order.
@@ -76,7 +77,7 @@ class Picture:
             if title:
                 _put_above(figure, title)
             figure.savefig(buffer, format="png")
-        self.png = buffer.getvalue()
+        self.png = _with_palette(buffer)
         self.width = round(100 * figure.get_figwidth())  # in CSS pixels
 
     def save(self, path: str | Path) -> None:
@@ -91,6 +92,15 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"[picture: {self.alt}]"
+
+
+def _with_palette(drawn: io.BytesIO) -> bytes:
+    """Return a PNG of 256 colours: a third of the bytes, and fewer than an SVG has."""
+    image = Image.open(drawn).convert("RGB")
+    buffer = io.BytesIO()
+    # Of its ways to choose them this one keeps the colours of thin lines and small markers.
+    image.quantize(method=Image.Quantize.MAXCOVERAGE).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
 
 
 def _put_above(figure: Figure, title: str) -> None:

@@ -8,12 +8,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MultipleLocator
 
 from normlab.plots.looks import looks
-from normlab.plots.picture import (
-    INK,
-    Picture,
-    new_figure,
-    styled,
-)
+from normlab.plots.picture import INK, Picture, new_figure, styled
 
 # What stands on the stream (0) and on the branch (1), from the bottom; "+" joins the branch.
 _PLACES = {

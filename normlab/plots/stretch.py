@@ -23,10 +23,6 @@ def stretch(panels: Mapping[str, np.ndarray], *, alt: str, title: str = "") -> P
         What the picture shows.
     title
         What is found, in a sentence above the figure.
-
-    Returns
-    -------
-    Picture
     """
     with styled():
         figure = new_figure(7.5, 3.3)

@@ -160,8 +160,7 @@ def fit(
     labels = _labels(dataset, "train").to(device)  # (N,)
     test_set = as_inputs(dataset.test_images, device), _labels(dataset, "test").to(device)
 
-    if not math.isfinite(lr) or lr < 0:
-        raise ValueError(f"lr must be a finite number, at least 0, got {lr}.")
+    _check_lr(lr)
     check_counts(threads=threads)
     check_whole(seed=seed)
     steps_per_epoch = _steps_per_epoch(len(images), batch_size, drop_last)
@@ -246,6 +245,11 @@ def _steps_per_epoch(size: int, batch_size: int, drop_last: bool) -> int:
             "batch is left. Choose a smaller batch size."
         )
     return size // batch_size if drop_last else math.ceil(size / batch_size)
+
+
+def _check_lr(lr: float) -> None:
+    if not math.isfinite(lr) or lr < 0:
+        raise ValueError(f"lr must be a finite number, at least 0, got {lr}.")
 
 
 def _labels(dataset: ImageDataset, split: str) -> Tensor:

@@ -62,6 +62,13 @@ def test_a_group_norm_with_a_group_for_each_head_is_a_norm_of_each_head():
     assert doctor(norms).names() == []
 
 
+def test_batch_norm_of_queries_and_values_is_a_lambda_layers():
+    queries = nn.ModuleDict({"norm_q": nn.BatchNorm2d(8)})
+    assert doctor(queries).names() == [known.QK_AXIS.name]
+    queries["norm_v"] = nn.BatchNorm2d(4)
+    assert doctor(queries).names() == []
+
+
 def test_a_guess_says_that_it_is_one():
     (found,) = doctor(HEALTHY["ReLU in place"][0]()).findings
     assert found.condition is known.SWALLOWED_BIAS

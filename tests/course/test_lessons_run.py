@@ -53,6 +53,7 @@ MAY_JUDGE_OTHERWISE = {
     '"more than chance:", t > 2.78': SHORT,
     "below 30 % without the gate": SHORT,
     "all above 80 % with 10, all below 60 % with 2": SHORT,
+    "error more than a fifth larger": SHORT,
     "within three points of each other": SHORT,
     'ledger.look_up("A11", "B27", "B35")': AS_TEXT,
     "assert not ledger.missing()": AS_TEXT,

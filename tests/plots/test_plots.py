@@ -1,10 +1,13 @@
 """The figures: each has alt text, and what must be in it is in it."""
 
+import io
 import sys
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
 from normlab import plots
 from normlab.plots.arrays import in_words
@@ -23,6 +26,21 @@ def test_a_picture_shows_itself_with_its_alt_text(tmp_path):
     assert repr(picture) == '[picture: a "quoted" <sign>]'
     picture.save(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_has_few_bytes_and_each_colour_that_is_drawn():
+    figure = plots.picture.new_figure()
+    axes = figure.subplots()
+    drawn = plots.picture.COLOURS
+    for height, colour in enumerate(drawn):
+        axes.fill_between([0, 1], -height, 2 * height, color=colour, alpha=0.25)
+        axes.plot(0.5, height, marker="o", markersize=3, color=colour)
+    image = Image.open(io.BytesIO(plots.Picture(figure, "five dots on bands").png))
+    assert image.mode == "P"
+    seen = np.unique(np.asarray(image.convert("RGB"), dtype=int).reshape(-1, 3), axis=0)
+    for colour in drawn:
+        distance = np.abs(seen - 255 * np.array(to_rgb(colour))).max(axis=1)
+        assert distance.min() < 8, colour
 
 
 @pytest.mark.parametrize(
