@@ -52,7 +52,10 @@ class Case:
         return sum(np.size(value) for value in self.arguments.values())
 
     def then(self, derive: Derive, name: str, /, *aspects: str, **changed: Any) -> "Case":
-        """Make a case that follows from this one, with some of its arguments changed."""
+        """Make a case that follows from this one, with some of its arguments changed.
+
+        What is expected there is what `derive` gives, from the learner's own answer to this one.
+        """
         return Case(name, aspects, {**self.arguments, **changed}, self.name, derive)
 
 
