@@ -1,11 +1,9 @@
 """Lesson 3: a BatchNorm layer that remembers, with a training and an evaluation mode."""
 
-from typing import Any
-
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import batch_values, distinct_values, same, scales, shifts
+from normlab.tasks.case import Arguments, Case, Cases, Derive, Outputs
+from normlab.tasks.drawing import batch_values, distinct_values, fresh, learned, same
 
 
 class BatchNorm:
@@ -52,42 +50,30 @@ def cases(rng: np.random.Generator) -> Cases:
 def _scripts(rng: np.random.Generator, samples: int, channels: int) -> Cases:
     one, two, other = (batch_values(rng, (samples, channels)) for _ in range(3))
     settings = {
-        "weight": scales(rng, channels),
-        "bias": shifts(rng, channels),
+        **learned(rng, channels),
         "eps": float(rng.integers(20, 90)),
         "momentum": float(rng.choice([0.2, 0.3, 0.4, 0.6, 0.7])),
     }
     size = f"({samples}, {channels})"
-    remembered = f"{size}: train batch batch"
-    evaluated = f"{size}: train batch batch eval batch"
 
-    def case(aspect: str, script: str, *batches: np.ndarray, **derived: Any) -> Case:
+    def case(aspect: str, script: str, *batches: np.ndarray) -> Case:
         arguments = {"script": script, "x": np.stack(batches), **settings}
-        return Case(f"{size}: {script}", (aspect,), arguments, **derived)
+        return Case(f"{size}: {script}", (aspect,), arguments)
+
+    def after(
+        earlier: Case, derive: Derive, aspect: str, script: str, *batches: np.ndarray
+    ) -> Case:
+        return earlier.then(derive, f"{size}: {script}", aspect, script=script, x=np.stack(batches))
 
     yield case("train", "train batch", one)
-    yield case("running", "train batch batch", one, two)
-    yield case(
-        "eval",
-        "train batch batch eval batch",
-        *(one, two, other),
-        based_on=remembered,
-        derive=_by_the_remembered,
-    )
-    yield case(
-        "switch",
-        "train batch eval batch train batch",
-        *(one, other, two),
-        based_on=remembered,
-        derive=_as_if_never_evaluated,
-    )
-    yield case(
-        "one",
-        "train batch batch eval sample",
-        *(one, two, other),
-        based_on=evaluated,
-        derive=lambda own, _: {"y": own["y"][:1]},
-    )
+    trained = case("running", "train batch batch", one, two)
+    script = "train batch batch eval batch"
+    evaluated = after(trained, _by_the_remembered, "eval", script, one, two, other)
+    yield from (trained, evaluated)
+    script = "train batch eval batch train batch"
+    yield after(trained, _as_if_never_evaluated, "switch", script, one, other, two)
+    script = "train batch batch eval sample"
+    yield after(evaluated, _first_answer, "one", script, one, two, other)
     yield case("refuses", "train batch sample", one, two)
 
 
@@ -105,6 +91,10 @@ def _as_if_never_evaluated(own: Outputs, _arguments: Arguments) -> Outputs:
     return {name: own[name] for name in ("y", "running_mean", "running_var")}
 
 
+def _first_answer(own: Outputs, _arguments: Arguments) -> Outputs:
+    return {"y": own["y"][:1]}
+
+
 def _fresh_layers(rng: np.random.Generator) -> Cases:
     """Draw a layer that was never called, and one with the default eps and momentum.
 
@@ -112,17 +102,15 @@ def _fresh_layers(rng: np.random.Generator) -> Cases:
     own layer does with PyTorch's defaults.
     """
     x = distinct_values(rng, (1, 4, 3)) * 1e-3
-    bare = {"weight": None, "bias": None, "eps": None, "momentum": None}
-    ones = {"weight": np.ones(3), "bias": np.zeros(3)}
-    given = {**bare, "eps": 1e-5, "momentum": 0.1}
-    named = "a fresh layer, eps 1e-5, momentum 0.1: train batch"
-    yield Case("a fresh layer, not called", ("start",), {"script": "", "x": x, **bare})
-    yield Case(named, (), {"script": "train batch", "x": x, **given})
+    untold = {"weight": None, "bias": None, "eps": None, "momentum": None}
+    yield Case("a fresh layer, not called", ("start",), {"script": "", "x": x, **untold})
+    given = {"script": "train batch", "x": x, **untold, "eps": 1e-5, "momentum": 0.1}
+    told = Case("a fresh layer, eps 1e-5, momentum 0.1: train batch", (), given)
     default = "a fresh layer, default eps and momentum: batch"
-    yield Case(default, ("start",), {"script": "batch", "x": x, **bare}, named, same)
+    yield from (told, told.then(same, default, "start", script="batch", eps=None, momentum=None))
     # A layer whose parameters and buffers are one array moves both.
-    twice = {"script": "train batch batch", "x": np.concatenate([x, 3 - x]), **given}
-    name = "weight 1, bias 0: train batch batch"
-    yield Case(name, (), {**twice, **ones})
-    untold = {**twice, "script": "batch batch"}
-    yield Case("a fresh layer: batch batch", ("start",), untold, name, same)
+    given = {**given, "script": "train batch batch", "x": np.concatenate([x, 3 - x])}
+    twice = Case("weight 1, bias 0: train batch batch", (), {**given, **fresh(3)})
+    yield twice
+    again = "a fresh layer: batch batch"
+    yield twice.then(same, again, "start", script="batch batch", weight=None, bias=None)

@@ -27,24 +27,17 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int)
     samples, _, features = shape
     x = distinct_values(rng, shape) + 5
     eps = float(rng.integers(20, 90))
-    silent = {
-        "x": x,
-        "condition": np.zeros((samples, known)),
-        "weight": np.zeros((2 * features, known)),
-        "bias": np.zeros(2 * features),
-    }
-    told = {
-        "x": x,
+    something = {
         "condition": distinct_values(rng, (samples, known)) / known,
         "weight": distinct_values(rng, (2 * features, known)) / 10,
         "bias": shifts(rng, 2 * features),
     }
+    nothing = {name: np.zeros_like(value) for name, value in something.items()}
     name = shape_name(shape)
-    bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
-    yield Case(bare, ("norm",), {**silent, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**silent, "eps": eps}, bare, eps_over(-1))
-    name = f"{name}, eps {eps:g}, told something"
-    yield Case(name, ("told",), {**told, "eps": eps}, large, _told)
+    bare = Case(f"{name}, told nothing", ("norm",), {"x": x, **nothing, "eps": NO_EPS})
+    large = bare.then(eps_over(-1), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(_told, f"{name}, eps {eps:g}, told something", "told", **something)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

@@ -23,28 +23,28 @@ def cases(rng: np.random.Generator) -> Cases:
     for shape, hidden in (((3, 3, 4), 6), ((2, 4, 3), 5)):
         samples, _, features = shape
         size = (samples, features)
-        none = np.zeros(size)
+        none, ones = np.zeros(size), np.ones(size)
         block = {
             "into": scales(rng, hidden * features).reshape(hidden, features) / 2,
             "out": scales(rng, hidden * features).reshape(features, hidden) / 2,
             "eps": float(rng.integers(5, 20)) / 10,
         }
         x = distinct_values(rng, shape) + 3
-        told = [draw(rng, samples * features).reshape(size) for draw in (shifts, scales, scales)]
+        shift, scale, gate = (
+            draw(rng, samples * features).reshape(size) for draw in (shifts, scales, scales)
+        )
+        told = {"x": x, "shift": shift, "scale": scale, "gate": ones, **block}
+        nothing = {**told, "shift": none, "scale": none}
         name = shape_name(shape)
-        for title, aspects, (shift, scale, gate) in (
-            ("gate 0", ("identity",), (*told[:2], none)),
-            ("told nothing, gate 1", ("branch",), (none, none, none + 1)),
-            ("gate 1", ("told",), (*told[:2], none + 1)),
-            ("all three told", ("gate",), told),
-        ):
-            given: Arguments = {"x": x, "shift": shift, "scale": scale, "gate": gate}
-            yield Case(f"{name}, {title}", aspects, {**given, **block})
-        shut = none + 1
+        yield Case(f"{name}, gate 0", ("identity",), {**told, "gate": none})
+        yield Case(f"{name}, told nothing, gate 1", ("branch",), nothing)
+        wide = Case(f"{name}, gate 1", ("told",), told)
+        yield wide
+        yield Case(f"{name}, all three told", ("gate",), {**told, "gate": gate})
+        shut = ones.copy()
         shut[0] = 0
-        given = {"x": x, "shift": told[0], "scale": told[1], "gate": shut, **block}
         first = f"{name}, gate 0 for the first sample, 1 for the others"
-        yield Case(first, ("identity",), given, f"{name}, gate 1", _gated)
+        yield wide.then(_gated, first, "identity", gate=shut)
 
 
 def _gated(own: Outputs, arguments: Arguments) -> Outputs:

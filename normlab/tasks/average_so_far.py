@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import batch_values, shape_name, shifts, variances
+from normlab.tasks.drawing import batch_values, shape_name, state_of
 
 
 def average_so_far(x, running_mean, running_var, num_batches_tracked):
@@ -23,15 +23,13 @@ def cases(rng: np.random.Generator) -> Cases:
     """Draw a first batch, and batches after others."""
     for shape, before in (((3, 2), 0), ((3, 2), 3), ((5, 4), 1), ((4, 3), 8)):
         channels = shape[1]
-        arguments = {
-            "x": batch_values(rng, shape) * (1 + np.arange(channels) / 7),  # no two spreads alike
-            "running_mean": shifts(rng, channels) if before else np.zeros(channels),
-            "running_var": variances(rng, channels) if before else np.ones(channels),
-            "num_batches_tracked": before,
-        }
+        x = batch_values(rng, shape) * (1 + np.arange(channels) / 7)  # no two spreads alike
+        start = {"running_mean": np.zeros(channels), "running_var": np.ones(channels)}
+        state = state_of(rng, channels) if before else start
         name = f"{shape_name(shape)}, after {before} batches"
-        yield Case(name, ("share",) if before else ("first",), arguments)
-        yield Case(f"{name}: the variance", ("variance",), arguments, name, _shared)
+        given = {"x": x, **state, "num_batches_tracked": before}
+        means = Case(name, ("share",) if before else ("first",), given)
+        yield from (means, means.then(_shared, f"{name}: the variance", "variance"))
 
 
 def _shared(own: Outputs, arguments: Arguments) -> Outputs:

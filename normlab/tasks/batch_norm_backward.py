@@ -30,14 +30,12 @@ def cases(rng: np.random.Generator) -> Cases:
     What an image should give follows from the learner's own answer on its pixels as rows.
     """
     shape = (2, 3, 2, 3)
-    cache = any_numbers(rng, shape)
+    images = any_numbers(rng, shape)
     yield from on_all_roads(rng, 3, 2)
     yield from on_all_roads(rng, 5, 3)
     yield from first_channel_alone(rng, ("mean",))
-    rows = f"the pixels of {shape_name(shape)} as rows"
-    yield Case(rows, (), pixels_as_rows(cache))
-    name = f"images {shape_name(shape)}"
-    yield Case(name, ("images",), cache, rows, _as_image)
+    rows = Case(f"the pixels of {shape_name(shape)} as rows", (), pixels_as_rows(images))
+    yield from (rows, rows.then(_as_image, f"images {shape_name(shape)}", "images", **images))
 
 
 def _as_image(own: Outputs, arguments: Arguments) -> Outputs:

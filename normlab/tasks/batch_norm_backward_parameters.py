@@ -23,9 +23,7 @@ def cases(rng: np.random.Generator) -> Cases:
     for shape in ((3, 2), (4, 4), (5, 3)):
         yield Case(shape_name(shape), ("dweight", "dbias"), any_numbers(rng, shape))
     yield from first_channel_alone(rng, ("dweight", "dbias"))
-    for images in ((2, 3, 2, 3), (3, 2, 1, 4)):
-        cache = any_numbers(rng, images)
-        rows = f"the pixels of {shape_name(images)} as rows"
-        yield Case(rows, (), pixels_as_rows(cache))
-        name = f"images {shape_name(images)}"
-        yield Case(name, ("images",), cache, rows, same)
+    for sizes in ((2, 3, 2, 3), (3, 2, 1, 4)):
+        images, name = any_numbers(rng, sizes), shape_name(sizes)
+        rows = Case(f"the pixels of {name} as rows", (), pixels_as_rows(images))
+        yield from (rows, rows.then(same, f"images {name}", "images", **images))

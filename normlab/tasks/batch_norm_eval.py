@@ -1,7 +1,5 @@
 """Lesson 3: the forward pass of BatchNorm in evaluation mode."""
 
-from typing import Any
-
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
@@ -9,11 +7,11 @@ from normlab.tasks.drawing import (
     NO_EPS,
     batch_values,
     faint_values,
+    fresh,
+    learned,
     no_eps_at_all,
     part,
-    scales,
     shape_name,
-    shifts,
     state_of,
     with_affine,
     with_eps,
@@ -40,26 +38,18 @@ def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """
     name, channels = shape_name(shape), shape[1]
     eps = float(rng.integers(10, 40)) / 2
-    plain: dict[str, Any] = {
-        "x": batch_values(rng, shape),
-        **state_of(rng, channels),
-        "weight": np.ones(channels),
-        "bias": np.zeros(channels),
-        "eps": NO_EPS,
-    }
-    affine = {**plain, "weight": scales(rng, channels), "bias": shifts(rng, channels), "eps": eps}
-    row = int(rng.integers(shape[0]))
-    bare, large, whole = (
-        f"{name}, {what}" for what in ("weight 1, bias 0", f"eps {eps:g}", "weight and bias")
-    )
-    yield Case(bare, ("statistics",), plain)
-    small = {key: plain[key] / 100 for key in ("x", "running_mean")}
-    small["running_var"] = plain["running_var"] / 1e4
-    yield from no_eps_at_all(bare, {**plain, **small})
-    yield Case(large, ("eps",), {**plain, "eps": eps}, bare, with_eps)
-    yield Case(whole, ("affine",), affine, large, with_affine)
-    name = f"{name}, sample {row} alone"
-    yield Case(name, ("alone",), {**affine, "x": affine["x"][[row]]}, whole, part([row]))
+    x, state = batch_values(rng, shape), state_of(rng, channels)
+    plain = {"x": x, **state, **fresh(channels), "eps": NO_EPS}
+    affine, row = learned(rng, channels), int(rng.integers(shape[0]))
+    bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain)
+    yield bare
+    means = {"x": x / 100, "running_mean": state["running_mean"] / 100}
+    small = {**plain, **means, "running_var": state["running_var"] / 1e4}
+    yield from no_eps_at_all(bare.name, small)
+    large = bare.then(with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+    whole = large.then(with_affine, f"{name}, weight and bias", "affine", **affine)
+    yield from (large, whole)
+    yield whole.then(part([row]), f"{name}, sample {row} alone", "alone", x=x[[row]])
 
 
 def _hardly_varies(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
@@ -68,12 +58,6 @@ def _hardly_varies(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
     So it does not matter here whose statistics are used, and only the eps shows.
     """
     x, eps = faint_values(rng, shape, np.s_[:, -1])
-    arguments = {
-        "x": x,
-        "running_mean": x.mean(0),
-        "running_var": x.var(0),
-        "weight": np.ones(shape[1]),
-        "bias": np.zeros(shape[1]),
-        "eps": eps,
-    }
+    state = {"running_mean": x.mean(0), "running_var": x.var(0)}
+    arguments = {"x": x, **state, **fresh(shape[1]), "eps": eps}
     return Case(f"{shape_name(shape)}, hardly any variation, eps {eps:g}", ("eps",), arguments)

@@ -6,11 +6,10 @@ from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     faint,
+    learned,
     offset_values,
     one_step_at_a_time,
     plain,
-    scales,
-    shifts,
     with_affine,
 )
 
@@ -37,8 +36,7 @@ def cases(rng: np.random.Generator) -> Cases:
     yield from one_step_at_a_time(rng, (3, 2, 1, 2))
     yield from one_step_at_a_time(rng, (4, 3, 2, 3))
     yield faint(rng, (3, 4, 2, 4))
-    sizes = "(2, 3, 4, 5), every size different"
     yield Case("(1, 3, 2, 3), one image", ("edges",), one)
-    yield Case(sizes, ("edges",), odd)
-    learned = {**odd, "weight": scales(rng, 3), "bias": shifts(rng, 3)}
-    yield Case("(2, 3, 4, 5), weight and bias", ("affine",), learned, sizes, with_affine)
+    sizes = Case("(2, 3, 4, 5), every size different", ("edges",), odd)
+    both = "(2, 3, 4, 5), weight and bias"
+    yield from (sizes, sizes.then(with_affine, both, "affine", **learned(rng, 3)))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts, with_affine
+from normlab.tasks.drawing import distinct_values, fresh, learned, shape_name, with_affine
 
 
 def batch_renorm(x, running_mean, running_var, weight, bias, eps, r_max, d_max):
@@ -39,8 +39,7 @@ def _limits(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
         "x": x,
         "running_mean": mean - signs * std * rng.permutation(np.linspace(0.2, 0.6, channels)),
         "running_var": (std / small) ** 2,
-        "weight": np.ones(channels),
-        "bias": np.zeros(channels),
+        **fresh(channels),
         "eps": 1e-12,
         "r_max": 2.0,
         "d_max": 3.0,
@@ -49,16 +48,16 @@ def _limits(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     wide = {**near, "running_var": off**2, "running_mean": mean - signs * off * 0.5}
     far = {**near, "running_mean": mean - rng.permutation([-5.0, -1.0, 2.0, 6.0]) * std / small}
     both = {**wide, "running_mean": mean - rng.permutation([-5.0, -1.0, 2.0, 6.0]) * off}
-    eps = {**both, "eps": float(rng.integers(2, 5)) * round(float(x.var()), 1) / 100}
-    whole = {**eps, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
+    eps = float(rng.integers(2, 5)) * round(float(x.var()), 1) / 100
     name = shape_name(shape)
     yield Case(f"{name}, no limit reached", ("inside",), near)
     yield Case(f"{name}, r at its limits", ("r",), wide)
     yield Case(f"{name}, d at its limits", ("d",), far)
     yield Case(f"{name}, both at their limits", ("r", "d"), both)
-    with_eps = f"{name}, both, and eps {eps['eps']:g}"
-    yield Case(with_eps, ("eps",), eps)
-    yield Case(f"{name}, weight and bias", ("affine",), whole, with_eps, _if_limited)
+    with_eps = Case(f"{name}, both, and eps {eps:g}", ("eps",), {**both, "eps": eps})
+    affine = learned(rng, channels)
+    yield with_eps
+    yield with_eps.then(_if_limited, f"{name}, weight and bias", "affine", **affine)
 
 
 def _if_limited(own: Outputs, arguments: Arguments) -> Outputs:

@@ -51,6 +51,13 @@ class Case:
         """How many numbers a person has to read to follow this case by hand."""
         return sum(np.size(value) for value in self.arguments.values())
 
+    def then(self, derive: Derive, name: str, /, *aspects: str, **changed: Any) -> "Case":
+        """Make a case that follows from this one, with some of its arguments changed.
+
+        What is expected there is what `derive` gives, from the learner's own answer to this one.
+        """
+        return Case(name, aspects, {**self.arguments, **changed}, self.name, derive)
+
 
 def case(name: str, *aspects: str, tolerance: float = 1e-9, **arguments: Any) -> Case:
     """Make a case of its aspects' keys and its arguments by name, in the order of the call."""

@@ -30,7 +30,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
     def case(name: str, aspects: tuple[str, ...], images: np.ndarray) -> Case:
         name = f"{shape_name(images.shape)}{name}"
-        return Case(name, aspects, {"images": images}, white.name, _on_own_scale)
+        return white.then(_on_own_scale, name, *aspects, images=images)
 
     yield white
     grey = np.full((1, 1, 2, 2), 51, np.uint8)

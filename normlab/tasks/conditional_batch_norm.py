@@ -31,14 +31,13 @@ def _in_steps(
     x = distinct_values(rng, shape) + means
     eps = float(rng.integers(100, 400))
     silent = np.zeros((classes, channels))
-    given = {"x": x, "labels": np.array(labels), "gain": silent, "bias": silent}
-    table = distinct_values(rng, (2, classes, channels)) / 10 + 0.05
-    told = {**given, "gain": table[0], "bias": table[1], "eps": eps}
+    given = {"x": x, "labels": np.array(labels), "gain": silent, "bias": silent, "eps": NO_EPS}
+    gain, bias = distinct_values(rng, (2, classes, channels)) / 10 + 0.05
     name = f"{shape_name(shape)}, classes {labels}"
-    bare, large = f"{name}, tables of 0", f"{name}, tables of 0, eps {eps:g}"
-    yield Case(bare, ("norm",), {**given, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**given, "eps": eps}, bare, with_eps)
-    yield Case(f"{name}, eps {eps:g}", ("told",), told, large, _told)
+    bare = Case(f"{name}, tables of 0", ("norm",), given)
+    large = bare.then(with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(_told, f"{name}, eps {eps:g}", "told", gain=gain, bias=bias)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

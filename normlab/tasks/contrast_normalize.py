@@ -33,22 +33,16 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     light = 100 * distinct_values(rng, (shape[0], 1, 1, 1))
     images = faint_to_strong * distinct_values(rng, shape) + light
     images += 20 * distinct_values(rng, (1, 1, 1, shape[3]))  # channels differ, too
-    name = shape_name(shape)
-
-    def given(scale: float = 1.0, lam: float = 0.0, floor: float = 1e-8) -> Arguments:
-        return {"images": images, "scale": scale, "lam": lam, "floor": floor}
-
-    yield Case(name, ("contrast",), given())
-    variances = images.var((1, 2, 3))  # (N,)
+    name, variances = shape_name(shape), images.var((1, 2, 3))  # (N,)
+    given = {"images": images, "scale": 1.0, "lam": 0.0, "floor": 1e-8}
+    bare = Case(name, ("contrast",), given)
     lam = float(round(variances.mean() * rng.uniform(0.2, 0.6)))
-    with_lam = f"{name}, lam {lam:g}"
-    yield Case(with_lam, ("lam",), given(lam=lam), name, _with_lam)
     scale = float(rng.integers(3, 9))
-    scaled = f"{name}, scale {scale:g}"
-    yield Case(scaled, ("scale",), given(scale), name, times("scale"))
     floor = float(round(np.sqrt(variances.min()) * rng.uniform(1.2, 1.6)))
-    high = f"{name}, floor {floor:g}"
-    yield Case(high, ("floor",), given(floor=floor), name, _with_floor)
+    yield bare
+    yield bare.then(_with_lam, f"{name}, lam {lam:g}", "lam", lam=lam)
+    yield bare.then(times("scale"), f"{name}, scale {scale:g}", "scale", scale=scale)
+    yield bare.then(_with_floor, f"{name}, floor {floor:g}", "floor", floor=floor)
 
 
 def _with_lam(own: Outputs, arguments: Arguments) -> Outputs:

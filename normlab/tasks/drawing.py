@@ -1,6 +1,7 @@
 """What the cases of a task are made of: numbers that a person can read, and no two alike."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,16 @@ def shifts(rng: np.random.Generator, size: int) -> np.ndarray:
     tenths = rng.choice(np.arange(5, 91), size, replace=False)
     signs = rng.permutation(np.resize([-1, 1], size))
     return signs * tenths / 10
+
+
+def fresh(size: int | tuple[int, ...]) -> Outputs:
+    """Return weight 1 and bias 0: what is normalized shows as it is."""
+    return {"weight": np.ones(size), "bias": np.zeros(size)}
+
+
+def learned(rng: np.random.Generator, size: int) -> Outputs:
+    """Draw a weight and a bias that cannot hide."""
+    return {"weight": scales(rng, size), "bias": shifts(rng, size)}
 
 
 def shape_name(shape: tuple[int, ...]) -> str:
@@ -83,22 +94,40 @@ def last_is_0(own: Outputs, _arguments: Arguments) -> Outputs:
     return {name: np.concatenate([y[:-1], np.zeros_like(y[-1:])])}
 
 
+def multiplied_and_shifted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read off what each channel of x was multiplied and shifted by to become y: (C,) and (C,)."""
+    x, y = (np.moveaxis(each, 1, -1).reshape(-1, each.shape[1]) for each in (x, y))  # (N, C)
+    columns, least, most = np.arange(x.shape[1]), x.argmin(0), x.argmax(0)
+    factor = (y[most, columns] - y[least, columns]) / np.ptp(x, axis=0)
+    return factor, y[least, columns] - factor * x.min(0)
+
+
 # ---- the look of one image in that of another, (C, H, W)
 
 
-def times_style_std(own: Outputs, arguments: Arguments) -> Outputs:
+def one_look_at_a_time(
+    bare: Case, name: str, wide: np.ndarray, eps: float, style: np.ndarray
+) -> Cases:
+    """Draw a style of mean 0 and standard deviation 1, one with a spread, an eps, and a mean."""
+    spread = bare.then(_times_style_std, f"{name}: mean 0", "spread", style=wide)
+    large = spread.then(_with_style_eps, f"{spread.name}, eps {eps:g}", "eps", eps=eps)
+    mean = large.then(_plus_style_mean, f"{name}, eps {eps:g}", "mean", style=style)
+    yield from (bare, spread, large, mean)
+
+
+def _times_style_std(own: Outputs, arguments: Arguments) -> Outputs:
     """From a style of standard deviation 1 to one with another."""
     return {"y": own["y"] * arguments["style"].std((1, 2), keepdims=True)}
 
 
-def with_style_eps(own: Outputs, arguments: Arguments) -> Outputs:
+def _with_style_eps(own: Outputs, arguments: Arguments) -> Outputs:
     """From no eps to some, for a style of mean 0."""
     content, style = (arguments[name].var((1, 2), keepdims=True) for name in ("content", "style"))
     eps = arguments["eps"]
     return {"y": own["y"] * np.sqrt((style + eps) / style * content / (content + eps))}
 
 
-def plus_style_mean(own: Outputs, arguments: Arguments) -> Outputs:
+def _plus_style_mean(own: Outputs, arguments: Arguments) -> Outputs:
     """From a style of mean 0 to one with a mean."""
     return {"y": own["y"] + arguments["style"].mean((1, 2), keepdims=True)}
 
@@ -113,9 +142,8 @@ def offset_values(rng: np.random.Generator, shape: tuple[int, ...], apart: int =
 
 
 def plain(x: np.ndarray, eps: float, **others: int) -> dict[str, np.ndarray | float]:
-    """Return arguments with weight 1 and bias 0: what is normalized shows as it is."""
-    channels = x.shape[1]
-    return {"x": x, **others, "weight": np.ones(channels), "bias": np.zeros(channels), "eps": eps}
+    """Return arguments with weight 1 and bias 0."""
+    return {"x": x, **others, **fresh(x.shape[1]), "eps": eps}
 
 
 def with_eps(own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None) -> Outputs:
@@ -139,10 +167,8 @@ def eps_over(*axes: int) -> Derive:
 
 def no_eps_at_all(name: str, arguments: Arguments) -> Cases:
     """Ask for eps 0, and for one too small to be seen: with values that hardly vary."""
-    name = f"{name}, all values divided by 100"
-    yield Case(name, (), {**arguments, "eps": 1e-16})
-    given = {**arguments, "eps": 0.0}
-    yield Case(f"{name}, eps exactly 0", ("eps",), given, name, same)
+    tiny = Case(f"{name}, all values divided by 100", (), {**arguments, "eps": 1e-16})
+    yield from (tiny, tiny.then(same, f"{tiny.name}, eps exactly 0", "eps", eps=0.0))
 
 
 def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
@@ -152,6 +178,11 @@ def with_affine(own: Outputs, arguments: Arguments) -> Outputs:
     return {"y": y * weight + bias}
 
 
+def affine_last(own: Outputs, arguments: Arguments) -> Outputs:
+    """From weight 1 and bias 0, along the last axes, to others."""
+    return {"y": own["y"] * arguments["weight"] + arguments["bias"]}
+
+
 def one_step_at_a_time(
     rng: np.random.Generator, shape: tuple[int, ...], values: str = "statistics"
 ) -> Cases:
@@ -159,15 +190,13 @@ def one_step_at_a_time(
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
     """
-    x, channels, name = offset_values(rng, shape), shape[1], shape_name(shape)
+    x, name = offset_values(rng, shape), shape_name(shape)
     eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
     eps = round(eps, 2)
-    weight, bias = scales(rng, channels), shifts(rng, channels)
-    bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
-    yield Case(bare, (values,), plain(x, NO_EPS))
-    yield Case(large, ("eps",), plain(x, eps), bare, with_eps)
-    learned = {"x": x, "weight": weight, "bias": bias, "eps": eps}
-    yield Case(f"{name}, weight and bias", ("affine",), learned, large, with_affine)
+    bare = Case(f"{name}, weight 1, bias 0", (values,), plain(x, NO_EPS))
+    large = bare.then(with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, shape[1]))
 
 
 def faint_values(
@@ -231,6 +260,58 @@ def variances(rng: np.random.Generator, channels: int) -> np.ndarray:
 def state_of(rng: np.random.Generator, channels: int) -> Outputs:
     """Draw running statistics."""
     return {"running_mean": shifts(rng, channels), "running_var": variances(rng, channels)}
+
+
+def mean_then_variance(model: Callable, name: str, arguments: Arguments) -> Cases:
+    """Ask for the running mean, and for the variance with the learner's own share of the batch."""
+
+    def same_share(own: Outputs, arguments: Arguments) -> Outputs:
+        mean, var = model(**{**arguments, "momentum": 1.0})  # the batch's
+        old_mean, old_var = arguments["running_mean"], arguments["running_var"]
+        shares = (own["running_mean"] - old_mean) / (mean - old_mean)
+        if np.ptp(shares) > 1e-6:
+            return {}
+        return {"running_var": old_var + shares.mean() * (var - old_var)}
+
+    means = Case(f"{name}, momentum {arguments['momentum']:g}", ("momentum",), arguments)
+    yield from (means, means.then(same_share, f"{means.name}: running_var", "variance"))
+
+
+# ---- BatchNorm folded into a layer
+
+
+def one_fold_at_a_time(
+    rng: np.random.Generator,
+    layer: Outputs,
+    channels: int,
+    with_weight: Derive,
+    same_scale: Derive,
+) -> Cases:
+    """Draw a norm without eps, with eps, with weight, and ask then for the layer's bias.
+
+    Each is derived from the one before, so a slip costs the aspect that it belongs to.
+    """
+    norm = {
+        "running_mean": rng.choice([-1, 1], channels) * rng.choice(np.arange(11.0, 30), channels),
+        "running_var": variances(rng, channels),
+        "weight": np.ones(channels),
+        "bias": shifts(rng, channels),
+        "eps": NO_EPS,
+    }
+    eps, weight = float(rng.integers(10, 40)) / 2, scales(rng, channels)
+    kernel, values = next(iter(layer.items()))
+    name = f"{kernel} {shape_name(values.shape)}"
+    bare = Case(f"{name}, weight 1", ("variance",), {**layer, **norm})
+    large = bare.then(_folded_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+    gain = large.then(with_weight, f"{name}, with weight", "gain", weight=weight)
+    yield from (bare, large, gain, gain.then(same_scale, f"{gain.name}: the bias", "bias"))
+
+
+def _folded_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
+    """From the learner's scales without eps to those with it."""
+    kernel = next(iter(arguments.values()))
+    squared = np.square(kernel / own["folded_weight"])
+    return {"folded_weight": kernel / np.sqrt(squared + arguments["eps"])}
 
 
 # ---- for torch programs

@@ -61,28 +61,23 @@ def on_each_road(
         x, straight, constant, multiple = (each.T for each in (x, straight, constant, multiple))
     mean, var, ones = x.mean(axis, keepdims=True), x.var(axis, keepdims=True), np.ones(x.shape[1])
 
-    def ask(dy: np.ndarray, eps: float = NO_EPS) -> Arguments:
-        return with_cache(dy, x, ones, eps, axis)
-
     def bent(eps: float) -> np.ndarray:
         return straight + multiple * ((x - mean) / np.sqrt(var + eps))
 
     def bent_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
         return {"dx": _variance_road_with_eps(own["dx"], straight, multiple, arguments, axis)}
 
-    alone = f"{named(x.shape)}, dy with mean 0 and nothing along x_hat"
-    plus_constant = f"{named(x.shape)}, the same dy and a constant"
-    plus_x_hat = f"{named(x.shape)}, the same dy and a multiple of x_hat"
-    after_alone = (alone, same_dx)
-    after_eps = (alone, _straight_road_with_eps)
-    after_both = (plus_x_hat, bent_with_eps)
-    return x, [
-        Case(alone, ("straight",), ask(straight)),
-        Case(plus_constant, ("mean",), ask(straight + constant), *after_alone),
-        Case(plus_x_hat, ("variance",), ask(bent(NO_EPS)), *after_alone),
-        Case(f"{alone}, eps {eps:g}", ("eps",), ask(straight, eps), *after_eps),
-        Case(f"{plus_x_hat}, eps {eps:g}", ("eps",), ask(bent(eps), eps), *after_both),
-    ]
+    name, little = f"{named(x.shape)}, dy with mean 0 and nothing along x_hat", f"eps {eps:g}"
+    alone = Case(name, ("straight",), with_cache(straight, x, ones, NO_EPS, axis))
+    name = f"{named(x.shape)}, the same dy and a constant"
+    shifted = alone.then(same_dx, name, "mean", dy=straight + constant)
+    name = f"{named(x.shape)}, the same dy and a multiple of x_hat"
+    along = alone.then(same_dx, name, "variance", dy=bent(NO_EPS))
+    cache = with_cache(straight, x, ones, eps, axis)
+    alone_eps = alone.then(_straight_road_with_eps, f"{alone.name}, {little}", "eps", **cache)
+    cache["dy"] = bent(eps)
+    along_eps = along.then(bent_with_eps, f"{along.name}, {little}", "eps", **cache)
+    return x, [alone, shifted, along, alone_eps, along_eps]
 
 
 def _x_and_what_goes_straight(
@@ -136,9 +131,9 @@ def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Cases:
     yield from cases
     weight, dy = scales(rng, channels), distinct_values(rng, (n, channels))
     name = f"{named(x.shape)}, dy any numbers"
-    yield Case(name, (), with_cache(dy, x, np.ones(channels), NO_EPS, 0))
-    given = with_cache(dy, x, weight, NO_EPS, 0)
-    yield Case(f"{name}, weight not 1", ("weight",), given, name, times("weight", "dx"))
+    bare = Case(name, (), with_cache(dy, x, np.ones(channels), NO_EPS, 0))
+    yield bare
+    yield bare.then(times("weight", "dx"), f"{name}, weight not 1", "weight", weight=weight)
 
 
 def any_numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
@@ -155,9 +150,8 @@ def first_channel_alone(rng: np.random.Generator, aspects: tuple[str, ...]) -> C
     x = 5 * drawn["x"]  # every variance is larger than eps
     cache = with_cache(drawn["dy"], x, drawn["weight"], drawn["eps"], 0)
     one = {name: value[..., :1] if np.ndim(value) else value for name, value in cache.items()}
-    yield Case("(3, 2), once more", (), cache)
-    name = "(3, 1), the first of these channels"
-    yield Case(name, aspects, one, "(3, 2), once more", part(np.s_[..., :1]))
+    both, name = Case("(3, 2), once more", (), cache), "(3, 1), the first of these channels"
+    yield from (both, both.then(part(np.s_[..., :1]), name, *aspects, **one))
 
 
 def pixels_as_rows(cache: Arguments) -> Arguments:

@@ -3,7 +3,15 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, part, scales, shape_name, shifts, variances
+from normlab.tasks.drawing import (
+    learned,
+    one_fold_at_a_time,
+    part,
+    scales,
+    shape_name,
+    shifts,
+    state_of,
+)
 
 
 def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
@@ -22,52 +30,24 @@ def cases(rng: np.random.Generator) -> Cases:
 
 
 def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
-    """Draw a layer without eps, with eps, with weight, and ask then for its bias.
-
-    Each is derived from the one before, so a slip costs the aspect that it belongs to.
-    """
-    plain = {
-        "linear_weight": scales(rng, outputs * inputs).reshape(outputs, inputs),
-        "linear_bias": shifts(rng, outputs),
-        "running_mean": rng.choice([-1, 1], outputs) * rng.choice(np.arange(11.0, 30), outputs),
-        "running_var": variances(rng, outputs),
-        "weight": np.ones(outputs),
-        "bias": shifts(rng, outputs),
-        "eps": NO_EPS,
-    }
-    large = {**plain, "eps": float(rng.integers(10, 40)) / 2}
-    whole = {**large, "weight": scales(rng, outputs)}
-    name = f"linear_weight {shape_name((outputs, inputs))}"
-    one, eps, gain = f"{name}, weight 1", f"eps {large['eps']:g}", f"{name}, with weight"
-    yield Case(one, ("variance",), plain)
-    yield Case(f"{one}, {eps}", ("eps",), large, one, _scale_with_eps)
-    yield Case(gain, ("gain",), whole, f"{one}, {eps}", _scale_with_weight)
-    yield Case(f"{gain}: the bias", ("bias",), whole, gain, _same_scale)
+    weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
+    layer = {"linear_weight": weight, "linear_bias": shifts(rng, outputs)}
+    yield from one_fold_at_a_time(rng, layer, outputs, _scale_with_weight, _same_scale)
 
 
 def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
     """Draw a layer with two outputs, and the first of them alone."""
-    two = {
+    both = {
         "linear_weight": scales(rng, 2 * inputs).reshape(2, inputs),
         "linear_bias": shifts(rng, 2),
-        "running_mean": shifts(rng, 2),
-        "running_var": variances(rng, 2),
-        "weight": scales(rng, 2),
-        "bias": shifts(rng, 2),
+        **state_of(rng, 2),
+        **learned(rng, 2),
     }
-    one = {key: value[:1] for key, value in two.items()}
+    first = {key: value[:1] for key, value in both.items()}
     name = f"linear_weight {shape_name((2, inputs))}, with all"
-    yield Case(name, (), {**two, "eps": 0.5})
     alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
-    given = {**one, "eps": 0.5}
-    yield Case(alone, ("gain", "bias"), given, name, part(np.s_[:1]))
-
-
-def _scale_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's scales without eps to those with it."""
-    squared = np.square(arguments["linear_weight"] / own["folded_weight"])
-    scale = 1 / np.sqrt(squared + arguments["eps"])
-    return {"folded_weight": scale * arguments["linear_weight"]}
+    two = Case(name, (), {**both, "eps": 0.5})
+    yield from (two, two.then(part(np.s_[:1]), alone, "gain", "bias", **first))
 
 
 def _scale_with_weight(own: Outputs, arguments: Arguments) -> Outputs:

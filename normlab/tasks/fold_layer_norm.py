@@ -21,19 +21,15 @@ def cases(rng: np.random.Generator) -> Cases:
 
 def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
     """Draw a LayerNorm that only scales, one that only shifts, and one that does both."""
-    linear = {
-        "linear_weight": scales(rng, outputs * inputs).reshape(outputs, inputs),
-        "linear_bias": shifts(rng, outputs),
-    }
+    weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
+    bias = shifts(rng, outputs)
     norm = {"norm_weight": scales(rng, inputs), "norm_bias": 10 * shifts(rng, inputs)}
+    both = {**norm, "linear_weight": weight, "linear_bias": bias}
     name = f"linear_weight {shape_name((outputs, inputs))}"
-    no_shift = {**norm, "norm_bias": np.zeros(inputs), **linear}
-    no_linear_bias = {**norm, **linear, "linear_bias": np.zeros(outputs)}
-    yield Case(f"{name}, norm_bias 0", ("weight",), no_shift)
-    alone = f"{name}, linear_bias 0"
-    yield Case(alone, ("passed",), no_linear_bias)
-    both = {**norm, **linear}
-    yield Case(name, ("weight", "linear"), both, alone, _plus_linear_bias)
+    yield Case(f"{name}, norm_bias 0", ("weight",), {**both, "norm_bias": np.zeros(inputs)})
+    no_bias = {**both, "linear_bias": np.zeros(outputs)}
+    alone = Case(f"{name}, linear_bias 0", ("passed",), no_bias)
+    yield from (alone, alone.then(_plus_linear_bias, name, "weight", "linear", linear_bias=bias))
 
 
 def _plus_linear_bias(own: Outputs, arguments: Arguments) -> Outputs:

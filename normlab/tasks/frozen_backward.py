@@ -29,12 +29,8 @@ def frozen_backward(dy, x, running_mean, running_var, weight, eps):
 def cases(rng: np.random.Generator) -> Cases:
     """Draw batches and images: without eps, with it, and with a weight."""
     for shape in ((3, 2), (2, 2, 2, 2), (3, 3, 1, 4)):
-        x, dy, name = (
-            offset_values(rng, shape, 10),
-            distinct_values(rng, shape) + 0.3,
-            shape_name(shape),
-        )
-        channels = shape[1]
+        x, dy = offset_values(rng, shape, 10), distinct_values(rng, shape) + 0.3
+        name, channels = shape_name(shape), shape[1]
         plain = {
             "dy": dy,
             "x": x,
@@ -43,12 +39,11 @@ def cases(rng: np.random.Generator) -> Cases:
             "weight": np.ones(channels),
             "eps": NO_EPS,
         }
-        large = {**plain, "eps": float(rng.integers(10, 40)) / 2}
-        whole = {**large, "weight": scales(rng, channels)}
-        eps = f"{name}, eps {large['eps']:g}"
-        yield Case(name, ("dx", "dweight", "dbias"), plain)
-        yield Case(eps, ("eps",), large, name, _with_eps)
-        yield Case(f"{name}, weight", ("weight",), whole, eps, _with_weight)
+        eps, weight = float(rng.integers(10, 40)) / 2, scales(rng, channels)
+        bare = Case(name, ("dx", "dweight", "dbias"), plain)
+        large = bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large)
+        yield large.then(_with_weight, f"{name}, weight", "weight", weight=weight)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

@@ -23,13 +23,12 @@ def cases(rng: np.random.Generator) -> Cases:
         loudness = np.repeat(4.0 ** rng.permutation(groups), features // groups)
         x = (distinct_values(rng, shape) + 0.5) * loudness
         gate = rng.permuted(np.linspace(-3, 3.1, x.size)).reshape(shape)
-        eps = float(rng.integers(20, 90))
-        bare = {"x": x, "gate": gate, "weight": np.ones(features), "groups": 1, "eps": NO_EPS}
+        eps, weight = float(rng.integers(20, 90)), scales(rng, features)
+        given = {"x": x, "gate": gate, "weight": np.ones(features), "groups": 1, "eps": NO_EPS}
         name = shape_name(shape)
-        yield Case(f"{name}, one group, weight 1", ("gate",), bare)
-        yield Case(f"{name}, {groups} groups, weight 1", ("groups",), {**bare, "groups": groups})
-        given = {**bare, "weight": scales(rng, features)}
-        own = (f"{name}, one group, weight 1", times("weight"))
-        yield Case(f"{name}, one group, weight", ("weight",), given, *own)
-        given = {**bare, "eps": eps}
-        yield Case(f"{name}, one group, eps {eps:g}", ("weight",), given)
+        one = f"{name}, one group"
+        bare = Case(f"{one}, weight 1", ("gate",), given)
+        yield bare
+        yield Case(f"{name}, {groups} groups, weight 1", ("groups",), {**given, "groups": groups})
+        yield bare.then(times("weight"), f"{one}, weight", "weight", weight=weight)
+        yield Case(f"{one}, eps {eps:g}", ("weight",), {**given, "eps": eps})

@@ -45,12 +45,9 @@ def _as_single_groups(rng: np.random.Generator, shape: tuple[int, ...], groups: 
         "inv_std": inv_std.reshape(-1, 1),
         "weight": ones[: single[1]],
     }
-    fresh = {"dy": scaled, "x_hat": x_hat, "inv_std": inv_std, "weight": ones}
-    learned = {**fresh, "dy": dy, "weight": weight}
-    one = f"{shape_name(alone['dy'].shape)}, 1 group, weight 1"
-    several = f"{shape_name(shape)}, {groups} groups"
-    several_fresh = f"{several}, weight 1"
-    yield Case(one, ("roads",), alone)
-    yield Case(several_fresh, ("groups",), fresh, one, same_dx)
-    aspects = ("weight", "dweight", "dbias")
-    yield Case(several, aspects, learned, several_fresh, same_dx)
+    beside = {"dy": scaled, "x_hat": x_hat, "inv_std": inv_std, "weight": ones}
+    name = f"{shape_name(shape)}, {groups} groups"
+    one = Case(f"{shape_name(alone['dy'].shape)}, 1 group, weight 1", ("roads",), alone)
+    several = one.then(same_dx, f"{name}, weight 1", "groups", **beside)
+    yield from (one, several)
+    yield several.then(same_dx, name, "weight", "dweight", "dbias", dy=dy, weight=weight)

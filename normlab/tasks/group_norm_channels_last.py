@@ -5,12 +5,13 @@ import numpy as np
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
+    affine_last,
     distinct_values,
     eps_over,
     faint,
-    scales,
+    fresh,
+    learned,
     shape_name,
-    shifts,
 )
 
 
@@ -44,27 +45,16 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     single = np.concatenate(np.split(x, groups, axis=3))  # (G*N, H, W, C/G)
     eps = float(rng.integers(1, 9)) * 100
     one, several = f"{shape_name(single.shape)}, 1 group", f"{shape_name(shape)}, {groups} groups"
-    bare, large = f"{one}, eps 0", f"{one}, eps {eps:g}"
-    learned = {"weight": scales(rng, channels), "bias": shifts(rng, channels)}
-    yield Case(bare, ("statistics",), _given(single, 1, NO_EPS))
-    yield Case(large, ("eps",), _given(single, 1, eps), bare, eps_over(1, 2, 3))
-    fresh = _given(x, groups, eps)
-    yield Case(several, ("groups",), fresh, large, _side_by_side)
-    name = f"{several}, weight and bias"
-    yield Case(name, ("affine",), {**fresh, **learned}, several, _learned)
-
-
-def _given(x: np.ndarray, groups: int, eps: float) -> dict[str, np.ndarray | float]:
-    channels = x.shape[3]
-    fresh = {"weight": np.ones(channels), "bias": np.zeros(channels)}
-    return {"x": x, "num_groups": groups, **fresh, "eps": eps}
+    alone = {"x": single, "num_groups": 1, **fresh(channels // groups), "eps": NO_EPS}
+    bare = Case(f"{one}, eps 0", ("statistics",), alone)
+    large = bare.then(eps_over(1, 2, 3), f"{one}, eps {eps:g}", "eps", eps=eps)
+    beside = {"x": x, "num_groups": groups, **fresh(channels)}
+    whole = large.then(_side_by_side, several, "groups", **beside)
+    both = f"{several}, weight and bias"
+    yield from (bare, large, whole)
+    yield whole.then(affine_last, both, "affine", **learned(rng, channels))
 
 
 def _side_by_side(own: Outputs, arguments: Arguments) -> Outputs:
     """From single groups, behind each other, to the groups of one image."""
     return {"y": np.concatenate(np.split(own["y"], arguments["num_groups"]), axis=3)}
-
-
-def _learned(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's answer with weight 1 and bias 0 to that with others."""
-    return {"y": arguments["weight"] * own["y"] + arguments["bias"]}

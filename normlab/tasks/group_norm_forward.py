@@ -13,12 +13,11 @@ from normlab.tasks.drawing import (
     eps_over,
     faint,
     in_shape,
+    learned,
     no_eps_at_all,
     offset_values,
     plain,
-    scales,
     shape_name,
-    shifts,
     with_affine,
 )
 
@@ -56,23 +55,17 @@ def cases(rng: np.random.Generator) -> Cases:
     yield from _in_steps(rng, (2, 6, 2, 6), groups=3)
     yield faint(rng, (3, 4, 2, 4), np.s_[-1], num_groups=1)
     odd = offset_values(rng, (2, 8, 3, 5), apart=10)
-    weight, bias = scales(rng, 8), shifts(rng, 8)
+    affine = learned(rng, 8)
     pixels = offset_values(rng, (3, 6, 1, 1), apart=10)
 
-    images = first[-2]
-    sequences = {**images.arguments, "x": images.arguments["x"][:, :, 0]}
-    name = "(1, 6, 6), 2 groups"
-    yield Case(name, ("ranks",), sequences, images.name, in_shape(y="x"))
-    name = "(3, 6, 1, 1), 2 groups"
-    yield Case(name, (), plain(pixels, NO_EPS, num_groups=2))
-    vectors = plain(pixels[:, :, 0, 0], NO_EPS, num_groups=2)
-    yield Case("(3, 6), 2 groups", ("ranks",), vectors, name, in_shape(y="x"))
+    images, as_x = first[-2], in_shape(y="x")
+    yield images.then(as_x, "(1, 6, 6), 2 groups", "ranks", x=images.arguments["x"][:, :, 0])
+    two = Case("(3, 6, 1, 1), 2 groups", (), plain(pixels, NO_EPS, num_groups=2))
+    yield from (two, two.then(as_x, "(3, 6), 2 groups", "ranks", x=pixels[:, :, 0, 0]))
     two_each = plain(distinct_values(rng, (3, 2, 1, 1)), NO_EPS, num_groups=1)
     yield Case("(3, 2, 1, 1), 1 group of two values", ("statistics",), two_each)
-    name = "(2, 8, 3, 5), 4 groups"
-    yield Case(name, (), plain(odd, NO_EPS, num_groups=4))
-    learned = {**plain(odd, NO_EPS, num_groups=4), "weight": weight, "bias": bias}
-    yield Case(f"{name}, weight and bias", ("affine",), learned, name, with_affine)
+    four = Case("(2, 8, 3, 5), 4 groups", (), plain(odd, NO_EPS, num_groups=4))
+    yield from (four, four.then(with_affine, f"{four.name}, weight and bias", "affine", **affine))
 
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
@@ -81,13 +74,12 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     single = x.reshape(-1, shape[1] // groups, *shape[2:])  # (N*G, C/G, H, W)
     eps = float(rng.integers(1, 9)) * 100
     one, several = f"{shape_name(single.shape)}, 1 group", f"{shape_name(shape)}, {groups} groups"
-    bare, large = f"{one}, eps 0", f"{one}, eps {eps:g}"
-    weight, bias = scales(rng, shape[1]), shifts(rng, shape[1])
-    fresh = plain(x, eps, num_groups=groups)
-    learned = {**fresh, "weight": weight, "bias": bias}
-    yield Case(bare, ("statistics",), plain(single, NO_EPS, num_groups=1))
-    yield from no_eps_at_all(bare, plain(single / 100, 0.0, num_groups=1))
-    with_it = plain(single, eps, num_groups=1)
-    yield Case(large, ("eps",), with_it, bare, eps_over(1, 2, 3))
-    yield Case(several, ("groups",), fresh, large, in_shape(y="x"))
-    yield Case(f"{several}, weight and bias", ("affine",), learned, several, with_affine)
+    bare = Case(f"{one}, eps 0", ("statistics",), plain(single, NO_EPS, num_groups=1))
+    large = bare.then(eps_over(1, 2, 3), f"{one}, eps {eps:g}", "eps", eps=eps)
+    beside = plain(x, eps, num_groups=groups)
+    whole = large.then(in_shape(y="x"), several, "groups", **beside)
+    both = f"{several}, weight and bias"
+    yield bare
+    yield from no_eps_at_all(bare.name, plain(single / 100, 0.0, num_groups=1))
+    yield from (large, whole)
+    yield whole.then(with_affine, both, "affine", **learned(rng, shape[1]))

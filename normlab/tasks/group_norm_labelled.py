@@ -9,10 +9,10 @@ from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
     eps_over,
+    fresh,
     last_is_0,
-    scales,
+    learned,
     shape_name,
-    shifts,
     with_affine,
 )
 
@@ -69,28 +69,22 @@ def _images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return distinct_values(rng, shape) + level
 
 
-def _given(images: np.ndarray, labels: np.ndarray, eps: float) -> Arguments:
-    channels = len(labels)
-    fresh = {"weight": np.ones(channels), "bias": np.zeros(channels)}
-    return {"images": images, "labels": labels, **fresh, "eps": eps}
+def _given(images: np.ndarray, labels: np.ndarray, eps: float = NO_EPS) -> Arguments:
+    return {"images": images, "labels": labels, **fresh(len(labels)), "eps": eps}
 
 
 def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     images, labels = _images(rng, shape), np.zeros(shape[1], int)
     eps = float(rng.integers(1, 9)) * 100
     name = f"{shape_name(shape)}, one label"
-    yield Case(name, ("statistics",), _given(images, labels, NO_EPS))
-    large = f"{name}, eps {eps:g}"
-    fresh = _given(images, labels, eps)
-    yield Case(large, ("eps",), fresh, name, eps_over(1, 2, 3))
     flat = images.copy()
     flat[-1] = 0.0
-    empty = f"{name}, a flat image, eps {eps:g}"
-    yield Case(empty, ("eps",), _given(flat, labels, eps), large, last_is_0)
-    learned = {"weight": scales(rng, shape[1]), "bias": shifts(rng, shape[1])}
-    given = {**fresh, **learned}
-    both = f"{large}, weight and bias"
-    yield Case(both, ("affine",), given, large, with_affine)
+    bare = Case(name, ("statistics",), _given(images, labels))
+    large = bare.then(eps_over(1, 2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(last_is_0, f"{name}, a flat image, eps {eps:g}", "eps", images=flat)
+    both = f"{large.name}, weight and bias"
+    yield large.then(with_affine, both, "affine", **learned(rng, shape[1]))
 
 
 def _several(
@@ -99,19 +93,17 @@ def _several(
     """Draw groups beside each other; each of them was asked alone before."""
     images = _images(rng, shape)
     name = f"{shape_name(shape)}, labels {', '.join(str(label) for label in labels)}"
-    alone = f"{name}: the groups, one after the other"
-    sizes = [int((labels == label).sum()) for label in np.unique(labels)]
-    based: tuple = ()
+    beside = Case(name, (key,), _given(images, labels))
     if key == "mixed":  # groups of one size: as many images of one group
-        blocks = np.concatenate([images[:, labels == label] for label in np.unique(labels)])
-        single = _given(blocks, np.zeros(sizes[0], int), NO_EPS)
-        yield Case(alone, (), single)
-        based = alone, partial(_beside, labels=labels)
-    fresh = _given(images, labels, NO_EPS)
-    yield Case(name, (key,), fresh, *based)
-    learned = {**fresh, "weight": scales(rng, len(labels)), "bias": shifts(rng, len(labels))}
+        blocks = [images[:, labels == label] for label in np.unique(labels)]
+        one_label = np.zeros(blocks[0].shape[1], int)
+        single = _given(np.concatenate(blocks), one_label)
+        alone = Case(f"{name}: the groups, one after the other", (), single)
+        yield alone
+        beside = alone.then(partial(_beside, labels=labels), name, key, **beside.arguments)
+    yield beside
     both = f"{name}, weight and bias"
-    yield Case(both, ("affine",), learned, name, with_affine)
+    yield beside.then(with_affine, both, "affine", **learned(rng, len(labels)))
 
 
 def _beside(own: Outputs, arguments: Arguments, labels: np.ndarray) -> Outputs:

@@ -8,13 +8,12 @@ from normlab.tasks.drawing import (
     distinct_values,
     eps_over,
     faint,
+    learned,
     no_eps_at_all,
     offset_values,
     plain,
     same,
-    scales,
     shape_name,
-    shifts,
     with_affine,
 )
 
@@ -34,14 +33,14 @@ def instance_norm_forward(x, weight, bias, eps):
 def cases(rng: np.random.Generator) -> Cases:
     """Draw images, some with as many channels as columns: there a weight can lie along either."""
     odd = offset_values(rng, (2, 3, 4, 5), apart=10)  # every size different
-    weight, bias = scales(rng, 3), shifts(rng, 3)
+    affine = learned(rng, 3)
     yield from _in_steps(rng, (2, 2, 3, 2))
     yield from _in_steps(rng, (3, 4, 2, 4))
     yield faint(rng, (3, 2, 4, 2))
     yield Case("(1, 3, 2, 3), one image", ("statistics",), plain(odd[:1, :, :2, :3], NO_EPS))
-    yield Case("(2, 3, 4, 5)", (), plain(odd, 0.5))
-    learned = {"x": odd, "weight": weight, "bias": bias, "eps": 0.5}
-    yield Case("(2, 3, 4, 5), weight and bias", ("affine",), learned, "(2, 3, 4, 5)", with_affine)
+    sizes = Case("(2, 3, 4, 5)", (), plain(odd, 0.5))
+    yield sizes
+    yield sizes.then(with_affine, f"{sizes.name}, weight and bias", "affine", **affine)
 
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
@@ -51,15 +50,11 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     maps = (*shape[:2], 1, 1)
     brightness = 10 * distinct_values(rng, maps)
     contrast = 2.0 ** rng.permutation(np.arange(1.0, 1 + shape[0] * channels)).reshape(maps)
-    weight, bias = scales(rng, channels), shifts(rng, channels)
-    bare, light, large = f"{name}, eps 0", f"{name}, in another light", f"{name}, eps {eps:g}"
-    unlearned = {"x": x, "weight": None, "bias": None, "eps": eps}
-    learned = {**unlearned, "weight": weight, "bias": bias}
-    other_light = plain(x * contrast + brightness, NO_EPS)
-    yield Case(bare, ("statistics",), plain(x, NO_EPS))
-    yield from no_eps_at_all(bare, plain(x / 100, 0.0))
-    yield Case(light, ("light",), other_light, bare, same)
-    yield Case(large, ("eps",), plain(x, eps), bare, eps_over(2, 3))
+    bare = Case(f"{name}, eps 0", ("statistics",), plain(x, NO_EPS))
+    yield bare
+    yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
+    yield bare.then(same, f"{name}, in another light", "light", x=x * contrast + brightness)
+    large = bare.then(eps_over(2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
     none, both = f"{name}, no weight and no bias", f"{name}, weight and bias"
-    yield Case(none, ("unlearned",), unlearned, large, same)
-    yield Case(both, ("affine",), learned, large, with_affine)
+    yield from (large, large.then(same, none, "unlearned", weight=None, bias=None))
+    yield large.then(with_affine, both, "affine", **learned(rng, channels))

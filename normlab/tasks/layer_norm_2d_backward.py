@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import along_channels, distinct_values, scales, shape_name
 from normlab.tasks.drawing_backward import same_dx
 
@@ -30,14 +30,9 @@ def _with_weight_later(rng: np.random.Generator, shape: tuple[int, ...]) -> Case
     x, dy = 5 * distinct_values(rng, shape), distinct_values(rng, shape)
     inv_std = 1 / np.sqrt(x.var(1, keepdims=True) + 0.5)  # (N, 1, H, W)
     x_hat = (x - x.mean(1, keepdims=True)) * inv_std
-    weight = scales(rng, shape[1])
-
-    def given(dy: np.ndarray, weight: np.ndarray) -> Arguments:
-        return {"dy": dy, "x_hat": x_hat, "inv_std": inv_std, "weight": weight}
-
-    name = shape_name(shape)
-    fresh = f"{name}, weight 1"
-    yield Case(fresh, ("roads",), given(dy, np.ones(shape[1])))
-    learned = given(dy / along_channels(weight, 4), weight)
-    name = f"{name}, the same dy divided by weight"
-    yield Case(name, ("weight", "dweight", "dbias"), learned, fresh, same_dx)
+    given = {"dy": dy, "x_hat": x_hat, "inv_std": inv_std, "weight": np.ones(shape[1])}
+    name, weight = shape_name(shape), scales(rng, shape[1])
+    bare = Case(f"{name}, weight 1", ("roads",), given)
+    divided = f"{name}, the same dy divided by weight"
+    smaller = {"dy": dy / along_channels(weight, 4), "weight": weight}
+    yield from (bare, bare.then(same_dx, divided, "weight", "dweight", "dbias", **smaller))

@@ -41,11 +41,12 @@ def _on_all_roads(rng: np.random.Generator, samples: int, features: int) -> Case
     weight = scales(rng, features)
     dy = 10 * distinct_values(rng, (samples, features))
     yield from roads
-    everywhere = f"{shape_name(x.shape)}, dy any numbers"
-    yield Case(everywhere, (), with_cache(dy, x, np.ones(features), NO_EPS, 1))
-    name = f"{shape_name(x.shape)}, the same dy divided by weight"
-    given = with_cache(dy / weight, x, weight, NO_EPS, 1)
-    yield Case(name, ("weight", "dweight", "dbias"), given, everywhere, same_dx)
+    name = f"{shape_name(x.shape)}, dy any numbers"
+    everywhere = Case(name, (), with_cache(dy, x, np.ones(features), NO_EPS, 1))
+    divided = f"{shape_name(x.shape)}, the same dy divided by weight"
+    smaller = {"dy": dy / weight, "weight": weight}
+    yield everywhere
+    yield everywhere.then(same_dx, divided, "weight", "dweight", "dbias", **smaller)
 
 
 def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
@@ -54,9 +55,9 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> C
     weight = scales(rng, int(np.prod(normalized_shape)))
     eps = float(rng.integers(5, 20)) / 10
     name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
-    matrix, rows = f"{name}, laid out as a matrix", (-1, weight.size)
-    axes = tuple(range(-last, 0))
-    given = with_cache(dy, x, weight.reshape(normalized_shape), eps, axes)
-    yield Case(matrix, (), with_cache(dy.reshape(rows), x.reshape(rows), weight, eps, 1))
+    rows, axes = (-1, weight.size), tuple(range(-last, 0))
+    laid_out = with_cache(dy.reshape(rows), x.reshape(rows), weight, eps, 1)
+    matrix = Case(f"{name}, laid out as a matrix", (), laid_out)
     as_given = in_shape(dx="x", dweight="weight", dbias="weight")
-    yield Case(name, ("shapes",), given, matrix, as_given)
+    given = with_cache(dy, x, weight.reshape(normalized_shape), eps, axes)
+    yield from (matrix, matrix.then(as_given, name, "shapes", **given))

@@ -9,6 +9,7 @@ from normlab.tasks.drawing import (
     eps_over,
     faint,
     in_shape,
+    learned,
     no_eps_at_all,
     part,
     plain,
@@ -49,17 +50,14 @@ def _in_steps(rng: np.random.Generator, size: int) -> Cases:
     """Draw one x, three times: without eps, with eps, and with weight and bias."""
     x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
     eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
-    learned = {"x": x, "weight": scales(rng, size), "bias": shifts(rng, size), "eps": eps}
     name = shape_name(x.shape)
-    bare, large = f"{name}, weight 1, bias 0", f"{name}, eps {eps:g}"
-    yield Case(bare, ("statistics",), plain(x, NO_EPS))
-    yield from no_eps_at_all(bare, plain(x / 100, 0.0))
-    yield Case(large, ("eps",), plain(x, eps), bare, eps_over(1))
+    bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain(x, NO_EPS))
+    yield bare
+    yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
+    large = bare.then(eps_over(1), f"{name}, eps {eps:g}", "eps", eps=eps)
     fewer = f"{name}, the first {size - 1} samples"
-    some = plain(x[: size - 1], eps)
-    yield Case(fewer, ("statistics",), some, large, part(np.s_[:-1]))
-    both = f"{name}, weight and bias"
-    yield Case(both, ("affine",), learned, large, with_affine)
+    yield from (large, large.then(part(np.s_[:-1]), fewer, "statistics", x=x[:-1]))
+    yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, size))
 
 
 def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
@@ -69,9 +67,8 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> C
     weight, bias = (draw(rng, max(x[0].size, size))[:size] for draw in (scales, shifts))
     eps = float(rng.integers(5, 20)) / 10
     name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
-    matrix = f"{name}, laid out as a matrix"
     rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
+    matrix = Case(f"{name}, laid out as a matrix", (), rows)
     weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
-    given = {"x": x, "weight": weight, "bias": bias, "eps": eps}
-    yield Case(matrix, (), rows)
-    yield Case(name, ("axes",), given, matrix, in_shape(y="x"))
+    yield matrix
+    yield matrix.then(in_shape(y="x"), name, "axes", x=x, weight=weight, bias=bias)

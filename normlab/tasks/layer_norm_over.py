@@ -8,9 +8,9 @@ from normlab.tasks.drawing import (
     distinct_values,
     eps_over,
     faint_values,
-    scales,
+    fresh,
+    learned,
     shape_name,
-    shifts,
 )
 
 
@@ -43,19 +43,14 @@ def _in_steps(
     x = distinct_values(rng, shape) + 10 * distinct_values(rng, tuple(others))
     normalized = tuple(shape[axis] for axis in axes)
     size = int(np.prod(normalized))
-    weight, bias = (draw(rng, size).reshape(normalized) for draw in (scales, shifts))
+    affine = {name: value.reshape(normalized) for name, value in learned(rng, size).items()}
     eps = float(rng.integers(1, 9)) * 100
     name = f"{layout} {shape_name(shape)} over {over}"
-    bare, large = f"{name}, eps 0", f"{name}, eps {eps:g}"
-    plain = {"weight": np.ones(normalized), "bias": np.zeros(normalized)}
-
-    def given(eps: float, **learned: np.ndarray) -> Arguments:
-        return {"x": x, "layout": layout, "over": over, **learned, "eps": eps}
-
-    yield Case(bare, (values,), given(NO_EPS, **plain))
-    yield Case(large, ("eps",), given(eps, **plain), bare, eps_over(*axes))
-    learned = given(eps, weight=weight, bias=bias)
-    yield Case(f"{large}, weight and bias", ("affine",), learned, large, _learned)
+    given = {"x": x, "layout": layout, "over": over, **fresh(normalized), "eps": NO_EPS}
+    bare = Case(f"{name}, eps 0", (values,), given)
+    large = bare.then(eps_over(*axes), f"{name}, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(_learned, f"{large.name}, weight and bias", "affine", **affine)
 
 
 def _learned(own: Outputs, arguments: Arguments) -> Outputs:
@@ -69,6 +64,5 @@ def _learned(own: Outputs, arguments: Arguments) -> Outputs:
 def _faint(rng: np.random.Generator) -> Case:
     """Draw images that hardly vary; one of their pixels has the same number in all channels."""
     x, eps = faint_values(rng, (2, 3, 2, 2), np.s_[0, :, 0, 0])
-    learned = {"weight": np.ones(3), "bias": np.zeros(3)}
-    given = {"x": x, "layout": "NCHW", "over": "C", **learned, "eps": eps}
+    given = {"x": x, "layout": "NCHW", "over": "C", **fresh(3), "eps": eps}
     return Case(f"NCHW (2, 3, 2, 2), hardly any variation, eps {eps:g}", ("eps",), given)

@@ -30,17 +30,12 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: 
     x = distinct_values(rng, shape) + 0.37
     alpha, k = float(rng.integers(3, 9)), float(rng.integers(20, 60))
     beta = float(rng.choice([0.25, 0.4, 0.6, 0.75]))
-    first = {"x": x, "size": 1, "alpha": alpha, "beta": 1.0, "k": k}
-    name = shape_name(shape)
-    alone, among = f"{name}, size 1, beta 1", f"{name}, size {odd}, beta 1"
-    wide = {**first, "size": odd}
-    steep = {**wide, "beta": beta}
-    own = (alone, _with_neighbours)
-    yield Case(alone, ("formula",), first)
-    yield Case(among, ("window",), wide, *own)
-    yield Case(f"{name}, size {even}, beta 1", ("even",), {**first, "size": even}, *own)
-    name = f"{name}, size {odd}, beta {beta:g}"
-    yield Case(name, ("beta",), steep, among, _with_beta)
+    name, given = shape_name(shape), {"x": x, "size": 1, "alpha": alpha, "beta": 1.0, "k": k}
+    alone = Case(f"{name}, size 1, beta 1", ("formula",), given)
+    among = alone.then(_with_neighbours, f"{name}, size {odd}, beta 1", "window", size=odd)
+    yield from (alone, among)
+    yield alone.then(_with_neighbours, f"{name}, size {even}, beta 1", "even", size=even)
+    yield among.then(_with_beta, f"{name}, size {odd}, beta {beta:g}", "beta", beta=beta)
 
 
 def _with_neighbours(own: Outputs, arguments: Arguments) -> Outputs:

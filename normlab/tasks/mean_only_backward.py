@@ -23,13 +23,11 @@ def cases(rng: np.random.Generator) -> Cases:
         # Parts of 64: every sum is exact, none is 0 by chance, and no two channels have the same.
         parts = (20 + np.arange(shape[1])) / 64  # (C,)
         x, dy = offset_values(rng, shape, apart=10), distinct_values(rng, shape) + parts
-        ones, weight = np.ones(shape[1]), scales(rng, shape[1])
-        name = shape_name(shape)
+        given, weight = {"dy": dy, "x": x, "weight": np.ones(shape[1])}, scales(rng, shape[1])
         adds_up_to_0 = np.concatenate([dy[:-1], -dy[:-1].sum(0, keepdims=True)])
-        balanced = {"dy": adds_up_to_0, "x": x, "weight": ones}
-        plain = {"dy": dy, "x": x, "weight": ones}
-        whole = {"dy": dy, "x": x, "weight": weight}
-        yield Case(f"{name}, dy of mean 0", ("mean",), balanced)
-        yield Case(f"{name}, weight 1", ("mean", "dweight", "dbias"), plain)
-        aspects, follows = ("weight", "dweight", "dbias"), times("weight", "dx")
-        yield Case(f"{name}, with weight", aspects, whole, f"{name}, weight 1", follows)
+        name, aspects = shape_name(shape), ("dweight", "dbias")
+        yield Case(f"{name}, dy of mean 0", ("mean",), {**given, "dy": adds_up_to_0})
+        bare = Case(f"{name}, weight 1", ("mean", *aspects), given)
+        follows = times("weight", "dx")
+        yield bare
+        yield bare.then(follows, f"{name}, with weight", "weight", *aspects, weight=weight)

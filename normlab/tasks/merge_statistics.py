@@ -55,19 +55,18 @@ def cases(rng: np.random.Generator) -> Cases:
 def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Cases:
     """Draw workers that agree about the mean, that do not, and one more that has no values."""
     given = _given(_counts(rng, workers), *_statistics(rng, workers, channels))
-    agreed = {**given, "means": np.tile(given["means"][0], (workers, 1))}
     place = int(rng.integers(0, workers))
     nothing = {"counts": 0, "means": np.nan, "variances": np.nan}
     idle = {name: np.insert(given[name], place, nothing[name], axis=0) for name in given}
+    two = {name: np.insert(idle[name], 0, nothing[name], axis=0) for name in given}
     name = f"{workers} workers, {channels} channels"
-    bare = f"{name}, equal means"
-    yield Case(bare, ("inside",), agreed)
-    yield Case(name, ("mean", "between"), given, bare, _with_means)
-    more = f"{name}, and one worker without values"
-    yield Case(more, ("idle",), idle, name, same)
-    two = {key: np.insert(idle[key], 0, nothing[key], axis=0) for key in idle}
+    agreed = {**given, "means": np.tile(given["means"][0], (workers, 1))}
+    bare = Case(f"{name}, equal means", ("inside",), agreed)
+    busy = bare.then(_with_means, name, "mean", "between", means=given["means"])
+    yield from (bare, busy)
+    yield busy.then(same, f"{name}, and one worker without values", "idle", **idle)
     more = f"{name}, and two without values, one of them the first"
-    yield Case(more, ("idle",), two, name, same)
+    yield busy.then(same, more, "idle", **two)
 
 
 def _given(counts: np.ndarray, means: np.ndarray, variances: np.ndarray) -> dict[str, np.ndarray]:

@@ -37,13 +37,12 @@ def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
     with_zero = x.copy()
     with_zero[int(rng.integers(shape[0]))] = 0.0
-    own = (name, _with_eps)
-    tiny = {"dim": 1, "eps": NO_EPS}
-    yield Case(name, ("length",), {"x": x, **tiny})
-    yield Case(f"{name}, eps 1", ("eps",), {"x": x, "dim": 1, "eps": 1.0}, *own)
-    yield Case(f"{name}, eps 1e6", ("eps",), {"x": x, "dim": 1, "eps": 1e6}, *own)
-    yield Case(f"{name}, a zero vector", ("eps",), {"x": with_zero, **tiny}, *own)
-    yield Case(f"{name}, only zeros", ("eps",), {"x": 0 * x, **tiny})
+    bare = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
+    yield bare
+    yield bare.then(_with_eps, f"{name}, eps 1", "eps", eps=1.0)
+    yield bare.then(_with_eps, f"{name}, eps 1e6", "eps", eps=1e6)
+    yield bare.then(_with_eps, f"{name}, a zero vector", "eps", x=with_zero)
+    yield Case(f"{name}, only zeros", ("eps",), {**bare.arguments, "x": 0 * x})
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
@@ -61,14 +60,11 @@ def _axes(
 ) -> Cases:
     """Draw vectors as rows, and lay the same ones along other axes."""
     x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
-    yield Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
+    rows = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
+    yield rows
     for block, dim in places:
-        laid = _laid(x, block, dim)
-        given, place = (
-            {"x": laid, "dim": dim, "eps": NO_EPS},
-            f"{shape_name(laid.shape)}, dim {dim}",
-        )
-        yield Case(place, ("dim",), given, name, partial(_laid_as, block=block))
+        laid, derive = _laid(x, block, dim), partial(_laid_as, block=block)
+        yield rows.then(derive, f"{shape_name(laid.shape)}, dim {dim}", "dim", x=laid, dim=dim)
 
 
 def _laid(rows: np.ndarray, block: tuple[int, ...], dim: int) -> np.ndarray:

@@ -25,23 +25,17 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Ca
     """Draw one x: as whole rows of `part` features, then with the others, with eps, with weight."""
     x = distinct_values(rng, shape) + 0.5
     x[..., part:] *= 10
-    size = shape[-1]
-    ones, eps = np.ones(size), float(rng.integers(5, 20)) * 10
+    ones, eps = np.ones(shape[-1]), float(rng.integers(5, 20)) * 10
     name = f"{shape_name(shape)}, part {part}"
-    whole = f"{name}: the part alone"
-    alone = {"x": x[..., :part].copy(), "part": part, "weight": ones[:part], "eps": NO_EPS}
-    fresh = {"x": x, "part": part, "weight": ones, "eps": NO_EPS}
-    bare, large = f"{name}, weight 1", f"{name}, eps {eps:g}"
-    yield Case(whole, ("rms",), alone)
-    yield Case(bare, ("part",), fresh, whole, _all_features)
-    with_it = {**fresh, "eps": eps}
-    yield Case(large, ("eps",), with_it, bare, _with_eps)
-    learned = {**with_it, "weight": scales(rng, size)}
-    weighted = f"{large}, with weight"
-    yield Case(weighted, ("weight",), learned, large, times("weight"))
-    nothing = {**with_it, "x": np.where(np.arange(size) < part, 0.0, x)}
-    empty = f"{large}, the part is 0"
-    yield Case(empty, ("eps",), nothing)
+    some = {"x": x[..., :part].copy(), "part": part, "weight": ones[:part], "eps": NO_EPS}
+    alone = Case(f"{name}: the part alone", ("rms",), some)
+    bare = alone.then(_all_features, f"{name}, weight 1", "part", x=x, weight=ones)
+    large = bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+    weight = scales(rng, shape[-1])
+    yield from (alone, bare, large)
+    yield large.then(times("weight"), f"{large.name}, with weight", "weight", weight=weight)
+    nothing = {**large.arguments, "x": np.where(np.arange(shape[-1]) < part, 0.0, x)}
+    yield Case(f"{large.name}, the part is 0", ("eps",), nothing)
 
 
 def _all_features(own: Outputs, arguments: Arguments) -> Outputs:

@@ -29,17 +29,14 @@ def _in_steps(rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, 
     q = (distinct_values(rng, (2, tokens, heads, size)) + 0.5) * loudness[:, None]
     k = (distinct_values(rng, (2, tokens, kv_heads, size)) + 0.5) * loudness[:kv_heads, None]
     flat = {"q": q.reshape(2, tokens, -1), "k": k.reshape(2, tokens, -1)}
-    counts = {"heads": heads, "kv_heads": kv_heads}
     ones = {"q_weight": np.ones(size), "k_weight": np.ones(size)}
     weights = {"q_weight": scales(rng, size), "k_weight": scales(rng, size)}
     eps = float(rng.integers(20, 90))
     name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
-    bare = {**flat, **ones, **counts, "eps": NO_EPS}
-    yield Case(f"{name}, weights 1", ("heads",), bare)
-    own = (f"{name}, weights 1", _weighted)
-    yield Case(f"{name}, weights", ("weights",), {**bare, **weights}, *own)
-    own = (f"{name}, weights 1", _with_eps)
-    yield Case(f"{name}, eps {eps:g}", ("eps",), {**bare, "eps": eps}, *own)
+    given = {**flat, **ones, "heads": heads, "kv_heads": kv_heads, "eps": NO_EPS}
+    bare = Case(f"{name}, weights 1", ("heads",), given)
+    yield from (bare, bare.then(_weighted, f"{name}, weights", "weights", **weights))
+    yield bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
 
 
 def _weighted(own: Outputs, arguments: Arguments) -> Outputs:

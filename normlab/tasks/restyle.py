@@ -6,16 +6,8 @@ Normalization", do it to the features of a network; here it is done to the image
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases
-from normlab.tasks.drawing import (
-    NO_EPS,
-    distinct_values,
-    last_is_0,
-    plus_style_mean,
-    shape_name,
-    times_style_std,
-    with_style_eps,
-)
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import NO_EPS, distinct_values, last_is_0, one_look_at_a_time, shape_name
 
 
 def restyle(content, style, eps):
@@ -46,23 +38,14 @@ def _in_steps(
     size = style_shape[1] * style_shape[2]
     signs = rng.permuted(np.tile(np.resize([-1.0, 1.0], size), (channels, 1)), axis=1)
     neutral = signs.reshape(style_shape)  # mean 0, variance 1
-    spreads = rng.choice(np.arange(2.0, 10), channels, replace=False).reshape(-1, 1, 1)
+    style = rng.choice(np.arange(2.0, 10), channels, replace=False).reshape(-1, 1, 1) * neutral
     eps = float(rng.integers(2, 9)) * 10
     name = f"content {shape_name(shape)}, style {shape_name(style_shape)}"
-    bare, wide = f"{name}: mean 0, std 1", f"{name}: mean 0"
-    large = f"{wide}, eps {eps:g}"
-
-    def given(style: np.ndarray, eps: float = NO_EPS) -> Arguments:
-        return {"content": content, "style": style, "eps": eps}
-
-    yield Case(bare, ("pattern",), given(neutral))
-    style = spreads * neutral
-    yield Case(wide, ("spread",), given(style), bare, times_style_std)
-    yield Case(large, ("eps",), given(style, eps), wide, with_style_eps)
-    style = style + means[1]
-    looks = given(style, eps)
-    yield Case(f"{name}, eps {eps:g}", ("mean",), looks, large, plus_style_mean)
-    yield Case(f"{name}: the content itself, eps {eps:g}", (), given(content, eps))
+    given = {"content": content, "style": neutral, "eps": NO_EPS}
+    bare = Case(f"{name}: mean 0, std 1", ("pattern",), given)
+    yield from one_look_at_a_time(bare, name, style, eps, style + means[1])
+    itself = {"content": content, "style": content, "eps": eps}
+    yield Case(f"{name}: the content itself, eps {eps:g}", (), itself)
 
 
 def _flat(rng: np.random.Generator) -> Cases:
@@ -73,6 +56,6 @@ def _flat(rng: np.random.Generator) -> Cases:
     flat = content.copy()
     flat[-1] = content[-1, 0, 0]
     name = "content (2, 2, 3), style (2, 3, 2): mean 0, eps 0.5"
-    given = {"content": content, "style": style, "eps": 0.5}
-    yield Case(name, (), given)
-    yield Case(f"{name}, last channel flat", ("eps",), {**given, "content": flat}, name, last_is_0)
+    varied = Case(name, (), {"content": content, "style": style, "eps": 0.5})
+    yield varied
+    yield varied.then(last_is_0, f"{name}, last channel flat", "eps", content=flat)

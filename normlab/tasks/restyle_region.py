@@ -3,14 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import (
-    NO_EPS,
-    distinct_values,
-    plus_style_mean,
-    shape_name,
-    times_style_std,
-    with_style_eps,
-)
+from normlab.tasks.drawing import NO_EPS, distinct_values, one_look_at_a_time, shape_name
 
 
 def restyle_region(content, region, style, style_region, eps):
@@ -45,29 +38,23 @@ def _in_steps(
     neutral = wide / wide.std((1, 2), keepdims=True)  # mean 0, standard deviation 1
     eps = float(rng.integers(5, 20)) * 10
     name = f"{shape_name(content.shape)} in the look of {shape_name(style.shape)}"
-
-    def whole(style: np.ndarray, eps: float = NO_EPS) -> Arguments:
-        all_of_it, all_of_style = (np.ones(one.shape[1:], bool) for one in (content, style))
-        return _given(content, all_of_it, style, all_of_style, eps)
-
-    bare, spread = f"{name}: mean 0, std 1", f"{name}: mean 0"
-    large, mean = f"{spread}, eps {eps:g}", f"{name}, eps {eps:g}"
-    yield Case(bare, ("pattern",), whole(neutral))
-    yield Case(spread, ("spread",), whole(wide), bare, times_style_std)
-    yield Case(large, ("eps",), whole(wide, eps), spread, with_style_eps)
-    yield Case(mean, ("mean",), whole(style, eps), large, plus_style_mean)
-    around = distinct_values(rng, shape) + 90.0, distinct_values(rng, style_shape) + 150.0
-    around[0][:, region], around[1][:, style_region] = content[:, 0], style[:, 0]
-    larger = _given(around[0], region, around[1], style_region, eps)
+    pixels = {
+        "content": content,
+        "region": np.ones(content.shape[1:], bool),
+        "style": neutral,
+        "style_region": np.ones(style.shape[1:], bool),
+        "eps": NO_EPS,
+    }
+    bare = Case(f"{name}: mean 0, std 1", ("pattern",), pixels)
+    *steps, whole = one_look_at_a_time(bare, name, wide, eps, style)
+    yield from (*steps, whole)
+    larger = distinct_values(rng, shape) + 90.0
+    larger_style = distinct_values(rng, style_shape) + 150.0
+    larger[:, region], larger_style[:, style_region] = content[:, 0], style[:, 0]
     name = f"content {shape_name(shape)}, style {shape_name(style_shape)}, a region of each"
-    yield Case(name, ("region",), larger, mean, _in_its_place)
-
-
-def _given(
-    content: np.ndarray, region: np.ndarray, style: np.ndarray, style_region: np.ndarray, eps: float
-) -> Arguments:
-    images = {"content": content, "region": region, "style": style, "style_region": style_region}
-    return {**images, "eps": eps}
+    regions = {"region": region, "style_region": style_region}
+    images = {"content": larger, "style": larger_style}
+    yield whole.then(_in_its_place, name, "region", **images, **regions)
 
 
 def _part(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

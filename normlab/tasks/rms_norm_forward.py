@@ -39,25 +39,17 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw one x: without eps, with eps, with a weight, and as sequences."""
     means = rng.choice([-1, 1]) * 10 * rng.choice(np.arange(2, 9), shape[0], replace=False)
     x = distinct_values(rng, shape) + means[:, None] + 0.5  # none is 0
-    name, ones = shape_name(shape), np.ones(shape[1])
-    eps = float(rng.integers(2, 20)) * 20
-    bare, large = f"{name}, weight 1, eps 0", f"{name}, weight 1, eps {eps:g}"
-    first = {"x": x, "weight": ones, "eps": NO_EPS}
-    with_it = {**first, "eps": eps}
-    weighted = {**with_it, "weight": scales(rng, shape[1])}
-    yield Case(bare, ("rms",), first)
-    yield Case(large, ("eps",), with_it, bare, _with_eps)
-    yield Case(f"{name}, weight", ("weight",), weighted, large, times("weight"))
-    sequences = (2, shape[0] // 2, shape[1])
-    given = {**first, "x": x.reshape(sequences)}
-    name = f"{shape_name(sequences)}, weight 1"
-    yield Case(name, ("sequences",), given, bare, in_shape(y="x"))
-    given = {**first, "x": x.reshape(2, 1, *sequences[1:])}
-    name = f"{shape_name(given['x'].shape)}, weight 1"
-    yield Case(name, ("sequences",), given, bare, in_shape(y="x"))
-    name, given = f"{bare}, row 0 alone", {**first, "x": x[0]}
-    yield Case(name, ("sequences",), given, bare, part(0))
-    yield from no_eps_at_all(bare, {**first, "x": x / 100})
+    name, first = shape_name(shape), {"x": x, "weight": np.ones(shape[1]), "eps": NO_EPS}
+    eps, weight = float(rng.integers(2, 20)) * 20, scales(rng, shape[1])
+    bare = Case(f"{name}, weight 1, eps 0", ("rms",), first)
+    large = bare.then(_with_eps, f"{name}, weight 1, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(times("weight"), f"{name}, weight", "weight", weight=weight)
+    for sizes in ((2, shape[0] // 2, shape[1]), (2, 1, shape[0] // 2, shape[1])):
+        sequences = f"{shape_name(sizes)}, weight 1"
+        yield bare.then(in_shape(y="x"), sequences, "sequences", x=x.reshape(sizes))
+    yield bare.then(part(0), f"{bare.name}, row 0 alone", "sequences", x=x[0])
+    yield from no_eps_at_all(bare.name, {**first, "x": x / 100})
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, shape_name
+from normlab.tasks.drawing import distinct_values, multiplied_and_shifted, shape_name
 
 
 def robust_scale(train, test):
@@ -37,15 +37,12 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) ->
     constant = still.copy()
     constant[:, column] = 7.0
     name = f"train {shape_name(shape)}, test {shape_name(test.shape)}"
-    for what, aspects, changed in (
-        ("", ("train",), {}),
-        (": the test set", ("test",), {}),
-        (": one test row alone", ("test",), {"test": test[:1]}),
-        (f", column {column} nearly always the same", ("still",), {"train": still}),
-        (f", column {column} constant", ("still",), {"train": constant}),
-    ):
-        own = (name, _as_training) if what else ()
-        yield Case(name + what, aspects, {"train": train, "test": test} | changed, *own)
+    both = Case(name, ("train",), {"train": train, "test": test})
+    yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
+    yield both.then(_as_training, f"{name}: one test row alone", "test", test=test[:1])
+    name = f"{name}, column {column}"
+    yield both.then(_as_training, f"{name} nearly always the same", "still", train=still)
+    yield both.then(_as_training, f"{name} constant", "still", train=constant)
 
 
 def _as_training(own: Outputs, arguments: Arguments) -> Outputs:
@@ -54,14 +51,8 @@ def _as_training(own: Outputs, arguments: Arguments) -> Outputs:
     The column is multiplied and shifted: both numbers are read off. One that stands still is only
     centred, whatever the others are.
     """
-    right = dict(zip(arguments, robust_scale(**arguments), strict=True))
-    for c in range(right["train"].shape[1]):
-        before, after = arguments["train"][:, c], own["train"][:, c]
-        if np.ptp(np.sort(before)[1:-1]) == 0:
-            continue
-        least, most = before.argmin(), before.argmax()
-        factor = (after[most] - after[least]) / (before[most] - before[least])
-        shift = after[least] - factor * before[least]
-        for name, rows in arguments.items():
-            right[name][:, c] = factor * rows[:, c] + shift
-    return right
+    train = arguments["train"]
+    factor, shift = multiplied_and_shifted(train, own["train"])
+    moves = np.ptp(np.sort(train, axis=0)[1:-1], axis=0) > 0  # (D,)
+    right = zip(arguments.items(), robust_scale(**arguments), strict=True)
+    return {name: np.where(moves, factor * x + shift, still) for (name, x), still in right}

@@ -7,7 +7,17 @@ layer normalization" of Luo & Mesgarani, 2019, "Conv-TasNet". Only real tokens m
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, scales, shape_name, shifts
+from normlab.tasks.drawing import (
+    NO_EPS,
+    affine_last,
+    distinct_values,
+    eps_over,
+    fresh,
+    learned,
+    scales,
+    shape_name,
+    shifts,
+)
 
 
 def sequence_norm_padded(x, lengths, weight, bias, eps):
@@ -34,27 +44,16 @@ def cases(rng: np.random.Generator) -> Cases:
     yield from _with_padding(rng, (3, 6, 3), [2, 4, 3])
 
 
-def _plain(x: np.ndarray, lengths: np.ndarray, eps: float) -> Arguments:
-    ones, zeros = np.ones(x.shape[2]), np.zeros(x.shape[2])
-    return {"x": x, "lengths": lengths, "weight": ones, "bias": zeros, "eps": eps}
-
-
 def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> Cases:
     x = distinct_values(rng, shape) + 5 * rng.permutation(shape[0])[:, None, None]
     lengths = np.full(shape[0], shape[1])
     eps = round(float(rng.uniform(0.5, 2)) * float(x.var((1, 2)).min()), 1) + 1
-    fresh = _plain(x, lengths, eps)
-    learned = {**fresh, "weight": scales(rng, shape[2]), "bias": shifts(rng, shape[2])}
-    name = f"{shape_name(shape)}, no padding"
-    large = f"{name}, eps {eps:g}"
-    yield Case(name, ("statistics",), _plain(x, lengths, NO_EPS))
-    yield Case(large, ("formula",), fresh, name, eps_over(1, 2))
-    both = f"{large}, weight and bias"
-    yield Case(both, ("formula",), learned, large, _with_affine)
-
-
-def _with_affine(own: Outputs, arguments: Arguments) -> Outputs:
-    return {"y": own["y"] * arguments["weight"] + arguments["bias"]}
+    given = {"x": x, "lengths": lengths, **fresh(shape[2]), "eps": NO_EPS}
+    bare = Case(f"{shape_name(shape)}, no padding", ("statistics",), given)
+    large = bare.then(eps_over(1, 2), f"{bare.name}, eps {eps:g}", "formula", eps=eps)
+    both = f"{large.name}, weight and bias"
+    yield from (bare, large)
+    yield large.then(affine_last, both, "formula", **learned(rng, shape[2]))
 
 
 def _with_padding(
@@ -66,10 +65,10 @@ def _with_padding(
     for part in (tiny[:, :length], tiny[:, length:]):
         part -= part.mean((1, 2), keepdims=True)
     bias = shifts(rng, shape[2])
-    faint = {**_plain(tiny, np.full(shape[0], length), 1.0), "bias": bias}
+    ones, real = np.ones(shape[2]), np.full(shape[0], length)
+    short = {"x": tiny[:, :length], "lengths": real, "weight": ones, "bias": bias, "eps": 1.0}
     x = distinct_values(rng, shape) + 5.0
-    ragged = _plain(x, np.array(lengths), NO_EPS)
-    learned = {**ragged, "weight": scales(rng, shape[2]), "bias": bias}
+    ragged = {"x": x, "lengths": np.array(lengths), "bias": np.zeros(shape[2]), "eps": NO_EPS}
 
     def zeros_behind(own: Outputs, _arguments: Arguments) -> Outputs:
         return {"y": np.concatenate([own["y"], np.zeros_like(tiny[:, length:])], axis=1)}
@@ -80,12 +79,13 @@ def _with_padding(
         return {"y": _normalized(x, lengths, left)}
 
     name = shape_name(shape)
-    cut, zeros = f"{name}, tiny, cut to {length} tokens", f"{name}, tiny, {length} tokens real"
+    cut = Case(f"{name}, tiny, cut to {length} tokens", (), short)
+    zeros = cut.then(zeros_behind, f"{name}, tiny, {length} tokens real", "zeros", x=tiny)
     any_padding = f"{name}, lengths {shape_name(tuple(lengths))}"
-    yield Case(cut, (), {**faint, "x": tiny[:, :length]})
-    yield Case(zeros, ("zeros",), faint, cut, zeros_behind)
-    yield Case(any_padding, ("padding",), ragged, zeros, padding_as_before)
-    yield Case(f"{any_padding}, weight and bias", (), learned)
+    padded = zeros.then(padding_as_before, any_padding, "padding", **ragged)
+    yield from (cut, zeros, padded)
+    both = {**padded.arguments, "weight": scales(rng, shape[2]), "bias": bias}
+    yield Case(f"{any_padding}, weight and bias", (), both)
 
 
 def _normalized(x: np.ndarray, lengths: list[int], padding: bool) -> np.ndarray:

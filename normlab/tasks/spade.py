@@ -34,15 +34,14 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], times: int) -> C
     x = distinct_values(rng, shape) + 5 * rng.permutation(samples)[:, None, None, None]
     eps = float(rng.integers(100, 400))
     silent = np.zeros((kinds, channels))
-    given = {"x": x, "label_map": label_map, "gain": silent, "bias": silent}
-    table = distinct_values(rng, (2, kinds, channels)) / 20 + 0.03
+    given = {"x": x, "label_map": label_map, "gain": silent, "bias": silent, "eps": NO_EPS}
+    gain, bias = distinct_values(rng, (2, kinds, channels)) / 20 + 0.03
     name = f"{shape_name(shape)}, map {shape_name(size)}"
-    bare, large = f"{name}, tables of 0", f"{name}, tables of 0, eps {eps:g}"
-    yield Case(bare, ("norm",), {**given, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**given, "eps": eps}, bare, eps_over(2, 3))
+    bare = Case(f"{name}, tables of 0", ("norm",), given)
+    large = bare.then(eps_over(2, 3), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
     aspect = "enlarged" if times > 1 else "told"
-    told = {**given, "gain": table[0], "bias": table[1], "eps": eps}
-    yield Case(f"{name}, eps {eps:g}", (aspect,), told, large, _told)
+    yield from (bare, large)
+    yield large.then(_told, f"{name}, eps {eps:g}", aspect, gain=gain, bias=bias)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

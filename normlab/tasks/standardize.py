@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import shape_name
+from normlab.tasks.drawing import along_channels, multiplied_and_shifted, shape_name
 
 
 def standardize(train, test):
@@ -36,14 +36,11 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) ->
     dull, channel = train.copy(), int(rng.integers(shape[1]))
     dull[:, channel] = 0.5
     name = f"train {shape_name(shape)}, test {shape_name(test.shape)}"
-    for what, aspect, changed in (
-        ("", "train", {}),
-        (": the test set", "test", {}),
-        (": one test image alone", "alone", {"test": test[:1]}),
-        (f", channel {channel} constant in training", "constant", {"train": dull}),
-    ):
-        own = (name, _as_training) if what else ()
-        yield Case(name + what, (aspect,), {"train": train, "test": test} | changed, *own)
+    both = Case(name, ("train",), {"train": train, "test": test})
+    yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
+    yield both.then(_as_training, f"{name}: one test image alone", "alone", test=test[:1])
+    constant = f"{name}, channel {channel} constant in training"
+    yield both.then(_as_training, constant, "constant", train=dull)
 
 
 def _unit_images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -61,16 +58,11 @@ def _as_training(own: Outputs, arguments: Arguments) -> Outputs:
     vary has mean 0 afterwards, and is not multiplied.
     """
     train = arguments["train"]
-    right = dict(zip(arguments, standardize(**arguments), strict=True))
-    for c in range(train.shape[1]):
-        before, after = train[:, c].ravel(), own["train"][:, c].ravel()
-        if np.ptp(before) == 0:
-            continue
-        least, most = before.argmin(), before.argmax()
-        factor = (after[most] - after[least]) / (before[most] - before[least])
-        shift = after[least] - factor * before[least]
-        if np.abs(factor * before + shift - after).max() > 1e-6 * np.abs(after).max():
-            return {}
-        for name, images in arguments.items():
-            right[name][:, c] = factor * images[:, c] + shift
-    return right
+    read_off = multiplied_and_shifted(train, own["train"])
+    factor, shift = (along_channels(each, 4) for each in read_off)  # (1, C, 1, 1) each
+    moves = np.ptp(train, axis=(0, 2, 3), keepdims=True) > 0  # (1, C, 1, 1)
+    off = np.abs(factor * train + shift - own["train"]).max((0, 2, 3), where=moves, initial=0)
+    if (off > 1e-6 * np.abs(own["train"]).max((0, 2, 3))).any():
+        return {}
+    right = zip(arguments.items(), standardize(**arguments), strict=True)
+    return {name: np.where(moves, factor * x + shift, still) for (name, x), still in right}

@@ -29,18 +29,15 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     level = 7 * distinct_values(rng, (outputs, 1, 1, 1))
     spread = 2.0 ** rng.permutation(outputs).reshape(-1, 1, 1, 1)
     v, ones = spread * distinct_values(rng, shape) + level, np.ones(outputs)
-    eps = float(rng.integers(5, 20)) * 100
-    name = shape_name(shape)
-    bare, large = f"{name}, gain 1", f"{name}, gain 1, eps {eps:g}"
-    yield Case(bare, ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
-    fresh = {"v": v, "gain": ones, "eps": eps}
-    yield Case(large, ("eps",), fresh, bare, eps_over(1, 2, 3))
+    eps, gain = float(rng.integers(5, 20)) * 100, scales(rng, outputs)
     flat = v.copy()
     flat[-1] = 0.0
-    same = f"{large}, one output all 0"
-    yield Case(same, ("eps",), {**fresh, "v": flat}, large, last_is_0)
-    learned = {**fresh, "gain": scales(rng, outputs)}
-    yield Case(f"{name}, eps {eps:g}", ("gain",), learned, large, _times_gain)
+    name = shape_name(shape)
+    bare = Case(f"{name}, gain 1", ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
+    large = bare.then(eps_over(1, 2, 3), f"{name}, gain 1, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large)
+    yield large.then(last_is_0, f"{large.name}, one output all 0", "eps", v=flat)
+    yield large.then(_times_gain, f"{name}, eps {eps:g}", "gain", gain=gain)
 
 
 def _times_gain(own: Outputs, arguments: Arguments) -> Outputs:

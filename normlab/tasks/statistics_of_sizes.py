@@ -29,13 +29,10 @@ def of_images(images, heights, widths):
 
 def cases(rng: np.random.Generator) -> Cases:
     """Draw sets of images; what lies outside an image is as bright as any pixel."""
-    drawn = (((3, 2, 3, 3), ""), ((4, 3, 4, 5), ""), ((1, 2, 3, 4), ", one image"))
-    for shape, which in drawn:
-        arguments = _sizes(rng, shape)
-        name = f"{shape_name(shape)}{which}"
-        yield Case(name, ("mean",) if not which else ("edges",), arguments)
-        if not which:
-            yield Case(f"{name}: the std", ("std",), arguments, name, _about_own)
+    for shape in ((3, 2, 3, 3), (4, 3, 4, 5)):
+        means = Case(shape_name(shape), ("mean",), _sizes(rng, shape))
+        yield from (means, means.then(_about_own, f"{means.name}: the std", "std"))
+    yield Case("(1, 2, 3, 4), one image", ("edges",), _sizes(rng, (1, 2, 3, 4)))
     pixel = {**_sizes(rng, (2, 3, 2, 2)), "heights": np.array([1, 2]), "widths": np.array([1, 1])}
     yield Case("(2, 3, 2, 2), one of one pixel", ("edges",), pixel)
 

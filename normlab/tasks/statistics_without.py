@@ -35,16 +35,16 @@ def cases(rng: np.random.Generator) -> Cases:
 
 def _in_steps(rng: np.random.Generator, channels: int) -> Cases:
     equal = _drawn(rng, channels, 0.0)
-    name = f"{channels} channels, {equal['part_count']} of {equal['count']} values"
-    bare = f"{name}, equal means"
-    yield Case(bare, ("inside",), equal)
-    apart = {**_drawn(rng, channels, 6.0), "count": equal["count"]}
-    apart["part_count"], apart["part_var"] = equal["part_count"], equal["part_var"]
-    rest = apart["count"] - apart["part_count"]
-    delta = (apart["part_mean"] - apart["mean"]) * apart["count"] / rest  # part less rest
-    share = apart["part_count"] * rest / apart["count"] ** 2
-    apart["var"] = equal["var"] + share * delta**2
-    yield Case(name, ("mean", "between"), apart, bare, only("rest_var"))
+    count, part_count = equal["count"], equal["part_count"]
+    name = f"{channels} channels, {part_count} of {count} values"
+    bare = Case(f"{name}, equal means", ("inside",), equal)
+    apart = _drawn(rng, channels, 6.0)
+    mean, part_mean, rest = apart["mean"], apart["part_mean"], count - part_count
+    delta = (part_mean - mean) * count / rest  # part less rest
+    var = equal["var"] + part_count * rest / count**2 * delta**2
+    means = {"mean": mean, "part_mean": part_mean}
+    yield bare
+    yield bare.then(only("rest_var"), name, "mean", "between", **means, var=var)
 
 
 def _drawn(rng: np.random.Generator, channels: int, distance: float) -> Arguments:

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import (
     NO_EPS,
     distinct_values,
     eps_over,
-    scales,
+    fresh,
+    learned,
     shape_name,
-    shifts,
     with_affine,
 )
 
@@ -41,22 +41,17 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     while (mixed == other).any():
         other = rng.permutation(other)
 
-    def given(mean_shares: np.ndarray, var_shares: np.ndarray, eps: float = NO_EPS) -> Arguments:
-        fresh = {"weight": np.ones(channels), "bias": np.zeros(channels)}
+    def case(what: str, aspect: str, mean_shares: np.ndarray, var_shares: np.ndarray) -> Case:
         shares = {"mean_shares": mean_shares, "var_shares": var_shares}
-        return {"x": x, **shares, **fresh, "eps": eps}
+        given = {"x": x, **shares, **fresh(channels), "eps": NO_EPS}
+        return Case(f"{name}, {what}", (aspect,), given)
 
-    for place, norm in enumerate(("instance", "layer", "batch")):
-        alone = np.eye(3)[place]
-        yield Case(f"{name}, {norm} alone", (norm,), given(alone, alone))
-    yield Case(f"{name}, mixed means", ("means",), given(mixed, np.eye(3)[1]))
-    yield Case(f"{name}, mixed variances", ("variances",), given(np.eye(3)[1], mixed))
-    both = given(mixed, other)
-    fresh = f"{name}, both mixed"
-    yield Case(fresh, ("variances",), both)
-    large = {**both, "eps": float(rng.integers(2, 9)) * 100}
-    with_it = f"{fresh}, eps {large['eps']:g}"
-    yield Case(with_it, ("eps",), large, fresh, eps_over(2, 3))
-    learned = {**both, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
-    done = f"{fresh}, weight and bias"
-    yield Case(done, ("affine",), learned, fresh, with_affine)
+    for alone, norm in zip(np.eye(3), ("instance", "layer", "batch"), strict=True):
+        yield case(f"{norm} alone", norm, alone, alone)
+    yield case("mixed means", "means", mixed, np.eye(3)[1])
+    yield case("mixed variances", "variances", np.eye(3)[1], mixed)
+    both = case("both mixed", "variances", mixed, other)
+    eps = float(rng.integers(2, 9)) * 100
+    yield from (both, both.then(eps_over(2, 3), f"{both.name}, eps {eps:g}", "eps", eps=eps))
+    done = f"{both.name}, weight and bias"
+    yield both.then(with_affine, done, "affine", **learned(rng, channels))

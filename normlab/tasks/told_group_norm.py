@@ -29,25 +29,17 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     known = 3
     h = distinct_values(rng, shape) + 9 * rng.permutation(channels)[:, None, None]
     eps = float(rng.integers(200, 900))
-    none = {
-        "h": h,
-        "condition": np.zeros((samples, known)),
-        "weight": np.zeros((2 * channels, known)),
-        "bias": np.zeros(2 * channels),
-        "num_groups": groups,
-    }
-    told = {
-        "h": h,
+    something = {
         "condition": distinct_values(rng, (samples, known)) / 4,
         "weight": distinct_values(rng, (2 * channels, known)) / 20,
         "bias": shifts(rng, 2 * channels),
-        "num_groups": groups,
     }
+    nothing = {name: np.zeros_like(value) for name, value in something.items()}
     name = f"{shape_name(shape)}, {groups} groups"
-    bare, large = f"{name}, told nothing", f"{name}, told nothing, eps {eps:g}"
-    yield Case(bare, ("norm",), {**none, "eps": NO_EPS})
-    yield Case(large, ("eps",), {**none, "eps": eps}, bare, _with_eps)
-    yield Case(f"{name}, told something", ("told",), {**told, "eps": eps}, large, _told)
+    given = {"h": h, **nothing, "num_groups": groups, "eps": NO_EPS}
+    bare = Case(f"{name}, told nothing", ("norm",), given)
+    large = bare.then(_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+    yield from (bare, large, large.then(_told, f"{name}, told something", "told", **something))
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

@@ -3,7 +3,14 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, offset_values, shape_name, with_eps
+from normlab.tasks.drawing import (
+    NO_EPS,
+    distinct_values,
+    fresh,
+    offset_values,
+    shape_name,
+    with_eps,
+)
 
 
 def two_ends(x, weight, bias, eps):
@@ -24,16 +31,13 @@ def cases(rng: np.random.Generator) -> Cases:
     for shape in ((2, 3, 1, 4), (3, 2, 4, 5)):
         x = offset_values(rng, shape, apart=10)
         eps = float(rng.integers(1, 9)) * 100
-        fresh = {"weight": np.ones(shape[1:]), "bias": np.zeros(shape[1:])}
-        elements = distinct_values(rng, (2, *shape[1:])) / 10 + 0.05  # none is 0
-        learned = {"weight": elements[0], "bias": elements[1]}
-        name = shape_name(shape)
-        bare = f"{name}, weight 1, bias 0, eps 0"
-        yield Case(bare, ("layer", "instance"), {"x": x, **fresh, "eps": NO_EPS})
-        yield Case(f"{name}, eps {eps:g}", ("eps",), {"x": x, **fresh, "eps": eps}, bare, _with_eps)
-        given = {"x": x, **learned, "eps": NO_EPS}
-        both = f"{name}, weight and bias"
-        yield Case(both, ("elements", "unlearned"), given, bare, _with_affine)
+        weight, bias = distinct_values(rng, (2, *shape[1:])) / 10 + 0.05  # none is 0
+        name, both = shape_name(shape), ("elements", "unlearned")
+        given = {"x": x, **fresh(shape[1:]), "eps": NO_EPS}
+        bare = Case(f"{name}, weight 1, bias 0, eps 0", ("layer", "instance"), given)
+        yield from (bare, bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps))
+        affine = {"weight": weight, "bias": bias}
+        yield bare.then(_with_affine, f"{name}, weight and bias", *both, **affine)
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

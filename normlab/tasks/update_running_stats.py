@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import batch_values, shape_name, shifts, state_of, variances
+from normlab.tasks.case import Case, Cases, Outputs
+from normlab.tasks.drawing import batch_values, mean_then_variance, shape_name, state_of
 
 
 def update_running_stats(x, running_mean, running_var, momentum):
@@ -25,35 +25,21 @@ def cases(rng: np.random.Generator) -> Cases:
     """
     tenths = rng.permutation([2, 3, 4, 6, 7, 8])
     for shape, tenth in zip([(3, 2), (4, 4), (2, 3)], tenths, strict=False):
-        start = {"running_mean": shifts(rng, shape[1]), "running_var": variances(rng, shape[1])}
-        yield from _mean_and_variance(rng, shape, shape_name(shape), start, tenth / 10)
+        yield from _batch(rng, shape, shape_name(shape), state_of(rng, shape[1]), tenth / 10)
     first, momentum = batch_values(rng, (5, 3)), float(tenths[3]) / 10
     after = update_running_stats(first, np.zeros(3), np.ones(3), momentum)
     state = dict(zip(("running_mean", "running_var"), after, strict=True))
-    yield from _mean_and_variance(rng, (5, 3), "the second of two batches", state, momentum)
-    yield from _mean_and_variance(rng, (3, 4), "forget the old", state_of(rng, 4), 1.0)
-    yield from _mean_and_variance(rng, (4, 2), "learn nothing new", state_of(rng, 2), 0.0)
+    yield from _batch(rng, (5, 3), "the second of two batches", state, momentum)
+    yield from _batch(rng, (3, 4), "forget the old", state_of(rng, 4), 1.0)
+    yield from _batch(rng, (4, 2), "learn nothing new", state_of(rng, 2), 0.0)
     yield _usual_batch_far_from_zero(rng, (50, 4))
 
 
-def _mean_and_variance(
+def _batch(
     rng: np.random.Generator, shape: tuple[int, int], name: str, state: Outputs, momentum: float
 ) -> Cases:
-    arguments = {"x": batch_values(rng, shape), **state, "momentum": float(momentum)}
-    name = f"{name}, momentum {momentum:g}"
-    again = (name, _same_share)
-    yield Case(name, ("momentum",), arguments)
-    yield Case(f"{name}: running_var", ("variance",), arguments, *again)
-
-
-def _same_share(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the share of the batch in the learner's mean to the variance with that share."""
-    x, old = arguments["x"], arguments["running_mean"]
-    shares = (own["running_mean"] - old) / (x.mean(0) - old)
-    if np.ptp(shares) > 1e-6:
-        return {}
-    old_var, var = arguments["running_var"], x.var(0, ddof=1)
-    return {"running_var": old_var + shares.mean() * (var - old_var)}
+    given = {"x": batch_values(rng, shape), **state, "momentum": float(momentum)}
+    return mean_then_variance(update_running_stats, name, given)
 
 
 def _usual_batch_far_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> Case:

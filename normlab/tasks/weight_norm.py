@@ -1,7 +1,5 @@
 """Lesson 9: weight normalization, of the weights of a layer and not of its data."""
 
-from typing import Any
-
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
@@ -17,24 +15,22 @@ def weight_norm(v, g):
 
 def cases(rng: np.random.Generator) -> Cases:
     """Draw matrices and kernels, some as wide as there are outputs: there g can lie both ways."""
-    square = distinct_values(rng, (3, 3)) + 0.5
-    yield from _two(square, scales(rng, 3), "norm")
+    square = _with_lengths_of_1(distinct_values(rng, (3, 3)) + 0.5)
+    yield from (square, _with_lengths(scales(rng, 3), square))
     for kernel in ((2, 3, 1, 2), (4, 2, 3, 4)):
-        outputs = kernel[0]
-        v = distinct_values(rng, kernel).reshape(outputs, -1) + 0.5
-        g = scales(rng, outputs)
-        bare, learned = _two(v, g, "norm")
-        yield from (bare, learned)
-        own = (bare.name, in_shape(w="v"))
-        yield from _two(v.reshape(kernel), g, "kernels", *own)
+        v = distinct_values(rng, kernel) + 0.5
+        g, matrix = scales(rng, kernel[0]), _with_lengths_of_1(v.reshape(kernel[0], -1))
+        name = f"v {shape_name(kernel)}, g 1"
+        kernels = matrix.then(in_shape(w="v"), name, "kernels", v=v)
+        yield from (matrix, _with_lengths(g, matrix), kernels, _with_lengths(g, kernels))
 
 
-def _two(v: np.ndarray, g: np.ndarray, aspect: str, *own: Any) -> Cases:
-    """See v with lengths of 1, and with others."""
-    name = f"v {shape_name(v.shape)}"
-    bare = f"{name}, g 1"
-    yield Case(bare, (aspect,), {"v": v, "g": np.ones(len(g))}, *own)
-    yield Case(name, ("g",), {"v": v, "g": g}, bare, _times_g)
+def _with_lengths_of_1(v: np.ndarray) -> Case:
+    return Case(f"v {shape_name(v.shape)}, g 1", ("norm",), {"v": v, "g": np.ones(len(v))})
+
+
+def _with_lengths(g: np.ndarray, bare: Case) -> Case:
+    return bare.then(_times_g, f"v {shape_name(bare.arguments['v'].shape)}", "g", g=g)
 
 
 def _times_g(own: Outputs, arguments: Arguments) -> Outputs:

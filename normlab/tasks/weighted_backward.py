@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases
+from normlab.tasks.case import Case, Cases
 from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name, times
 
 
@@ -28,29 +28,24 @@ def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     samples, channels = shape
     sample_weight = rng.choice(np.arange(1, 12), samples, replace=False) / 2
     sample_weight[rng.integers(samples)] = 0.0
-    given = {
-        "x": offset_values(rng, shape, apart=10),
-        "sample_weight": sample_weight,
-        "weight": np.ones(channels),
-    }
-    eps = float(rng.integers(5, 20)) * round(float(given["x"].var()), 1) / 10
+    x = offset_values(rng, shape, apart=10)
+    eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
     share = (sample_weight / sample_weight.sum())[:, None]
-    centred = given["x"] - (share * given["x"]).sum(0)
-    any_dy = distinct_values(rng, shape)
-    straight, level, along = _apart(any_dy, centred)
-
-    def ask(dy: np.ndarray, weight: np.ndarray = given["weight"], eps: float = 1e-12) -> Arguments:
-        return {"dy": dy, **given, "weight": weight, "eps": eps}
-
+    any_dy, weight = distinct_values(rng, shape), scales(rng, channels)
+    straight, level, along = _apart(any_dy, x - (share * x).sum(0))
+    counted = {"x": x, "sample_weight": sample_weight, "weight": np.ones(channels), "eps": 1e-12}
     name = shape_name(shape)
-    bare = f"{name}, dy any numbers"
-    yield Case(f"{name}, on neither road", ("straight",), ask(straight))
-    yield Case(f"{name}, through the mean", ("mean",), ask(straight + level))
-    yield Case(f"{name}, through the variance", ("variance",), ask(straight + along))
-    yield Case(bare, (), ask(any_dy))
-    yield Case(f"{bare}, eps {eps:g}", ("eps",), ask(any_dy, eps=eps))
-    learned = ask(any_dy, scales(rng, channels))
-    yield Case(f"{bare}, with weight", ("weight",), learned, bare, times("weight", "dx"))
+    for road, aspect, dy in (
+        ("on neither road", "straight", straight),
+        ("through the mean", "mean", straight + level),
+        ("through the variance", "variance", straight + along),
+    ):
+        yield Case(f"{name}, {road}", (aspect,), {"dy": dy, **counted})
+    bare = Case(f"{name}, dy any numbers", (), {"dy": any_dy, **counted})
+    yield bare
+    yield Case(f"{bare.name}, eps {eps:g}", ("eps",), {**bare.arguments, "eps": eps})
+    follows = times("weight", "dx")
+    yield bare.then(follows, f"{bare.name}, with weight", "weight", weight=weight)
 
 
 def _apart(dy: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

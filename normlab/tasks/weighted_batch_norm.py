@@ -1,21 +1,20 @@
 """Lesson 2: BatchNorm of a batch in which samples count for more, for less, or not at all."""
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Derive, Outputs
 from normlab.tasks.drawing import (
     NO_EPS,
+    fresh,
+    learned,
+    multiplied_and_shifted,
     offset_values,
-    scales,
     shape_name,
-    shifts,
     with_affine,
     with_eps,
 )
-
-#: From the learner's answer in one case to what follows from it in another.
 
 
 def weighted_batch_norm(x, sample_weight, weight, bias, eps):
@@ -40,38 +39,26 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Cas
     Each is derived from one before, so a slip costs the aspect that it belongs to.
     """
     samples, channels = shape
-    plain: dict[str, Any] = {
-        "x": offset_values(rng, shape, apart=10),
-        "sample_weight": rng.choice(np.arange(1, 10), samples, replace=False) / 2,
-        "weight": np.ones(channels),
-        "bias": np.zeros(channels),
-        "eps": NO_EPS,
-    }
-    large = {**plain, "eps": float(rng.integers(5, 20)) * round(float(plain["x"].var()), 1) / 10}
-    whole = {**large, "weight": scales(rng, channels), "bias": shifts(rng, channels)}
-    place = int(rng.integers(samples))
+    x = offset_values(rng, shape, apart=10)
+    sample_weight = rng.choice(np.arange(1, 10), samples, replace=False) / 2
+    eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
+    affine, place = learned(rng, channels), int(rng.integers(samples))
     stranger = offset_values(rng, (1, channels), apart=20)[0] + 0.5
-    beside: dict[str, Any] = {
-        **plain,
-        "x": np.insert(plain["x"], place, stranger, axis=0),
-        "sample_weight": np.insert(plain["sample_weight"], place, 0.0),
+    beside = {
+        "x": np.insert(x, place, stranger, axis=0),
+        "sample_weight": np.insert(sample_weight, place, 0.0),
     }
-    bare = f"{shape_name(shape)}, weight 1, bias 0"
-    eps = f"{shape_name(shape)}, eps {large['eps']:g}"
-    yield Case(bare, ("statistics",), plain)
-    yield Case(
-        f"{bare}, and sample {place} of weight 0",
-        ("absent",),
-        beside,
-        bare,
-        lambda own, arguments: _as_for_the_others(own, arguments, plain["x"]),
-    )
-    yield Case(eps, ("eps",), large, bare, _if_weighted(with_eps))
-    name = f"{shape_name(shape)}, weight and bias"
-    yield Case(name, ("affine",), whole, eps, _if_weighted(with_affine))
+    name, nobody = shape_name(shape), f"and sample {place} of weight 0"
+    given = {"x": x, "sample_weight": sample_weight, **fresh(channels), "eps": NO_EPS}
+    bare = Case(f"{name}, weight 1, bias 0", ("statistics",), given)
+    large = bare.then(_if_weighted(with_eps), f"{name}, eps {eps:g}", "eps", eps=eps)
+    both = f"{name}, weight and bias"
+    whole = large.then(_if_weighted(with_affine), both, "affine", **affine)
+    as_others = partial(_as_for_the_others, others=x)
+    yield from (bare, bare.then(as_others, f"{bare.name}, {nobody}", "absent", **beside))
+    yield from (large, whole)
     # No aspect asks for it: it tells weights that are ignored from weights that are counted as 1.
-    both = {key: beside[key] for key in ("x", "sample_weight")}
-    yield Case(f"{name}, and sample {place} of weight 0", (), {**whole, **both})
+    yield Case(f"{both}, {nobody}", (), {**whole.arguments, **beside})
 
 
 def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -> Outputs:
@@ -79,17 +66,10 @@ def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -
 
     Not where all channels were multiplied alike: nothing was measured then.
     """
-    factor, shift = _of_each_channel(own["y"], others)
+    factor, shift = multiplied_and_shifted(others, own["y"])
     if np.allclose(factor, factor[0]):
         return {}
     return {"y": factor * arguments["x"] + shift}
-
-
-def _of_each_channel(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Read off what each channel of x, (N, C), was multiplied and shifted by: (C,) and (C,)."""
-    columns, least, most = np.arange(x.shape[1]), x.argmin(0), x.argmax(0)
-    factor = (y[most, columns] - y[least, columns]) / np.ptp(x, axis=0)
-    return factor, y[least, columns] - factor * x.min(0)
 
 
 def _if_weighted(derive: Derive) -> Derive:
@@ -100,7 +80,7 @@ def _if_weighted(derive: Derive) -> Derive:
 
     def step(own: Outputs, arguments: Arguments) -> Outputs:
         y, x = own["y"], arguments["x"]
-        factor, shift = _of_each_channel(y, x)
+        factor, shift = multiplied_and_shifted(x, y)
         followed = np.allclose(factor * x + shift, y) and not np.allclose(y.mean(0), 0)
         return derive(own, arguments) if followed else {}
 

@@ -21,10 +21,9 @@ def cases(rng: np.random.Generator) -> Cases:
     for samples in (4, 7):
         x = _together(rng, samples)
         eps = round(float(np.linalg.eigvalsh(np.cov(x.T, bias=True))[0]), 1)
-        name, large = f"{shape_name(x.shape)}, no eps", f"{shape_name(x.shape)}, eps {eps:g}"
-        yield Case(name, ("cov",), {"x": x, "eps": NO_EPS})
-        yield Case(f"{name}: y", ("white",), {"x": x, "eps": NO_EPS}, name, _by_own_cov)
-        yield Case(large, ("eps", "cov"), {"x": x, "eps": eps}, name, _by_own_cov)
+        bare = Case(f"{shape_name(x.shape)}, no eps", ("cov",), {"x": x, "eps": NO_EPS})
+        yield from (bare, bare.then(_by_own_cov, f"{bare.name}: y", "white"))
+        yield bare.then(_by_own_cov, f"{shape_name(x.shape)}, eps {eps:g}", "eps", "cov", eps=eps)
     x = _together(rng, 5) * np.array([1.0, 20.0])
     yield Case("(5, 2), one channel wide", ("white",), {"x": x, "eps": NO_EPS}, tolerance=1e-8)
 

@@ -36,6 +36,18 @@ def judged(first, then, aspects=BOTH, right=RIGHT, asked=None):
     return [one.case_results[0] for one in results], [one.points for one in results]
 
 
+def test_a_case_that_follows_from_another_takes_over_what_it_does_not_change():
+    def doubled(own, _):
+        return {"y": 2 * own["y"]}
+
+    first = Case("first", ("value",), {"x": X, "eps": 0.5, "name": "a"})
+    then = first.then(doubled, "then", "step", "more", eps=1.0, name="b")
+    assert list(then.arguments.items()) == [("x", X), ("eps", 1.0), ("name", "b")]
+    assert (then.name, then.aspects, then.based_on) == ("then", ("step", "more"), "first")
+    assert then.derive is doubled
+    assert first.arguments["eps"] == 0.5
+
+
 # ---- numbers
 
 

@@ -6,7 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from normlab.tasks.scripts.together import filled, hidden_layer, joined, left_by, undisturbed
+from normlab.tasks.scripts.together import (
+    as_network,
+    filled,
+    hidden_layer,
+    joined,
+    left_by,
+    undisturbed,
+)
 
 
 def network_of(features: int, seed: int) -> nn.Sequential:
@@ -19,9 +26,7 @@ def network_of(features: int, seed: int) -> nn.Sequential:
 def use(answer: Callable, x: np.ndarray, seeds: np.ndarray) -> tuple:
     """Average the networks of the seeds (M,); the batches are x (K, N, D)."""
     networks = [network_of(x.shape[2], int(seed)).train() for seed in seeds]
-    average = answer(networks, list(torch.from_numpy(x)))
-    if not isinstance(average, nn.Module):
-        raise TypeError(f"a torch.nn.Module is asked for, and this is a {type(average).__name__}")
+    average = as_network(answer(networks, list(torch.from_numpy(x))))
     left = left_by(average, torch.from_numpy(x[0]))
     average.train()
     with torch.no_grad():

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from normlab.tasks.scripts.together import plain, undisturbed
+from normlab.tasks.scripts.together import as_network, plain, undisturbed
 
 
 @undisturbed
@@ -18,9 +18,7 @@ def use(answer: Callable, x: np.ndarray, hidden: int, classes: int, seed: int) -
     first layer's output is 100 times as large, 200 times smaller, and with other parameters.
     """
     torch.manual_seed(seed)
-    network = answer(x.shape[1], hidden, classes)
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"a torch.nn.Module is asked for, and this is a {type(network).__name__}")
+    network = as_network(answer(x.shape[1], hidden, classes))
     network.train()
     one, two = torch.from_numpy(x)
     beyond = 2 * one - two  # on the other side of the first

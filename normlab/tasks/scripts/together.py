@@ -39,6 +39,13 @@ def plain(value: Any) -> Any:
     return value.detach().numpy().copy() if isinstance(value, Tensor) else value
 
 
+def as_network(value: Any) -> nn.Module:
+    """Return what a program gave back, if it is a network."""
+    if not isinstance(value, nn.Module):
+        raise TypeError(f"a torch.nn.Module is asked for, and this is a {type(value).__name__}")
+    return value
+
+
 def joined(tensors: Iterable[Tensor]) -> np.ndarray:
     """Lay all numbers of some tensors behind each other."""
     return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from normlab.tasks.scripts.together import filled, joined, plain, undisturbed
+from normlab.tasks.scripts.together import as_network, filled, joined, plain, undisturbed
 
 ACTIVATIONS = (None, nn.ReLU, nn.Tanh)
 
@@ -30,9 +30,7 @@ def use(answer: Callable, x: np.ndarray, sizes: np.ndarray, behind: np.ndarray, 
     learn, (K, 2); the linear layers' numbers; and how many layers the given network has afterwards.
     """
     network = plain_network(sizes, behind, seed)
-    new = answer(network)
-    if not isinstance(new, nn.Module):
-        raise TypeError(f"a torch.nn.Module is asked for, and this is a {type(new).__name__}")
+    new = as_network(answer(network))
     first, second, test = torch.from_numpy(x)
     norms = [module for module in new.modules() if isinstance(module, nn.BatchNorm1d)]
     with torch.no_grad():
