@@ -326,7 +326,7 @@ def _objection_to_function(
     name: str,
     parameters: tuple[str, ...],
 ) -> Objection | None:
-    call, own = f'check("{name}", {name})', getattr(answer, "__name__", type(answer).__name__)
+    call = f'check("{name}", {name})'
     if not callable(answer):
         result = ": the result of a call" if isinstance(answer, np.ndarray) else ""
         return Objection(
@@ -335,7 +335,7 @@ def _objection_to_function(
         )
     if isinstance(answer, type):
         return Objection(
-            f"This is a class ({own}), and the task asks for a function.",
+            f"This is a class ({_name(answer)}), and the task asks for a function.",
             f"write `def {name}({', '.join(parameters)})` and run {call}",
         )
     signature = inspect.signature(answer)  # a function written in C may have none
@@ -343,7 +343,7 @@ def _objection_to_function(
         signature.bind(*parameters)
     except TypeError:
         return Objection(
-            f"Your function is called as {own}{signature}, "
+            f"Your function is called as {_name(answer)}{signature}, "
             f"and the task's as {name}({', '.join(parameters)}).",
             "give it these arguments, in this order.",
         )
@@ -385,6 +385,14 @@ def _kind(value: Any) -> str:  # noqa: ANN401
     name = "array" if isinstance(value, np.ndarray) else type(value).__name__
     article = "an" if name[:1].lower() in "aeiou" else "a"
     return "None" if value is None else f"{article} {name}"
+
+
+def _name(value: Any) -> str:  # noqa: ANN401
+    try:
+        name = value.__name__
+    except Exception:  # it resists being asked, which is no reason to call it
+        name = None
+    return name if isinstance(name, str) else type(value).__name__
 
 
 def borrowed(answer: Any, forbidden: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN401

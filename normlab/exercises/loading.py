@@ -149,7 +149,8 @@ class _Words:
             self.told = tomllib.loads(written.words)
         except tomllib.TOMLDecodeError as problem:
             found = re.search(r"at line (\d+)", str(problem))
-            line = written.words_line + (int(found[1]) if found else 1)
+            line = int(found[1]) if found else written.words.count("\n") + 1  # else "at the end"
+            line += written.words_line
             raise TaskError(f"this is no TOML: {problem}.", written.words_file, line) from None
 
     def refuse(self, message: str, about: str = "") -> NoReturn:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from normlab.nn import functional as F  # noqa: N812 - its name everywhere in PyTorch
-from normlab.nn.module import Module, new_parameter
+from normlab.nn.module import Affine, new_parameter
 
 
-class NormBase(Module):
+class NormBase(Affine):
     """What batch and instance normalization share: arguments, parameters and buffers."""
 
     _version = 2

@@ -170,12 +170,6 @@ class Module:
             raise RuntimeError("\n\t".join([title, *errors]))
         return IncompatibleKeys(missing, unexpected)
 
-    def reset_parameters(self) -> None:
-        """Set the weight to 1 and the bias to 0, where there are any."""
-        for name, value in (("weight", 1), ("bias", 0)):
-            if getattr(self, name, None) is not None:
-                getattr(self, name)[...] = value
-
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
         bias = getattr(self, "bias", None) is not None
@@ -195,6 +189,16 @@ class Module:
     def _prepare_state(self, state: dict[str, Any], version: int | None) -> list[str]:
         """Bring a state from an older torch up to date, in place; return what is wrong with it."""
         return []
+
+
+class Affine(Module):
+    """A layer that has a weight and a bias, or may have them."""
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0, where there are any."""
+        for name, value in (("weight", 1), ("bias", 0)):
+            if getattr(self, name, None) is not None:
+                getattr(self, name)[...] = value
 
 
 def new_parameter(

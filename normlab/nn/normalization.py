@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from normlab.nn import functional as F  # noqa: N812 - its name everywhere in PyTorch
-from normlab.nn.module import Module, new_parameter
+from normlab.nn.module import Affine, Module, new_parameter
 
 
-class LayerNorm(Module):
+class LayerNorm(Affine):
     """Layer normalization of an input (*, *normalized_shape), such as tokens (N, T, D).
 
     Each sample, or token, is standardized over its last axes; the mathematics is in
@@ -70,7 +70,7 @@ class LayerNorm(Module):
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps, ctx=ctx)
 
 
-class GroupNorm(Module):
+class GroupNorm(Affine):
     """Group normalization of an input (N, C, *), such as images (N, C, H, W).
 
     The channels of each sample are dealt with in blocks of neighbours, each standardized over
@@ -142,7 +142,7 @@ class GroupNorm(Module):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps, ctx=ctx)
 
 
-class RMSNorm(Module):
+class RMSNorm(Affine):
     """RMS normalization of an input (*, *normalized_shape), such as tokens (N, T, D).
 
     Each sample, or token, is divided by the root of its mean square over the last axes; no

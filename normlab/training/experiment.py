@@ -290,7 +290,7 @@ def _run_missing(
     if experiment.needs_accelerator:
         jobs = 1  # two runs on one card would measure each other
     with progress_bar(total, "run", show=progress) as bar:
-        bar.update(len(finished))  # by an earlier call
+        bar.update(total - len(missing))  # what an earlier call has finished
         for run in side_by_side(min(jobs or joblib.cpu_count(), len(missing) or 1), tasks):
             finished[_key(run["settings"])] = run
             keep(run)

@@ -127,9 +127,27 @@ class Liar:
         return right(*args)
 
 
+class Keys(dict):
+    """Has its keys as attributes, and another error than Python's where one is missing."""
+
+    __getattr__ = dict.__getitem__
+
+
+class Unnamed(type):
+    """Makes classes that do not tell their names."""
+
+    @property
+    def __name__(cls):
+        raise RuntimeError("no")
+
+
 def test_objects_that_resist():
     assert check(NAME, Resistant()).points == 0
     assert check(NAME, Liar()).passed
+    assert "This is not a function but a Keys." in said(check(NAME, Keys()))
+    assert "This is a class (Unnamed), and" in said(check(NAME, Unnamed("Any", (), {})))
+    other = type("Other", (Liar,), {"__signature__": inspect.signature(lambda x: x)})
+    assert "Your function is called as Other(x), and" in said(check(NAME, other()))
 
 
 def test_names_that_are_none():

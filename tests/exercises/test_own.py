@@ -175,6 +175,7 @@ ONE = '[mistakes.values."one sum for all rows"]'
     ("old", "new", "said", "where"),
     [
         ("points = 5}", "points = }", "this is no TOML", "values = {title"),
+        ('"the axis"', "'''the axis", "at end of document", '"the axis"'),
         ('power.sum(axis=1, keepdims=True)" = "power.sum()', 'sum()" = "x', "nowhere", ONE),
         ('x - highest" = "x', 'power" = "x', "stands 3 times in softmax", '."highest score'),
         ('[mistakes.values."one', '[mistakes.sums."one', "`sums`, which is no aspect", '"one sum'),

@@ -79,6 +79,12 @@ def test_parameters_and_buffers():
     assert layer.num_batches_tracked.dtype == np.int64
 
 
+@pytest.mark.parametrize("name", ["BatchNorm2d", "LayerNorm", "LocalResponseNorm", "RMSNorm"])
+def test_who_resets_parameters(name):
+    twin, layer = getattr(nn, name), getattr(torch.nn, name)
+    assert hasattr(twin, "reset_parameters") == hasattr(layer, "reset_parameters")
+
+
 def test_lists_and_tensors_are_read_as_arrays():
     layer = nn.LayerNorm(3, dtype=np.float64)
     np.testing.assert_array_equal(layer([[1.0, 2.0, 4.0]]), layer(np.array([[1.0, 2.0, 4.0]])))

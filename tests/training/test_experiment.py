@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -80,6 +81,15 @@ def test_a_stopped_experiment_goes_on_where_it_stopped(tmp_path):
     record(experiment(), tmp_path, jobs=1)
     assert CALLS == [(10, 2), (20, 0), (20, 1), (20, 2)]
     assert [path.name for path in tmp_path.iterdir()] == ["made_up.csv"]
+
+
+def test_the_bar_counts_no_finished_runs_that_nobody_asks_for_now(tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        record(experiment(breaks_at_seed_2), tmp_path, jobs=1)
+    bar = MagicMock()
+    monkeypatch.setattr("normlab.training.experiment.progress_bar", lambda *_, **__: bar)
+    record(experiment(sizes=(20,)), tmp_path, jobs=1)
+    assert bar.__enter__().update.call_args_list[0].args == (0,)
 
 
 def test_a_line_that_was_being_written_at_the_end_is_done_again(tmp_path):
