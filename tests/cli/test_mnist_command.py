@@ -50,7 +50,7 @@ def test_several_seeds_give_mean_and_spread(small_data, normlab_here, monkeypatc
         "mnist", "--norm", "rms", "--epochs", "1", "--seeds", "2", NORMLAB_DATA=small_data
     )
     assert result.returncode == 0
-    assert "±" in result.stdout
+    assert re.search(r"^ *1 .*\d ± \d.*\d ± \d", result.stdout, re.MULTILINE)
     assert "Mean ± standard deviation of 2 runs." in result.stdout
 
 
