@@ -4,6 +4,7 @@ import re
 
 import driver
 import pytest
+from playwright.sync_api import expect
 
 from normlab.exercises.guessing import Guess
 from normlab.exercises.self_tests import Answer, Question
@@ -202,7 +203,7 @@ def test_what_is_kept_and_makes_no_sense_is_passed_over(kept, offline):
     page.get_by_label("True").click()
     assert "1 of 2 questions answered" in stands(page)
     page.reload()
-    assert page.get_by_label("True").is_checked()
+    expect(page.get_by_label("True")).to_be_checked()
 
 
 def test_in_a_lecture_each_audience_begins_anew(offline):
