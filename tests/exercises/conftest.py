@@ -20,7 +20,7 @@ def _no_progress(monkeypatch):
 @pytest.fixture(scope="session")
 def seeds():
     """Return the seeds that the cases of each mistake are drawn with: more by NORMLAB_SEEDS=20."""
-    return range(int(os.environ.get("NORMLAB_SEEDS", "3")))
+    return range(int(os.environ.get("NORMLAB_SEEDS", "2")))
 
 
 @pytest.fixture(scope="session")
