@@ -344,11 +344,10 @@ def qk_axis(patient: Patient, name: str, norm: NormLayer) -> Seen:
 
     BatchNorm of queries and of values is no QK-norm but a lambda layer's (Bello, 2021).
     """
-    block, _, own = name.rpartition(".")
-    beside = {other.rpartition(".")[2] for other in patient.norms if other.startswith(block)}
-    if norm.over == "batch" and beside & V_NAMES:
+    siblings = {sibling for sibling, _ in patient.parent(name).named_children()}
+    if norm.over == "batch" and siblings & V_NAMES:
         return
-    if own in QK_NAMES and norm.over in ("batch", "instance", "sample"):
+    if name.rpartition(".")[2] in QK_NAMES and norm.over in ("batch", "instance", "sample"):
         yield known.QK_AXIS, f"it does what {norm.like or type(norm.module).__name__} does"
 
 
