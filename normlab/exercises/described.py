@@ -134,7 +134,7 @@ def describe_pattern(got: np.ndarray, expected: np.ndarray, arguments: Arguments
     for key, value in arguments.items():
         if np.array_equal(got, value):
             return f"What came back is {key}, as it was given."
-    if got.dtype.kind in "iu" and got.size > 1:
+    if got.dtype.kind in "iu" and got.size > 1 and np.mod(expected, 1).any():
         return f"Your numbers are whole ({got.dtype}): what came after the point is cut off."
     if got.size and not got.any():
         return "All your numbers are 0."

@@ -312,6 +312,8 @@ def _next_step(
     if named:
         parts = " and ".join(dict.fromkeys(mistake.next for mistake in named))
         return f"fix {parts}, {again}{_read_again(exercise, named[0])}"
+    if diagnosis.only_form:
+        return f"give the same numbers back in the form that is asked, {again}"
     problem = next((result.failures[0].problem for result in failing if result.failures), "values")
     if problem == "modified":
         return f"work on a copy, or on new arrays, {again}"

@@ -39,7 +39,9 @@ def is_in_the_step(
                 as_own = case.derive(own[base], arguments)
             except Exception:  # arguments that no caller would give
                 continue
-        if as_wrong and _agree(as_wrong, wrong) and _agree(as_own, own[case.name]):
+        if not (as_wrong and as_own):  # nothing follows, and nothing agrees with everything
+            continue
+        if _agree(as_wrong, wrong) and _agree(as_own, own[case.name]):
             return not _agree(as_wrong, right[case.name])
     return False
 

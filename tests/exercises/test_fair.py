@@ -260,6 +260,48 @@ def test_a_mistake_is_named_only_where_its_own_aspect_fails():
     )
 
 
+def test_no_slip_is_named_where_nothing_can_follow_from_the_one_before():
+    def rows_times_their_weights(x, sample_weight, weight, bias, eps):
+        share = sample_weight[:, np.newaxis] / sample_weight.sum()
+        mean = (share * x).sum(0)
+        var = (share * (x - mean) ** 2).sum(0)
+        return weight * (sample_weight[:, np.newaxis] * x - mean) / np.sqrt(var + eps) + bias
+
+    text = text_of("weighted_batch_norm", rows_times_their_weights)
+    assert "No known mistake" in text
+    assert "eps is left out" not in text
+
+
+def test_whole_numbers_are_no_slip_where_whole_numbers_are_asked():
+    def behind_every_layer(network):
+        linear = [one for one in network if isinstance(one, torch.nn.Linear)]
+        last = network[-1]
+        made = []
+        for layer in network:
+            made.append(layer)
+            if layer in linear and layer is not last:
+                made.append(torch.nn.BatchNorm1d(layer.out_features))
+        return torch.nn.Sequential(*made)
+
+    text = text_of("with_batch_norm", behind_every_layer)
+    assert "norms should have the shape" in text
+    assert "cut off" not in text
+
+
+def test_a_norm_in_another_place_is_not_called_none():
+    def before_the_first_layer(features, hidden, classes):
+        return torch.nn.Sequential(
+            torch.nn.LayerNorm(features),
+            torch.nn.Linear(features, hidden),
+            torch.nn.ReLU(),
+            torch.nn.Linear(hidden, classes),
+        )
+
+    text = text_of("small_batch_network", before_the_first_layer)
+    assert "the units of the first layer are not normalized" in text
+    assert "nothing is normalized" not in text
+
+
 # ---- what is named or described, of what people write
 
 
@@ -320,6 +362,8 @@ def test_right_numbers_in_another_form_are_said_to_be_right():
     assert (
         "Your numbers are right. You give back, in this order: running_var, running_mean" in turned
     )
+    for said in (kept, turned):
+        assert "Next: give the same numbers back in the form that is asked" in said
     both = text_of(name, lambda *given: running(*given, ddof=0, keepdims=True))
     assert "an axis of size 1 too many" in both
     assert "what comes out when" in both
