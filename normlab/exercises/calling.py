@@ -364,7 +364,12 @@ def _objection_to_class(
             f'give the class itself, without parentheses or quotes: check("{name}", {name})',
         )
     found = {f"`{method}`": inspect.getattr_static(answer, method, None) for method in methods}
-    missing = [method for method, value in found.items() if not callable(value)]
+    # What binds itself to the object, such as a property or a partialmethod, may be a method, too.
+    missing = [
+        method
+        for method, value in found.items()
+        if not (callable(value) or hasattr(type(value), "__get__"))
+    ]
     if missing:
         return Objection(
             f"Your class has no method {' and '.join(missing)}.",

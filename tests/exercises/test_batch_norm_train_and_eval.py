@@ -3,6 +3,7 @@
 That each mistake and each pair is named is tested for all exercises in test_mistakes.py.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -257,6 +258,19 @@ class SinglePrecision(LikeTorch):
         return self.forward(x.astype(np.float32))
 
 
+class WithMadeMethods(WithAFlag):
+    """Its methods are no functions in the class: they are made where they are asked for."""
+
+    def switch(self, mode):
+        self.mode = getattr(self, mode)
+
+    train = functools.partialmethod(switch, "by_the_batch")
+
+    @property
+    def eval(self):
+        return lambda: self.switch("by_memory")
+
+
 class WithProperties(Plain):
     """Its buffers are views of one array."""
 
@@ -299,7 +313,10 @@ RIGHT = {
         eval_transposed,
         eval_in_single_precision,
     ),
-    "BatchNorm": (Plain, LikeTorch, Inheriting, WithAFlag, SinglePrecision, WithProperties),
+    "BatchNorm": (
+        *(Plain, LikeTorch, Inheriting, WithAFlag, WithMadeMethods),
+        *(SinglePrecision, WithProperties),
+    ),
     "fold_batch_norm": (
         fold_as_written,
         fold_with_a_matrix,
