@@ -28,6 +28,7 @@ from normlab.tasks.case import Arguments, Case, Outputs
 # Once the time is up the alarm goes on ringing: a function that catches every exception inside
 # its loop catches the first, and is outside its `try` at one of the next.
 _RING_AGAIN = 0.01  # seconds
+_SECONDS_TO_SPEAK = 1.0  # for an error, to say what it is
 _KEPT_CHARACTERS = 300
 _KEPT_WARNINGS = 3
 _THIS_PACKAGE = str(Path(__file__).parent)
@@ -131,9 +132,15 @@ def call_once(
         for name, before in case.arguments.items()
         if np.ndim(before) and not np.array_equal(given[name], before, equal_nan=True)
     )
+    message, kept, *heard = (_whole(text) for text in (message, printed.kept, *warned))
     return Outcome(
-        returned, trouble, message, modified, printed.kept, printed.characters, tuple(warned), nodes
+        returned, trouble, message, modified, kept, printed.characters, tuple(heard), nodes
     )
+
+
+def _whole(text: str) -> str:
+    """Put a question mark for each half of a surrogate pair, which no page can hold."""
+    return text.encode(errors="replace").decode()
 
 
 def copies(arguments: Arguments) -> dict[str, Any]:
@@ -280,10 +287,12 @@ def listening(printed: Printed, warned: list[str]) -> Iterator[None]:
 def describe_error(error: BaseException) -> str:
     """Say what was raised, and on which of the learner's lines."""
     try:
-        text = " ".join(str(error).split())
-    except Exception:
+        with stop_after(_SECONDS_TO_SPEAK):  # its text may be a program of the learner's
+            text = " ".join(str(error).split())
+    except (Exception, TimeIsUp):
         text = ""
-    said = f"It raised {type(error).__name__}" + (f": {text[:200]}" if text else "")
+    kind = " ".join(type(error).__name__.split())
+    said = f"It raised {kind[:80]}" + (f": {text[:200]}" if text else "")
     line, trace = "", error.__traceback__
     while trace is not None:  # the last line that is neither a library's nor this package's
         file = trace.tb_frame.f_code.co_filename

@@ -347,6 +347,30 @@ def test_errors_are_shown_with_their_line(error, message):
     assert len(str(report)) < 2500
 
 
+class EndlessError(Exception):
+    def __str__(self):
+        while True:
+            pass
+
+
+def test_an_error_that_never_says_what_it_is_is_shown_without(monkeypatch):
+    monkeypatch.setattr(normlab.exercises.calling, "_SECONDS_TO_SPEAK", 0.02)
+    assert "It raised EndlessError" in said(check(NAME, raising(EndlessError())))
+
+
+def test_half_a_character_can_be_shown():
+    def answer(x, weight, bias, eps):
+        print("half \ud800")
+        warnings.warn("of \udfff", stacklevel=1)
+        raise ValueError("a \ud83d character")
+
+    report = check(NAME, answer)
+    for text in (str(report), report._repr_html_()):
+        text.encode()  # as Jupyter does
+        assert "a ? character" in " ".join(text.split())
+        assert "half ?" in text
+
+
 def test_the_line_is_the_learners_and_not_numpys():
     def answer(x, weight, bias, eps):
         total = np.concatenate([x, weight])  # two axes and one
