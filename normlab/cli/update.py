@@ -14,7 +14,7 @@ import click
 
 from normlab.cli import lab
 from normlab.cli.keeping import beside, bring_all
-from normlab.files import write_whole
+from normlab.files import locked, write_whole
 
 _NOTEBOOKS = ("exercises", "notebooks")
 # What else a bundle of `normlab release` holds.
@@ -22,6 +22,7 @@ _REST = (
     *("LICENSE", "LICENSE-TEXT.md", "README.md", "constraints.txt", "environment.yml"),
     *("normlab", "pyproject.toml"),
 )
+_PATIENCE = 60.0  # seconds, for another update of this course to end
 
 
 @click.command()
@@ -68,7 +69,8 @@ def update(newer: Path | None) -> None:
 
 def from_bundle(newer: Path, course: Path) -> str:
     """Bring a newer bundle into the folder of an older one; say what is new."""
-    with _unpacked(newer, course) as bundle:
+    (course / ".normlab").mkdir(exist_ok=True)
+    with locked(course / ".normlab" / "update", _PATIENCE), _unpacked(newer, course) as bundle:
         if bundle.resolve() == course.resolve():
             raise click.ClickException(f"{newer} is the course itself: name the newer bundle.")
         said = bring_all(
@@ -92,6 +94,8 @@ def from_bundle(newer: Path, course: Path) -> str:
 @contextmanager
 def _unpacked(newer: Path, course: Path) -> Iterator[Path]:
     """Find the folder of a bundle; unpack a zip for the time being."""
+    for left in course.glob(".update-*"):  # by an update that was killed
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=course, prefix=".update-") as scratch:
         top = newer
         if newer.is_file():

@@ -431,9 +431,31 @@ def test_an_update_that_was_killed_between_two_files_is_done_again(bundle, monke
     with monkeypatch.context() as patch:
         patch.setattr(update.shutil, "copyfile", copy)
         run_update(str(newer))
+    (course / ".update-killed" / "normlab").mkdir(parents=True)  # SIGKILL clears nothing away
     assert run_update(str(newer)).exit_code == 0
     assert_nothing_is_lost_and_all_is_new(course, 2)
     assert (course / "normlab" / "__init__.py").read_text() == "version = 2"
+    assert not list(course.glob(".update-*"))
+
+
+def update_with(newer):
+    sys.exit(run_update(newer).exit_code)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_updates_at_the_same_moment_take_turns(bundle):
+    course, make = bundle
+    fill_in(course)
+    newer = str(make(2, "newer.zip"))
+    fork = multiprocessing.get_context("fork")
+    updates = [fork.Process(target=update_with, args=(newer,)) for _ in range(4)]
+    for one in updates:
+        one.start()
+    for one in updates:
+        one.join()
+    assert [one.exitcode for one in updates] == [0] * 4
+    assert_nothing_is_lost_and_all_is_new(course, 2)
+    assert (course / "normlab" / "sub" / "code.py").read_text() == "version = 2"
 
 
 @pytest.mark.parametrize("newer", ["none", "text", "other zip", "empty", "itself"])
