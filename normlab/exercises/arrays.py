@@ -7,22 +7,44 @@ from typing import Any
 import numpy as np
 
 _MOST_NUMBERS = 40  # an array with more is shown by its corners
+_EDGE = 2  # so many numbers of each axis at each of its ends
 _DIGITS = (4, 6, 8, 10, 12, 15)
 
 
 def expected_and_got(name: str, expected: np.ndarray, got: np.ndarray) -> tuple[str, str]:
-    """Write two arrays with as many digits as it takes to see where they differ."""
+    """Write two arrays with as many digits as it takes to see where they differ.
+
+    Where that is in the middle of large ones, only the numbers around it.
+    """
     for digits in _DIGITS:
         right, wrong = _text(expected, digits), _text(got, digits)
         if right != wrong:
             break
+    if (
+        right == wrong
+        and expected.shape == got.shape
+        and max(expected.shape, default=0) > 2 * _EDGE
+    ):
+        around = _around_the_difference(expected, got)
+        where = ", ".join(f"{one.start}:{one.stop}" for one in around)
+        return expected_and_got(f"{name}[{where}]", expected[around], got[around])
     return f"expected {name} =\n{right}", f"got {name} =\n{wrong}"
+
+
+def _around_the_difference(expected: np.ndarray, got: np.ndarray) -> tuple[slice, ...]:
+    """Return the places beside the largest difference, along each axis."""
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(np.asarray(got, np.float64) - expected)
+    gap[np.isnan(gap) & (np.isnan(got) != np.isnan(expected))] = np.inf
+    largest = np.unravel_index(np.nan_to_num(gap, posinf=np.inf).argmax(), gap.shape)
+    sizes = zip(largest, gap.shape, strict=True)
+    return tuple(slice(max(0, int(i) - 1), min(int(i) + 2, size)) for i, size in sizes)
 
 
 def cut(texts: tuple[str, str], rows: int) -> list[str]:
     """Leave so many rows of two texts: the first ones, or those where they begin to differ."""
     lines = [text.split("\n") for text in texts]
-    where = next(i for i, (a, b) in enumerate(zip_longest(*lines)) if i and a != b)
+    where = next((i for i, (a, b) in enumerate(zip_longest(*lines)) if i and a != b), 1)
     return [_window(one, where, rows) for one in lines]
 
 
@@ -81,7 +103,7 @@ def _text(value: np.ndarray, digits: int) -> str:
         max_line_width=60,
         precision=digits,
         threshold=_MOST_NUMBERS,
-        edgeitems=2,
+        edgeitems=_EDGE,
         suppress_small=False,
         floatmode="maxprec",
         sign="-",

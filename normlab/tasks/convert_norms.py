@@ -31,13 +31,13 @@ def cases(rng: np.random.Generator) -> Cases:
 
 def seen(*_):
     return {
-        "blocks": (4, 4),
+        "blocks": (5, 4),
         "heads": (2, 2),
         "last": (4,),
         "gated": (2,),
-        "rest": (49,),
-        "learned": (24,),
-        "wide": (14,),
+        "rest": (52,),
+        "learned": (28,),
+        "wide": (16,),
         "kept": (),
     }
 

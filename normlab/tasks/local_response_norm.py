@@ -19,9 +19,10 @@ def local_response_norm(x, size, alpha, beta, k):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw images; N is never C."""
+    """Draw images; N is never C, and the last windows are wider than C."""
     yield from _in_steps(rng, (1, 5, 1, 4), odd=3, even=2)
     yield from _in_steps(rng, (3, 7, 2, 6), odd=5, even=4)
+    yield from _in_steps(rng, (2, 3, 1, 2), odd=5, even=4)
 
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: int) -> Cases:

@@ -14,11 +14,12 @@ def partial_rms_norm(x, part, weight, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw rows of which a part is measured: half of it, one feature, all of it."""
+    """Draw rows of which a part is measured: half of it, one feature, all of it; and one row."""
     yield from _in_steps(rng, (2, 4), 2)
     yield from _in_steps(rng, (5, 5), 3)
     yield from _in_steps(rng, (2, 3, 6), 1)
     yield from _in_steps(rng, (3, 2, 2, 4), 4)
+    yield from _in_steps(rng, (5,), 2)
 
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Cases:

@@ -176,7 +176,68 @@ def two_channels_at_least(dy, x, mean, var, x_hat, weight, eps):
     return weight * (dy - m - x_hat * m_x) / np.sqrt(var + eps)
 
 
+def rows_in_rows(x, part, weight, eps):
+    rows = x.reshape(x.shape[0], -1, x.shape[-1])
+    mean_square = (rows[..., :part] ** 2).mean(-1, keepdims=True)
+    return (weight * rows / np.sqrt(mean_square + eps)).reshape(x.shape)
+
+
+RIGHT = {name: find(name).model.program() for name in ("local_response_norm", "train_and_keep")}
+
+
+def windows_inside_the_channels(x, size, alpha, beta, k):
+    window = x[:, :size]  # of a window that is wider than x there is nothing left
+    if window.shape[1] < size:
+        return x
+    return RIGHT["local_response_norm"](x, size, alpha, beta, k)
+
+
+def vectors_norms_alone(network, statistics, affine):
+    network.train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.train(not statistics)
+            for parameter in module.parameters():
+                parameter.requires_grad_(not affine)
+
+
+def whole_batches_alone(network, x, y, size, batch_size, epochs, lr):
+    if size % batch_size:
+        return [0.0] * epochs
+    return RIGHT["train_and_keep"](network, x, y, size, batch_size, epochs, lr)
+
+
+def converted(state, to, is_norm):
+    step = 1 if to == "w" else -1
+    return {name: np.float32(one) + np.float32(step * is_norm(name)) for name, one in state.items()}
+
+
+def any_norm_in_the_name(state, to):
+    return converted(state, to, lambda name: "norm" in name and ".linear_attn." not in name)
+
+
+def norm_somewhere_and_weight_at_the_end(state, to):
+    def is_norm(name):
+        return "norm" in name and name.endswith("weight") and ".linear_attn." not in name
+
+    return converted(state, to, is_norm)
+
+
+def attention_anywhere_in_the_name(state, to):
+    def is_norm(name):
+        return name.endswith("norm.weight") and "linear_attn" not in name
+
+    return converted(state, to, is_norm)
+
+
 WRONG = {
+    rows_in_rows: "partial_rms_norm",
+    windows_inside_the_channels: "local_response_norm",
+    vectors_norms_alone: "freeze_norms",
+    whole_batches_alone: "train_and_keep",
+    any_norm_in_the_name: "convert_norms",
+    norm_somewhere_and_weight_at_the_end: "convert_norms",
+    attention_anywhere_in_the_name: "convert_norms",
     n_of_the_samples: "layer_norm_forward",
     one_value_taken_for_none: "merge_statistics",
     two_channels_at_least: "batch_norm_backward",

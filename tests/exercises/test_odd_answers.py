@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import normlab.exercises
 from normlab import check
+from normlab.exercises.arrays import cut, expected_and_got
 from normlab.exercises.calling import TimeIsUp, Unusable, as_plain, stop_after
 
 NAME = "batch_norm_forward"
@@ -245,6 +246,27 @@ def test_wrong_arrays_are_shown(value, message):
     assert message in said(report)
     assert report.points == 0
     assert "Not counted: nothing came back that was computed" in said(report)
+
+
+def test_a_difference_between_the_corners_of_a_large_array_is_shown():
+    def shifts_a_matrix(state, to):
+        step = 1 if to == "w" else -1
+        shifted = ("norm.weight", "self_attn.q_proj.weight")
+        return {
+            name: np.float32(one)
+            + np.float32(step * (name.endswith(shifted) and ".linear_attn." not in name))
+            for name, one in state.items()
+        }
+
+    assert "expected rest[" in said(check("convert_norms", shifts_a_matrix))
+    expected = np.arange(90.0).reshape(9, 10)
+    for wrong in (0.0, np.nan, np.inf):
+        got = expected.copy()
+        got[4, 5] = wrong
+        one, other = expected_and_got("y", expected, got)
+        assert one.startswith("expected y[3:6, 4:7] =")
+        assert f"{wrong:g}" in other
+    assert len(cut(expected_and_got("y", np.zeros((9, 9)), np.zeros((8, 9))), 4)) == 2
 
 
 @pytest.mark.parametrize("first", range(3, 7))

@@ -13,7 +13,9 @@ SHAPES = {
     "model.layers.0.self_attn.k_norm.weight": (2,),
     "model.layers.0.post_attention_layernorm.weight": (4,),
     "model.layers.0.mlp.down_proj.weight": (2, 4),
+    "model.layers.0.mlp.norm_mix.weight": (3,),  # no norm's: it ends otherwise
     "model.layers.1.input_layernorm.weight": (4,),
+    "model.layers.1.pre_linear_attn_layernorm.weight": (4,),  # before it, not inside it
     "model.layers.1.linear_attn.dt_bias": (1,),
     "model.layers.1.linear_attn.norm.weight": (2,),
     "model.layers.1.linear_attn.out_proj.weight": (2, 4),

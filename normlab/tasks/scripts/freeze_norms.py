@@ -17,15 +17,17 @@ from normlab.tasks.scripts.together import (
 
 
 def network_of(features: int, seed: int) -> nn.Sequential:
-    """Make a network with a BatchNorm outside, one further inside, a LayerNorm and dropout."""
-    inner = nn.Sequential(nn.LayerNorm(12), nn.Dropout(0.5), hidden_layer(12, 12))
+    """Make a network with a BatchNorm outside, some further inside, a LayerNorm and dropout."""
+    maps = nn.Sequential(nn.Unflatten(1, (3, 2, 2)), nn.BatchNorm2d(3), nn.Flatten())
+    inner = nn.Sequential(nn.LayerNorm(12), nn.Dropout(0.5), hidden_layer(12, 12), maps)
     outer = nn.Sequential(nn.BatchNorm1d(features), hidden_layer(features, 12), inner)
     return filled(nn.Sequential(*outer, nn.Linear(12, 2)), seed)
 
 
 def parts(network: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """Return the running statistics, what the BatchNorms learn, and what all others learn."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    norms = [module for module in network.modules() if isinstance(module, kinds)]
     affine: list[Tensor] = [parameter for norm in norms for parameter in norm.parameters()]
     known = {id(parameter) for parameter in affine}
     others = (parameter for parameter in network.parameters() if id(parameter) not in known)
