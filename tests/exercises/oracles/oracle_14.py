@@ -54,6 +54,7 @@ def sandwich_backward(dy, x, matrix, weight_1, weight_2, eps):
 
 def convert_norms(state, to):
     norms = {"input_layernorm", "post_attention_layernorm", "q_norm", "k_norm"}
+    norms.add("pre_linear_attn_layernorm")
     shift = 1.0 if to == "w" else -1.0
     converted = {}
     for name, value in state.items():
