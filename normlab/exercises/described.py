@@ -129,6 +129,7 @@ def _every_time(name: str, made: Sequence[tuple[Case, Outputs, Outputs]]) -> str
 # ---- what the wrong numbers have in common
 
 
+@np.errstate(all="ignore")  # what came back may be of any size
 def describe_pattern(got: np.ndarray, expected: np.ndarray, arguments: Arguments) -> str:
     """Say what the wrong numbers have in common, where they have something."""
     for key, value in arguments.items():

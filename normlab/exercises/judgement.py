@@ -121,8 +121,9 @@ def _derived(
     own, right = outcomes[case.based_on].returned, references[case.based_on]
     if own is None or not _is_usable(own, right):
         return {}, False
+    doubles = {name: value.astype(np.float64, copy=False) for name, value in own.items()}
     with np.errstate(all="ignore"):
-        derived = case.derive(own, case.arguments)
+        derived = case.derive(doubles, case.arguments)
     if not all(np.isfinite(value).all() for value in derived.values()):
         return {}, False
     tolerance = cases[case.based_on].tolerance

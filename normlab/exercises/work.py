@@ -68,10 +68,10 @@ class Work:
             largest = np.abs(given).max(initial=0.0)
             if not largest or not np.isfinite(largest):
                 continue
-            if factor is None:
-                place = np.unravel_index(np.abs(given).argmax(), given.shape)
-                factor = got[place] / given[place]
             with np.errstate(all="ignore"):
+                if factor is None:
+                    place = np.unravel_index(np.abs(given).argmax(), given.shape)
+                    factor = got[place] / given[place]
                 apart = np.abs(got - factor * given).max()
             digits = np.finfo(got.dtype).eps if got.dtype.kind == "f" else NOISE
             if not apart <= max(4 * digits, NOISE) * largest * abs(factor):

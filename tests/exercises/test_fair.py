@@ -333,6 +333,21 @@ def test_no_slip_is_named_where_nothing_can_follow_from_the_one_before():
     assert "eps is left out" not in text
 
 
+def test_numbers_of_any_size_and_precision_are_judged_without_a_word_of_numpys(recwarn):
+    def longer(x, eps):
+        d = x - x.mean(0)
+        values, vectors = np.linalg.eigh(d.T @ d / len(x) + eps * np.eye(2))
+        y = d @ (vectors / np.sqrt(values)) @ vectors.T
+        return (2 * y).astype(np.longdouble), (2 * d.T @ d / len(x)).astype(np.longdouble)
+
+    def enormous(linear_weight, linear_bias, mean, std):
+        return np.where(linear_weight > 0, 1e308, -1e308), np.where(linear_bias > 0, 1e308, -1e308)
+
+    assert not check("whiten_two", longer).passed
+    assert check("into_first_layer", enormous).points <= 1
+    assert not recwarn.list
+
+
 def test_whole_numbers_are_no_slip_where_whole_numbers_are_asked():
     def behind_every_layer(network):
         linear = [one for one in network if isinstance(one, torch.nn.Linear)]
