@@ -30,8 +30,7 @@ def release(out: Path, lessons: str | None) -> None:
       normlab release ~/course/week-1 --lessons 02,03
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.exercises import own
-    from normlab.grading.class_.points import RulesError, course_rules
-    from normlab.grading.class_.release import ReleaseError
+    from normlab.grading.class_.points import course_rules
     from normlab.grading.class_.release import release as write_bundle
 
     folder = here()
@@ -39,12 +38,9 @@ def release(out: Path, lessons: str | None) -> None:
     rules = folder / "course.toml"
     chosen = lessons.split(",") if lessons else _lessons_of(rules)
     numbers = [number.strip().zfill(2) for number in chosen]
-    try:
-        told = rules.read_text(encoding="utf-8") if rules.is_file() else ""
-        _, left_out, _ = course_rules(told)
-        files = write_bundle(None if alone else find_course(folder), out, numbers, left_out)
-    except (ReleaseError, RulesError) as error:
-        raise click.ClickException(str(error)) from error
+    told = rules.read_text(encoding="utf-8") if rules.is_file() else ""
+    _, left_out, _ = course_rules(told)
+    files = write_bundle(None if alone else find_course(folder), out, numbers, left_out)
     notebooks = [path.parts[0] for path in files if path.suffix == ".ipynb"]
     exercises, given = notebooks.count("exercises"), notebooks.count("notebooks")
     what = f"{exercises} exercises, {given} lessons and the package"

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from normlab.cli.main import normlab
 from normlab.grading import Status
-from normlab.grading.class_ import pool
-from normlab.grading.class_.pool import GradingError, Settings, grade_all, grade_all_with_dask
+from normlab.grading.class_ import ClassError, pool
+from normlab.grading.class_.pool import Settings, grade_all, grade_all_with_dask
 from normlab.grading.class_.submissions import find_submissions
 
 distributed = pytest.importorskip("distributed")
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_is_not_sent(tmp_path, a_class, client):
 def test_a_worker_with_another_normlab_is_not_trusted(tmp_path, a_class, client):
     submissions = find_submissions(a_class(tmp_path, students=1)).submissions
     settings = replace(SETTINGS, version="0.0.1")
-    with pytest.raises(GradingError, match="you have 0.0.1. Install the same"):
+    with pytest.raises(ClassError, match="you have 0.0.1. Install the same"):
         list(grade_all_with_dask(submissions, settings, client))
 
 

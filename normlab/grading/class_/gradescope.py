@@ -15,10 +15,11 @@ from typing import Any
 
 from normlab.exercises import own
 from normlab.files import write_whole
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.exports.cells import state
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.points import Rules, course_rules, settle
-from normlab.grading.class_.release import ReleaseError, copy_package, pack
+from normlab.grading.class_.release import copy_package, pack
 from normlab.grading.class_.reports import MEANINGS, points
 from normlab.grading.class_.submissions import of_one
 from normlab.grading.judge.grader import Grader
@@ -38,11 +39,11 @@ _FOLDERS = ("source", "submission", "results")
 def write_autograder(course: Path, exercise: str, path: Path, course_toml: str = "") -> float:
     """Write the autograder of an exercise into a new zip; return the points that can be had.
 
-    `course` is the checkout, and `course_toml` the text of course.toml. A ReleaseError or a
-    RulesError says what is in the way.
+    `course` is the checkout, and `course_toml` the text of course.toml. A ClassError says what is
+    in the way.
     """
     if path.exists():
-        raise ReleaseError(f"{path} is there already. Remove it, or choose another name.")
+        raise ClassError(f"{path} is there already. Remove it, or choose another name.")
     most = _rules(course_toml).most(exercise)
     settings = {"exercise": exercise, "seed": secrets.randbits(63), "course": course_toml}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from typing import Any
 from normlab import __version__
 from normlab.exercises import finding, own
 from normlab.exercises.loading import TaskError, contents
+from normlab.grading.class_ import ClassError
 
 #: The name of the folder inside a zip.
 FOLDER = "normlab-course"
@@ -32,10 +33,6 @@ _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name":
 _LINK = re.compile(r"\[([^\[\]]+)\]\(([\w./-]+\.ipynb)(?:#[^)]*)?\)")
 _NUMBERED = re.compile(r"## Task (\d)")
 _OPEN = "NotImplementedError"
-
-
-class ReleaseError(Exception):
-    """The bundle cannot be made; the message says why and what to do."""
 
 
 def release(
@@ -59,14 +56,14 @@ def release(
 
     Raises
     ------
-    ReleaseError
+    ClassError
         Something is missing, an exercise notebook is filled in, or `out` holds something already.
     """
     if course:
         _look_at(course)
     as_zip = out.suffix.lower() == ".zip"
     if (as_zip and out.exists()) or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise ReleaseError(f"{out} is there already. Remove it, or choose another name.")
+        raise ClassError(f"{out} is there already. Remove it, or choose another name.")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
         bundle = Path(scratch) / FOLDER
@@ -95,16 +92,16 @@ def _look_at(course: Path) -> None:
     """See that all is there, and that no exercise is filled in."""
     missing = [name for name in (*_FILES, *_NOTEBOOKS, _PACKAGE) if not (course / name).exists()]
     if missing:
-        raise ReleaseError(
+        raise ClassError(
             f"{course} is no checkout of the course: {', '.join(missing)} missing. Run this in "
             "the folder that you cloned."
         )
     if not list((course / "exercises").glob("*.ipynb")):
-        raise ReleaseError(f"{course / 'exercises'} holds no notebooks. Run `make course`.")
+        raise ClassError(f"{course / 'exercises'} holds no notebooks. Run `make course`.")
     for path in _notebooks(course):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if trace := _trace_of_a_solution(cell, in_exercise=path.parent.name == "exercises"):
-                raise ReleaseError(
+                raise ClassError(
                     f"{path.relative_to(course)} {trace}. Run `make course`, or take the "
                     "committed file back, and release that."
                 )
@@ -133,9 +130,7 @@ def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
     """Take out the other lessons, their exercises and the links to them."""
     there = {path.name.partition("_")[0] for path in _notebooks(bundle)}
     if unknown := sorted(set(lessons) - there):
-        raise ReleaseError(
-            f"There is no lesson {unknown[0]}. There are: {', '.join(sorted(there))}."
-        )
+        raise ClassError(f"There is no lesson {unknown[0]}. There are: {', '.join(sorted(there))}.")
     for path in list(_notebooks(bundle)):
         if path.name.partition("_")[0] not in lessons:
             path.unlink()
@@ -225,11 +220,9 @@ def _add_own(bundle: Path) -> None:
                 continue  # a helper, and no exercise
             notebook = jupytext.reads(own.for_students(file), fmt="py:percent")
         except TaskError as error:
-            raise ReleaseError(str(error)) from error
+            raise ClassError(str(error)) from error
         if file.stem in contents() or (tasks / file.name).exists():
-            raise ReleaseError(
-                f"{file}: there is an exercise {file.stem} already. Rename this one."
-            )
+            raise ClassError(f"{file}: there is an exercise {file.stem} already. Rename this one.")
         notebook.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
         for number, cell in enumerate(notebook.cells):
             cell.id = f"cell-{number:02d}"

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.exports import canvas, moodle, tables
 from normlab.grading.class_.exports.cells import state
-from normlab.grading.class_.exports.sheet import ExportError
 from normlab.grading.class_.gradebook import Entry
-
-__all__ = ["FORMATS", "Export", "ExportError", "export"]
 
 #: The systems by name.
 FORMATS: dict[str, Callable[..., Sequence[str]]] = {
@@ -41,7 +39,7 @@ def export(
     columns: Mapping[str, str] | None = None,
     is_section: bool = False,
 ) -> Export:
-    """Write grades, in the order of the students; or say in an ExportError why not.
+    """Write grades, in the order of the students; or say in a ClassError why not.
 
     Parameters
     ----------
@@ -55,11 +53,11 @@ def export(
     """
     entries = list(entries)
     if not entries:
-        raise ExportError("There are no grades to export.")
+        raise ClassError("There are no grades to export.")
     if template and to not in ("canvas", "moodle"):
-        raise ExportError(f"--template is for Canvas and Moodle; {to} has none.")
+        raise ClassError(f"--template is for Canvas and Moodle; {to} has none.")
     if template and template.resolve() == path.resolve():
-        raise ExportError("The template would be overwritten: give another file with -o.")
+        raise ClassError("The template would be overwritten: give another file with -o.")
     if to in ("canvas", "moodle"):
         notes = FORMATS[to](entries, path, template, columns or {}, is_section)
     else:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from normlab.files import write_whole
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.csv_text import as_csv
 from normlab.grading.class_.exports.cells import cell, most
-from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, plain, scale
+from normlab.grading.class_.exports.sheet import Sheet, match, number_in, plain, scale
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import by_student, points, without_formula
 from normlab.grading.class_.submissions import id_of, short_name, without_id
@@ -54,7 +55,7 @@ def _fill_in(
     notes: list[str] = []
     first_cells = [plain(row[0]) for row in sheet.rows]
     if _POINTS not in first_cells or sheet.column("ID") is None:
-        raise ExportError(f'{template} is no gradebook of Canvas: no "Points Possible", or no ID.')
+        raise ClassError(f'{template} is no gradebook of Canvas: no "Points Possible", or no ID.')
     possible = first_cells.index(_POINTS)
     people = sheet.rows[possible + 1 :]
     places, scales = {}, {}
@@ -63,7 +64,7 @@ def _fill_in(
         theirs = number_in(sheet.rows[possible][at])
         scales[exercise] = scale(theirs, ours, exercise, notes)
     if len(set(places.values())) < len(places):
-        raise ExportError("Two exercises would fill the same column; give --column for each.")
+        raise ClassError("Two exercises would fill the same column; give --column for each.")
     names = (*_COLUMNS[1:4], _COLUMNS[0])
     identity = [column for name in names if (column := sheet.column(name)) is not None]
     who = [[row[column] for column in identity] for row in people]
@@ -88,7 +89,7 @@ def _column_of(exercise: str, sheet: Sheet, columns: Mapping[str, str]) -> int:
         found = found or [at for at, title in titles if _is_titled(title, name)]
     if len(found) != 1:
         how_many = "no column" if not found else "more than one column"
-        raise ExportError(
+        raise ClassError(
             f"The template has {how_many} for {exercise}. Its columns are: "
             f"{', '.join(filter(None, map(str.strip, sheet.header)))}. Say which it is: "
             f'--column "{exercise}=TITLE".'

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.exports.cells import most, open_questions, total
-from normlab.grading.class_.exports.sheet import ExportError, Sheet, match, number_in, scale
+from normlab.grading.class_.exports.sheet import Sheet, match, number_in, scale
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import by_student
 
@@ -21,7 +22,7 @@ def write(
 ) -> list[str]:
     """Fill in a worksheet, in whatever language: the places of its columns are always the same."""
     if template is None:
-        raise ExportError(
+        raise ClassError(
             "Moodle takes its own worksheet back, and nothing else. Download it (in the "
             'assignment: "Download grading worksheet") and give it with --template.'
         )
@@ -57,7 +58,7 @@ def _maximum(sheet: Sheet, grade: int) -> float:
     """Return the points that can be had: they stand behind the grade, in every language."""
     behind = {number_in(row[grade + 1]) for row in sheet.rows[1:] if len(row) > grade + 1}
     if len(behind) != 1 or (most := behind.pop()) is None:
-        raise ExportError(
+        raise ClassError(
             f'In the column behind "{sheet.header[grade]}" of the worksheet there is not one '
             "maximum for all, so how many points a grade is out of cannot be told. Give the column "
             "of the grade with --column, or download the worksheet again. Nothing was written."
@@ -68,11 +69,11 @@ def _maximum(sheet: Sheet, grade: int) -> float:
 def _grade_column(sheet: Sheet, columns: Mapping[str, str], example: str) -> int:
     titles = set(columns.values()) or {_GRADE}
     if len(titles) > 1:
-        raise ExportError("A worksheet of Moodle has one column for grades: give --column once.")
+        raise ClassError("A worksheet of Moodle has one column for grades: give --column once.")
     title = titles.pop()
     at = sheet.column(title)
     if at is None:
-        raise ExportError(
+        raise ClassError(
             f'The worksheet has no column "{title}". Its columns are: {", ".join(sheet.header)}. '
             f'Say which it is: --column "{example}=TITLE".'
         )

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from normlab.files import write_whole
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.csv_text import as_csv, rows_in
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.class_.reports import points
 from normlab.grading.class_.submissions import id_of
-
-
-class ExportError(Exception):
-    """The grades cannot be handed on like this; the message says why and what to do."""
 
 
 @dataclass
@@ -27,20 +24,20 @@ class Sheet:
 
     @classmethod
     def read(cls, path: Path) -> "Sheet":
-        """Read a file; an ExportError where it is no CSV file in UTF-8 with a header."""
+        """Read a file; a ClassError where it is no CSV file in UTF-8 with a header."""
         try:
             text = path.read_bytes().decode()
         except UnicodeDecodeError as error:
-            raise ExportError(f"{path} is not in UTF-8. Download it again, as UTF-8.") from error
+            raise ClassError(f"{path} is not in UTF-8. Download it again, as UTF-8.") from error
         except OSError as error:
-            raise ExportError(f"{path} cannot be read: {error.strerror}.") from error
+            raise ClassError(f"{path} cannot be read: {error.strerror}.") from error
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         try:
             rows, delimiter = rows_in(text.removeprefix(mark))
         except csv.Error as error:
-            raise ExportError(f"{path} cannot be read as CSV: {error}.") from error
+            raise ClassError(f"{path} cannot be read as CSV: {error}.") from error
         if len(rows) < 2 or delimiter not in text.split("\n", 1)[0]:
-            raise ExportError(f"{path} is not a CSV file with a header and a row for each student.")
+            raise ClassError(f"{path} is not a CSV file with a header and a row for each student.")
         width = len(rows[0])
         return cls([row + [""] * (width - len(row)) for row in rows], delimiter, mark)
 
@@ -69,7 +66,7 @@ def match(
     choose what they are called.
 
     A row holds the number, as it is or behind a word ("Participant 17"), then logins and the like,
-    and in the end the name. Those in no row, or in several, are named in an ExportError; or in a
+    and in the end the name. Those in no row, or in several, are named in a ClassError; or in a
     line that `notes` takes, where the file holds a section of the class.
     """
     found: dict[str, int] = {}
@@ -83,7 +80,7 @@ def match(
     if lost and found and notes is not None:
         notes.append(f"{len(lost)} students are not in this sheet: {', '.join(lost)}.")
     elif lost:
-        raise ExportError(
+        raise ClassError(
             f"{len(lost)} of the students with grades cannot be told in the template: "
             f"{', '.join(lost)}. Nothing was written. Is it this course's file, and not of one "
             "section alone? (--section fills that in.)"
