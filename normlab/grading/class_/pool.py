@@ -206,26 +206,19 @@ class Cluster:
 
 
 def grade_all(
-    submissions: Iterable[Submission], settings: Settings, jobs: int
+    submissions: Iterable[Submission], settings: Settings, jobs: int, client: "Client | None" = None
 ) -> Generator[Graded]:
     """Grade submissions in at most `jobs` processes at once; yield each when it is known.
 
-    They are read one by one, when their turn comes, and none is left out. It is a ClassError
-    where nothing can be graded here.
+    Where there is a client of a Dask cluster, its workers do it instead. They need normlab in this
+    version and nothing else: the notebooks are sent to them. Each is read when its turn comes, and
+    none is left out. It is a ClassError where nothing can be graded.
     """
     todo = list(submissions)
+    if not todo:
+        return (one for one in list[Graded]())
     size = max(1, min(jobs, 1 + len(todo) // _WORTH_A_PROCESS))
-    return _grade(todo, settings, Pool(size)) if todo else (one for one in list[Graded]())
-
-
-def grade_all_with_dask(
-    submissions: Iterable[Submission], settings: Settings, client: "Client"
-) -> Generator[Graded]:
-    """Do as `grade_all` on the workers of a Dask cluster.
-
-    They need normlab in this version and nothing else: the notebooks are sent to them.
-    """
-    return _grade(submissions, settings, Cluster(client))
+    return _grade(todo, settings, Pool(size) if client is None else Cluster(client))
 
 
 def _grade(
