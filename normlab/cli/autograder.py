@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from normlab.cli.lab import find_course, here
+from normlab.cli.lab import course_toml, find_course, here
 
 
 @click.command()
@@ -25,8 +25,6 @@ def autograder(exercise: str, out: Path) -> None:
     from normlab.grading.class_.gradescope import write_autograder
     from normlab.grading.class_.submissions import exercise_named
 
-    rules = here() / "course.toml"
-    text = rules.read_text(encoding="utf-8") if rules.is_file() else ""
     name = exercise_named(exercise)
-    most = write_autograder(find_course(here()), name, out, text)
+    most = write_autograder(find_course(here()), name, out, course_toml(here()) or "")
     click.echo(f"{out} grades {name}, of {most:g} points; README.md in it says how to upload it.")

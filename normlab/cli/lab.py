@@ -83,6 +83,12 @@ def here() -> Path:
         ) from error
 
 
+def course_toml(folder: Path) -> str | None:
+    """Return what the teacher's course.toml says, in a folder; None where there is none."""
+    file = folder / "course.toml"
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
 def find_course(start: Path) -> Path:
     """Find the folder of the course: `start`, a folder above it, or the checkout of the package."""
     for folder in (start, *start.parents, _CHECKOUT):

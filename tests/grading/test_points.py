@@ -148,7 +148,7 @@ def test_the_last_the_best_or_the_last_in_time_counts_and_all_are_told():
 def test_points_weights_and_tasks_left_out():
     said = f'[04]\nweight = 2\nleave_out = ["{TASKS[2]}"]\npoints = {{{TASKS[0]} = 5}}'
     said = f'lessons = ["04"]\n{said}'
-    rules = Rules(**dict(zip(("points", "left_out", "weights"), course_rules(said), strict=True)))
+    rules = course_rules(said)
     done = settle(entry(10, 5, 10), [], rules)
     assert [(task.score, task.max_score) for task in done.verdict.tasks] == [(10, 10), (10, 20)]
     assert [(one.aspects[0].points, one.aspects[0].max_points) for one in done.verdict.tasks] == [
@@ -157,8 +157,8 @@ def test_points_weights_and_tasks_left_out():
     ]
     assert rules.most(BACKWARD) == 30
     assert rules.most(BACKWARD, TASKS[1]) == 20
-    assert course_rules("[04]\nweight = 0.5")[2] == {BACKWARD: 0.5}
-    assert course_rules("[04]")[2] == {BACKWARD: 1.0}
+    assert course_rules("[04]\nweight = 0.5").weights == {BACKWARD: 0.5}
+    assert course_rules("[04]").weights == {BACKWARD: 1.0}
 
 
 @pytest.mark.parametrize(

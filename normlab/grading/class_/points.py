@@ -34,14 +34,18 @@ class Rules:
     left_out: frozenset[str] = frozenset()  # tasks that do not count
     weights: Mapping[str, float] = field(default_factory=dict)  # of an exercise
 
-    @classmethod
-    def kept_in(cls, gradebook: Gradebook) -> "Rules":
+    @staticmethod
+    def kept_in(gradebook: Gradebook) -> "Rules":
         """Return the rules that a gradebook keeps."""
         due = json.loads(gradebook.rule("due") or "{}")
         percent, days = late_rule(gradebook.rule("late"))
-        attempt = gradebook.rule("attempt") or "last"
-        moments = {exercise: datetime.fromisoformat(when) for exercise, when in due.items()}
-        return cls(moments, percent, days, attempt, *course_rules(gradebook.rule("course")))
+        return replace(
+            course_rules(gradebook.rule("course")),
+            due={exercise: datetime.fromisoformat(when) for exercise, when in due.items()},
+            percent_a_day=percent,
+            days=days,
+            attempt=gradebook.rule("attempt") or "last",
+        )
 
     def scale(self, exercise: str, task: str, most: float) -> float:
         """Return by what the points of a task are multiplied; 0 where it is left out."""
@@ -94,11 +98,8 @@ def due_dates(texts: Sequence[str], before: str = "") -> str:
     return json.dumps(kept)
 
 
-def course_rules(text: str) -> tuple[dict[str, float], frozenset[str], dict[str, float]]:
-    """Read course.toml: the points of tasks, the tasks left out, the weights of exercises.
-
-    Whatever is not as it should be is a ClassError.
-    """
+def course_rules(text: str) -> Rules:
+    """Read course.toml; whatever in it is not as it should be is a ClassError."""
     points: dict[str, float] = {}
     left_out: set[str] = set()
     weights: dict[str, float] = {}
@@ -121,7 +122,7 @@ def course_rules(text: str) -> tuple[dict[str, float], frozenset[str], dict[str,
     for what in (*points.values(), *weights.values()):
         if isinstance(what, bool) or not isinstance(what, int | float) or not 0 < what < 1e6:
             raise ClassError(f"course.toml: {what!r} is no number of points above 0.")
-    return points, frozenset(left_out), weights
+    return Rules(points=points, left_out=frozenset(left_out), weights=weights)
 
 
 def settled(gradebook: Gradebook, out: Path) -> Iterator[Entry]:

@@ -3,6 +3,7 @@
 What a student can read in it, and what grading does not depend on, `README.md` of the bundle says.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -10,7 +11,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,7 @@ def release(
     """
     if course:
         _look_at(course)
-    as_zip = out.suffix.lower() == ".zip"
-    if (as_zip and out.exists()) or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise ClassError(f"{out} is there already. Remove it, or choose another name.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
-        bundle = Path(scratch) / FOLDER
-        bundle.mkdir()
+    with made_at_once(out, out.suffix.lower() == ".zip", FOLDER) as bundle:
         if course:
             _copy(course, bundle)
             for stem, tasks in contents().items():
@@ -76,16 +71,35 @@ def release(
             if lessons:
                 _leave_out(bundle, {"00", *lessons})
         _add_own(bundle)
-        files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
+        return _files_in(bundle)
+
+
+@contextlib.contextmanager
+def made_at_once(out: Path, as_zip: bool, inside: str = "") -> Iterator[Path]:
+    """Lend a new folder; what is in it afterwards becomes `out`, or a zip there, at once.
+
+    In the zip the files are in a folder of the name `inside`, or in none.
+    """
+    if out.exists() and (as_zip or not out.is_dir() or any(out.iterdir())):
+        raise ClassError(f"{out} is there already. Remove it, or choose another name.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
+        made, unfinished = Path(scratch) / "made", Path(scratch) / "made.zip"
+        made.mkdir()
+        yield made
         if as_zip:
-            unfinished = Path(scratch) / "bundle.zip"
-            pack(bundle, files, unfinished, FOLDER)
-            os.replace(unfinished, out)
-        else:
-            if out.exists():
-                out.rmdir()
-            os.replace(bundle, out)
-    return files
+            with zipfile.ZipFile(
+                unfinished, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
+            ) as archive:
+                for file in _files_in(made):
+                    archive.write(made / file, Path(inside, file).as_posix())
+        elif out.exists():
+            out.rmdir()
+        os.replace(unfinished if as_zip else made, out)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
 def _look_at(course: Path) -> None:
@@ -248,10 +262,3 @@ def _copy(course: Path, bundle: Path) -> None:
     template = Path(__file__).parent / "templates" / "student_readme.md"
     text = template.read_text(encoding="utf-8").replace("VERSION", __version__)
     (bundle / "README.md").write_text(text, encoding="utf-8")
-
-
-def pack(bundle: Path, files: Iterable[Path], path: Path, inside: str = "") -> None:
-    """Write files into a zip, relative to a folder, in a folder of this name or none."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
-        for file in files:
-            archive.write(bundle / file, Path(inside, file).as_posix())
