@@ -44,21 +44,10 @@ def release(
 ) -> list[Path]:
     """Write the bundle, with the teacher's own exercises; return what is in it, in order.
 
-    Parameters
-    ----------
-    course
-        The checkout: the folder with exercises/ and notebooks/. None for the own exercises alone.
-    out
-        A folder that is new or empty; or, where the name ends in ".zip", a zip.
-    lessons
-        The numbers of those that are taught, "02"; with none, all of them.
-    left_out
-        The tasks that the exercises go without.
-
-    Raises
-    ------
-    ClassError
-        Something is missing, an exercise notebook is filled in, or `out` holds something already.
+    `course` is the checkout, or None for the own exercises alone; `out` a folder that is new or
+    empty, or a zip where its name ends so; `lessons` the numbers of those that are taught, "02", or
+    none for all; and `left_out` the tasks that the exercises go without. It is a ClassError where
+    something is missing, an exercise notebook is filled in, or `out` holds something already.
     """
     if course:
         _look_at(course)

@@ -12,8 +12,9 @@ from typing import Any
 
 from normlab.exercises.finding import find, notebooks
 from normlab.exercises.loading import places
+from normlab.files import write_whole
 from normlab.grading.class_ import ClassError
-from normlab.grading.class_.csv_text import rows_in
+from normlab.grading.class_.csv_text import as_csv, rows_in
 from normlab.grading.class_.submissions import exercise_named, without_id
 from normlab.names import did_you_mean
 
@@ -60,20 +61,26 @@ class TeachersRemark:
 
 
 def read(
-    out: Path, students: Iterable[str], most: Callable[[str, str], float]
+    out: Path,
+    students: Iterable[str],
+    most: Callable[[str, str], float],
+    added: Sequence[str] = (),
 ) -> list[TeachersRemark]:
     """Read the remarks of a folder of results; none where there is no file.
 
     `most` gives the points that can be had of an exercise and its task, or with "" of all of them.
-    A ClassError names all rows that are wrong, each with what is wrong.
+    A ClassError names all rows that are wrong, each with what is wrong. Where none is, `added` is
+    written below them: one more row.
     """
     path = out / FILE_NAME
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return []
+        text = as_csv([COLUMNS])
     except UnicodeDecodeError as error:
         raise ClassError(f"{path} is not in UTF-8: save it as CSV in UTF-8.") from error
+    if added:
+        text = (text if text.endswith("\n") else f"{text}\n") + as_csv([added])
     header, *rows = rows_in(text)[0] or [[]]
     if [title.strip().casefold() for title in header] != list(COLUMNS):
         raise ClassError(f"The first row of {path} has to be: {','.join(COLUMNS)}.")
@@ -88,6 +95,8 @@ def read(
     wrong += _twice(found)
     if wrong:
         raise ClassError(f"{path}, {' '.join(wrong)}")
+    if added:
+        write_whole(path, text)
     return found
 
 

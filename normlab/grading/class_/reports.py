@@ -241,8 +241,9 @@ def _code_of(student: str) -> str:
 class TaskSummary:
     """How one task went."""
 
-    def __init__(self, exercise: str, task: str, verdicts: Sequence[TaskVerdict]) -> None:
-        self.exercise, self.task, self.title = exercise, task, find(task).title
+    def __init__(self, named: tuple[str, str], verdicts: Sequence[TaskVerdict]) -> None:
+        self.exercise, self.task = named
+        self.title = find(self.task).title
         judged = [one for one in verdicts if one.status is Status.GRADED]
         self.shares = [one.score / one.max_score for one in judged]  # of the points
         self.mean = statistics.fmean(self.shares) if judged else None
@@ -268,7 +269,7 @@ class Overview:
         # In the order of the course.
         self.exercises = dict(sorted(_grouped((one.exercise, one) for one in counted).items()))
         by_task = _grouped(((entry.exercise, task.task), task) for entry, task in self._verdicts)
-        self.tasks = [TaskSummary(*names, verdicts) for names, verdicts in by_task.items()]
+        self.tasks = [TaskSummary(named, some) for named, some in by_task.items()]
         self.statuses = Counter(task.status for _, task in self._verdicts)
         # How many were wrong in a way that no known mistake explains.
         self.unexplained = Counter(
