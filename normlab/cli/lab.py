@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 import click
 
 from normlab.cli.keeping import bring_all
-from normlab.files import write_whole
+from normlab.files import read_utf8, write_whole
 from normlab.system import has_a_screen
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def here() -> Path:
 def course_toml(folder: Path) -> str | None:
     """Return what the teacher's course.toml says, in a folder; None where there is none."""
     file = folder / "course.toml"
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return read_utf8(file) if file.is_file() else None
 
 
 def find_course(start: Path) -> Path:

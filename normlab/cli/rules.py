@@ -8,6 +8,7 @@ import click
 
 from normlab.cli.choices import OneOf
 from normlab.cli.lab import course_toml
+from normlab.files import read_utf8
 
 if TYPE_CHECKING:
     from normlab.grading.class_.gradebook import Gradebook
@@ -65,7 +66,7 @@ def keep_rules(
     if due:
         said["due"] = due_dates(due, gradebook.rule("due"))
     if class_list:
-        Roster(listed := class_list.read_text(encoding="utf-8-sig"))
+        Roster(listed := read_utf8(class_list))
         said["class"] = listed
     if (course := course_toml(Path())) is not None:
         course_rules(course)

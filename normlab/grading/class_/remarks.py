@@ -12,7 +12,7 @@ from typing import Any
 
 from normlab.exercises.finding import find, notebooks
 from normlab.exercises.loading import places
-from normlab.files import write_whole
+from normlab.files import read_utf8, write_whole
 from normlab.grading.class_ import ClassError
 from normlab.grading.class_.csv_text import as_csv, rows_in
 from normlab.grading.class_.submissions import exercise_named, without_id
@@ -74,11 +74,9 @@ def read(
     """
     path = out / FILE_NAME
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_utf8(path)
     except FileNotFoundError:
         text = as_csv([COLUMNS])
-    except UnicodeDecodeError as error:
-        raise ClassError(f"{path} is not in UTF-8: save it as CSV in UTF-8.") from error
     if added:
         text = (text if text.endswith("\n") else f"{text}\n") + as_csv([added])
     header, *rows = rows_in(text)[0] or [[]]
