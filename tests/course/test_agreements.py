@@ -1,4 +1,4 @@
-"""What is said in two places is the same in both, and what is counted is counted."""
+"""What is said in two places is the same in both."""
 
 import re
 from pathlib import Path
