@@ -113,14 +113,6 @@ def interrupted_and_goes_on(size, seed):
     return measure(size, seed)
 
 
-@pytest.fixture
-def heeds_interrupts():
-    """Heed Ctrl-C, which a process that was started in the background ignores."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_a_run_that_was_cut_short_is_not_kept(tmp_path, heeds_interrupts):
     with pytest.raises(KeyboardInterrupt):
         record(experiment(interrupted_and_goes_on), tmp_path, jobs=1)
