@@ -170,7 +170,6 @@ def test_nn_needs_numpy_alone():
     [
         "import normlab.cli.main",
         "import normlab; normlab.load_mnist()",
-        "import normlab; normlab.check",
     ],
 )
 def test_torch_is_not_imported_before_it_is_needed(code):
