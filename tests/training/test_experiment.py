@@ -1,11 +1,7 @@
 """Experiments: recorded completely, resumed where they stopped, and repeatable."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -140,23 +136,6 @@ def test_two_processes_measure_the_same_as_one():
     )
     one, two = run_live(chosen, jobs=1), run_live(chosen, jobs=2)
     np.testing.assert_array_equal(one.values("test_accuracy"), two.values("test_accuracy"))
-
-
-def test_a_killed_experiment_keeps_its_finished_runs(tmp_path):
-    name = "detached_statistics"  # whose runs are short
-    program = [sys.executable, "-m", "normlab", "experiment", name, "--into", tmp_path]
-    process = subprocess.Popen(
-        [*program, "--jobs", "1"], start_new_session=True, stderr=subprocess.DEVNULL
-    )
-    part = tmp_path / f"{name}.csv.part"
-    while not part.exists() or len(part.read_text().splitlines()) < 3:
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=60)
-    kept = [json.loads(line) for line in part.read_text().splitlines()[1:]]
-    recorded_accuracy = recorded(name).values("test_accuracy", **kept[0]["settings"])
-    assert kept[0]["rows"][0]["test_accuracy"] == pytest.approx(recorded_accuracy[0], abs=0.01)
 
 
 def test_values_are_chosen_by_settings():
