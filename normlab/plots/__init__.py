@@ -52,23 +52,24 @@ carries a sentence that says what it shows.
 
 from normlab.plots import explore
 from normlab.plots.arrays import arrays
-from normlab.plots.beside import beside
 from normlab.plots.block import averaged_cells, block
 from normlab.plots.buffers import Statistic, buffers
-from normlab.plots.curves import curves, following
-from normlab.plots.descent import descent
-from normlab.plots.differences import differences
-from normlab.plots.distributions import dots
-from normlab.plots.doubling import doubling
 from normlab.plots.gallery import gallery
 from normlab.plots.graph import graph
-from normlab.plots.images import images
-from normlab.plots.layers import by_layer, layer_bands
-from normlab.plots.lights import lights
+from normlab.plots.images import images, lights
+from normlab.plots.lines import (
+    beside,
+    by_layer,
+    curves,
+    doubling,
+    following,
+    layer_bands,
+    sweep,
+)
 from normlab.plots.picture import Picture
+from normlab.plots.plane import descent, stretch
+from normlab.plots.points import differences, dots
 from normlab.plots.stream import placements, stream
-from normlab.plots.stretch import stretch
-from normlab.plots.sweeps import sweep
 from normlab.plots.words import words
 
 __all__ = [

@@ -89,10 +89,8 @@ def stream(
         blocks + 1)``, before training and after.
     worth
         By how much the loss rises without block 1, 2, ..., ``(seeds, blocks)``.
-    alt
-        What the picture shows.
-    title
-        What is found, in a sentence above the figure.
+    alt, title
+        What the picture shows; and what is found, in a sentence above the figure.
     """
     with styled():
         figure = new_figure(7.5, 3.6)

@@ -104,7 +104,7 @@ def test_every_figure_draws():
     [(90.0, False, "left"), (50.0, False, "right"), (88.0, False, "left"), (79.0, True, "right")],
 )
 def test_a_reference_is_labelled_where_no_curve_ends(last, log, side, monkeypatch):
-    module = sys.modules["normlab.plots.curves"]
+    module = sys.modules["normlab.plots.lines"]
     monkeypatch.setattr(module, "Picture", lambda figure, *words: figure)
     runs = {"net": np.array([[10.0, 40.0, last]])}
     reference = {"best": 91.0}
