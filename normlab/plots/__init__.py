@@ -57,15 +57,7 @@ from normlab.plots.buffers import Statistic, buffers
 from normlab.plots.gallery import gallery
 from normlab.plots.graph import graph
 from normlab.plots.images import images, lights
-from normlab.plots.lines import (
-    beside,
-    by_layer,
-    curves,
-    doubling,
-    following,
-    layer_bands,
-    sweep,
-)
+from normlab.plots.lines import beside, by_layer, curves, doubling, following, layer_bands, sweep
 from normlab.plots.picture import Picture
 from normlab.plots.plane import descent, stretch
 from normlab.plots.points import differences, dots
