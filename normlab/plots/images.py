@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from normlab.plots.picture import INK, Picture, new_figure, styled
+from normlab.plots.picture import INK, Picture, new_figure
 
 
 def images(pictures: np.ndarray, titles: Sequence[object], *, alt: str) -> Picture:
@@ -21,8 +21,7 @@ def images(pictures: np.ndarray, titles: Sequence[object], *, alt: str) -> Pictu
     alt
         What the picture shows.
     """
-    with styled():
-        figure = new_figure(7.5, 7.5 / len(pictures) + 0.4)
+    with new_figure(7.5, 7.5 / len(pictures) + 0.4) as figure:
         row = np.atleast_1d(figure.subplots(1, len(pictures)))
         for axes, picture, title in zip(row, pictures, titles, strict=True):
             _show(axes, picture)
@@ -55,9 +54,8 @@ def lights(
     for name, row in rows.items():
         if len(row) != len(titles):
             raise ValueError(f"Row {name!r} has {len(row)} images for {len(titles)} titles.")
-    with styled():
-        side = min(1.7, 6.9 / len(titles))  # inches
-        figure = new_figure(side * len(titles) + 0.6, (side + 0.05) * len(rows) + 0.45)
+    side = min(1.7, 6.9 / len(titles))  # inches
+    with new_figure(side * len(titles) + 0.6, (side + 0.05) * len(rows) + 0.45) as figure:
         grid = figure.subplots(len(rows), len(titles), squeeze=False)
         for panels, (name, pictures) in zip(grid, rows.items(), strict=True):
             for axes, picture in zip(panels, pictures, strict=True):

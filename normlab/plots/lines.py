@@ -18,7 +18,7 @@ from matplotlib.ticker import (
 )
 
 from normlab.plots.looks import Look, looks
-from normlab.plots.picture import INK, Picture, new_figure, styled
+from normlab.plots.picture import INK, Picture, new_figure
 
 # The result of each network: what was set, (values,), and what came out, (values, seeds).
 Results = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -58,8 +58,7 @@ def curves(
     log
         Make equal *factors* equally far apart on the vertical axis, as suits error rates.
     """
-    with styled():
-        figure = new_figure(7.5, 3.4)
+    with new_figure(7.5, 3.4) as figure:
         axes = figure.subplots()
         for label, height in (reference or {}).items():
             axes.axhline(height, color="#777777", linewidth=1, marker="")
@@ -107,8 +106,7 @@ def following(
         What the picture shows; and what is found, in a sentence above the figure.
     """
     x = np.arange(1, len(points) + 1)
-    with styled():
-        figure = new_figure(7.5, 3.2)
+    with new_figure(7.5, 3.2) as figure:
         axes = figure.subplots()
         axes.scatter(x, points, s=10, color="#888888", marker="o", linewidths=0)
         for name, look in looks(lines).items():
@@ -159,8 +157,7 @@ def beside(
         raise ValueError(f"No network is called {against!r}. There are: {', '.join(runs)}.")
     others = [name for name in runs if name != against]
     rows = math.ceil(len(others) / columns)
-    with styled():
-        figure = new_figure(7.5, 1.75 * rows + 0.85)
+    with new_figure(7.5, 1.75 * rows + 0.85) as figure:
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(others) :]:
             axes.set_visible(False)
@@ -214,8 +211,7 @@ def sweep(
         Values of the setting to mark with an upright line, such as ``{"the article's": 0.01}``,
         which is labelled "0.01, the article's".
     """
-    with styled():
-        figure = new_figure(7.5, 3.6)
+    with new_figure(7.5, 3.6) as figure:
         row = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
         drawn = looks(name for results in panels.values() for name in results)
         for axes, (heading, results) in zip(row, panels.items(), strict=True):
@@ -268,8 +264,7 @@ def layer_bands(
         What the picture shows; and what is found, in a sentence above the figure.
     """
     layers = list(next(iter(panels.values())))
-    with styled():
-        figure = new_figure(7.5, 1.7 * len(layers) + 0.9)
+    with new_figure(7.5, 1.7 * len(layers) + 0.9) as figure:
         grid = figure.subplots(len(layers), len(panels), sharex=True, sharey=True, squeeze=False)
         for column, (network, look) in zip(grid.T, looks(panels).items(), strict=True):
             values = panels[network].items()
@@ -311,8 +306,7 @@ def by_layer(
     log
         Make equal factors equally far apart on the vertical axis.
     """
-    with styled():
-        figure = new_figure(7.5, 3.6)
+    with new_figure(7.5, 3.6) as figure:
         row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         drawn = looks(layer for layers in panels.values() for layer in layers)
         for axes, (network, look) in zip(row, looks(panels).items(), strict=True):
@@ -352,8 +346,7 @@ def doubling(
     alt, title
         What the picture shows; and what is found, in a sentence above the figure.
     """
-    with styled():
-        figure = new_figure(7.5, 3.4)
+    with new_figure(7.5, 3.4) as figure:
         row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         drawn = looks(name for lines in panels.values() for name in lines)
         for axes, (heading, lines) in zip(row, panels.items(), strict=True):

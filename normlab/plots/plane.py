@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from normlab.plots.picture import BLUE, FAINT, INK, ORANGE, Picture, new_figure, styled
+from normlab.plots.picture import BLUE, FAINT, INK, ORANGE, Picture, new_figure
 
 
 def descent(
@@ -22,8 +22,7 @@ def descent(
     alt, title
         What the picture shows; and what is found, in a sentence above the figure.
     """
-    with styled():
-        figure = new_figure(7.5, 3.4)
+    with new_figure(7.5, 3.4) as figure:
         row = np.atleast_1d(figure.subplots(1, len(panels)))
         for axes, (heading, (hessian, path)) in zip(row, panels.items(), strict=True):
             _draw_path(axes, hessian, path)
@@ -59,8 +58,7 @@ def stretch(panels: Mapping[str, np.ndarray], *, alt: str, title: str = "") -> P
     alt, title
         What the picture shows; and what is found, in a sentence above the figure.
     """
-    with styled():
-        figure = new_figure(7.5, 3.3)
+    with new_figure(7.5, 3.3) as figure:
         row = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
         for axes, (heading, matrix) in zip(row, panels.items(), strict=True):
             _draw_circle(axes, np.asarray(matrix, dtype=float), heading)

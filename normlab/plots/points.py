@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from normlab.plots.looks import Look, looks
-from normlab.plots.picture import INK, Picture, new_figure, styled
+from normlab.plots.picture import INK, Picture, new_figure
 
 # Up to so many dots in a row are drawn large: each can be told from the others.
 _FEW = 20
@@ -38,8 +38,7 @@ def dots(
     one_scale
         Whether the panels share their axis, as those do whose values are compared.
     """
-    with styled():
-        figure = new_figure(7.5, 0.55 * len(features) + 1.4)
+    with new_figure(7.5, 0.55 * len(features) + 1.4) as figure:
         row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True, sharex=one_scale))
         drawn = list(looks(features).values())
         for axes, (heading, values) in zip(row, panels.items(), strict=True):
@@ -89,9 +88,8 @@ def differences(panels: Mapping[str, Rows], *, xlabel: str, alt: str, title: str
     alt, title
         What the picture shows; and what is found, in a sentence above the figure.
     """
-    with styled():
-        rows = max(len(networks) for networks in panels.values())
-        figure = new_figure(7.5, 0.42 * rows + 1.3)
+    rows = max(len(networks) for networks in panels.values())
+    with new_figure(7.5, 0.42 * rows + 1.3) as figure:
         row = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
         drawn = looks(next(iter(panels.values())))
         for axes, (heading, networks) in zip(row, panels.items(), strict=True):

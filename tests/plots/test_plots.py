@@ -29,8 +29,8 @@ def test_a_picture_shows_itself_with_its_alt_text(tmp_path):
 
 
 def test_a_picture_has_few_bytes_and_each_colour_that_is_drawn():
-    figure = plots.picture.new_figure()
-    axes = figure.subplots()
+    with plots.picture.new_figure() as figure:
+        axes = figure.subplots()
     drawn = plots.picture.COLOURS
     for height, colour in enumerate(drawn):
         axes.fill_between([0, 1], -height, 2 * height, color=colour, alpha=0.25)
