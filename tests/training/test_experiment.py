@@ -37,7 +37,7 @@ def breaks_at_seed_2(size, seed):
 
 def experiment(measure=measure, sizes=(10, 20)):
     settings = [{"size": size, "seed": seed} for size in sizes for seed in range(3)]
-    return Experiment("made_up", "What comes out?", measure, settings)
+    return Experiment("What comes out?", measure, settings, name="made_up")
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +165,7 @@ def trainings(steps, seed):
 
 def test_the_points_of_a_training_become_its_history():
     settings = [{"steps": steps, "seed": seed} for steps in (30, 20) for seed in (4, 2)]
-    recording = run_live(Experiment("made_up", "?", trainings, settings), jobs=1)
+    recording = run_live(Experiment("?", trainings, settings), jobs=1)
     runs = recording.histories(steps=30)
     assert [run.seed for run in runs] == [4, 2]
     assert runs[1].series("step").tolist() == [10, 20, 30]

@@ -104,7 +104,7 @@ def test_an_experiment_that_runs_live_ends_at_once():
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press).start()
-    experiment = Experiment("slow", "?", goes_on, [{"seed": seed} for seed in range(4)])
+    experiment = Experiment("?", goes_on, [{"seed": seed} for seed in range(4)])
     with pytest.raises(KeyboardInterrupt):
         run_live(experiment, jobs=1, progress=False)
     assert time.monotonic() - pressed[0] < AT_ONCE
