@@ -110,5 +110,5 @@ cheat-sheet: $(VENV)/ready-to-learn
 	$(BIN)/python docs/cheat_sheet.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

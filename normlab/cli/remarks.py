@@ -29,6 +29,7 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.class_.points import Rules
     from normlab.grading.class_.remarks import FILE_NAME, parse, read
+    from normlab.grading.class_.reports import counted
 
     if student and not exercise:
         raise click.UsageError("STUDENT needs an EXERCISE behind it.")
@@ -40,5 +41,5 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
             kept = read(out, everyone, most, (one.student, exercise, remark, why))
     for one in kept:
         click.echo(f"{one.row}: {one.student}, {one.exercise}: {one}")
-    where = f"{len(kept)} remarks in {out / FILE_NAME}."
+    where = f"{counted(len(kept), 'remark')} in {out / FILE_NAME}."
     click.echo(f"{where} `normlab grade` shows them, `export` counts them.")
