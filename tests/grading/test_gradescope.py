@@ -247,6 +247,20 @@ def test_an_endless_loop_and_an_empty_hand_in_have_results_too(home, way):
     assert [test["max_score"] for test in found["tests"]] == [10, 10, 10, 10]
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_folder_nested_deeper_than_python_can_follow_keeps_no_points_away(home, way):
+    notebook(
+        home / "submission" / f"{FORWARD}.ipynb",
+        "import os\nfor _ in range(1200):\n    os.mkdir('d')\n    os.chdir('d')",
+        "def batch_norm_forward(x, weight, bias, eps):\n"
+        "    x_hat = (x - x.mean(0)) / np.sqrt(x.var(0) + eps)\n"
+        "    return weight * x_hat + bias",
+    )
+    done, found = way(home)
+    assert done.returncode == 0, done.stderr
+    assert found["score"] == 10
+
+
 @needs_root
 def test_where_nothing_is_kept_closed_nothing_is_graded(home):
     """With the answers open to everybody, there must be no points by chance."""
