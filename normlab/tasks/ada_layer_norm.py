@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shape_name, shifts
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shifts
 
 
 def ada_layer_norm(x, condition, weight, bias, eps):
@@ -33,7 +33,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int)
         "bias": shifts(rng, 2 * features),
     }
     nothing = {name: np.zeros_like(value) for name, value in something.items()}
-    name = shape_name(shape)
+    name = str(shape)
     bare = Case(f"{name}, told nothing", ("norm",), {"x": x, **nothing, "eps": NO_EPS})
     large = bare.then(eps_over(-1), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
     yield from (bare, large)

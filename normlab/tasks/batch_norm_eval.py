@@ -11,7 +11,6 @@ from normlab.tasks.drawing import (
     learned,
     no_eps_at_all,
     part,
-    shape_name,
     state_of,
     with_affine,
     with_eps,
@@ -36,7 +35,7 @@ def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
     """
-    name, channels = shape_name(shape), shape[1]
+    name, channels = str(shape), shape[1]
     eps = float(rng.integers(10, 40)) / 2
     x, state = batch_values(rng, shape), state_of(rng, channels)
     plain = {"x": x, **state, **fresh(channels), "eps": NO_EPS}
@@ -60,4 +59,4 @@ def _hardly_varies(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
     x, eps = faint_values(rng, shape, np.s_[:, -1])
     state = {"running_mean": x.mean(0), "running_var": x.var(0)}
     arguments = {"x": x, **state, **fresh(shape[1]), "eps": eps}
-    return Case(f"{shape_name(shape)}, hardly any variation, eps {eps:g}", ("eps",), arguments)
+    return Case(f"{shape}, hardly any variation, eps {eps:g}", ("eps",), arguments)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, fresh, learned, shape_name, with_affine
+from normlab.tasks.drawing import distinct_values, fresh, learned, with_affine
 
 
 def batch_renorm(x, running_mean, running_var, weight, bias, eps, r_max, d_max):
@@ -49,7 +49,7 @@ def _limits(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     far = {**near, "running_mean": mean - rng.permutation([-5.0, -1.0, 2.0, 6.0]) * std / small}
     both = {**wide, "running_mean": mean - rng.permutation([-5.0, -1.0, 2.0, 6.0]) * off}
     eps = float(rng.integers(2, 5)) * round(float(x.var()), 1) / 100
-    name = shape_name(shape)
+    name = str(shape)
     yield Case(f"{name}, no limit reached", ("inside",), near)
     yield Case(f"{name}, r at its limits", ("r",), wide)
     yield Case(f"{name}, d at its limits", ("d",), far)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, with_eps
+from normlab.tasks.drawing import NO_EPS, distinct_values, with_eps
 
 
 def conditional_batch_norm(x, labels, gain, bias, eps):
@@ -33,7 +33,7 @@ def _in_steps(
     silent = np.zeros((classes, channels))
     given = {"x": x, "labels": np.array(labels), "gain": silent, "bias": silent, "eps": NO_EPS}
     gain, bias = distinct_values(rng, (2, classes, channels)) / 10 + 0.05
-    name = f"{shape_name(shape)}, classes {labels}"
+    name = f"{shape}, classes {labels}"
     bare = Case(f"{name}, tables of 0", ("norm",), given)
     large = bare.then(with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
     yield from (bare, large)

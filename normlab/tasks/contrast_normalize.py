@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, shape_name, times
+from normlab.tasks.drawing import distinct_values, times
 
 
 def contrast_normalize(images, scale, lam, floor):
@@ -33,7 +33,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     light = 100 * distinct_values(rng, (shape[0], 1, 1, 1))
     images = faint_to_strong * distinct_values(rng, shape) + light
     images += 20 * distinct_values(rng, (1, 1, 1, shape[3]))  # channels differ, too
-    name, variances = shape_name(shape), images.var((1, 2, 3))  # (N,)
+    name, variances = str(shape), images.var((1, 2, 3))  # (N,)
     given = {"images": images, "scale": 1.0, "lam": 0.0, "floor": 1e-8}
     bare = Case(name, ("contrast",), given)
     lam = float(round(variances.mean() * rng.uniform(0.2, 0.6)))

@@ -46,11 +46,6 @@ def learned(rng: np.random.Generator, size: int) -> Outputs:
     return {"weight": scales(rng, size), "bias": shifts(rng, size)}
 
 
-def shape_name(shape: tuple[int, ...]) -> str:
-    """Write a shape as people do: (5, 3)."""
-    return f"({', '.join(str(size) for size in shape)})"
-
-
 def along_channels(parameter: np.ndarray, ndim: int) -> np.ndarray:
     """Shape a parameter (C,) so that it lies along axis 1."""
     return parameter.reshape((1, -1) + (1,) * (ndim - 2))
@@ -190,7 +185,7 @@ def one_step_at_a_time(
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
     """
-    x, name = offset_values(rng, shape), shape_name(shape)
+    x, name = offset_values(rng, shape), str(shape)
     eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
     eps = round(eps, 2)
     bare = Case(f"{name}, weight 1, bias 0", (values,), plain(x, NO_EPS))
@@ -216,7 +211,7 @@ def faint(
 ) -> Case:
     """Draw a batch that hardly varies; its last channel, or another part, not at all."""
     x, eps = faint_values(rng, shape, still)
-    name = f"{shape_name(shape)}, hardly any variation, eps {eps:g}"
+    name = f"{shape}, hardly any variation, eps {eps:g}"
     return Case(name, ("eps",), plain(x, eps, **others))
 
 
@@ -229,7 +224,7 @@ def far_from_zero(rng: np.random.Generator, size: int) -> Cases:
     """
     x = (40_000 + 3 * rng.normal(size=(size, size))).astype(np.float32)
     weight, bias = (np.resize(draw(rng, 20), size) for draw in (scales, shifts))
-    name = f"{shape_name(x.shape)} in float32, far from zero"
+    name = f"{x.shape} in float32, far from zero"
     for case, aspects, w, b in (
         (name, ("far",), np.ones(size), np.zeros(size)),
         (f"{name}, weight and bias", (), weight, bias),
@@ -300,7 +295,7 @@ def one_fold_at_a_time(
     }
     eps, weight = float(rng.integers(10, 40)) / 2, scales(rng, channels)
     kernel, values = next(iter(layer.items()))
-    name = f"{kernel} {shape_name(values.shape)}"
+    name = f"{kernel} {values.shape}"
     bare = Case(f"{name}, weight 1", ("variance",), {**layer, **norm})
     large = bare.then(_folded_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
     gain = large.then(with_weight, f"{name}, with weight", "gain", weight=weight)

@@ -3,15 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import (
-    learned,
-    one_fold_at_a_time,
-    part,
-    scales,
-    shape_name,
-    shifts,
-    state_of,
-)
+from normlab.tasks.drawing import learned, one_fold_at_a_time, part, scales, shifts, state_of
 
 
 def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
@@ -44,8 +36,8 @@ def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
         **learned(rng, 2),
     }
     first = {key: value[:1] for key, value in both.items()}
-    name = f"linear_weight {shape_name((2, inputs))}, with all"
-    alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
+    name = f"linear_weight {(2, inputs)}, with all"
+    alone = f"linear_weight {(1, inputs)}, the first of these outputs"
     two = Case(name, (), {**both, "eps": 0.5})
     yield from (two, two.then(part(np.s_[:1]), alone, "gain", "bias", **first))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import scales, shape_name, shifts
+from normlab.tasks.drawing import scales, shifts
 
 
 def fold_layer_norm(norm_weight, norm_bias, linear_weight, linear_bias):
@@ -25,7 +25,7 @@ def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
     bias = shifts(rng, outputs)
     norm = {"norm_weight": scales(rng, inputs), "norm_bias": 10 * shifts(rng, inputs)}
     both = {**norm, "linear_weight": weight, "linear_bias": bias}
-    name = f"linear_weight {shape_name((outputs, inputs))}"
+    name = f"linear_weight {(outputs, inputs)}"
     yield Case(f"{name}, norm_bias 0", ("weight",), {**both, "norm_bias": np.zeros(inputs)})
     no_bias = {**both, "linear_bias": np.zeros(outputs)}
     alone = Case(f"{name}, linear_bias 0", ("passed",), no_bias)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name
+from normlab.tasks.drawing import distinct_values, offset_values, scales
 from normlab.tasks.drawing_backward import same_dx
 
 
@@ -46,8 +46,8 @@ def _as_single_groups(rng: np.random.Generator, shape: tuple[int, ...], groups: 
         "weight": ones[: single[1]],
     }
     beside = {"dy": scaled, "x_hat": x_hat, "inv_std": inv_std, "weight": ones}
-    name = f"{shape_name(shape)}, {groups} groups"
-    one = Case(f"{shape_name(alone['dy'].shape)}, 1 group, weight 1", ("roads",), alone)
+    name = f"{shape}, {groups} groups"
+    one = Case(f"{alone['dy'].shape}, 1 group, weight 1", ("roads",), alone)
     several = one.then(same_dx, f"{name}, weight 1", "groups", **beside)
     yield from (one, several)
     yield several.then(same_dx, name, "weight", "dweight", "dbias", dy=dy, weight=weight)

@@ -11,7 +11,6 @@ from normlab.tasks.drawing import (
     faint,
     fresh,
     learned,
-    shape_name,
 )
 
 
@@ -44,7 +43,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     x = distinct_values(rng, shape) + 10 * distinct_values(rng, (channels,))
     single = np.concatenate(np.split(x, groups, axis=3))  # (G*N, H, W, C/G)
     eps = float(rng.integers(1, 9)) * 100
-    one, several = f"{shape_name(single.shape)}, 1 group", f"{shape_name(shape)}, {groups} groups"
+    one, several = f"{single.shape}, 1 group", f"{shape}, {groups} groups"
     alone = {"x": single, "num_groups": 1, **fresh(channels // groups), "eps": NO_EPS}
     bare = Case(f"{one}, eps 0", ("statistics",), alone)
     large = bare.then(eps_over(1, 2, 3), f"{one}, eps {eps:g}", "eps", eps=eps)

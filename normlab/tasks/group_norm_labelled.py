@@ -12,7 +12,6 @@ from normlab.tasks.drawing import (
     fresh,
     last_is_0,
     learned,
-    shape_name,
     with_affine,
 )
 
@@ -76,7 +75,7 @@ def _given(images: np.ndarray, labels: np.ndarray, eps: float = NO_EPS) -> Argum
 def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     images, labels = _images(rng, shape), np.zeros(shape[1], int)
     eps = float(rng.integers(1, 9)) * 100
-    name = f"{shape_name(shape)}, one label"
+    name = f"{shape}, one label"
     flat = images.copy()
     flat[-1] = 0.0
     bare = Case(name, ("statistics",), _given(images, labels))
@@ -92,7 +91,7 @@ def _several(
 ) -> Cases:
     """Draw groups beside each other; each of them was asked alone before."""
     images = _images(rng, shape)
-    name = f"{shape_name(shape)}, labels {', '.join(str(label) for label in labels)}"
+    name = f"{shape}, labels {', '.join(str(label) for label in labels)}"
     beside = Case(name, (key,), _given(images, labels))
     if key == "mixed":  # groups of one size: as many images of one group
         blocks = [images[:, labels == label] for label in np.unique(labels)]

@@ -13,7 +13,6 @@ from normlab.tasks.drawing import (
     offset_values,
     plain,
     same,
-    shape_name,
     with_affine,
 )
 
@@ -45,7 +44,7 @@ def cases(rng: np.random.Generator) -> Cases:
 
 def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     """Draw one x: without eps, in another light, with eps, with weight and bias."""
-    x, name, channels = offset_values(rng, shape, apart=10), shape_name(shape), shape[1]
+    x, name, channels = offset_values(rng, shape, apart=10), str(shape), shape[1]
     eps = float(rng.integers(1, 9)) * 100
     maps = (*shape[:2], 1, 1)
     brightness = 10 * distinct_values(rng, maps)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import along_channels, distinct_values, scales, shape_name
+from normlab.tasks.drawing import along_channels, distinct_values, scales
 from normlab.tasks.drawing_backward import same_dx
 
 
@@ -31,7 +31,7 @@ def _with_weight_later(rng: np.random.Generator, shape: tuple[int, ...]) -> Case
     inv_std = 1 / np.sqrt(x.var(1, keepdims=True) + 0.5)  # (N, 1, H, W)
     x_hat = (x - x.mean(1, keepdims=True)) * inv_std
     given = {"dy": dy, "x_hat": x_hat, "inv_std": inv_std, "weight": np.ones(shape[1])}
-    name, weight = shape_name(shape), scales(rng, shape[1])
+    name, weight = str(shape), scales(rng, shape[1])
     bare = Case(f"{name}, weight 1", ("roads",), given)
     divided = f"{name}, the same dy divided by weight"
     smaller = {"dy": dy / along_channels(weight, 4), "weight": weight}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import NO_EPS, distinct_values, in_shape, scales, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, in_shape, scales
 from normlab.tasks.drawing_backward import on_each_road, same_dx, with_cache
 
 
@@ -41,9 +41,9 @@ def _on_all_roads(rng: np.random.Generator, samples: int, features: int) -> Case
     weight = scales(rng, features)
     dy = 10 * distinct_values(rng, (samples, features))
     yield from roads
-    name = f"{shape_name(x.shape)}, dy any numbers"
+    name = f"{x.shape}, dy any numbers"
     everywhere = Case(name, (), with_cache(dy, x, np.ones(features), NO_EPS, 1))
-    divided = f"{shape_name(x.shape)}, the same dy divided by weight"
+    divided = f"{x.shape}, the same dy divided by weight"
     smaller = {"dy": dy / weight, "weight": weight}
     yield everywhere
     yield everywhere.then(same_dx, divided, "weight", "dweight", "dbias", **smaller)
@@ -54,7 +54,7 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> C
     normalized_shape = shape[-last:]
     weight = scales(rng, int(np.prod(normalized_shape)))
     eps = float(rng.integers(5, 20)) / 10
-    name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
+    name = f"{shape}, weight {normalized_shape}".replace(",)", ")")
     rows, axes = (-1, weight.size), tuple(range(-last, 0))
     laid_out = with_cache(dy.reshape(rows), x.reshape(rows), weight, eps, 1)
     matrix = Case(f"{name}, laid out as a matrix", (), laid_out)

@@ -14,7 +14,6 @@ from normlab.tasks.drawing import (
     part,
     plain,
     scales,
-    shape_name,
     shifts,
     with_affine,
 )
@@ -50,7 +49,7 @@ def _in_steps(rng: np.random.Generator, size: int) -> Cases:
     """Draw one x, three times: without eps, with eps, and with weight and bias."""
     x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
     eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
-    name = shape_name(x.shape)
+    name = str(x.shape)
     bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain(x, NO_EPS))
     yield bare
     yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
@@ -66,7 +65,7 @@ def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> C
     size = int(np.prod(normalized_shape))
     weight, bias = (draw(rng, max(x[0].size, size))[:size] for draw in (scales, shifts))
     eps = float(rng.integers(5, 20)) / 10
-    name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
+    name = f"{shape}, weight {normalized_shape}".replace(",)", ")")
     rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
     matrix = Case(f"{name}, laid out as a matrix", (), rows)
     weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)

@@ -3,15 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import (
-    NO_EPS,
-    distinct_values,
-    eps_over,
-    faint_values,
-    fresh,
-    learned,
-    shape_name,
-)
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, faint_values, fresh, learned
 
 
 def layer_norm_over(x, layout, over, weight, bias, eps):
@@ -45,7 +37,7 @@ def _in_steps(
     size = int(np.prod(normalized))
     affine = {name: value.reshape(normalized) for name, value in learned(rng, size).items()}
     eps = float(rng.integers(1, 9)) * 100
-    name = f"{layout} {shape_name(shape)} over {over}"
+    name = f"{layout} {shape} over {over}"
     given = {"x": x, "layout": layout, "over": over, **fresh(normalized), "eps": NO_EPS}
     bare = Case(f"{name}, eps 0", (values,), given)
     large = bare.then(eps_over(*axes), f"{name}, eps {eps:g}", "eps", eps=eps)

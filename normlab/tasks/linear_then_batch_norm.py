@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, only, scales, shape_name, shifts
+from normlab.tasks.drawing import distinct_values, only, scales, shifts
 
 
 def linear_then_batch_norm(x, linear_weight, linear_bias, weight, bias, eps):
@@ -41,7 +41,7 @@ def _with_and_without_bias(
     ordinary = {**base, "linear_bias": shifts(rng, outputs)}
     # float64 has 16 digits: beside 10^17, none of them is left for the layer's output.
     huge = {**base, "linear_bias": np.resize([1e17, -2e17, 3e17], outputs)}
-    name = f"x {shape_name((samples, inputs))}, linear_weight {shape_name((outputs, inputs))}"
+    name = f"x {(samples, inputs)}, linear_weight {(outputs, inputs)}"
     zero = f"{name}, linear_bias 0"
     own = (zero, only("y"))
     yield Case(zero, ("output",), base)

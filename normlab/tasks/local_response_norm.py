@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, shape_name
+from normlab.tasks.drawing import distinct_values
 
 
 def local_response_norm(x, size, alpha, beta, k):
@@ -30,7 +30,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: 
     x = distinct_values(rng, shape) + 0.37
     alpha, k = float(rng.integers(3, 9)), float(rng.integers(20, 60))
     beta = float(rng.choice([0.25, 0.4, 0.6, 0.75]))
-    name, given = shape_name(shape), {"x": x, "size": 1, "alpha": alpha, "beta": 1.0, "k": k}
+    name, given = str(shape), {"x": x, "size": 1, "alpha": alpha, "beta": 1.0, "k": k}
     alone = Case(f"{name}, size 1, beta 1", ("formula",), given)
     among = alone.then(_with_neighbours, f"{name}, size {odd}, beta 1", "window", size=odd)
     yield from (alone, among)

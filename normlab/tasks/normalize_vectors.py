@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values
 
 
 def normalize_vectors(x, dim, eps):
@@ -34,7 +34,7 @@ def _vectors(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
 
 def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw vectors with a tiny eps, one between their lengths, a large one, and zero vectors."""
-    x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
+    x, name = _vectors(rng, shape), f"{shape}, dim 1"
     with_zero = x.copy()
     with_zero[int(rng.integers(shape[0]))] = 0.0
     bare = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
@@ -59,12 +59,12 @@ def _axes(
     rng: np.random.Generator, shape: tuple[int, int], places: list[tuple[tuple[int, ...], int]]
 ) -> Cases:
     """Draw vectors as rows, and lay the same ones along other axes."""
-    x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
+    x, name = _vectors(rng, shape), f"{shape}, dim 1"
     rows = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
     yield rows
     for block, dim in places:
         laid, derive = _laid(x, block, dim), partial(_laid_as, block=block)
-        yield rows.then(derive, f"{shape_name(laid.shape)}, dim {dim}", "dim", x=laid, dim=dim)
+        yield rows.then(derive, f"{laid.shape}, dim {dim}", "dim", x=laid, dim=dim)
 
 
 def _laid(rows: np.ndarray, block: tuple[int, ...], dim: int) -> np.ndarray:

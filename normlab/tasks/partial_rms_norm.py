@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, times
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, times
 
 
 def partial_rms_norm(x, part, weight, eps):
@@ -26,7 +26,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Ca
     x = distinct_values(rng, shape) + 0.5
     x[..., part:] *= 10
     ones, eps = np.ones(shape[-1]), float(rng.integers(5, 20)) * 10
-    name = f"{shape_name(shape)}, part {part}"
+    name = f"{shape}, part {part}"
     some = {"x": x[..., :part].copy(), "part": part, "weight": ones[:part], "eps": NO_EPS}
     alone = Case(f"{name}: the part alone", ("rms",), some)
     bare = alone.then(_all_features, f"{name}, weight 1", "part", x=x, weight=ones)

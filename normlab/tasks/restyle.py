@@ -7,7 +7,7 @@ Normalization", do it to the features of a network; here it is done to the image
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import NO_EPS, distinct_values, last_is_0, one_look_at_a_time, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, last_is_0, one_look_at_a_time
 
 
 def restyle(content, style, eps):
@@ -40,7 +40,7 @@ def _in_steps(
     neutral = signs.reshape(style_shape)  # mean 0, variance 1
     style = rng.choice(np.arange(2.0, 10), channels, replace=False).reshape(-1, 1, 1) * neutral
     eps = float(rng.integers(2, 9)) * 10
-    name = f"content {shape_name(shape)}, style {shape_name(style_shape)}"
+    name = f"content {shape}, style {style_shape}"
     given = {"content": content, "style": neutral, "eps": NO_EPS}
     bare = Case(f"{name}: mean 0, std 1", ("pattern",), given)
     yield from one_look_at_a_time(bare, name, style, eps, style + means[1])

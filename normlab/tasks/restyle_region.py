@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, one_look_at_a_time, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, one_look_at_a_time
 
 
 def restyle_region(content, region, style, style_region, eps):
@@ -37,7 +37,7 @@ def _in_steps(
     wide = style - style.mean((1, 2), keepdims=True)  # mean 0
     neutral = wide / wide.std((1, 2), keepdims=True)  # mean 0, standard deviation 1
     eps = float(rng.integers(5, 20)) * 10
-    name = f"{shape_name(content.shape)} in the look of {shape_name(style.shape)}"
+    name = f"{content.shape} in the look of {style.shape}"
     pixels = {
         "content": content,
         "region": np.ones(content.shape[1:], bool),
@@ -51,7 +51,7 @@ def _in_steps(
     larger = distinct_values(rng, shape) + 90.0
     larger_style = distinct_values(rng, style_shape) + 150.0
     larger[:, region], larger_style[:, style_region] = content[:, 0], style[:, 0]
-    name = f"content {shape_name(shape)}, style {shape_name(style_shape)}, a region of each"
+    name = f"content {shape}, style {style_shape}, a region of each"
     regions = {"region": region, "style_region": style_region}
     images = {"content": larger, "style": larger_style}
     yield whole.then(_in_its_place, name, "region", **images, **regions)

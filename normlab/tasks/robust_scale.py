@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, multiplied_and_shifted, shape_name
+from normlab.tasks.drawing import distinct_values, multiplied_and_shifted
 
 
 def robust_scale(train, test):
@@ -36,7 +36,7 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) ->
     still[np.argsort(train[:, column])[1:-1], column] = train[:, column].min() + 1
     constant = still.copy()
     constant[:, column] = 7.0
-    name = f"train {shape_name(shape)}, test {shape_name(test.shape)}"
+    name = f"train {shape}, test {test.shape}"
     both = Case(name, ("train",), {"train": train, "test": test})
     yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
     yield both.then(_as_training, f"{name}: one test row alone", "test", test=test[:1])

@@ -15,7 +15,6 @@ from normlab.tasks.drawing import (
     fresh,
     learned,
     scales,
-    shape_name,
     shifts,
 )
 
@@ -49,7 +48,7 @@ def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> C
     lengths = np.full(shape[0], shape[1])
     eps = round(float(rng.uniform(0.5, 2)) * float(x.var((1, 2)).min()), 1) + 1
     given = {"x": x, "lengths": lengths, **fresh(shape[2]), "eps": NO_EPS}
-    bare = Case(f"{shape_name(shape)}, no padding", ("statistics",), given)
+    bare = Case(f"{shape}, no padding", ("statistics",), given)
     large = bare.then(eps_over(1, 2), f"{bare.name}, eps {eps:g}", "formula", eps=eps)
     both = f"{large.name}, weight and bias"
     yield from (bare, large)
@@ -78,10 +77,10 @@ def _with_padding(
         left = np.allclose(own["y"][:, length:], padding, rtol=0, atol=1e-8)
         return {"y": _normalized(x, lengths, left)}
 
-    name = shape_name(shape)
+    name = str(shape)
     cut = Case(f"{name}, tiny, cut to {length} tokens", (), short)
     zeros = cut.then(zeros_behind, f"{name}, tiny, {length} tokens real", "zeros", x=tiny)
-    any_padding = f"{name}, lengths {shape_name(tuple(lengths))}"
+    any_padding = f"{name}, lengths {tuple(lengths)}"
     padded = zeros.then(padding_as_before, any_padding, "padding", **ragged)
     yield from (cut, zeros, padded)
     both = {**padded.arguments, "weight": scales(rng, shape[2]), "bias": bias}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over
 
 
 def spade(x, label_map, gain, bias, eps):
@@ -36,7 +36,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], times: int) -> C
     silent = np.zeros((kinds, channels))
     given = {"x": x, "label_map": label_map, "gain": silent, "bias": silent, "eps": NO_EPS}
     gain, bias = distinct_values(rng, (2, kinds, channels)) / 20 + 0.03
-    name = f"{shape_name(shape)}, map {shape_name(size)}"
+    name = f"{shape}, map {size}"
     bare = Case(f"{name}, tables of 0", ("norm",), given)
     large = bare.then(eps_over(2, 3), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
     aspect = "enlarged" if times > 1 else "told"

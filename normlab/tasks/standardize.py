@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import along_channels, multiplied_and_shifted, shape_name
+from normlab.tasks.drawing import along_channels, multiplied_and_shifted
 
 
 def standardize(train, test):
@@ -35,7 +35,7 @@ def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) ->
     train, test = _unit_images(rng, shape), 1.5 * _unit_images(rng, (tests, *shape[1:])) + 0.25
     dull, channel = train.copy(), int(rng.integers(shape[1]))
     dull[:, channel] = 0.5
-    name = f"train {shape_name(shape)}, test {shape_name(test.shape)}"
+    name = f"train {shape}, test {test.shape}"
     both = Case(name, ("train",), {"train": train, "test": test})
     yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
     yield both.then(_as_training, f"{name}: one test image alone", "alone", test=test[:1])

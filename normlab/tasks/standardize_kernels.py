@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, last_is_0, scales, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, last_is_0, scales
 
 
 def standardize_kernels(v, gain, eps):
@@ -32,7 +32,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     eps, gain = float(rng.integers(5, 20)) * 100, scales(rng, outputs)
     flat = v.copy()
     flat[-1] = 0.0
-    name = shape_name(shape)
+    name = str(shape)
     bare = Case(f"{name}, gain 1", ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
     large = bare.then(eps_over(1, 2, 3), f"{name}, gain 1, eps {eps:g}", "eps", eps=eps)
     yield from (bare, large)

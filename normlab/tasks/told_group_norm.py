@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, shifts
+from normlab.tasks.drawing import NO_EPS, distinct_values, shifts
 
 
 def told_group_norm(h, condition, weight, bias, num_groups, eps):
@@ -35,7 +35,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
         "bias": shifts(rng, 2 * channels),
     }
     nothing = {name: np.zeros_like(value) for name, value in something.items()}
-    name = f"{shape_name(shape)}, {groups} groups"
+    name = f"{shape}, {groups} groups"
     given = {"h": h, **nothing, "num_groups": groups, "eps": NO_EPS}
     bare = Case(f"{name}, told nothing", ("norm",), given)
     large = bare.then(_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
+from normlab.tasks.drawing import distinct_values, scales, shifts
 
 
 def transformer_block(x, attention, mlp, norms, place):
@@ -43,4 +43,4 @@ def cases(rng: np.random.Generator) -> Cases:
             "weights": np.stack([scales(rng, features) for _ in range(4)]),
         }
         for place in PLACES:
-            yield Case(f"{shape_name(shape)}, {place}", (place,), {**numbers, "place": place})
+            yield Case(f"{shape}, {place}", (place,), {**numbers, "place": place})

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name, times
+from normlab.tasks.drawing import distinct_values, offset_values, scales, times
 
 
 def weighted_backward(dy, x, sample_weight, weight, eps):
@@ -34,7 +34,7 @@ def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     any_dy, weight = distinct_values(rng, shape), scales(rng, channels)
     straight, level, along = _apart(any_dy, x - (share * x).sum(0))
     counted = {"x": x, "sample_weight": sample_weight, "weight": np.ones(channels), "eps": 1e-12}
-    name = shape_name(shape)
+    name = str(shape)
     for road, aspect, dy in (
         ("on neither road", "straight", straight),
         ("through the mean", "mean", straight + level),

@@ -11,7 +11,6 @@ from normlab.tasks.drawing import (
     learned,
     multiplied_and_shifted,
     offset_values,
-    shape_name,
     with_affine,
     with_eps,
 )
@@ -48,7 +47,7 @@ def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Cas
         "x": np.insert(x, place, stranger, axis=0),
         "sample_weight": np.insert(sample_weight, place, 0.0),
     }
-    name, nobody = shape_name(shape), f"and sample {place} of weight 0"
+    name, nobody = str(shape), f"and sample {place} of weight 0"
     given = {"x": x, "sample_weight": sample_weight, **fresh(channels), "eps": NO_EPS}
     bare = Case(f"{name}, weight 1, bias 0", ("statistics",), given)
     large = bare.then(_if_weighted(with_eps), f"{name}, eps {eps:g}", "eps", eps=eps)
