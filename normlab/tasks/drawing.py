@@ -64,9 +64,14 @@ def only(name: str) -> Derive:
     return lambda own, _: {name: own[name]}
 
 
-def times(weight: str, name: str = "y") -> Derive:
-    """From a weight of 1, along the last axis, to another: an output in proportion to it."""
-    return lambda own, arguments: {name: own[name] * arguments[weight]}
+def times(weight: str, name: str = "y", axis: int = -1) -> Derive:
+    """From a weight of 1, along an axis, to another: an output in proportion to it."""
+
+    def derive(own: Outputs, arguments: Arguments) -> Outputs:
+        product = np.moveaxis(own[name], axis, -1) * arguments[weight]
+        return {name: np.moveaxis(product, -1, axis)}
+
+    return derive
 
 
 def in_shape(**like: str) -> Derive:
@@ -158,6 +163,15 @@ def with_eps(own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = 
 def eps_over(*axes: int) -> Derive:
     """From no eps to some, where these axes share a divisor."""
     return partial(with_eps, axes=axes)
+
+
+def eps_under_each(**of: str) -> Derive:
+    """From no eps to some, where each number of an argument shows by what it was divided."""
+
+    def with_it(y: np.ndarray, x: np.ndarray, eps: float) -> np.ndarray:
+        return y / np.sqrt(1 + eps * (y / x) ** 2)
+
+    return lambda own, given: {y: with_it(own[y], given[x], given["eps"]) for y, x in of.items()}
 
 
 def no_eps_at_all(name: str, arguments: Arguments) -> Cases:
@@ -276,16 +290,15 @@ def mean_then_variance(model: Callable, name: str, arguments: Arguments) -> Case
 
 
 def one_fold_at_a_time(
-    rng: np.random.Generator,
-    layer: Outputs,
-    channels: int,
-    with_weight: Derive,
-    same_scale: Derive,
+    rng: np.random.Generator, layer: Outputs, axis: int, same_scale: Derive
 ) -> Cases:
     """Draw a norm without eps, with eps, with weight, and ask then for the layer's bias.
 
-    Each is derived from the one before, so a slip costs the aspect that it belongs to.
+    Its channels are the layer's along that axis. Each case is derived from the one before, so a
+    slip costs the aspect that it belongs to.
     """
+    kernel, values = next(iter(layer.items()))
+    channels = values.shape[axis]
     norm = {
         "running_mean": rng.choice([-1, 1], channels) * rng.choice(np.arange(11.0, 30), channels),
         "running_var": variances(rng, channels),
@@ -294,19 +307,13 @@ def one_fold_at_a_time(
         "eps": NO_EPS,
     }
     eps, weight = float(rng.integers(10, 40)) / 2, scales(rng, channels)
-    kernel, values = next(iter(layer.items()))
     name = f"{kernel} {values.shape}"
     bare = Case(f"{name}, weight 1", ("variance",), {**layer, **norm})
-    large = bare.then(_folded_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
-    gain = large.then(with_weight, f"{name}, with weight", "gain", weight=weight)
+    own_eps = eps_under_each(folded_weight=kernel)
+    own_gain = times("weight", "folded_weight", axis)
+    large = bare.then(own_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+    gain = large.then(own_gain, f"{name}, with weight", "gain", weight=weight)
     yield from (bare, large, gain, gain.then(same_scale, f"{gain.name}: the bias", "bias"))
-
-
-def _folded_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's scales without eps to those with it."""
-    kernel = next(iter(arguments.values()))
-    squared = np.square(kernel / own["folded_weight"])
-    return {"folded_weight": kernel / np.sqrt(squared + arguments["eps"])}
 
 
 # ---- for torch programs

@@ -24,7 +24,7 @@ def cases(rng: np.random.Generator) -> Cases:
 def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
     weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
     layer = {"linear_weight": weight, "linear_bias": shifts(rng, outputs)}
-    yield from one_fold_at_a_time(rng, layer, outputs, _scale_with_weight, _same_scale)
+    yield from one_fold_at_a_time(rng, layer, 0, _same_scale)
 
 
 def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
@@ -40,11 +40,6 @@ def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
     alone = f"linear_weight {(1, inputs)}, the first of these outputs"
     two = Case(name, (), {**both, "eps": 0.5})
     yield from (two, two.then(part(np.s_[:1]), alone, "gain", "bias", **first))
-
-
-def _scale_with_weight(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's scales with weight 1 to those with another."""
-    return {"folded_weight": arguments["weight"][:, None] * own["folded_weight"]}
 
 
 def _same_scale(own: Outputs, arguments: Arguments) -> Outputs:

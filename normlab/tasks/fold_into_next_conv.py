@@ -27,12 +27,7 @@ def _four_folds(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     size = int(np.prod(shape))
     values = rng.permutation(np.arange(1.0, 2 * size + 1))[:size] * np.resize([1, -1, 1], size)
     layer = {"conv_weight": values.reshape(shape), "conv_bias": shifts(rng, shape[0])}
-    yield from one_fold_at_a_time(rng, layer, shape[1], _with_weight, _same_scale)
-
-
-def _with_weight(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's scales with weight 1 to those with another."""
-    return {"folded_weight": arguments["weight"][:, None, None] * own["folded_weight"]}
+    yield from one_fold_at_a_time(rng, layer, 1, _same_scale)
 
 
 def _same_scale(own: Outputs, arguments: Arguments) -> Outputs:

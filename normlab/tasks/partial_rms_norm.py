@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, times
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_under_each, scales, times
 
 
 def partial_rms_norm(x, part, weight, eps):
@@ -30,7 +30,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], part: int) -> Ca
     some = {"x": x[..., :part].copy(), "part": part, "weight": ones[:part], "eps": NO_EPS}
     alone = Case(f"{name}: the part alone", ("rms",), some)
     bare = alone.then(_all_features, f"{name}, weight 1", "part", x=x, weight=ones)
-    large = bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+    large = bare.then(eps_under_each(y="x"), f"{name}, eps {eps:g}", "eps", eps=eps)
     weight = scales(rng, shape[-1])
     yield from (alone, bare, large)
     yield large.then(times("weight"), f"{large.name}, with weight", "weight", weight=weight)
@@ -45,9 +45,3 @@ def _all_features(own: Outputs, arguments: Arguments) -> Outputs:
     largest = np.abs(x[..., :part]).argmax(-1)[..., None]
     at = (np.take_along_axis(one[..., :part], largest, -1) for one in (y, x))
     return {"y": x * np.divide(*at)}
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's divisor, read off their own answer, to that with eps."""
-    squared = np.square(arguments["x"] / own["y"])
-    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["eps"]))}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_under_each, scales
 
 
 def qk_norm(q, k, q_weight, k_weight, heads, kv_heads, eps):
@@ -36,7 +36,7 @@ def _in_steps(rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, 
     given = {**flat, **ones, "heads": heads, "kv_heads": kv_heads, "eps": NO_EPS}
     bare = Case(f"{name}, weights 1", ("heads",), given)
     yield from (bare, bare.then(_weighted, f"{name}, weights", "weights", **weights))
-    yield bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+    yield bare.then(eps_under_each(q="q", k="k"), f"{name}, eps {eps:g}", "eps", eps=eps)
 
 
 def _weighted(own: Outputs, arguments: Arguments) -> Outputs:
@@ -46,13 +46,4 @@ def _weighted(own: Outputs, arguments: Arguments) -> Outputs:
         size = len(arguments[weight])
         heads = own[name].reshape(*own[name].shape[:2], -1, size)
         found[name] = (heads * arguments[weight]).reshape(own[name].shape)
-    return found
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From no eps to some: read each number's divisor off the answer."""
-    found = {}
-    for name in ("q", "k"):
-        divisor = arguments[name] / own[name]
-        found[name] = arguments[name] / np.sqrt(divisor**2 + arguments["eps"])
     return found

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, last_is_0, scales
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, last_is_0, scales, times
 
 
 def standardize_kernels(v, gain, eps):
@@ -37,9 +37,4 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     large = bare.then(eps_over(1, 2, 3), f"{name}, gain 1, eps {eps:g}", "eps", eps=eps)
     yield from (bare, large)
     yield large.then(last_is_0, f"{large.name}, one output all 0", "eps", v=flat)
-    yield large.then(_times_gain, f"{name}, eps {eps:g}", "gain", gain=gain)
-
-
-def _times_gain(own: Outputs, arguments: Arguments) -> Outputs:
-    """From gains of 1 to others."""
-    return {"w": own["w"] * arguments["gain"].reshape(-1, 1, 1, 1)}
+    yield large.then(times("gain", "w", 0), f"{name}, eps {eps:g}", "gain", gain=gain)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, in_shape, scales
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import distinct_values, in_shape, scales, times
 
 
 def weight_norm(v, g):
@@ -30,10 +30,4 @@ def _with_lengths_of_1(v: np.ndarray) -> Case:
 
 
 def _with_lengths(g: np.ndarray, bare: Case) -> Case:
-    return bare.then(_times_g, f"v {bare.arguments['v'].shape}", "g", g=g)
-
-
-def _times_g(own: Outputs, arguments: Arguments) -> Outputs:
-    """From lengths of 1 to others."""
-    g, v = arguments["g"], arguments["v"]
-    return {"w": own["w"] * g.reshape(-1, *[1] * (v.ndim - 1))}
+    return bare.then(times("g", "w", 0), f"v {bare.arguments['v'].shape}", "g", g=g)
