@@ -24,31 +24,27 @@ def batch_norm_eval(x, running_mean, running_var, weight, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw batches with running statistics that are not theirs; at last some that are."""
-    yield from _four_cases(rng, (3, 2))
-    yield from _four_cases(rng, (5, 4))
-    yield _hardly_varies(rng, (4, 3))
+    """Draw batches with running statistics that are not theirs; at last some that are.
 
-
-def _four_cases(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
-    """Draw one x without eps, with eps, with weight and bias, and one of its samples alone.
-
-    Each is derived from the one before, so a slip costs the aspect that it belongs to.
+    One x comes without eps, with eps, with weight and bias, and one of its samples alone. Each is
+    derived from the one before, so a slip costs the aspect that it belongs to.
     """
-    name, channels = str(shape), shape[1]
-    eps = float(rng.integers(10, 40)) / 2
-    x, state = batch_values(rng, shape), state_of(rng, channels)
-    plain = {"x": x, **state, **fresh(channels), "eps": NO_EPS}
-    affine, row = learned(rng, channels), int(rng.integers(shape[0]))
-    bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain)
-    yield bare
-    means = {"x": x / 100, "running_mean": state["running_mean"] / 100}
-    small = {**plain, **means, "running_var": state["running_var"] / 1e4}
-    yield from no_eps_at_all(bare.name, small)
-    large = bare.then(with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
-    whole = large.then(with_affine, f"{name}, weight and bias", "affine", **affine)
-    yield from (large, whole)
-    yield whole.then(part([row]), f"{name}, sample {row} alone", "alone", x=x[[row]])
+    for shape in ((3, 2), (5, 4)):
+        name, channels = str(shape), shape[1]
+        eps = float(rng.integers(10, 40)) / 2
+        x, state = batch_values(rng, shape), state_of(rng, channels)
+        plain = {"x": x, **state, **fresh(channels), "eps": NO_EPS}
+        affine, row = learned(rng, channels), int(rng.integers(shape[0]))
+        bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain)
+        yield bare
+        means = {"x": x / 100, "running_mean": state["running_mean"] / 100}
+        small = {**plain, **means, "running_var": state["running_var"] / 1e4}
+        yield from no_eps_at_all(bare.name, small)
+        large = bare.then(with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+        whole = large.then(with_affine, f"{name}, weight and bias", "affine", **affine)
+        yield from (large, whole)
+        yield whole.then(part([row]), f"{name}, sample {row} alone", "alone", x=x[[row]])
+    yield _hardly_varies(rng, (4, 3))
 
 
 def _hardly_varies(rng: np.random.Generator, shape: tuple[int, int]) -> Case:

@@ -16,15 +16,11 @@ def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weigh
 
 def cases(rng: np.random.Generator) -> Cases:
     """Draw two layers; one has as many inputs as outputs, where a wrong axis raises no error."""
-    yield from _four_folds(rng, 2, 2)
-    yield from _four_folds(rng, 3, 4)
+    for outputs, inputs in ((2, 2), (3, 4)):
+        weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
+        layer = {"linear_weight": weight, "linear_bias": shifts(rng, outputs)}
+        yield from one_fold_at_a_time(rng, layer, 0, _same_scale)
     yield from _one_output(rng, 3)
-
-
-def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
-    weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
-    layer = {"linear_weight": weight, "linear_bias": shifts(rng, outputs)}
-    yield from one_fold_at_a_time(rng, layer, 0, _same_scale)
 
 
 def _one_output(rng: np.random.Generator, inputs: int) -> Cases:

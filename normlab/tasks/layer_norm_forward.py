@@ -35,28 +35,23 @@ def cases(rng: np.random.Generator) -> Cases:
     along the wrong axis raises no error, and so costs its own aspect alone. What another shape
     should give follows from the learner's own answer on the same numbers laid out as a matrix.
     """
-    yield from _in_steps(rng, 3)
-    yield from _in_steps(rng, 4)
+    for size in (3, 4):
+        x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
+        eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
+        name = str(x.shape)
+        bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain(x, NO_EPS))
+        yield bare
+        yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
+        large = bare.then(eps_over(1), f"{name}, eps {eps:g}", "eps", eps=eps)
+        fewer = f"{name}, the first {size - 1} samples"
+        yield from (large, large.then(part(np.s_[:-1]), fewer, "statistics", x=x[:-1]))
+        yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, size))
     yield faint(rng, (4, 4), np.s_[-1])
     yield from _as_matrix(rng, (2, 3, 4), 2)
     yield from _as_matrix(rng, (2, 3, 4), 1)
     yield from _as_matrix(rng, (2, 3, 2, 2), 3)
     yield from _as_matrix(rng, (2, 2, 3, 4), 2)
     yield from _as_matrix(rng, (5,), 1)
-
-
-def _in_steps(rng: np.random.Generator, size: int) -> Cases:
-    """Draw one x, three times: without eps, with eps, and with weight and bias."""
-    x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
-    eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
-    name = str(x.shape)
-    bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain(x, NO_EPS))
-    yield bare
-    yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
-    large = bare.then(eps_over(1), f"{name}, eps {eps:g}", "eps", eps=eps)
-    fewer = f"{name}, the first {size - 1} samples"
-    yield from (large, large.then(part(np.s_[:-1]), fewer, "statistics", x=x[:-1]))
-    yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, size))
 
 
 def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:

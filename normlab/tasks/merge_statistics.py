@@ -44,31 +44,29 @@ def total_too_early(counts, means, variances):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw workers that never have equally many values; the last are far from zero."""
-    yield from _in_steps(rng, workers=2, channels=3)
-    yield from _in_steps(rng, workers=4, channels=2)
+    """Draw workers that agree about the mean, that do not, and one more that has no values.
+
+    They never have equally many values; the last are far from zero.
+    """
+    for workers, channels in ((2, 3), (4, 2)):
+        given = _given(_counts(rng, workers), *_statistics(rng, workers, channels))
+        place = int(rng.integers(0, workers))
+        nothing = {"counts": 0, "means": np.nan, "variances": np.nan}
+        idle = {name: np.insert(given[name], place, nothing[name], axis=0) for name in given}
+        two = {name: np.insert(idle[name], 0, nothing[name], axis=0) for name in given}
+        name = f"{workers} workers, {channels} channels"
+        agreed = {**given, "means": np.tile(given["means"][0], (workers, 1))}
+        bare = Case(f"{name}, equal means", ("inside",), agreed)
+        busy = bare.then(_with_means, name, "mean", "between", means=given["means"])
+        yield from (bare, busy)
+        yield busy.then(same, f"{name}, and one worker without values", "idle", **idle)
+        more = f"{name}, and two without values, one of them the first"
+        yield busy.then(same, more, "idle", **two)
     yield from _far_from_zero(rng)
     means, variances = _statistics(rng, 3, 2)
     variances[0] = 0.0
     single = _given(np.array([1, 5, 3]), means, variances)
     yield Case("3 workers, 2 channels, one with a single value", ("mean",), single)
-
-
-def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Cases:
-    """Draw workers that agree about the mean, that do not, and one more that has no values."""
-    given = _given(_counts(rng, workers), *_statistics(rng, workers, channels))
-    place = int(rng.integers(0, workers))
-    nothing = {"counts": 0, "means": np.nan, "variances": np.nan}
-    idle = {name: np.insert(given[name], place, nothing[name], axis=0) for name in given}
-    two = {name: np.insert(idle[name], 0, nothing[name], axis=0) for name in given}
-    name = f"{workers} workers, {channels} channels"
-    agreed = {**given, "means": np.tile(given["means"][0], (workers, 1))}
-    bare = Case(f"{name}, equal means", ("inside",), agreed)
-    busy = bare.then(_with_means, name, "mean", "between", means=given["means"])
-    yield from (bare, busy)
-    yield busy.then(same, f"{name}, and one worker without values", "idle", **idle)
-    more = f"{name}, and two without values, one of them the first"
-    yield busy.then(same, more, "idle", **two)
 
 
 def _given(counts: np.ndarray, means: np.ndarray, variances: np.ndarray) -> dict[str, np.ndarray]:

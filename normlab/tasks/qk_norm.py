@@ -17,26 +17,23 @@ def qk_norm(q, k, q_weight, k_weight, heads, kv_heads, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw heads of very different sizes; in one draw as many heads as features, and as tokens."""
-    yield from _in_steps(rng, tokens=3, heads=2, kv_heads=1, size=4)
-    yield from _in_steps(rng, tokens=2, heads=4, kv_heads=2, size=3)
-    yield from _in_steps(rng, tokens=2, heads=2, kv_heads=2, size=2)
+    """Draw heads of very different sizes; in one draw as many heads as features, and as tokens.
 
-
-def _in_steps(rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, size: int) -> Cases:
-    """See queries and keys without weights and eps, then with eps, then with weights."""
-    loudness = 4.0 ** rng.permutation(heads)
-    q = (distinct_values(rng, (2, tokens, heads, size)) + 0.5) * loudness[:, None]
-    k = (distinct_values(rng, (2, tokens, kv_heads, size)) + 0.5) * loudness[:kv_heads, None]
-    flat = {"q": q.reshape(2, tokens, -1), "k": k.reshape(2, tokens, -1)}
-    ones = {"q_weight": np.ones(size), "k_weight": np.ones(size)}
-    weights = {"q_weight": scales(rng, size), "k_weight": scales(rng, size)}
-    eps = float(rng.integers(20, 90))
-    name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
-    given = {**flat, **ones, "heads": heads, "kv_heads": kv_heads, "eps": NO_EPS}
-    bare = Case(f"{name}, weights 1", ("heads",), given)
-    yield from (bare, bare.then(_weighted, f"{name}, weights", "weights", **weights))
-    yield bare.then(eps_under_each(q="q", k="k"), f"{name}, eps {eps:g}", "eps", eps=eps)
+    Queries and keys come without weights and eps, then with weights, then with eps.
+    """
+    for tokens, heads, kv_heads, size in ((3, 2, 1, 4), (2, 4, 2, 3), (2, 2, 2, 2)):
+        loudness = 4.0 ** rng.permutation(heads)
+        q = (distinct_values(rng, (2, tokens, heads, size)) + 0.5) * loudness[:, None]
+        k = (distinct_values(rng, (2, tokens, kv_heads, size)) + 0.5) * loudness[:kv_heads, None]
+        flat = {"q": q.reshape(2, tokens, -1), "k": k.reshape(2, tokens, -1)}
+        ones = {"q_weight": np.ones(size), "k_weight": np.ones(size)}
+        weights = {"q_weight": scales(rng, size), "k_weight": scales(rng, size)}
+        eps = float(rng.integers(20, 90))
+        name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
+        given = {**flat, **ones, "heads": heads, "kv_heads": kv_heads, "eps": NO_EPS}
+        bare = Case(f"{name}, weights 1", ("heads",), given)
+        yield from (bare, bare.then(_weighted, f"{name}, weights", "weights", **weights))
+        yield bare.then(eps_under_each(q="q", k="k"), f"{name}, eps {eps:g}", "eps", eps=eps)
 
 
 def _weighted(own: Outputs, arguments: Arguments) -> Outputs:

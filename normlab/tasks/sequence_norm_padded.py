@@ -37,22 +37,18 @@ def cases(rng: np.random.Generator) -> Cases:
     how the statistics were taken, and the padding adds up to 0. The third asks for the statistics
     alone: bias is 0, and where the learner leaves the padding normalized, so does what is expected.
     """
-    yield from _without_padding(rng, (2, 2, 3))
-    yield from _without_padding(rng, (3, 4, 2))
+    for shape in ((2, 2, 3), (3, 4, 2)):
+        x = distinct_values(rng, shape) + 5 * rng.permutation(shape[0])[:, None, None]
+        lengths = np.full(shape[0], shape[1])
+        eps = round(float(rng.uniform(0.5, 2)) * float(x.var((1, 2)).min()), 1) + 1
+        given = {"x": x, "lengths": lengths, **fresh(shape[2]), "eps": NO_EPS}
+        bare = Case(f"{shape}, no padding", ("statistics",), given)
+        large = bare.then(eps_over(1, 2), f"{bare.name}, eps {eps:g}", "formula", eps=eps)
+        both = f"{large.name}, weight and bias"
+        yield from (bare, large)
+        yield large.then(affine_last, both, "formula", **learned(rng, shape[2]))
     yield from _with_padding(rng, (3, 4, 2), [4, 2, 3])
     yield from _with_padding(rng, (3, 6, 3), [2, 4, 3])
-
-
-def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> Cases:
-    x = distinct_values(rng, shape) + 5 * rng.permutation(shape[0])[:, None, None]
-    lengths = np.full(shape[0], shape[1])
-    eps = round(float(rng.uniform(0.5, 2)) * float(x.var((1, 2)).min()), 1) + 1
-    given = {"x": x, "lengths": lengths, **fresh(shape[2]), "eps": NO_EPS}
-    bare = Case(f"{shape}, no padding", ("statistics",), given)
-    large = bare.then(eps_over(1, 2), f"{bare.name}, eps {eps:g}", "formula", eps=eps)
-    both = f"{large.name}, weight and bias"
-    yield from (bare, large)
-    yield large.then(affine_last, both, "formula", **learned(rng, shape[2]))
 
 
 def _with_padding(
