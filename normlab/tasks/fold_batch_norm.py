@@ -20,20 +20,16 @@ def cases(rng: np.random.Generator) -> Cases:
         weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
         layer = {"linear_weight": weight, "linear_bias": shifts(rng, outputs)}
         yield from one_fold_at_a_time(rng, layer, 0, _same_scale)
-    yield from _one_output(rng, 3)
-
-
-def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
-    """Draw a layer with two outputs, and the first of them alone."""
+    # A layer with two outputs, and the first of them alone.
     both = {
-        "linear_weight": scales(rng, 2 * inputs).reshape(2, inputs),
+        "linear_weight": scales(rng, 6).reshape(2, 3),
         "linear_bias": shifts(rng, 2),
         **state_of(rng, 2),
         **learned(rng, 2),
     }
     first = {key: value[:1] for key, value in both.items()}
-    name = f"linear_weight {(2, inputs)}, with all"
-    alone = f"linear_weight {(1, inputs)}, the first of these outputs"
+    name = "linear_weight (2, 3), with all"
+    alone = "linear_weight (1, 3), the first of these outputs"
     two = Case(name, (), {**both, "eps": 0.5})
     yield from (two, two.then(part(np.s_[:1]), alone, "gain", "bias", **first))
 

@@ -41,7 +41,10 @@ def cases(rng: np.random.Generator) -> Cases:
         large = bare.then(eps_over(*axes), f"{name}, eps {eps:g}", "eps", eps=eps)
         yield from (bare, large)
         yield large.then(_learned, f"{large.name}, weight and bias", "affine", **affine)
-    yield _faint(rng)
+    # Images that hardly vary; one of their pixels has the same number in all channels.
+    x, eps = faint_values(rng, (2, 3, 2, 2), np.s_[0, :, 0, 0])
+    given = {"x": x, "layout": "NCHW", "over": "C", **fresh(3), "eps": eps}
+    yield Case(f"NCHW (2, 3, 2, 2), hardly any variation, eps {eps:g}", ("eps",), given)
 
 
 def _learned(own: Outputs, arguments: Arguments) -> Outputs:
@@ -50,10 +53,3 @@ def _learned(own: Outputs, arguments: Arguments) -> Outputs:
     along = [size if letter in over else 1 for letter, size in zip(layout, y.shape, strict=True)]
     weight, bias = (arguments[key].reshape(along) for key in ("weight", "bias"))
     return {"y": weight * y + bias}
-
-
-def _faint(rng: np.random.Generator) -> Case:
-    """Draw images that hardly vary; one of their pixels has the same number in all channels."""
-    x, eps = faint_values(rng, (2, 3, 2, 2), np.s_[0, :, 0, 0])
-    given = {"x": x, "layout": "NCHW", "over": "C", **fresh(3), "eps": eps}
-    return Case(f"NCHW (2, 3, 2, 2), hardly any variation, eps {eps:g}", ("eps",), given)

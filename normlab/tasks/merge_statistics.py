@@ -62,7 +62,12 @@ def cases(rng: np.random.Generator) -> Cases:
         yield busy.then(same, f"{name}, and one worker without values", "idle", **idle)
         more = f"{name}, and two without values, one of them the first"
         yield busy.then(same, more, "idle", **two)
-    yield from _far_from_zero(rng)
+    # The same workers twice, near zero and with 10^9 added to every value: the squares of such
+    # means lose every digit that counts.
+    means, variances = _statistics(rng, 3, 2)
+    near = Case("3 workers, 2 channels", (), _given(_counts(rng, 3), means, variances))
+    far = near.then(only("var"), f"{near.name}, means about 10^9", "far", means=means + 1e9)
+    yield from (near, replace(far, tolerance=1e-6, rounding=True))
     means, variances = _statistics(rng, 3, 2)
     variances[0] = 0.0
     single = _given(np.array([1, 5, 3]), means, variances)
@@ -92,14 +97,3 @@ def _with_means(own: Outputs, arguments: Arguments) -> Outputs:
     weights = counts[:, None] / counts.sum()
     between = (weights * np.square(means - (weights * means).sum(0))).sum(0)
     return {"var": own["var"] + between}
-
-
-def _far_from_zero(rng: np.random.Generator) -> Cases:
-    """Draw the same workers twice, near zero and with 10^9 added to every value.
-
-    The squares of such means lose every digit that counts.
-    """
-    means, variances = _statistics(rng, 3, 2)
-    near = Case("3 workers, 2 channels", (), _given(_counts(rng, 3), means, variances))
-    far = near.then(only("var"), f"{near.name}, means about 10^9", "far", means=means + 1e9)
-    yield from (near, replace(far, tolerance=1e-6, rounding=True))

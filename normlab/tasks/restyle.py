@@ -41,11 +41,7 @@ def cases(rng: np.random.Generator) -> Cases:
         yield from one_look_at_a_time(bare, name, style, eps, style + means[1])
         itself = {"content": content, "style": content, "eps": eps}
         yield Case(f"{name}: the content itself, eps {eps:g}", (), itself)
-    yield from _flat(rng)
-
-
-def _flat(rng: np.random.Generator) -> Cases:
-    """Draw a content, and the same with a last channel that holds one number everywhere."""
+    # A content, and the same with a last channel that holds one number everywhere.
     content = distinct_values(rng, (2, 2, 3)) + 30
     style = distinct_values(rng, (2, 3, 2))
     style -= style.mean((1, 2), keepdims=True)

@@ -45,7 +45,10 @@ def cases(rng: np.random.Generator) -> Cases:
             yield bare.then(in_shape(y="x"), sequences, "sequences", x=x.reshape(sizes))
         yield bare.then(part(0), f"{bare.name}, row 0 alone", "sequences", x=x[0])
         yield from no_eps_at_all(bare.name, {**first, "x": x / 100})
-    yield _faint(rng, (4, 3))
+    # Rows that are nearly 0, and one that is 0.
+    x, eps = faint_values(rng, (4, 3), -1)
+    name = f"(4, 3), nearly 0, eps {eps:g}"
+    yield Case(name, ("eps",), {"x": x, "weight": np.ones(3), "eps": eps})
     yield from _half(rng, (3, 4))
 
 
@@ -54,13 +57,6 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
     x, y, eps = arguments["x"], own["y"], arguments["eps"]
     squared = np.square(x).mean(-1, keepdims=True) / np.square(y).mean(-1, keepdims=True)
     return {"y": y * np.sqrt(squared / (squared + eps))}
-
-
-def _faint(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
-    """Draw rows that are nearly 0, and one that is 0."""
-    x, eps = faint_values(rng, shape, -1)
-    name = f"{shape}, nearly 0, eps {eps:g}"
-    return Case(name, ("eps",), {"x": x, "weight": np.ones(shape[1]), "eps": eps})
 
 
 def _half(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
