@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, times
+from normlab.tasks.drawing import distinct_values, eps_over, times
 
 
 def contrast_normalize(images, scale, lam, floor):
@@ -31,7 +31,7 @@ def cases(rng: np.random.Generator) -> Cases:
         scale = float(rng.integers(3, 9))
         floor = float(round(np.sqrt(variances.min()) * rng.uniform(1.2, 1.6)))
         yield bare
-        yield bare.then(_with_lam, f"{name}, lam {lam:g}", "lam", lam=lam)
+        yield bare.then(eps_over(1, 2, 3, called="lam"), f"{name}, lam {lam:g}", "lam", lam=lam)
         yield bare.then(times("scale"), f"{name}, scale {scale:g}", "scale", scale=scale)
         yield bare.then(_with_floor, f"{name}, floor {floor:g}", "floor", floor=floor)
     flat = np.full((2, 2, 2, 3), 7.0)
@@ -40,18 +40,8 @@ def cases(rng: np.random.Generator) -> Cases:
     yield Case("(2, 2, 2, 3), one image without contrast", ("floor",), given)
 
 
-def _with_lam(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's contrast, read off their own answer, to that with lam."""
-    squared = _squared_divisor(own, arguments)
-    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["lam"]))}
-
-
 def _with_floor(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's contrast to one that is at least the floor."""
-    divisor = np.sqrt(_squared_divisor(own, arguments))
-    return {"y": own["y"] * divisor / np.maximum(divisor, arguments["floor"])}
-
-
-def _squared_divisor(own: Outputs, arguments: Arguments) -> np.ndarray:
-    whole = (1, 2, 3)
-    return arguments["images"].var(whole, keepdims=True) / own["y"].var(whole, keepdims=True)
+    x, y, whole = arguments["images"], own["y"], (1, 2, 3)
+    divisor = np.sqrt(x.var(whole, keepdims=True) / y.var(whole, keepdims=True))
+    return {"y": y * divisor / np.maximum(divisor, arguments["floor"])}

@@ -146,23 +146,25 @@ def plain(x: np.ndarray, eps: float, **others: int) -> dict[str, np.ndarray | fl
     return {"x": x, **others, **fresh(x.shape[1]), "eps": eps}
 
 
-def with_eps(own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None) -> Outputs:
+def with_eps(
+    own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None, called: str = "eps"
+) -> Outputs:
     """From the learner's answer without eps to that with it.
 
     The answer without eps is x (the first argument), less something, over a divisor; that divisor
     can be read off the answer by comparing its spread with that of x, over the axes that share one:
     if not said, all but the channels'.
     """
-    x, eps = next(iter(arguments.values())), arguments["eps"]
+    x, eps = next(iter(arguments.values())), arguments[called]
     ((name, y),) = own.items()
     axes = axes or tuple(axis for axis in range(x.ndim) if axis != 1)
     squared = x.var(axes, keepdims=True) / y.var(axes, keepdims=True)
     return {name: y * np.sqrt(squared / (squared + eps))}
 
 
-def eps_over(*axes: int) -> Derive:
+def eps_over(*axes: int, called: str = "eps") -> Derive:
     """From no eps to some, where these axes share a divisor."""
-    return partial(with_eps, axes=axes)
+    return partial(with_eps, axes=axes, called=called)
 
 
 def eps_under_each(**of: str) -> Derive:
