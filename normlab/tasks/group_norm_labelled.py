@@ -55,8 +55,18 @@ def cases(rng: np.random.Generator) -> Cases:
 
     Of groups beside each other each is asked alone before, where they are of one size.
     """
-    yield from _one_group(rng, (1, 2, 1, 3))
-    yield from _one_group(rng, (3, 4, 2, 4))
+    for shape in ((1, 2, 1, 3), (3, 4, 2, 4)):
+        images, labels = _images(rng, shape), np.zeros(shape[1], int)
+        eps = float(rng.integers(1, 9)) * 100
+        name = f"{shape}, one label"
+        flat = images.copy()
+        flat[-1] = 0.0
+        bare = Case(name, ("statistics",), _given(images, labels))
+        large = bare.then(eps_over(1, 2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large)
+        yield large.then(last_is_0, f"{name}, a flat image, eps {eps:g}", "eps", images=flat)
+        both = f"{large.name}, weight and bias"
+        yield large.then(with_affine, both, "affine", **learned(rng, shape[1]))
     for shape, kinds, key in (
         ((2, 4, 1, 2), [1, 0, 1, 0], "mixed"),
         ((2, 6, 3, 2), [0, 1, 1, 0, 0, 1], "mixed"),
@@ -86,20 +96,6 @@ def _images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def _given(images: np.ndarray, labels: np.ndarray, eps: float = NO_EPS) -> Arguments:
     return {"images": images, "labels": labels, **fresh(len(labels)), "eps": eps}
-
-
-def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
-    images, labels = _images(rng, shape), np.zeros(shape[1], int)
-    eps = float(rng.integers(1, 9)) * 100
-    name = f"{shape}, one label"
-    flat = images.copy()
-    flat[-1] = 0.0
-    bare = Case(name, ("statistics",), _given(images, labels))
-    large = bare.then(eps_over(1, 2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
-    yield from (bare, large)
-    yield large.then(last_is_0, f"{name}, a flat image, eps {eps:g}", "eps", images=flat)
-    both = f"{large.name}, weight and bias"
-    yield large.then(with_affine, both, "affine", **learned(rng, shape[1]))
 
 
 def _beside(own: Outputs, arguments: Arguments, labels: np.ndarray) -> Outputs:

@@ -47,22 +47,21 @@ def cases(rng: np.random.Generator) -> Cases:
         yield from (large, large.then(part(np.s_[:-1]), fewer, "statistics", x=x[:-1]))
         yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, size))
     yield faint(rng, (4, 4), np.s_[-1])
-    yield from _as_matrix(rng, (2, 3, 4), 2)
-    yield from _as_matrix(rng, (2, 3, 4), 1)
-    yield from _as_matrix(rng, (2, 3, 2, 2), 3)
-    yield from _as_matrix(rng, (2, 2, 3, 4), 2)
-    yield from _as_matrix(rng, (5,), 1)
-
-
-def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
-    """Draw an x of some shape, normalized over its `last` axes, and the same as a matrix."""
-    x, normalized_shape = distinct_values(rng, shape), shape[-last:]
-    size = int(np.prod(normalized_shape))
-    weight, bias = (draw(rng, max(x[0].size, size))[:size] for draw in (scales, shifts))
-    eps = float(rng.integers(5, 20)) / 10
-    name = f"{shape}, weight {normalized_shape}".replace(",)", ")")
-    rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
-    matrix = Case(f"{name}, laid out as a matrix", (), rows)
-    weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
-    yield matrix
-    yield matrix.then(in_shape(y="x"), name, "axes", x=x, weight=weight, bias=bias)
+    # Other shapes, normalized over their `last` axes, and the same as a matrix.
+    for shape, last in (
+        ((2, 3, 4), 2),
+        ((2, 3, 4), 1),
+        ((2, 3, 2, 2), 3),
+        ((2, 2, 3, 4), 2),
+        ((5,), 1),
+    ):
+        x, normalized_shape = distinct_values(rng, shape), shape[-last:]
+        size = int(np.prod(normalized_shape))
+        weight, bias = (draw(rng, max(x[0].size, size))[:size] for draw in (scales, shifts))
+        eps = float(rng.integers(5, 20)) / 10
+        name = f"{shape}, weight {normalized_shape}".replace(",)", ")")
+        rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
+        matrix = Case(f"{name}, laid out as a matrix", (), rows)
+        weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
+        yield matrix
+        yield matrix.then(in_shape(y="x"), name, "axes", x=x, weight=weight, bias=bias)
