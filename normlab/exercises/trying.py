@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from normlab.exercises.calling import Outcome, call_all
-from normlab.exercises.cases import draw_cases
 from normlab.exercises.diagnosis import Diagnosis, Variants, diagnose
-from normlab.exercises.exercise import Exercise, Mistake
+from normlab.exercises.exercise import Exercise, Mistake, draw_cases
 from normlab.exercises.judgement import AspectResult, judge
 from normlab.exercises.repairs import repairs
 from normlab.exercises.tree import Function
