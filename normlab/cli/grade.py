@@ -270,8 +270,8 @@ def _grade(
                         f"student, and the next run tries again. ({graded.failure[:200]})"
                     )
                     continue
+                recorded += 1  # first, as Ctrl-C while it is written comes when it is written
                 gradebook.record(submission, verdict, settings.terms, graded.isolation)
-                recorded += 1
                 counts.update(task.status.value for task in verdict.tasks)
         except KeyboardInterrupt:
             bar.close()

@@ -31,6 +31,7 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
     from normlab.grading.class_.csv_text import as_csv
     from normlab.grading.class_.points import Rules
     from normlab.grading.class_.remarks import COLUMNS, FILE_NAME, parse, read
+    from normlab.grading.class_.reports import counted
 
     if student and not exercise:
         raise click.UsageError("STUDENT needs an EXERCISE behind it.")
@@ -51,4 +52,5 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
                 raise
     for one in kept:
         click.echo(f"{one.row}: {one.student}, {one.exercise}: {one}")
-    click.echo(f"{len(kept)} remarks in {path}. `normlab grade` shows them, `export` counts them.")
+    said = counted(len(kept), "remark")
+    click.echo(f"{said} in {path}. `normlab grade` shows them, `export` counts them.")

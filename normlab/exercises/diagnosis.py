@@ -209,7 +209,7 @@ class Variants:
         return self._made(mistakes, case)[1]
 
     def _made(self, mistakes: Together, case: Case) -> tuple[Outputs | None, str]:
-        key = (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+        key = case.name, frozenset((mistake.key, mistake.edits) for mistake in mistakes)
         if key not in self._computed:
             try:
                 self._computed[key] = self.exercise.variant(mistakes, case.arguments), ""

@@ -28,6 +28,7 @@ def without_eps(x, weight, bias, eps):
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
+    """Return a file in a folder that is not there yet."""
     path = tmp_path / "deep" / "progress.json"
     monkeypatch.setenv("NORMLAB_PROGRESS", str(path))
     return path

@@ -127,7 +127,7 @@ def find_submissions(where: Path) -> HandedIn:
 
     It holds ``<student>/<exercise>.ipynb`` or ``<student>__<exercise>.ipynb``, or is as Moodle or
     Canvas makes it, unpacked or not. Of several files for one exercise the one with the most tasks
-    counts, and of those the newest; a note says so.
+    solved counts, and of those the newest; a note says so.
     """
     if where.is_dir():
         files = list(_files_below(where))
