@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from normlab.exercises.source import NO_EDITS, Edits, Model
+from normlab.exercises.source import Model
 from normlab.exercises.use import Use
+from normlab.exercises.ways import NO_EDITS, Edits
 from normlab.tasks.case import Arguments, Case, Outputs
 
 

@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
 from normlab.exercises.exercise import Aspect, Exercise, Mistake
-from normlab.exercises.source import NO_EDITS, Edits, Model, definition
+from normlab.exercises.source import Model, definition
 from normlab.exercises.use import Use
+from normlab.exercises.ways import NO_EDITS, Edits
 
 TASKS = Path(str(resources.files("normlab.tasks")))
 _TOGETHER = "normlab.tasks.scripts.together"
@@ -111,6 +112,7 @@ def exercise_of(written: Written) -> Exercise:
     use = _use(written, takes, tuple(told.get("methods", ())))
     aspects = tuple(words.aspects())
     mistakes = tuple(words.mistakes(model, {aspect.key for aspect in aspects}))
+    model.foreseen += [edits for one in mistakes for edits in (one.edits, *one.spellings)]
     rest = {key: told[key] for key in _AS_TOLD if key in told}
     rest |= {key: tuple(told[key]) for key in ("returns", "forbidden", "nodes") if key in told}
     return Exercise(

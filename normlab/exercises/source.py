@@ -8,24 +8,11 @@ list of diffs. The old text has to occur exactly once: so the list cannot go sta
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
-from types import ModuleType
+from functools import cached_property
+from types import CodeType, MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
-
-class Edit(NamedTuple):
-    """Write `new` for what stands from `start` to `end`."""
-
-    start: int
-    end: int
-    new: str
-
-    def meets(self, other: "Edit") -> bool:
-        """Whether both are about some same letter."""
-        return self.start < other.end and other.start < self.end
-
-
-Edits = frozenset[Edit]
-NO_EDITS: Edits = frozenset()
+from normlab.exercises.ways import CHOSEN, NO_EDITS, Edit, Edits, Ways
 
 
 class Model:
@@ -37,6 +24,8 @@ class Model:
 
     def __init__(self, name: str, text: str, define: Callable[[], ModuleType]) -> None:
         self.name, self.text, self.define = name, text, define
+        #: The edits that will be asked for, and are compiled together.
+        self.foreseen: list[Edits] = []
         self._programs: dict[Edits, Callable[..., Any]] = {}
 
     def edits(self, change: Mapping[str, str], times: int | Mapping[str, int] = 1) -> Edits:
@@ -73,12 +62,18 @@ class Model:
     def program(self, edits: Edits = NO_EDITS) -> Callable[..., Any]:
         """Return what the text defines, with the edits made; it may be a SyntaxError."""
         if edits not in self._programs:
-            self._programs[edits] = self._defined(self.changed(edits))
+            chosen = self._ways.chosen(edits) if edits else None
+            text = self._ways.code if chosen else self.changed(edits)
+            self._programs[edits] = self._defined(text, {CHOSEN: chosen})
         return self._programs[edits]
 
     def another(self) -> Callable[..., Any]:
         """Return what the text defines, made anew: nobody else has it."""
         return self._defined(self.text)
+
+    @cached_property
+    def _ways(self) -> Ways:
+        return Ways(self.text, self.foreseen)
 
     def values(
         self,
@@ -91,9 +86,11 @@ class Model:
         returned = self._defined(f"{head}return locals()")(*arguments)
         return {name: returned[name] for name in names}
 
-    def _defined(self, text: str) -> Any:  # noqa: ANN401 - a function or a class
-        names = dict(vars(self.define()))
-        exec(compile(text, f"<{self.name}>", "exec"), names)
+    def _defined(self, code: str | CodeType, more: Mapping[str, Any] = MappingProxyType({})) -> Any:  # noqa: ANN401 - a function or a class
+        names = {**vars(self.define()), **more}
+        if isinstance(code, str):
+            code = compile(code, f"<{self.name}>", "exec")
+        exec(code, names)
         return names[self.name]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from normlab.exercises.exercise import Exercise
 from normlab.exercises.finding import tasks_of
-from normlab.exercises.source import NO_EDITS
+from normlab.exercises.ways import NO_EDITS
 
 EXERCISE = "02_batch_norm_forward"
 _FIRST = "Ada Ben Cleo Dev Ema Finn Gita Hugo Ines Jan Kim Lea Milo Nora Omar Pia Quin Rosa Sam Tea"
