@@ -8,7 +8,7 @@ import numpy as np
 
 from normlab.exercises.calling import Outcome
 from normlab.exercises.exercise import Aspect, Exercise
-from normlab.exercises.work import Work, is_noise
+from normlab.exercises.work import Work, is_noise, spread
 from normlab.tasks.case import Case, Outputs
 
 #: A function that computes in float32 is right to about 7 digits. Rounding x moves it by 6e-8 of
@@ -97,12 +97,12 @@ def judge(
         ]
         earned = not any(v.problem for v in case_results)
         results.append(AspectResult(aspect, tuple(case_results), aspect.points if earned else 0))
-    all_right = bool(results) and all(result.passed for result in results)
-    worked = all_right or not work.is_none()
+    worked = all(result.passed for result in results) or not work.is_none()
     for place, aspect in enumerate(exercise.aspects):
         if aspect.leaves_input_alone:
             case_results = [_judge_input(case, by_name[case.name]) for case in cases]
             earned = worked and not any(v.problem for v in case_results)
+            earned = earned and _did_some_work(cases, outcomes)
             points = aspect.points if earned else 0
             results.insert(place, AspectResult(aspect, tuple(case_results), points))
     return results
@@ -235,3 +235,26 @@ def _is_another(got: np.ndarray, right: np.ndarray, largest: float) -> bool:
 
 def _judge_input(case: Case, outcome: Outcome) -> CaseResult:
     return CaseResult(case, outcome, {}, problem="modified" if outcome.modified else "")
+
+
+def _did_some_work(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> bool:
+    """Whether anything came back that is neither constant nor handed through.
+
+    A function that does nothing leaves its input alone; there are no points for that.
+    """
+    single: dict[str, set[float]] = {}
+    for case, outcome in zip(cases, outcomes, strict=True):
+        for name, value in (outcome.returned or {}).items():
+            if _is_work(value, case):
+                return True
+            if value.size == 1 and np.isfinite(value).all():
+                single.setdefault(name, set()).add(float(value.item()))
+    # One number for each case, where an array was asked for: computed, if it varies.
+    return any(len(numbers) > 1 for numbers in single.values())
+
+
+def _is_work(value: np.ndarray, case: Case) -> bool:
+    value = np.asarray(value, np.float64)
+    finite = value[np.isfinite(value)]
+    handed_through = any(np.array_equal(value, given) for given in case.arguments.values())
+    return finite.size > 1 and spread(finite) != 0 and not handed_through

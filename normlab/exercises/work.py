@@ -46,20 +46,11 @@ class Work:
         return handed_through or self._is_the_same(name) or self._ignores_what_it_is_made_of(name)
 
     def _is_noise(self, name: str) -> bool:
-        """Whether an output is everywhere an argument, or what rounding leaves of a constant.
-
-        One number for each case, where an array was asked for, is computed if it varies.
-        """
+        """Whether an output is everywhere what rounding leaves of a constant."""
         rights = [self._references[case.name][name] for case, _ in self._made]
         largest = max(rights, key=lambda right: spread(right) if right.size else 0.0)
-        finite = [
-            own[name][np.isfinite(own[name])]
-            for case, own in self._made
-            if not any(np.array_equal(own[name], given) for given in case.arguments.values())
-        ]
-        several = [got for got in finite if got.size > 1]
-        single = {float(got[0]) for got in finite if got.size == 1}
-        return all(is_noise(got, largest) for got in several) if several else len(single) < 2
+        several = [own[name] for _, own in self._made if own[name].size > 1]
+        return bool(several) and all(is_noise(got, largest) for got in several)
 
     def _is_multiple(self, name: str, key: str) -> bool:
         """Whether an output is in every case the same multiple of the same argument."""
