@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 	--constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PYTHON_FILES := normlab tests benchmarks source docs
 
-.PHONY: help lab test quick course lint format update browser screenshot cheat-sheet site slides clean
+.PHONY: help lab test quick course lint style format update browser screenshot cheat-sheet site slides clean
 
 help:
 	@echo "make lab      open the course in JupyterLab (PORT=8888)"
@@ -56,8 +56,10 @@ lab: $(VENV)/ready-to-learn
 	$(BIN)/normlab lab --port $(PORT)
 
 # One file's tests stay in one process, so that a notebook's cells run in their order.
-test: lint
-	$(BIN)/python -m pytest tests notebooks solutions docs/gallery.ipynb --ignore tests/browser \
+# Bytecode is kept, even where somebody's image forbids it: two hundred processes import normlab.
+# Types are looked at by tests/test_types.py, beside the other tests.
+test: style
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest tests notebooks solutions docs/gallery.ipynb --ignore tests/browser \
 		--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
 		--numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
@@ -65,10 +67,12 @@ course: $(VENV)/ready-to-make
 	$(BIN)/python source/counts.py
 	$(BIN)/python source/build.py
 
-lint: $(VENV)/ready-to-make
+lint: style
+	$(BIN)/mypy
+
+style: $(VENV)/ready-to-make
 	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/ruff format --check $(PYTHON_FILES)
-	$(BIN)/mypy
 
 # For the inner loop: what breaks first, without notebooks, grading or training.
 quick: lint
@@ -106,5 +110,5 @@ cheat-sheet: $(VENV)/ready-to-learn
 	$(BIN)/python docs/cheat_sheet.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ import pytest
 LONG = (
     *("test_lessons_run", "test_mnist_with_batch_norm", "test_logbook_survives", "test_isolation"),
     *("test_copying", "test_nbgrader", "test_gradescope", "test_packaging", "test_cheat_sheet"),
-    *("test_line", "test_lab", "04_batch_norm_backward", "test_two_processes"),
+    *("test_line", "test_lab", "test_types", "04_batch_norm_backward", "test_two_processes"),
 )
 
 # Several processes of tests share the cores: threads would only wait for each other.

@@ -259,8 +259,7 @@ def run(command: Sequence[str]) -> Cost:
 def adopt_orphans() -> None:
     """Become the parent of every process below this one that its own parent has left, on Linux.
 
-    bubblewrap does not wait for what it started: nobody would count the time of the processes
-    inside.
+    What a parent did not wait for before it ended is waited for here: nobody would count its time.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

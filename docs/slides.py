@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "slides"
 LESSONS = ROOT / "notebooks"
 
-# Which of its outputs a cell shows. Widgets carry their picture as HTML as well.
+# Which of its outputs a cell shows: the first of these that it has.
 OUTPUTS = ["text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "text/plain"]
 
 # What a lecture needs of reveal.js and of MathJax, which come with these packages.

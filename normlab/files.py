@@ -47,6 +47,14 @@ def read_ordinary(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
+def read_utf8(path: Path) -> str:
+    """Return a text without its mark; an `OSError` where it is in another encoding."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OSError(None, "it is not in UTF-8: save it as UTF-8", str(path)) from error
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
     """Replace a file in one step: a reader finds the old one or the new one, whole.
 

@@ -23,6 +23,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Set
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,8 +88,9 @@ def lines(code: str) -> list[str]:
     return [line for line in stripped if line and not line.startswith("#")]
 
 
+@cache
 def cells_of(source: Path) -> list[NotebookNode]:
-    """Return the cells of a percent script."""
+    """Return the cells of a percent script; it is read once, and they are not to be changed."""
     return jupytext.read(source).cells
 
 

@@ -28,12 +28,6 @@ extensions = [
 
 # The notebooks are shown as they were executed and committed.
 nb_execution_mode = "off"
-# A widget would need scripts from outside. Each carries its picture as HTML as well.
-nb_ipywidgets_js = {}
-nb_mime_priority_overrides = [
-    ("html", "application/vnd.jupyter.widget-view+json", None),
-    ("html", "text/html", 0),
-]
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath", "html_image"]
 myst_heading_anchors = 3
 suppress_warnings = ["mystnb.unknown_mime_type"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from normlab.cli.lab import find_course, here
+from normlab.cli.lab import course_toml, find_course, here
 
 
 @click.command()
@@ -23,15 +23,8 @@ def autograder(exercise: str, out: Path) -> None:
       normlab autograder 06_layer_norm week-6.zip
     """  # noqa: D301 - \b is how click is told not to rewrap
     from normlab.grading.class_.gradescope import write_autograder
-    from normlab.grading.class_.points import RulesError
-    from normlab.grading.class_.release import ReleaseError
-    from normlab.grading.class_.submissions import SubmissionsError, exercise_named
+    from normlab.grading.class_.submissions import exercise_named
 
-    rules = here() / "course.toml"
-    text = rules.read_text(encoding="utf-8") if rules.is_file() else ""
-    try:
-        name = exercise_named(exercise)
-        most = write_autograder(find_course(here()), name, out, text)
-    except (ReleaseError, RulesError, SubmissionsError) as error:
-        raise click.ClickException(str(error)) from error
+    name = exercise_named(exercise)
+    most = write_autograder(find_course(here()), name, out, course_toml(here()) or "")
     click.echo(f"{out} grades {name}, of {most:g} points; README.md in it says how to upload it.")

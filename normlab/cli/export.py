@@ -93,7 +93,7 @@ def export(
         click.echo("Not judged in full, for you to look at:", err=True)
         for line in done.open_questions:
             click.echo(f"  {line}", err=True)
-    click.echo(f"Written to {done.path}")
+    click.echo(f"Written to {path}")
 
 
 def _split(column: str) -> tuple[str, str]:

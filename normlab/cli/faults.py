@@ -14,20 +14,9 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def faults_in_a_sentence(out: Path) -> Iterator[None]:
-    """Turn the errors of grading into OUT, and of its files, into ones that are told in a line."""
-    from normlab.grading.class_.exports import ExportError
-    from normlab.grading.class_.gradebook import GradebookError
-    from normlab.grading.class_.points import RulesError
-    from normlab.grading.class_.pool import GradingError
-    from normlab.grading.class_.remarks import RemarksError
-    from normlab.grading.class_.roster import RosterError
-    from normlab.grading.class_.submissions import SubmissionsError
-
-    said = (SubmissionsError, GradebookError, GradingError, ExportError)
+    """Tell in a line what the system refuses to do with OUT and the files read for it."""
     try:
         yield
-    except (*said, RemarksError, RosterError, RulesError) as error:
-        raise click.ClickException(str(error)) from error
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from normlab.grading.class_.gradebook import Gradebook
     from normlab.grading.class_.pool import Settings
     from normlab.grading.class_.submissions import HandedIn, Submission
-    from normlab.grading.prison.isolation import Isolation
 
 _MOST_NOTES = 20  # on the screen; index.html has all
 _SECONDS = 180.0  # the timeout; repeated from normlab.grading.Limits so that --help need not wait
@@ -120,6 +119,7 @@ def grade(
     from normlab.grading.class_.pool import Settings
     from normlab.grading.class_.remarks import read
     from normlab.grading.class_.reports import forget_page, write_reports
+    from normlab.grading.prison.isolation import Isolation
 
     with faults_in_a_sentence(out):
         handed_in = _handed_in(submissions, out, only, exercises)
@@ -140,7 +140,7 @@ def grade(
                 whole=not (only or exercises),
             )
             read(out, gradebook.everyone(), Rules.kept_in(gradebook).most)  # wrong ones stop it
-            isolation = _unprotected() if no_isolation else None
+            isolation = Isolation("none") if no_isolation else None
             settings = Settings(gradebook.choose_seed(seed), timeout, isolation)
             todo = list(handed_in.submissions)
             if gradebook.rule("attempt") not in ("", "last"):
@@ -172,12 +172,6 @@ def _tell(notes: list[str]) -> None:
         click.echo(f"{click.style('Note:', fg='yellow')} {note}", err=True)
     if len(notes) > _MOST_NOTES:
         click.echo(f"And {len(notes) - _MOST_NOTES} more notes: they are in index.html.", err=True)
-
-
-def _unprotected() -> "Isolation":
-    from normlab.grading.prison.isolation import no_isolation
-
-    return no_isolation()
 
 
 def _named(names: str) -> list[str]:
@@ -247,17 +241,13 @@ def _grade(
     """
     from tqdm import tqdm
 
-    from normlab.grading.class_.pool import grade_all, grade_all_with_dask
+    from normlab.grading.class_.pool import grade_all
 
     counts: Counter[str] = Counter()
     failures: list[str] = []
     recorded = 0
-    if client is not None:
-        all_results = grade_all_with_dask(todo, settings, client)
-    else:
-        all_results = grade_all(todo, settings, jobs or os.cpu_count() or 1)
     with (
-        closing(all_results) as results,
+        closing(grade_all(todo, settings, jobs or os.cpu_count() or 1, client)) as results,
         tqdm(total=len(todo), unit="notebook", disable=None if todo else True) as bar,
     ):
         try:
@@ -270,8 +260,8 @@ def _grade(
                         f"student, and the next run tries again. ({graded.failure[:200]})"
                     )
                     continue
+                recorded += 1  # first, as Ctrl-C while it is written comes when it is written
                 gradebook.record(submission, verdict, settings.terms, graded.isolation)
-                recorded += 1
                 counts.update(task.status.value for task in verdict.tasks)
         except KeyboardInterrupt:
             bar.close()

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 import click
 
 from normlab.cli.keeping import bring_all
-from normlab.files import write_whole
+from normlab.files import read_utf8, write_whole
 from normlab.system import has_a_screen
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ def here() -> Path:
         raise click.ClickException(
             "The folder you are in was deleted. Change into the one of the course, and try again."
         ) from error
+
+
+def course_toml(folder: Path) -> str | None:
+    """Return what the teacher's course.toml says, in a folder; None where there is none."""
+    file = folder / "course.toml"
+    return read_utf8(file) if file.is_file() else None
 
 
 def find_course(start: Path) -> Path:

@@ -27,28 +27,19 @@ def remarks(out: Path, student: str | None, exercise: str | None, remark: str, w
       normlab remarks results "Bob Ray" batch_norm_forward 7 --why "right, but for its name"
       normlab remarks results "Jan Ek" 02 "with Ida Ek"
     """  # noqa: D301 - \b is how click is told not to rewrap
-    from normlab.files import write_whole
-    from normlab.grading.class_.csv_text import as_csv
     from normlab.grading.class_.points import Rules
-    from normlab.grading.class_.remarks import COLUMNS, FILE_NAME, parse, read
+    from normlab.grading.class_.remarks import FILE_NAME, parse, read
+    from normlab.grading.class_.reports import counted
 
     if student and not exercise:
         raise click.UsageError("STUDENT needs an EXERCISE behind it.")
-    path = out / FILE_NAME
     with gradebook_of(out) as gradebook:
         most, everyone = Rules.kept_in(gradebook).most, gradebook.everyone()
         kept = read(out, everyone, most)
-        before = path.read_text(encoding="utf-8-sig") if path.exists() else as_csv([COLUMNS])
         if student and exercise:
             one = parse((student, exercise, remark, why), everyone, most)
-            added = as_csv([(one.student, exercise, remark, why)])
-            write_whole(path, before if before.endswith("\n") else f"{before}\n")
-            try:
-                write_whole(path, path.read_text(encoding="utf-8") + added)
-                kept = read(out, everyone, most)
-            except Exception:
-                write_whole(path, before)
-                raise
+            kept = read(out, everyone, most, (one.student, exercise, remark, why))
     for one in kept:
         click.echo(f"{one.row}: {one.student}, {one.exercise}: {one}")
-    click.echo(f"{len(kept)} remarks in {path}. `normlab grade` shows them, `export` counts them.")
+    where = f"{counted(len(kept), 'remark')} in {out / FILE_NAME}."
+    click.echo(f"{where} `normlab grade` shows them, `export` counts them.")

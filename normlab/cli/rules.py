@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from normlab.cli.choices import OneOf
+from normlab.cli.lab import course_toml
+from normlab.files import read_utf8
 
 if TYPE_CHECKING:
     from normlab.grading.class_.gradebook import Gradebook
     from normlab.grading.class_.submissions import HandedIn
 
-_COURSE = Path("course.toml")
 _OPTIONS = (
     click.option(
         "--due",
@@ -65,11 +66,11 @@ def keep_rules(
     if due:
         said["due"] = due_dates(due, gradebook.rule("due"))
     if class_list:
-        Roster(listed := class_list.read_text(encoding="utf-8-sig"))
+        Roster(listed := read_utf8(class_list))
         said["class"] = listed
-    if _COURSE.is_file():
-        course_rules(text := _COURSE.read_text(encoding="utf-8"))
-        said["course"] = text
+    if (course := course_toml(Path())) is not None:
+        course_rules(course)
+        said["course"] = course
     late_rule(late or "")
     for name, rule in said.items():
         if rule is not None:

@@ -21,15 +21,7 @@ def written_help(command: click.Command) -> str:
 
 
 class Sections(click.Group):
-    """A group of commands that are listed by who needs them.
-
-    Parameters
-    ----------
-    sections
-        For each heading its commands.
-    **options
-        As for `click.Group`.
-    """
+    """A group of commands that are listed by who needs them: for each heading its commands."""
 
     def __init__(self, sections: Mapping[str, Sequence[click.Command]], **options: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(**options)

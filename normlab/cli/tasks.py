@@ -110,7 +110,7 @@ def _show_slips(exercise: "Exercise") -> None:
     variants = Variants(exercise, draw_cases(exercise, 0))
     by_fate: dict[str, list[str]] = {kind: [] for kind in FATES}
     with tqdm(slips(exercise.model.text).items(), "slips", leave=False, disable=None) as made:
-        for what, text in made:
+        for text, what in made:
             by_fate[fate(exercise, text, variants)].append(what)
     counts = ", ".join(f"{len(some)} {kind}" for kind, some in by_fate.items() if some)
     click.echo(f"slips by rule: {counts}.")

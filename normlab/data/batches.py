@@ -57,3 +57,11 @@ def shuffled_batches(
     for batch in order.split(int(batch_size)):  # (batch_size,)
         if len(batch) == batch_size or not drop_last:
             yield batch
+
+
+def endless_batches(
+    size: int, batch_size: int, generator: "torch.Generator", *, drop_last: bool = False
+) -> Iterator["torch.Tensor"]:
+    """Visit the samples again and again, each time in an order of its own: `shuffled_batches`."""
+    while True:
+        yield from shuffled_batches(size, batch_size, generator, drop_last=drop_last)

@@ -22,9 +22,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from normlab.exercises.calling import borrowed, call_all, kept_between_calls, objection
-from normlab.exercises.cases import draw_cases
 from normlab.exercises.diagnosis import Variants, diagnose
-from normlab.exercises.exercise import Exercise
+from normlab.exercises.exercise import Exercise, draw_cases
 from normlab.exercises.finding import all_exercises, find, tasks_of
 from normlab.exercises.guessing import guess
 from normlab.exercises.judgement import judge

@@ -323,55 +323,32 @@ def objection(
     With `methods` it has to be a class that has them, and the parameters are its constructor's.
     """
     try:
-        if methods:
-            return _objection_to_class(answer, name, parameters, methods)
-        return _objection_to_function(answer, name, parameters)
+        return _objection(answer, name, parameters, methods)
     except Exception:
         return None  # an object that resists being looked at: the calls will show
 
 
-def _objection_to_function(
-    answer: Any,  # noqa: ANN401
-    name: str,
-    parameters: tuple[str, ...],
-) -> Objection | None:
-    call = f'check("{name}", {name})'
-    if not callable(answer):
-        result = ": the result of a call" if isinstance(answer, np.ndarray) else ""
-        return Objection(
-            f"This is not a function but {_kind(answer)}{result}.",
-            f"give the function itself, without parentheses or quotes: {call}",
-        )
-    if isinstance(answer, type):
-        return Objection(
-            f"This is a class ({_name(answer)}), and the task asks for a function.",
-            f"write `def {name}({', '.join(parameters)})` and run {call}",
-        )
-    signature = inspect.signature(answer)  # a function written in C may have none
-    try:
-        signature.bind(*parameters)
-    except TypeError:
-        return Objection(
-            f"Your function is called as {_name(answer)}{signature}, "
-            f"and the task's as {name}({', '.join(parameters)}).",
-            "give it these arguments, in this order.",
-        )
-    return None
-
-
-def _objection_to_class(
+def _objection(
     answer: Any,  # noqa: ANN401
     name: str,
     parameters: tuple[str, ...],
     methods: tuple[str, ...],
 ) -> Objection | None:
-    if not isinstance(answer, type):
+    itself = f'without parentheses or quotes: check("{name}", {name})'
+    asked = f"{name}({', '.join(parameters)})"
+    is_class = isinstance(answer, type)
+    if methods and not is_class:
         kind = _kind(answer) if answer is None else f"{_kind(answer)}: an object, and no class"
         kind = "a function" if inspect.isroutine(answer) else kind
-        return Objection(
-            f"This task asks for a class, and this is {kind}.",
-            f'give the class itself, without parentheses or quotes: check("{name}", {name})',
-        )
+        wrong = f"This task asks for a class, and this is {kind}."
+        return Objection(wrong, f"give the class itself, {itself}")
+    if not callable(answer):
+        result = ": the result of a call" if isinstance(answer, np.ndarray) else ""
+        wrong = f"This is not a function but {_kind(answer)}{result}."
+        return Objection(wrong, f"give the function itself, {itself}")
+    if is_class and not methods:
+        wrong = f"This is a class ({_name(answer)}), and the task asks for a function."
+        return Objection(wrong, f'write `def {asked}` and run check("{name}", {name})')
     found = {f"`{method}`": inspect.getattr_static(answer, method, None) for method in methods}
     # What binds itself to the object, such as a property or a partialmethod, may be a method, too.
     missing = [
@@ -380,18 +357,18 @@ def _objection_to_class(
         if not (callable(value) or hasattr(type(value), "__get__"))
     ]
     if missing:
-        return Objection(
-            f"Your class has no method {' and '.join(missing)}.",
-            "write the methods that the task names, inside the class.",
-        )
+        wrong = f"Your class has no method {' and '.join(missing)}."
+        return Objection(wrong, "write the methods that the task names, inside the class.")
+    signature = inspect.signature(answer)  # a function written in C may have none
     try:
-        inspect.signature(answer).bind(*parameters)
+        signature.bind(*parameters)
     except TypeError:
-        return Objection(
-            f"An object of your class is made as {name}{inspect.signature(answer)}, and the "
-            f"task's as {name}({', '.join(parameters)}).",
-            "let `__init__` take these arguments after `self`, in this order.",
-        )
+        made, take = f"Your function is called as {_name(answer)}", "give it these arguments"
+        if is_class:
+            made = f"An object of your class is made as {name}"
+            take = "let `__init__` take these arguments after `self`"
+        wrong = f"{made}{signature}, and the task's as {asked}."
+        return Objection(wrong, f"{take}, in this order.")
     return None
 
 

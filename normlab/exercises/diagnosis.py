@@ -80,15 +80,18 @@ def _explained(suspects: "_Suspects") -> Diagnosis | None:
     """Name what explains the whole answer."""
     exercise, cases = suspects.exercise, suspects.cases
     singles: list[Together] = [(mistake,) for mistake in exercise.spellings]
-    # Exact agreement first. Only an answer in float32 needs the wider tolerance.
-    for tolerance in (_EXACT, SINGLE_PRECISION):
-        for sets in (singles, exercise.pairs):
-            fitting = [one for one in sets if suspects.explain(one, cases, tolerance)]
-            if fitting:
-                found = _by_name(exercise, fitting)
-                hidden = suspects.hidden_by(found[0]) if len(found) == 1 else ()
-                return Diagnosis(found, hidden)
-    return None
+    fitting: list[Together] = []
+    for sets in (singles, exercise.pairs):
+        near = [one for one in sets if suspects.explain(one, cases, SINGLE_PRECISION)]
+        exact = [one for one in near if suspects.explain(one, cases, _EXACT)]
+        # Exact agreement first. Only an answer in float32 needs the wider tolerance.
+        fitting = exact or fitting or near
+        if exact:
+            break
+    if not fitting:
+        return None
+    found = _by_name(exercise, fitting)
+    return Diagnosis(found, suspects.hidden_by(found[0]) if len(found) == 1 else ())
 
 
 def _in_another_form(variants: "Variants", outcomes: Sequence[Outcome]) -> Diagnosis | None:
@@ -206,7 +209,7 @@ class Variants:
         return self._made(mistakes, case)[1]
 
     def _made(self, mistakes: Together, case: Case) -> tuple[Outputs | None, str]:
-        key = (case.name, *((mistake.key, mistake.edits) for mistake in mistakes))
+        key = case.name, frozenset((mistake.key, mistake.edits) for mistake in mistakes)
         if key not in self._computed:
             try:
                 self._computed[key] = self.exercise.variant(mistakes, case.arguments), ""

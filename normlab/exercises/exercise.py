@@ -5,6 +5,7 @@ calls the learner's function in the same process; a grader draws them from a sec
 calls it in another. Both judge what came back by the same entry.
 """
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -189,6 +190,16 @@ class Exercise:
         """Compute each node inside the computation: what is right, or what mistakes make of it."""
         edits = NO_EDITS.union(*(mistake.edits for mistake in mistakes))
         return self.model.values(self.nodes, *arguments.values(), edits=edits)
+
+
+def draw_cases(exercise: Exercise, seed: int) -> list[Case]:
+    """Draw the cases of an exercise; the same seed gives the same cases.
+
+    A seed is at least 0. Each exercise has its own stream, so equal seeds do not mean equal
+    numbers. A case comes after the one that it is based on.
+    """
+    stream = zlib.crc32(exercise.name.encode())
+    return exercise.draw(np.random.default_rng([seed, stream]))
 
 
 def _float64(value: Any) -> Any:  # noqa: ANN401 - an argument of any kind

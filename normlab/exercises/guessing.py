@@ -102,11 +102,6 @@ class Guess:
     unit: str = ""
     why: str = ""
 
-    @property
-    def is_number(self) -> bool:
-        """Whether a number is asked for."""
-        return not isinstance(self.answer, str)
-
     def hear(self, answers: Answers) -> str:
         """Take a guess; the first one is kept in the learner's progress, and the output opens."""
         ((said, right),) = answers
@@ -117,7 +112,7 @@ class Guess:
 
     @property
     def _shown(self) -> str:
-        return f"{self.answer:,}{self.unit}" if self.is_number else str(self.answer)
+        return self.answer if isinstance(self.answer, str) else f"{self.answer:,}{self.unit}"
 
     def __str__(self) -> str:
         options = f" ({'; '.join(self.options)})" if self.options else ""

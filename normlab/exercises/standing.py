@@ -1,6 +1,6 @@
 """How far the learner has come: one bar a lesson, what is next, and the details folded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -14,7 +14,14 @@ from normlab.exercises.panel import GREEN, GREY
 from normlab.exercises.self_tests import all_self_tests
 
 _WIDTH = 20  # of a bar of text
-_GUESSES = "the guesses"
+#: What a lesson consists of, in its order.
+OF_GUESSES, OF_LESSON, OF_SELF_TEST, OF_EXERCISES = range(4)
+_SUMS = (
+    (OF_LESSON, "Lessons", "points"),
+    (OF_EXERCISES, "Exercises", "points"),
+    (OF_SELF_TEST, "Self-tests", "questions right at the first go"),
+    (OF_GUESSES, "Guesses", "given"),
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Line:
     `checks` is 0 where it was never tried; `notebook` is where a task stands.
     """
 
+    kind: int
     lesson: str
     name: str
     title: str
@@ -44,43 +52,21 @@ class Line:
         """What it is, in a word or two."""
         if self.notebook:
             return self.name
-        return self.title if self.title == _GUESSES else "the self-test"
+        return "the guesses" if self.kind == OF_GUESSES else "the self-test"
 
     @property
     def of_all(self) -> str:
         """What it is and how much of it is done, in columns."""
         return f"{self.what:36}{self.best:3} /{self.max_points:3}"
 
-    @property
-    def in_lesson(self) -> bool:
-        """Whether the lesson itself asks for it, and it is not graded."""
-        return self.notebook.startswith("notebooks/")
-
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: its own tasks and its exercises, its self-test and its guesses."""
+    """One lesson, and everything that counts in it, in the order in which it comes."""
 
     number: str
     title: str
-    lines: tuple[Line, ...]
-    self_test: tuple[Line, ...]
-    guesses: tuple[Line, ...] = ()
-
-    @property
-    def own(self) -> tuple[Line, ...]:
-        """The tasks that the lesson asks for and goes on with."""
-        return tuple(line for line in self.lines if line.in_lesson)
-
-    @property
-    def exercises(self) -> tuple[Line, ...]:
-        """The tasks of its exercise notebook."""
-        return tuple(line for line in self.lines if not line.in_lesson)
-
-    @property
-    def all(self) -> tuple[Line, ...]:
-        """Everything that counts, in the order in which it comes."""
-        return (*self.guesses, *self.own, *self.self_test, *self.exercises)
+    all: tuple[Line, ...]
 
     @property
     def state(self) -> str:
@@ -100,7 +86,7 @@ class Lesson:
         return "█" * done, "░" * (_WIDTH - done)
 
 
-def _sum(what: str, lines: tuple[Line, ...]) -> int:
+def _sum(what: str, lines: Iterable[Line]) -> int:
     return sum(getattr(line, what) for line in lines)
 
 
@@ -110,16 +96,27 @@ class Progress:
 
     It shows itself: a bar for each lesson, and under it what it consists of, folded in a notebook,
     and as text where the lesson is begun. `file` is what was read, and `note` says what could not
-    be read of it. `given` are the guesses of each lesson; `guesses` are how many of all were right,
-    and how many can be judged.
+    be read of it. `guesses` are how many guesses were right, and how many can be judged.
     """
 
-    lines: tuple[Line, ...]
-    self_tests: tuple[Line, ...]
-    given: tuple[Line, ...] = ()
+    all: tuple[Line, ...]
     guesses: tuple[int, int] = (0, 0)
     file: Path | None = None
     note: str = ""
+
+    def of(self, *kinds: int) -> tuple[Line, ...]:
+        """Return what is asked of some kinds."""
+        return tuple(line for line in self.all if line.kind in kinds)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The tasks."""
+        return self.of(OF_LESSON, OF_EXERCISES)
+
+    @property
+    def self_tests(self) -> tuple[Line, ...]:
+        """The self-tests."""
+        return self.of(OF_SELF_TEST)
 
     @property
     def points(self) -> int:
@@ -135,25 +132,22 @@ class Progress:
     def lessons(self) -> tuple[Lesson, ...]:
         """The lessons in their order, and a teacher's own exercises, which have no number."""
         titles = {line.lesson: line.title for line in self.self_tests}
-        numbers = dict.fromkeys([*titles, *(line.lesson for line in self.lines)])
-        kinds = (self.lines, self.self_tests, self.given)
-
-        def lesson(number: str) -> Lesson:
-            own = (tuple(line for line in lines if line.lesson == number) for lines in kinds)
-            return Lesson(number, titles.get(number, "your teacher's own"), *own)
-
-        return tuple(map(lesson, numbers))
+        for line in self.lines:
+            titles.setdefault(line.lesson, "your teacher's own")
+        in_order = sorted(self.all, key=lambda line: line.kind)
+        return tuple(
+            Lesson(number, title, tuple(line for line in in_order if line.lesson == number))
+            for number, title in titles.items()
+        )
 
     @property
     def next(self) -> str:
         """What to do next, in a few words: what is begun, or what comes after the last done."""
-        lines = [
-            line for lesson in self.lessons for line in lesson.all if line not in lesson.guesses
-        ]
+        everything = [line for lesson in self.lessons for line in lesson.all]
+        lines = [line for line in everything if line.kind != OF_GUESSES]
         begun = [line for line in self.lines if line.state == "begun"]
-        touched = [place for place, line in enumerate(lines) if line.checks]
-        after = lines[touched[-1] + 1 :] if touched else lines
-        open_ones = [line for line in (*after, *lines) if line.state == "open"]
+        last = max((place for place, line in enumerate(lines) if line.checks), default=-1)
+        open_ones = [line for line in (*lines[last + 1 :], *lines) if line.state == "open"]
         for line in (*begun, *open_ones):
             if line.notebook:
                 return f"{line.name}, in {line.notebook}"
@@ -173,17 +167,10 @@ class Progress:
     @property
     def sums(self) -> list[str]:
         """What is done of each kind in all, a line a kind."""
-        own = tuple(line for line in self.lines if line.in_lesson)
-        graded = tuple(line for line in self.lines if not line.in_lesson)
         sums = [
             f"{name}: {_sum('best', lines)} of {_sum('max_points', lines)} {what}"
-            for name, lines, what in (
-                ("Lessons", own, "points"),
-                ("Exercises", graded, "points"),
-                ("Self-tests", self.self_tests, "questions right at the first go"),
-                ("Guesses", self.given, "given"),
-            )
-            if lines
+            for kind, name, what in _SUMS
+            if (lines := self.of(kind))
         ]
         hits, judged = self.guesses
         if judged:
@@ -228,42 +215,31 @@ def progress() -> Progress:
     except (OSError, RuntimeError) as error:  # no home folder, or no folder here any more
         trouble = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     note = f"Your progress file {trouble}: this is what could be read." if trouble else ""
-    guesses = kept[GUESSES]
-    tasks = [
-        (task.lesson, name, task.title, task.max_points, task.place)
-        for name, task in all_exercises().items()
-    ]
-    self_tests = [
-        (lesson[:2], lesson, lesson[3:].replace("_", " "), len(questions))
-        for lesson, questions in all_self_tests().items()
-    ]
-    asked = all_guesses()
+    tasks, guesses = kept[EXERCISES], kept[GUESSES]
     given = {
-        lesson: sum(one in guesses for one in questions) for lesson, questions in asked.items()
+        lesson: dict.fromkeys(("best", "checks"), sum(one in guesses for one in questions))
+        for lesson, questions in all_guesses().items()
     }
-    return Progress(
-        _lines(tasks, kept[EXERCISES]),
-        _lines(self_tests, kept[SELF_TESTS]),
-        _lines(
-            [(lesson[:2], lesson, _GUESSES, len(questions)) for lesson, questions in asked.items()],
-            {lesson: {"best": count, "checks": count} for lesson, count in given.items()},
-        ),
-        tuple(sum(one[what] for one in guesses.values()) for what in ("best", "max_points")),
-        file,
-        note,
-    )
+    done = given, tasks, kept[SELF_TESTS], tasks  # of each kind, in their order
+    hits, judged = (sum(one[what] for one in guesses.values()) for what in ("best", "max_points"))
+    return Progress(tuple(_lines(done)), (hits, judged), file, note)
 
 
-def _lines(
-    asked: Iterable[tuple[Any, ...]], kept: Mapping[str, Mapping[str, Any]]
-) -> tuple[Line, ...]:
-    """Return what of all that is asked is in this bundle: `normlab release --lessons` cuts it."""
+def _lines(done: Sequence[Mapping[str, Mapping[str, Any]]]) -> Iterator[Line]:
+    """Yield all that is asked and is in this bundle: `normlab release --lessons` cuts it."""
     file = TASKS / "lessons.txt"
     given_out = file.read_text().split() if file.exists() else None
-    lines = []
-    for lesson, name, title, most, *notebook in asked:
+    for kind, lesson, name, title, most, *notebook in _asked():
         if not lesson or given_out is None or lesson in given_out:
-            entry = kept.get(name, {})
+            entry = done[kind].get(name, {})
             best, checks = min(entry.get("best", 0), most), entry.get("checks", 0)
-            lines.append(Line(lesson, name, title, best, most, checks, *notebook))
-    return tuple(lines)
+            yield Line(kind, lesson, name, title, best, most, checks, *notebook)
+
+
+def _asked() -> Iterator[tuple[Any, ...]]:
+    for name, task in all_exercises().items():
+        kind = OF_LESSON if task.in_lesson else OF_EXERCISES
+        yield kind, task.lesson, name, task.title, task.max_points, task.place
+    for kind, asked in ((OF_SELF_TEST, all_self_tests()), (OF_GUESSES, all_guesses())):
+        for stem, questions in asked.items():
+            yield kind, stem[:2], stem, stem[3:].replace("_", " "), len(questions)

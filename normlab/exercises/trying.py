@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from normlab.exercises.calling import Outcome, call_all
-from normlab.exercises.cases import draw_cases
 from normlab.exercises.diagnosis import Diagnosis, Variants, diagnose
-from normlab.exercises.exercise import Exercise, Mistake
+from normlab.exercises.exercise import Exercise, Mistake, draw_cases
 from normlab.exercises.judgement import AspectResult, judge
+from normlab.exercises.repairs import repairs
+from normlab.exercises.tree import Function
 from normlab.tasks.case import Case
 
 SEEDS = 20
@@ -140,69 +141,28 @@ def diffs(exercise: Exercise) -> Iterator[str]:
 # ---- slips by rule
 
 
+#: The kinds of repairs that are slips in a right program.
+_SLIPS = ("operator", "axes", "number", "name", "term too many")
+
+
 def slips(text: str) -> dict[str, str]:
-    """Make small slips in a program by rule.
+    """Make small slips in a program, by the rules that would undo them in a learner's.
 
-    Another operator, a term left out, a call left out, another axis, another number, another name.
-    What is written otherwise, "line 3: x - mean -> x + mean", leads to the text with it.
+    Another sign, another axis, another number, another name, a term or a call left out. The text
+    with a slip leads to what is written otherwise, "line 3: x - mean -> (x + mean)".
     """
-    nodes = list(ast.walk(ast.parse(text)))
-    loose = (node for node in nodes if isinstance(node, ast.Name))
-    stored = {node.id for node in loose if isinstance(node.ctx, ast.Store)}
-    given = (one for node in nodes if isinstance(node, ast.FunctionDef) for one in node.args.args)
-    names = sorted(stored | {one.arg for one in given} - {"self"})
-    made: dict[str, str] = {}
-    for node in nodes:
-        if not isinstance(node, ast.expr | ast.keyword):
+    tree = ast.parse(text)
+    function, made = Function(tree.body[0]), dict[str, str]()
+    for repair in (one for kind in _SLIPS for one in repairs(function, kind)):
+        ((place, new), *more) = repair.changes
+        old = place.get()
+        was, said = ast.unparse(old), ast.unparse(new)
+        if more or said == was or "*range" in said:  # such axes are often the same ones
             continue
-        for new in _otherwise(node, text, names):
-            start, end = _span(node, text)
-            changed = text[:start] + new + text[end:]
-            if changed not in made.values():
-                made[f"line {node.lineno}: {text[start:end]} -> {new}"] = changed
+        if repair.kind == "term too many" or type(new) is type(old):
+            with repair.made():
+                made.setdefault(ast.unparse(tree), f"line {old.lineno}: {was} -> ({said})")
     return made
-
-
-_OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*"}
-
-
-def _otherwise(node: ast.expr | ast.keyword, text: str, names: Sequence[str]) -> Iterator[str]:
-    """Yield what a slip would put in the place of a part of the program."""
-
-    def written(part: ast.AST) -> str:
-        return ast.get_source_segment(text, part) or ""
-
-    match node:
-        case ast.BinOp(left, operator, right):
-            one, other = f"({written(left)})", f"({written(right)})"
-            if type(operator) in _OPERATORS:
-                yield f"({one} {_OPERATORS[type(operator)]} {other})"
-            yield from (one, other)
-        case ast.Call(ast.Attribute(ast.Name("np" | "torch")), [first, *_]):
-            yield f"({written(first)})"
-        case ast.keyword("axis" | "dim", ast.Constant(int(axis))):
-            yield from (f"{node.arg}={1 - axis}", f"{node.arg}=None")
-        case ast.keyword("keepdims" | "keepdim"):
-            yield f"{node.arg}=False"
-        case ast.Constant(int(number) | float(number)) if not isinstance(number, bool):
-            yield f"({number + 1})"
-            if number:
-                yield f"({-number})"
-        case ast.UnaryOp(ast.USub(), operand):
-            yield f"({written(operand)})"
-        case ast.Name(name, ast.Load()) if name in names:
-            yield from (other for other in names if other != name)
-
-
-def _span(node: ast.expr | ast.keyword, text: str) -> tuple[int, int]:
-    lines = text.splitlines(keepends=True)
-
-    def place(line: int, column: int) -> int:
-        before = lines[line - 1].encode()[:column].decode()
-        return sum(map(len, lines[: line - 1])) + len(before)
-
-    end = node.end_lineno or node.lineno, node.end_col_offset or 0
-    return place(node.lineno, node.col_offset), place(*end)
 
 
 #: What comes of a slip: it passes, it raises, or how much of it is named.

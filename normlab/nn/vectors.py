@@ -18,7 +18,7 @@ def normalize(
 ) -> np.ndarray:
     """Divide each vector by its length: ``x / max(norm, eps)``, a clamp and not a sum.
 
-    The norm is (sum of |x|^p)^(1/p) along `dim`; the largest |x| for p = inf, the smallest
+    The norm is ``(sum of |x|^p)^(1/p)`` along `dim`; the largest ``|x|`` for p = inf, the smallest
     for -inf, the number of values that are not 0 for 0.
 
     Parameters

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from normlab.plots.picture import BLUE, INK, SKY, Picture, new_figure, styled
+from normlab.plots.picture import BLUE, INK, SKY, Picture, new_figure
 
 _CELL = 0.54  # inches wide, room for "-12.34"
 _GAP = 0.7  # cells between two tables
@@ -44,8 +44,7 @@ def arrays(
     marked, rows = marked or {}, rows or {}
     starts, width = _places(panels, rows)
     height = max(len(values) for values in panels.values())
-    with styled():
-        figure = new_figure(_CELL * width, 0.75 * _CELL * height + 0.55)
+    with new_figure(_CELL * width, 0.75 * _CELL * height + 0.55) as figure:
         axes = figure.subplots()
         for title, values in panels.items():
             marks = marked.get(title, np.zeros(values.shape, dtype=bool))

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon
 
 from normlab.plots.looks import of_norm
-from normlab.plots.picture import BLUE, INK, SKY, Picture, new_figure, styled
+from normlab.plots.picture import BLUE, INK, SKY, Picture, new_figure
 
 # Where one step along each axis goes on paper: samples to the back, channels to the right,
 # positions down.
@@ -39,8 +39,7 @@ def block(
     ----------
     The picture is in the manner of Wu & He, "Group Normalization", ECCV 2018, figure 2.
     """
-    with styled():
-        figure = new_figure(min(7.5, 2.6 * len(panels) + 0.6), 2.7)
+    with new_figure(min(7.5, 2.6 * len(panels) + 0.6), 2.7) as figure:
         for axes, (title, coloured) in zip(
             np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True
         ):

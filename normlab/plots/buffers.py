@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from normlab.plots.picture import BLUE, FAINT, INK, ORANGE, Picture, new_figure, styled
+from normlab.plots.picture import BLUE, FAINT, INK, ORANGE, Picture, new_figure
 
 
 class Statistic(NamedTuple):
@@ -28,8 +28,7 @@ def buffers(statistics: Mapping[str, Statistic], step: int, *, alt: str) -> Pict
     alt
         What the picture shows.
     """
-    with styled():
-        figure = new_figure(7.5, 1.9 * len(statistics) + 0.5)
+    with new_figure(7.5, 1.9 * len(statistics) + 0.5) as figure:
         column = np.atleast_1d(figure.subplots(len(statistics), 1, sharex=True))
         for axes, (name, statistic) in zip(column, statistics.items(), strict=True):
             _draw(axes, statistic, step)

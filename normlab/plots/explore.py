@@ -32,13 +32,12 @@ from normlab.plots.block import averaged_cells
 from normlab.plots.block import block as picture_of_block
 from normlab.plots.buffers import Statistic
 from normlab.plots.buffers import buffers as picture_of_buffers
-from normlab.plots.descent import descent
-from normlab.plots.doubling import doubling
 from normlab.plots.explorable import Explorable
 from normlab.plots.graph import graph
-from normlab.plots.layers import by_layer
+from normlab.plots.lines import by_layer, doubling
 from normlab.plots.looks import colour_of, looks
 from normlab.plots.picture import Picture
+from normlab.plots.plane import descent
 
 
 def block(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from normlab.plots.block import draw_block
-from normlab.plots.picture import Picture, new_figure, styled
+from normlab.plots.picture import Picture, new_figure
 
 _COLUMNS = 3
 
@@ -26,8 +26,7 @@ def gallery(panels: Mapping[str, np.ndarray], *, alt: str = "") -> Picture:
     The picture is in the manner of Wu & He, "Group Normalization", ECCV 2018, figure 2.
     """
     rows = -(-len(panels) // _COLUMNS)
-    with styled():
-        figure = new_figure(7.5, 2.3 * rows)
+    with new_figure(7.5, 2.3 * rows) as figure:
         grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
         for axes, (title, coloured) in zip(grid, panels.items(), strict=False):
             draw_block(axes, np.asarray(coloured, dtype=bool), ("N", "C", "L"), title)

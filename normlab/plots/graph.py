@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from normlab.plots.picture import BLUE, INK, Picture, new_figure, styled
+from normlab.plots.picture import BLUE, INK, Picture, new_figure
 
 _BOX = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": INK}
 _ON_ARROW = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
@@ -28,8 +28,7 @@ def graph(
     """
     columns = [column for column, _ in nodes.values()]
     rows = [row for _, row in nodes.values()]
-    with styled():
-        figure = new_figure(7.5, 0.95 * (max(rows) - min(rows)) + 1.1)
+    with new_figure(7.5, 0.95 * (max(rows) - min(rows)) + 1.1) as figure:
         axes = figure.subplots()
         boxes = {
             label: axes.text(*place, label, ha="center", va="center", bbox=_BOX, zorder=3, size=13)

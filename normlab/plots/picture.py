@@ -118,7 +118,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float = 7.5, height: float = 3.2) -> Figure:
-    """Return an empty figure, in inches; 7.5 fills a notebook. Call it inside `styled`."""
-    # Not pyplot, whose figures pile up and show themselves a second time in a notebook.
-    return Figure(figsize=(width, height))
+@contextmanager
+def new_figure(width: float = 7.5, height: float = 3.2) -> Iterator[Figure]:
+    """Give a ``with`` block the style and an empty figure, in inches; 7.5 fills a notebook."""
+    with styled():
+        # Not pyplot, whose figures pile up and show themselves a second time in a notebook.
+        yield Figure(figsize=(width, height))

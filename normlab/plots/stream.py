@@ -8,7 +8,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MultipleLocator
 
 from normlab.plots.looks import looks
-from normlab.plots.picture import INK, Picture, new_figure, styled
+from normlab.plots.picture import INK, Picture, new_figure
 
 # What stands on the stream (0) and on the branch (1), from the bottom; "+" joins the branch.
 _PLACES = {
@@ -22,8 +22,7 @@ _PLACES = {
 
 def placements() -> Picture:
     """Draw one block with its norms in each of five places, the stream running upwards."""
-    with styled():
-        figure = new_figure(7.5, 3.6)
+    with new_figure(7.5, 3.6) as figure:
         row = figure.subplots(1, len(_PLACES), sharey=True)
         for axes, (place, look) in zip(row, looks(_PLACES).items(), strict=True):
             _draw_block(axes, _PLACES[place])
@@ -89,13 +88,10 @@ def stream(
         blocks + 1)``, before training and after.
     worth
         By how much the loss rises without block 1, 2, ..., ``(seeds, blocks)``.
-    alt
-        What the picture shows.
-    title
-        What is found, in a sentence above the figure.
+    alt, title
+        What the picture shows; and what is found, in a sentence above the figure.
     """
-    with styled():
-        figure = new_figure(7.5, 3.6)
+    with new_figure(7.5, 3.6) as figure:
         left, right = figure.subplots(1, 2)
         for place, look in looks(trained).items():
             values = trained[place]

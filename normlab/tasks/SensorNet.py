@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import alike, rows_below_one, shape_name
+from normlab.tasks.drawing import alike, rows_below_one
 
 
 class SensorNet(torch.nn.Module):
@@ -29,7 +29,7 @@ def cases(rng: np.random.Generator) -> Cases:
             "weight": rows_below_one(rng, classes, features),
             "bias": rows_below_one(rng, classes),
         }
-        name = f"{batches} batches {shape_name((samples, features))}"
+        name = f"{batches} batches {(samples, features)}"
         yield Case(name, ("train", "eval", "alone", "linear", "saved"), arguments)
 
 

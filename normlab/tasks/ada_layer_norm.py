@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shape_name, shifts
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shifts
 
 
 def ada_layer_norm(x, condition, weight, bias, eps):
@@ -17,27 +17,25 @@ def ada_layer_norm(x, condition, weight, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw as many samples as tokens and features, where no axis raises, and other sizes."""
+    """Draw tokens that are told nothing, then with an eps, then told something.
+
+    As many samples as tokens and features, where no axis raises, and other sizes.
+    """
     for shape, known in (((3, 3, 3), 4), ((2, 4, 5), 3)):
-        yield from _in_steps(rng, shape, known)
-
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, int, int], known: int) -> Cases:
-    """Draw tokens that are told nothing, then with an eps, then told something."""
-    samples, _, features = shape
-    x = distinct_values(rng, shape) + 5
-    eps = float(rng.integers(20, 90))
-    something = {
-        "condition": distinct_values(rng, (samples, known)) / known,
-        "weight": distinct_values(rng, (2 * features, known)) / 10,
-        "bias": shifts(rng, 2 * features),
-    }
-    nothing = {name: np.zeros_like(value) for name, value in something.items()}
-    name = shape_name(shape)
-    bare = Case(f"{name}, told nothing", ("norm",), {"x": x, **nothing, "eps": NO_EPS})
-    large = bare.then(eps_over(-1), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
-    yield from (bare, large)
-    yield large.then(_told, f"{name}, eps {eps:g}, told something", "told", **something)
+        samples, _, features = shape
+        x = distinct_values(rng, shape) + 5
+        eps = float(rng.integers(20, 90))
+        something = {
+            "condition": distinct_values(rng, (samples, known)) / known,
+            "weight": distinct_values(rng, (2 * features, known)) / 10,
+            "bias": shifts(rng, 2 * features),
+        }
+        nothing = {name: np.zeros_like(value) for name, value in something.items()}
+        name = str(shape)
+        bare = Case(f"{name}, told nothing", ("norm",), {"x": x, **nothing, "eps": NO_EPS})
+        large = bare.then(eps_over(-1), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large)
+        yield large.then(_told, f"{name}, eps {eps:g}, told something", "told", **something)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
+from normlab.tasks.drawing import distinct_values, scales, shifts
 
 
 def adaln_zero(x, shift, scale, gate, into, out, eps):
@@ -35,7 +35,7 @@ def cases(rng: np.random.Generator) -> Cases:
         )
         told = {"x": x, "shift": shift, "scale": scale, "gate": ones, **block}
         nothing = {**told, "shift": none, "scale": none}
-        name = shape_name(shape)
+        name = str(shape)
         yield Case(f"{name}, gate 0", ("identity",), {**told, "gate": none})
         yield Case(f"{name}, told nothing, gate 1", ("branch",), nothing)
         wide = Case(f"{name}, gate 1", ("told",), told)

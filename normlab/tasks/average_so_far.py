@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import batch_values, shape_name, state_of
+from normlab.tasks.drawing import batch_values, state_of
 
 
 def average_so_far(x, running_mean, running_var, num_batches_tracked):
@@ -26,7 +26,7 @@ def cases(rng: np.random.Generator) -> Cases:
         x = batch_values(rng, shape) * (1 + np.arange(channels) / 7)  # no two spreads alike
         start = {"running_mean": np.zeros(channels), "running_var": np.ones(channels)}
         state = state_of(rng, channels) if before else start
-        name = f"{shape_name(shape)}, after {before} batches"
+        name = f"{shape}, after {before} batches"
         given = {"x": x, **state, "num_batches_tracked": before}
         means = Case(name, ("share",) if before else ("first",), given)
         yield from (means, means.then(_shared, f"{name}: the variance", "variance"))

@@ -3,7 +3,6 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import shape_name
 from normlab.tasks.drawing_backward import (
     any_numbers,
     first_channel_alone,
@@ -34,8 +33,8 @@ def cases(rng: np.random.Generator) -> Cases:
     yield from on_all_roads(rng, 3, 2)
     yield from on_all_roads(rng, 5, 3)
     yield from first_channel_alone(rng, ("mean",))
-    rows = Case(f"the pixels of {shape_name(shape)} as rows", (), pixels_as_rows(images))
-    yield from (rows, rows.then(_as_image, f"images {shape_name(shape)}", "images", **images))
+    rows = Case(f"the pixels of {shape} as rows", (), pixels_as_rows(images))
+    yield from (rows, rows.then(_as_image, f"images {shape}", "images", **images))
 
 
 def _as_image(own: Outputs, arguments: Arguments) -> Outputs:

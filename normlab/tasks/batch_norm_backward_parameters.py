@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import same, shape_name
+from normlab.tasks.drawing import same
 from normlab.tasks.drawing_backward import any_numbers, first_channel_alone, pixels_as_rows
 
 
@@ -21,9 +21,9 @@ def cases(rng: np.random.Generator) -> Cases:
     What an image should give follows from the learner's own answer on its pixels as rows.
     """
     for shape in ((3, 2), (4, 4), (5, 3)):
-        yield Case(shape_name(shape), ("dweight", "dbias"), any_numbers(rng, shape))
+        yield Case(str(shape), ("dweight", "dbias"), any_numbers(rng, shape))
     yield from first_channel_alone(rng, ("dweight", "dbias"))
     for sizes in ((2, 3, 2, 3), (3, 2, 1, 4)):
-        images, name = any_numbers(rng, sizes), shape_name(sizes)
+        images, name = any_numbers(rng, sizes), str(sizes)
         rows = Case(f"the pixels of {name} as rows", (), pixels_as_rows(images))
         yield from (rows, rows.then(same, f"images {name}", "images", **images))

@@ -17,34 +17,18 @@ Derive = Callable[[Outputs, Arguments], Outputs]
 
 @dataclass(frozen=True)
 class Case:
-    """One call of the learner's function, and what is expected of it.
+    """One call of the learner's function, and what is expected of it."""
 
-    Parameters
-    ----------
-    name
-        Unique among the cases of a draw, and fit to be read: "(5, 3), eps 0.5".
-    aspects
-        The keys of the aspects that need this case to be right.
-    arguments
-        By name, in the order of the call.
-    based_on, derive
-        The name of an earlier case, and a function that gives (some of) what is expected here
-        from what the learner's own function returned there: ``derive(own, arguments)``. So a
-        slip in one step is not held against the next. Where the earlier case gave nothing
-        usable, the reference is asked as always.
-    tolerance
-        The largest difference from what is expected, relative to its largest magnitude.
-    rounding
-        The case asks how the answer rounds: what a mistake of rounding gives here is noise.
-    """
-
-    name: str
-    aspects: tuple[str, ...]
-    arguments: Arguments
+    name: str  # unique among the cases of a draw, and fit to be read: "(5, 3), eps 0.5"
+    aspects: tuple[str, ...]  # the keys of those that need this case to be right
+    arguments: Arguments  # by name, in the order of the call
+    # The name of an earlier case, and a function that gives (some of) what is expected here from
+    # what the learner's own function returned there: so a slip in one step is not held against the
+    # next. Where the earlier case gave nothing usable, the reference is asked as always.
     based_on: str = ""
     derive: Derive | None = None
-    tolerance: float = 1e-9
-    rounding: bool = False
+    tolerance: float = 1e-9  # the largest difference, relative to the largest number expected
+    rounding: bool = False  # it asks how the answer rounds: a mistake of rounding gives noise here
 
     @property
     def size(self) -> int:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import shape_name
 
 
 def channel_statistics(images):
@@ -24,17 +23,17 @@ def cases(rng: np.random.Generator) -> Cases:
     """
     size = tuple(int(n) for n in rng.integers(2, 9, 3))
     paper = np.full((size[0], 1, *size[1:]), 255, np.uint8)
-    white = Case(f"{shape_name(paper.shape)}, white", ("scale",), {"images": paper})
+    white = Case(f"{paper.shape}, white", ("scale",), {"images": paper})
     dark = _bytes(rng, (1, 3, 2, 4))
     dark[:, 1] = 0
 
     def case(name: str, aspects: tuple[str, ...], images: np.ndarray) -> Case:
-        name = f"{shape_name(images.shape)}{name}"
+        name = f"{images.shape}{name}"
         return white.then(_on_own_scale, name, *aspects, images=images)
 
     yield white
     grey = np.full((1, 1, 2, 2), 51, np.uint8)
-    yield Case(f"{shape_name(grey.shape)}, all 51", ("scale",), {"images": grey})
+    yield Case(f"{grey.shape}, all 51", ("scale",), {"images": grey})
     yield case("", ("mean", "std"), _bytes(rng, (2, 2, 1, 2)))
     yield case("", ("mean", "std"), _bytes(rng, (3, 3, 2, 3)))
     yield case(", every size different", ("mean", "std"), _bytes(rng, (5, 3, 4, 2)))

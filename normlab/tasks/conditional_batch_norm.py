@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, with_eps
+from normlab.tasks.drawing import NO_EPS, distinct_values, with_eps
 
 
 def conditional_batch_norm(x, labels, gain, bias, eps):
@@ -17,27 +17,23 @@ def conditional_batch_norm(x, labels, gain, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw a batch whose classes come in no order, and one of as many samples as classes."""
-    yield from _in_steps(rng, (4, 3, 2, 3), [2, 0, 2, 4], classes=5)
-    yield from _in_steps(rng, (3, 3, 2, 2), [1, 2, 1], classes=3)
+    """Draw a batch that is told nothing, then with an eps, then told its classes.
 
-
-def _in_steps(
-    rng: np.random.Generator, shape: tuple[int, ...], labels: list[int], classes: int
-) -> Cases:
-    """Draw a batch that is told nothing, then with an eps, then told its classes."""
-    channels = shape[1]
-    means = rng.permutation(shape[0])[:, None, None, None] * 7.0
-    x = distinct_values(rng, shape) + means
-    eps = float(rng.integers(100, 400))
-    silent = np.zeros((classes, channels))
-    given = {"x": x, "labels": np.array(labels), "gain": silent, "bias": silent, "eps": NO_EPS}
-    gain, bias = distinct_values(rng, (2, classes, channels)) / 10 + 0.05
-    name = f"{shape_name(shape)}, classes {labels}"
-    bare = Case(f"{name}, tables of 0", ("norm",), given)
-    large = bare.then(with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
-    yield from (bare, large)
-    yield large.then(_told, f"{name}, eps {eps:g}", "told", gain=gain, bias=bias)
+    The classes come in no order; once there are as many as samples.
+    """
+    for shape, labels, classes in (((4, 3, 2, 3), [2, 0, 2, 4], 5), ((3, 3, 2, 2), [1, 2, 1], 3)):
+        channels = shape[1]
+        means = rng.permutation(shape[0])[:, None, None, None] * 7.0
+        x = distinct_values(rng, shape) + means
+        eps = float(rng.integers(100, 400))
+        silent = np.zeros((classes, channels))
+        given = {"x": x, "labels": np.array(labels), "gain": silent, "bias": silent, "eps": NO_EPS}
+        gain, bias = distinct_values(rng, (2, classes, channels)) / 10 + 0.05
+        name = f"{shape}, classes {labels}"
+        bare = Case(f"{name}, tables of 0", ("norm",), given)
+        large = bare.then(with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large)
+        yield large.then(_told, f"{name}, eps {eps:g}", "told", gain=gain, bias=bias)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

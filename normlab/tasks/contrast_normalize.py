@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, shape_name, times
+from normlab.tasks.drawing import distinct_values, eps_over, times
 
 
 def contrast_normalize(images, scale, lam, floor):
@@ -19,44 +19,29 @@ def contrast_normalize(images, scale, lam, floor):
 
 def cases(rng: np.random.Generator) -> Cases:
     """Draw images; then the same with a lam, with a scale, with a floor above some contrasts."""
-    yield from _in_steps(rng, (1, 1, 3, 2))
-    yield from _in_steps(rng, (2, 3, 3, 3))
-    yield from _in_steps(rng, (3, 2, 4, 3))
+    for shape in ((1, 1, 3, 2), (2, 3, 3, 3), (3, 2, 4, 3)):
+        faint_to_strong = 2.0 ** np.arange(shape[0]).reshape(-1, 1, 1, 1)
+        light = 100 * distinct_values(rng, (shape[0], 1, 1, 1))
+        images = faint_to_strong * distinct_values(rng, shape) + light
+        images += 20 * distinct_values(rng, (1, 1, 1, shape[3]))  # channels differ, too
+        name, variances = str(shape), images.var((1, 2, 3))  # (N,)
+        given = {"images": images, "scale": 1.0, "lam": 0.0, "floor": 1e-8}
+        bare = Case(name, ("contrast",), given)
+        lam = float(round(variances.mean() * rng.uniform(0.2, 0.6)))
+        scale = float(rng.integers(3, 9))
+        floor = float(round(np.sqrt(variances.min()) * rng.uniform(1.2, 1.6)))
+        yield bare
+        yield bare.then(eps_over(1, 2, 3, called="lam"), f"{name}, lam {lam:g}", "lam", lam=lam)
+        yield bare.then(times("scale"), f"{name}, scale {scale:g}", "scale", scale=scale)
+        yield bare.then(_with_floor, f"{name}, floor {floor:g}", "floor", floor=floor)
     flat = np.full((2, 2, 2, 3), 7.0)
     flat[1] += distinct_values(rng, (2, 2, 3))
     given = {"images": flat, "scale": 1.0, "lam": 0.0, "floor": 0.5}
     yield Case("(2, 2, 2, 3), one image without contrast", ("floor",), given)
 
 
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
-    faint_to_strong = 2.0 ** np.arange(shape[0]).reshape(-1, 1, 1, 1)
-    light = 100 * distinct_values(rng, (shape[0], 1, 1, 1))
-    images = faint_to_strong * distinct_values(rng, shape) + light
-    images += 20 * distinct_values(rng, (1, 1, 1, shape[3]))  # channels differ, too
-    name, variances = shape_name(shape), images.var((1, 2, 3))  # (N,)
-    given = {"images": images, "scale": 1.0, "lam": 0.0, "floor": 1e-8}
-    bare = Case(name, ("contrast",), given)
-    lam = float(round(variances.mean() * rng.uniform(0.2, 0.6)))
-    scale = float(rng.integers(3, 9))
-    floor = float(round(np.sqrt(variances.min()) * rng.uniform(1.2, 1.6)))
-    yield bare
-    yield bare.then(_with_lam, f"{name}, lam {lam:g}", "lam", lam=lam)
-    yield bare.then(times("scale"), f"{name}, scale {scale:g}", "scale", scale=scale)
-    yield bare.then(_with_floor, f"{name}, floor {floor:g}", "floor", floor=floor)
-
-
-def _with_lam(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's contrast, read off their own answer, to that with lam."""
-    squared = _squared_divisor(own, arguments)
-    return {"y": own["y"] * np.sqrt(squared / (squared + arguments["lam"]))}
-
-
 def _with_floor(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's contrast to one that is at least the floor."""
-    divisor = np.sqrt(_squared_divisor(own, arguments))
-    return {"y": own["y"] * divisor / np.maximum(divisor, arguments["floor"])}
-
-
-def _squared_divisor(own: Outputs, arguments: Arguments) -> np.ndarray:
-    whole = (1, 2, 3)
-    return arguments["images"].var(whole, keepdims=True) / own["y"].var(whole, keepdims=True)
+    x, y, whole = arguments["images"], own["y"], (1, 2, 3)
+    divisor = np.sqrt(x.var(whole, keepdims=True) / y.var(whole, keepdims=True))
+    return {"y": y * divisor / np.maximum(divisor, arguments["floor"])}

@@ -46,11 +46,6 @@ def learned(rng: np.random.Generator, size: int) -> Outputs:
     return {"weight": scales(rng, size), "bias": shifts(rng, size)}
 
 
-def shape_name(shape: tuple[int, ...]) -> str:
-    """Write a shape as people do: (5, 3)."""
-    return f"({', '.join(str(size) for size in shape)})"
-
-
 def along_channels(parameter: np.ndarray, ndim: int) -> np.ndarray:
     """Shape a parameter (C,) so that it lies along axis 1."""
     return parameter.reshape((1, -1) + (1,) * (ndim - 2))
@@ -69,9 +64,14 @@ def only(name: str) -> Derive:
     return lambda own, _: {name: own[name]}
 
 
-def times(weight: str, name: str = "y") -> Derive:
-    """From a weight of 1, along the last axis, to another: an output in proportion to it."""
-    return lambda own, arguments: {name: own[name] * arguments[weight]}
+def times(weight: str, name: str = "y", axis: int = -1) -> Derive:
+    """From a weight of 1, along an axis, to another: an output in proportion to it."""
+
+    def derive(own: Outputs, arguments: Arguments) -> Outputs:
+        product = np.moveaxis(own[name], axis, -1) * arguments[weight]
+        return {name: np.moveaxis(product, -1, axis)}
+
+    return derive
 
 
 def in_shape(**like: str) -> Derive:
@@ -146,23 +146,34 @@ def plain(x: np.ndarray, eps: float, **others: int) -> dict[str, np.ndarray | fl
     return {"x": x, **others, **fresh(x.shape[1]), "eps": eps}
 
 
-def with_eps(own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None) -> Outputs:
+def with_eps(
+    own: Outputs, arguments: Arguments, axes: tuple[int, ...] | None = None, called: str = "eps"
+) -> Outputs:
     """From the learner's answer without eps to that with it.
 
     The answer without eps is x (the first argument), less something, over a divisor; that divisor
     can be read off the answer by comparing its spread with that of x, over the axes that share one:
     if not said, all but the channels'.
     """
-    x, eps = next(iter(arguments.values())), arguments["eps"]
+    x, eps = next(iter(arguments.values())), arguments[called]
     ((name, y),) = own.items()
     axes = axes or tuple(axis for axis in range(x.ndim) if axis != 1)
     squared = x.var(axes, keepdims=True) / y.var(axes, keepdims=True)
     return {name: y * np.sqrt(squared / (squared + eps))}
 
 
-def eps_over(*axes: int) -> Derive:
+def eps_over(*axes: int, called: str = "eps") -> Derive:
     """From no eps to some, where these axes share a divisor."""
-    return partial(with_eps, axes=axes)
+    return partial(with_eps, axes=axes, called=called)
+
+
+def eps_under_each(**of: str) -> Derive:
+    """From no eps to some, where each number of an argument shows by what it was divided."""
+
+    def with_it(y: np.ndarray, x: np.ndarray, eps: float) -> np.ndarray:
+        return y / np.sqrt(1 + eps * (y / x) ** 2)
+
+    return lambda own, given: {y: with_it(own[y], given[x], given["eps"]) for y, x in of.items()}
 
 
 def no_eps_at_all(name: str, arguments: Arguments) -> Cases:
@@ -190,7 +201,7 @@ def one_step_at_a_time(
 
     Each is derived from the one before, so a slip costs the aspect that it belongs to.
     """
-    x, name = offset_values(rng, shape), shape_name(shape)
+    x, name = offset_values(rng, shape), str(shape)
     eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
     eps = round(eps, 2)
     bare = Case(f"{name}, weight 1, bias 0", (values,), plain(x, NO_EPS))
@@ -216,7 +227,7 @@ def faint(
 ) -> Case:
     """Draw a batch that hardly varies; its last channel, or another part, not at all."""
     x, eps = faint_values(rng, shape, still)
-    name = f"{shape_name(shape)}, hardly any variation, eps {eps:g}"
+    name = f"{shape}, hardly any variation, eps {eps:g}"
     return Case(name, ("eps",), plain(x, eps, **others))
 
 
@@ -229,7 +240,7 @@ def far_from_zero(rng: np.random.Generator, size: int) -> Cases:
     """
     x = (40_000 + 3 * rng.normal(size=(size, size))).astype(np.float32)
     weight, bias = (np.resize(draw(rng, 20), size) for draw in (scales, shifts))
-    name = f"{shape_name(x.shape)} in float32, far from zero"
+    name = f"{x.shape} in float32, far from zero"
     for case, aspects, w, b in (
         (name, ("far",), np.ones(size), np.zeros(size)),
         (f"{name}, weight and bias", (), weight, bias),
@@ -281,16 +292,15 @@ def mean_then_variance(model: Callable, name: str, arguments: Arguments) -> Case
 
 
 def one_fold_at_a_time(
-    rng: np.random.Generator,
-    layer: Outputs,
-    channels: int,
-    with_weight: Derive,
-    same_scale: Derive,
+    rng: np.random.Generator, layer: Outputs, axis: int, same_scale: Derive
 ) -> Cases:
     """Draw a norm without eps, with eps, with weight, and ask then for the layer's bias.
 
-    Each is derived from the one before, so a slip costs the aspect that it belongs to.
+    Its channels are the layer's along that axis. Each case is derived from the one before, so a
+    slip costs the aspect that it belongs to.
     """
+    kernel, values = next(iter(layer.items()))
+    channels = values.shape[axis]
     norm = {
         "running_mean": rng.choice([-1, 1], channels) * rng.choice(np.arange(11.0, 30), channels),
         "running_var": variances(rng, channels),
@@ -299,19 +309,13 @@ def one_fold_at_a_time(
         "eps": NO_EPS,
     }
     eps, weight = float(rng.integers(10, 40)) / 2, scales(rng, channels)
-    kernel, values = next(iter(layer.items()))
-    name = f"{kernel} {shape_name(values.shape)}"
+    name = f"{kernel} {values.shape}"
     bare = Case(f"{name}, weight 1", ("variance",), {**layer, **norm})
-    large = bare.then(_folded_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
-    gain = large.then(with_weight, f"{name}, with weight", "gain", weight=weight)
+    own_eps = eps_under_each(folded_weight=kernel)
+    own_gain = times("weight", "folded_weight", axis)
+    large = bare.then(own_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+    gain = large.then(own_gain, f"{name}, with weight", "gain", weight=weight)
     yield from (bare, large, gain, gain.then(same_scale, f"{gain.name}: the bias", "bias"))
-
-
-def _folded_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's scales without eps to those with it."""
-    kernel = next(iter(arguments.values()))
-    squared = np.square(kernel / own["folded_weight"])
-    return {"folded_weight": kernel / np.sqrt(squared + arguments["eps"])}
 
 
 # ---- for torch programs

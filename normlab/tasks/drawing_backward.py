@@ -25,7 +25,6 @@ from normlab.tasks.drawing import (
     shifts,
     times,
 )
-from normlab.tasks.drawing import shape_name as named
 
 
 def with_cache(
@@ -67,11 +66,11 @@ def on_each_road(
     def bent_with_eps(own: Outputs, arguments: Arguments) -> Outputs:
         return {"dx": _variance_road_with_eps(own["dx"], straight, multiple, arguments, axis)}
 
-    name, little = f"{named(x.shape)}, dy with mean 0 and nothing along x_hat", f"eps {eps:g}"
+    name, little = f"{x.shape}, dy with mean 0 and nothing along x_hat", f"eps {eps:g}"
     alone = Case(name, ("straight",), with_cache(straight, x, ones, NO_EPS, axis))
-    name = f"{named(x.shape)}, the same dy and a constant"
+    name = f"{x.shape}, the same dy and a constant"
     shifted = alone.then(same_dx, name, "mean", dy=straight + constant)
-    name = f"{named(x.shape)}, the same dy and a multiple of x_hat"
+    name = f"{x.shape}, the same dy and a multiple of x_hat"
     along = alone.then(same_dx, name, "variance", dy=bent(NO_EPS))
     cache = with_cache(straight, x, ones, eps, axis)
     alone_eps = alone.then(_straight_road_with_eps, f"{alone.name}, {little}", "eps", **cache)
@@ -130,7 +129,7 @@ def on_all_roads(rng: np.random.Generator, n: int, channels: int) -> Cases:
     x, cases = on_each_road(rng, n, channels)
     yield from cases
     weight, dy = scales(rng, channels), distinct_values(rng, (n, channels))
-    name = f"{named(x.shape)}, dy any numbers"
+    name = f"{x.shape}, dy any numbers"
     bare = Case(name, (), with_cache(dy, x, np.ones(channels), NO_EPS, 0))
     yield bare
     yield bare.then(times("weight", "dx"), f"{name}, weight not 1", "weight", weight=weight)

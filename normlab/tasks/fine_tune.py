@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import rows_below_one, seed_of_numbers, shape_name
+from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 
 
 def fine_tune(body, head, batches, validation, epochs, lr):
@@ -37,5 +37,5 @@ def cases(rng: np.random.Generator) -> Cases:
             "epochs": epochs,
             "seed": seed_of_numbers(rng),
         }
-        name = f"{batches} batches {shape_name((samples, features))}, epochs {epochs}"
+        name = f"{batches} batches {(samples, features)}, epochs {epochs}"
         yield Case(name, keys, arguments)

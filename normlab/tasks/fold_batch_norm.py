@@ -3,15 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import (
-    learned,
-    one_fold_at_a_time,
-    part,
-    scales,
-    shape_name,
-    shifts,
-    state_of,
-)
+from normlab.tasks.drawing import learned, one_fold_at_a_time, part, scales, shifts, state_of
 
 
 def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weight, bias, eps):
@@ -24,35 +16,22 @@ def fold_batch_norm(linear_weight, linear_bias, running_mean, running_var, weigh
 
 def cases(rng: np.random.Generator) -> Cases:
     """Draw two layers; one has as many inputs as outputs, where a wrong axis raises no error."""
-    yield from _four_folds(rng, 2, 2)
-    yield from _four_folds(rng, 3, 4)
-    yield from _one_output(rng, 3)
-
-
-def _four_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
-    weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
-    layer = {"linear_weight": weight, "linear_bias": shifts(rng, outputs)}
-    yield from one_fold_at_a_time(rng, layer, outputs, _scale_with_weight, _same_scale)
-
-
-def _one_output(rng: np.random.Generator, inputs: int) -> Cases:
-    """Draw a layer with two outputs, and the first of them alone."""
+    for outputs, inputs in ((2, 2), (3, 4)):
+        weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
+        layer = {"linear_weight": weight, "linear_bias": shifts(rng, outputs)}
+        yield from one_fold_at_a_time(rng, layer, 0, _same_scale)
+    # A layer with two outputs, and the first of them alone.
     both = {
-        "linear_weight": scales(rng, 2 * inputs).reshape(2, inputs),
+        "linear_weight": scales(rng, 6).reshape(2, 3),
         "linear_bias": shifts(rng, 2),
         **state_of(rng, 2),
         **learned(rng, 2),
     }
     first = {key: value[:1] for key, value in both.items()}
-    name = f"linear_weight {shape_name((2, inputs))}, with all"
-    alone = f"linear_weight {shape_name((1, inputs))}, the first of these outputs"
+    name = "linear_weight (2, 3), with all"
+    alone = "linear_weight (1, 3), the first of these outputs"
     two = Case(name, (), {**both, "eps": 0.5})
     yield from (two, two.then(part(np.s_[:1]), alone, "gain", "bias", **first))
-
-
-def _scale_with_weight(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's scales with weight 1 to those with another."""
-    return {"folded_weight": arguments["weight"][:, None] * own["folded_weight"]}
 
 
 def _same_scale(own: Outputs, arguments: Arguments) -> Outputs:

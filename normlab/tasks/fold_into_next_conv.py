@@ -18,21 +18,11 @@ def fold_into_next_conv(conv_weight, conv_bias, running_mean, running_var, weigh
 
 def cases(rng: np.random.Generator) -> Cases:
     """Draw kernels; one has all four sizes equal, where a wrong axis raises no error."""
-    yield from _four_folds(rng, (2, 2, 2, 2))
-    yield from _four_folds(rng, (3, 2, 1, 4))
-    yield from _four_folds(rng, (1, 3, 2, 3))
-
-
-def _four_folds(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
-    size = int(np.prod(shape))
-    values = rng.permutation(np.arange(1.0, 2 * size + 1))[:size] * np.resize([1, -1, 1], size)
-    layer = {"conv_weight": values.reshape(shape), "conv_bias": shifts(rng, shape[0])}
-    yield from one_fold_at_a_time(rng, layer, shape[1], _with_weight, _same_scale)
-
-
-def _with_weight(own: Outputs, arguments: Arguments) -> Outputs:
-    """From the learner's scales with weight 1 to those with another."""
-    return {"folded_weight": arguments["weight"][:, None, None] * own["folded_weight"]}
+    for shape in ((2, 2, 2, 2), (3, 2, 1, 4), (1, 3, 2, 3)):
+        size = int(np.prod(shape))
+        values = rng.permutation(np.arange(1.0, 2 * size + 1))[:size] * np.resize([1, -1, 1], size)
+        layer = {"conv_weight": values.reshape(shape), "conv_bias": shifts(rng, shape[0])}
+        yield from one_fold_at_a_time(rng, layer, 1, _same_scale)
 
 
 def _same_scale(own: Outputs, arguments: Arguments) -> Outputs:

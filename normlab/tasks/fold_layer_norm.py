@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import scales, shape_name, shifts
+from normlab.tasks.drawing import scales, shifts
 
 
 def fold_layer_norm(norm_weight, norm_bias, linear_weight, linear_bias):
@@ -14,22 +14,21 @@ def fold_layer_norm(norm_weight, norm_bias, linear_weight, linear_bias):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw two layers; one is square, where a wrong axis raises no error."""
+    """Draw a LayerNorm that only scales, one that only shifts, and one that does both.
+
+    Some layers are square, where a wrong axis raises no error.
+    """
     for outputs, inputs in ((2, 2), (3, 3), (2, 4), (5, 3)):
-        yield from _two_folds(rng, outputs, inputs)
-
-
-def _two_folds(rng: np.random.Generator, outputs: int, inputs: int) -> Cases:
-    """Draw a LayerNorm that only scales, one that only shifts, and one that does both."""
-    weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
-    bias = shifts(rng, outputs)
-    norm = {"norm_weight": scales(rng, inputs), "norm_bias": 10 * shifts(rng, inputs)}
-    both = {**norm, "linear_weight": weight, "linear_bias": bias}
-    name = f"linear_weight {shape_name((outputs, inputs))}"
-    yield Case(f"{name}, norm_bias 0", ("weight",), {**both, "norm_bias": np.zeros(inputs)})
-    no_bias = {**both, "linear_bias": np.zeros(outputs)}
-    alone = Case(f"{name}, linear_bias 0", ("passed",), no_bias)
-    yield from (alone, alone.then(_plus_linear_bias, name, "weight", "linear", linear_bias=bias))
+        weight = scales(rng, outputs * inputs).reshape(outputs, inputs)
+        bias = shifts(rng, outputs)
+        norm = {"norm_weight": scales(rng, inputs), "norm_bias": 10 * shifts(rng, inputs)}
+        both = {**norm, "linear_weight": weight, "linear_bias": bias}
+        name = f"linear_weight {(outputs, inputs)}"
+        yield Case(f"{name}, norm_bias 0", ("weight",), {**both, "norm_bias": np.zeros(inputs)})
+        no_bias = {**both, "linear_bias": np.zeros(outputs)}
+        alone = Case(f"{name}, linear_bias 0", ("passed",), no_bias)
+        yield alone
+        yield alone.then(_plus_linear_bias, name, "weight", "linear", linear_bias=bias)
 
 
 def _plus_linear_bias(own: Outputs, arguments: Arguments) -> Outputs:

@@ -3,15 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import (
-    NO_EPS,
-    distinct_values,
-    offset_values,
-    scales,
-    shape_name,
-    shifts,
-    variances,
-)
+from normlab.tasks.drawing import NO_EPS, distinct_values, offset_values, scales, shifts, variances
 
 
 def frozen_backward(dy, x, running_mean, running_var, weight, eps):
@@ -30,7 +22,7 @@ def cases(rng: np.random.Generator) -> Cases:
     """Draw batches and images: without eps, with it, and with a weight."""
     for shape in ((3, 2), (2, 2, 2, 2), (3, 3, 1, 4)):
         x, dy = offset_values(rng, shape, 10), distinct_values(rng, shape) + 0.3
-        name, channels = shape_name(shape), shape[1]
+        name, channels = str(shape), shape[1]
         plain = {
             "dy": dy,
             "x": x,

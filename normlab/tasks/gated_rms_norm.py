@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales, shape_name, times
+from normlab.tasks.drawing import NO_EPS, distinct_values, scales, times
 
 
 def gated_rms_norm(x, gate, weight, groups, eps):
@@ -25,7 +25,7 @@ def cases(rng: np.random.Generator) -> Cases:
         gate = rng.permuted(np.linspace(-3, 3.1, x.size)).reshape(shape)
         eps, weight = float(rng.integers(20, 90)), scales(rng, features)
         given = {"x": x, "gate": gate, "weight": np.ones(features), "groups": 1, "eps": NO_EPS}
-        name = shape_name(shape)
+        name = str(shape)
         one = f"{name}, one group"
         bare = Case(f"{one}, weight 1", ("gate",), given)
         yield bare

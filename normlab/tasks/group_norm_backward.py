@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name
+from normlab.tasks.drawing import distinct_values, offset_values, scales
 from normlab.tasks.drawing_backward import same_dx
 
 
@@ -23,31 +23,27 @@ def group_norm_backward(dy, x_hat, inv_std, weight):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw images: C is never G times G, and all sizes differ."""
-    yield from _as_single_groups(rng, (2, 6, 1, 3), groups=3)
-    yield from _as_single_groups(rng, (4, 6, 3, 5), groups=2)
-
-
-def _as_single_groups(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
     """Draw one dy and see it as single groups, as several groups, and with a weight.
 
-    Each is derived from the one before. Where dy times weight is what dy was there, so is dx.
+    C is never G times G, and all sizes differ. Each case is derived from the one before. Where dy
+    times weight is what dy was there, so is dx.
     """
-    blocks = offset_values(rng, shape, apart=10).reshape(shape[0], groups, -1)
-    inv_std = 1 / np.sqrt(blocks.var(2) + 0.5)  # (N, G)
-    x_hat = ((blocks - blocks.mean(2, keepdims=True)) * inv_std[..., None]).reshape(shape)
-    weight, dy = scales(rng, shape[1]), distinct_values(rng, shape)
-    scaled, ones = dy * weight.reshape(1, -1, 1, 1), np.ones(shape[1])
-    single = (-1, shape[1] // groups, *shape[2:])  # (N*G, C/G, H, W)
-    alone = {
-        "dy": scaled.reshape(single),
-        "x_hat": x_hat.reshape(single),
-        "inv_std": inv_std.reshape(-1, 1),
-        "weight": ones[: single[1]],
-    }
-    beside = {"dy": scaled, "x_hat": x_hat, "inv_std": inv_std, "weight": ones}
-    name = f"{shape_name(shape)}, {groups} groups"
-    one = Case(f"{shape_name(alone['dy'].shape)}, 1 group, weight 1", ("roads",), alone)
-    several = one.then(same_dx, f"{name}, weight 1", "groups", **beside)
-    yield from (one, several)
-    yield several.then(same_dx, name, "weight", "dweight", "dbias", dy=dy, weight=weight)
+    for shape, groups in (((2, 6, 1, 3), 3), ((4, 6, 3, 5), 2)):
+        blocks = offset_values(rng, shape, apart=10).reshape(shape[0], groups, -1)
+        inv_std = 1 / np.sqrt(blocks.var(2) + 0.5)  # (N, G)
+        x_hat = ((blocks - blocks.mean(2, keepdims=True)) * inv_std[..., None]).reshape(shape)
+        weight, dy = scales(rng, shape[1]), distinct_values(rng, shape)
+        scaled, ones = dy * weight.reshape(1, -1, 1, 1), np.ones(shape[1])
+        single = (-1, shape[1] // groups, *shape[2:])  # (N*G, C/G, H, W)
+        alone = {
+            "dy": scaled.reshape(single),
+            "x_hat": x_hat.reshape(single),
+            "inv_std": inv_std.reshape(-1, 1),
+            "weight": ones[: single[1]],
+        }
+        beside = {"dy": scaled, "x_hat": x_hat, "inv_std": inv_std, "weight": ones}
+        name = f"{shape}, {groups} groups"
+        one = Case(f"{alone['dy'].shape}, 1 group, weight 1", ("roads",), alone)
+        several = one.then(same_dx, f"{name}, weight 1", "groups", **beside)
+        yield from (one, several)
+        yield several.then(same_dx, name, "weight", "dweight", "dbias", dy=dy, weight=weight)

@@ -11,7 +11,6 @@ from normlab.tasks.drawing import (
     faint,
     fresh,
     learned,
-    shape_name,
 )
 
 
@@ -28,31 +27,26 @@ def group_norm_channels_last(x, num_groups, weight, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw images; one is as high and as wide as it is deep: there a weight can lie along each."""
-    yield from _in_steps(rng, (1, 1, 6, 6), groups=2)
-    yield from _in_steps(rng, (2, 6, 6, 6), groups=3)
-    yield from _in_steps(rng, (2, 3, 5, 8), groups=4)
-    yield faint(rng, (2, 4, 2, 4), np.s_[-1], num_groups=1)  # as many channels on axis 1 as on 3
-
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
     """Draw one x and see it as single groups, with eps, as several groups, with weight and bias.
 
-    G groups of a sample are the same as G samples of one group each.
+    G groups of a sample are the same as G samples of one group each. One x is as high and as wide
+    as it is deep: there a weight can lie along each.
     """
-    channels = shape[3]
-    x = distinct_values(rng, shape) + 10 * distinct_values(rng, (channels,))
-    single = np.concatenate(np.split(x, groups, axis=3))  # (G*N, H, W, C/G)
-    eps = float(rng.integers(1, 9)) * 100
-    one, several = f"{shape_name(single.shape)}, 1 group", f"{shape_name(shape)}, {groups} groups"
-    alone = {"x": single, "num_groups": 1, **fresh(channels // groups), "eps": NO_EPS}
-    bare = Case(f"{one}, eps 0", ("statistics",), alone)
-    large = bare.then(eps_over(1, 2, 3), f"{one}, eps {eps:g}", "eps", eps=eps)
-    beside = {"x": x, "num_groups": groups, **fresh(channels)}
-    whole = large.then(_side_by_side, several, "groups", **beside)
-    both = f"{several}, weight and bias"
-    yield from (bare, large, whole)
-    yield whole.then(affine_last, both, "affine", **learned(rng, channels))
+    for shape, groups in (((1, 1, 6, 6), 2), ((2, 6, 6, 6), 3), ((2, 3, 5, 8), 4)):
+        channels = shape[3]
+        x = distinct_values(rng, shape) + 10 * distinct_values(rng, (channels,))
+        single = np.concatenate(np.split(x, groups, axis=3))  # (G*N, H, W, C/G)
+        eps = float(rng.integers(1, 9)) * 100
+        one, several = f"{single.shape}, 1 group", f"{shape}, {groups} groups"
+        alone = {"x": single, "num_groups": 1, **fresh(channels // groups), "eps": NO_EPS}
+        bare = Case(f"{one}, eps 0", ("statistics",), alone)
+        large = bare.then(eps_over(1, 2, 3), f"{one}, eps {eps:g}", "eps", eps=eps)
+        beside = {"x": x, "num_groups": groups, **fresh(channels)}
+        whole = large.then(_side_by_side, several, "groups", **beside)
+        both = f"{several}, weight and bias"
+        yield from (bare, large, whole)
+        yield whole.then(affine_last, both, "affine", **learned(rng, channels))
+    yield faint(rng, (2, 4, 2, 4), np.s_[-1], num_groups=1)  # as many channels on axis 1 as on 3
 
 
 def _side_by_side(own: Outputs, arguments: Arguments) -> Outputs:

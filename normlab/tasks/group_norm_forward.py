@@ -17,7 +17,6 @@ from normlab.tasks.drawing import (
     no_eps_at_all,
     offset_values,
     plain,
-    shape_name,
     with_affine,
 )
 
@@ -73,7 +72,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> 
     x = offset_values(rng, shape, apart=10)
     single = x.reshape(-1, shape[1] // groups, *shape[2:])  # (N*G, C/G, H, W)
     eps = float(rng.integers(1, 9)) * 100
-    one, several = f"{shape_name(single.shape)}, 1 group", f"{shape_name(shape)}, {groups} groups"
+    one, several = f"{single.shape}, 1 group", f"{shape}, {groups} groups"
     bare = Case(f"{one}, eps 0", ("statistics",), plain(single, NO_EPS, num_groups=1))
     large = bare.then(eps_over(1, 2, 3), f"{one}, eps {eps:g}", "eps", eps=eps)
     beside = plain(x, eps, num_groups=groups)

@@ -12,7 +12,6 @@ from normlab.tasks.drawing import (
     fresh,
     last_is_0,
     learned,
-    shape_name,
     with_affine,
 )
 
@@ -52,16 +51,42 @@ def runs_of_a_label(images, labels, weight, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw one group, two mixed ones, some of different sizes, and labels with a gap."""
-    yield from _one_group(rng, (1, 2, 1, 3))
-    yield from _one_group(rng, (3, 4, 2, 4))
-    for shape, labels, key in (
+    """Draw one group, two mixed ones, some of different sizes, and labels with a gap.
+
+    Of groups beside each other each is asked alone before, where they are of one size.
+    """
+    for shape in ((1, 2, 1, 3), (3, 4, 2, 4)):
+        images, labels = _images(rng, shape), np.zeros(shape[1], int)
+        eps = float(rng.integers(1, 9)) * 100
+        name = f"{shape}, one label"
+        flat = images.copy()
+        flat[-1] = 0.0
+        bare = Case(name, ("statistics",), _given(images, labels))
+        large = bare.then(eps_over(1, 2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large)
+        yield large.then(last_is_0, f"{name}, a flat image, eps {eps:g}", "eps", images=flat)
+        both = f"{large.name}, weight and bias"
+        yield large.then(with_affine, both, "affine", **learned(rng, shape[1]))
+    for shape, kinds, key in (
         ((2, 4, 1, 2), [1, 0, 1, 0], "mixed"),
         ((2, 6, 3, 2), [0, 1, 1, 0, 0, 1], "mixed"),
         ((3, 5, 2, 5), [0, 1, 1, 2, 1], "sizes"),
         ((2, 6, 2, 6), [7, 2, 7, 7, 0, 2], "sizes"),
     ):
-        yield from _several(rng, shape, np.array(labels), key)
+        labels = np.array(kinds)
+        images = _images(rng, shape)
+        name = f"{shape}, labels {', '.join(str(label) for label in labels)}"
+        beside = Case(name, (key,), _given(images, labels))
+        if key == "mixed":  # groups of one size: as many images of one group
+            blocks = [images[:, labels == label] for label in np.unique(labels)]
+            one_label = np.zeros(blocks[0].shape[1], int)
+            single = _given(np.concatenate(blocks), one_label)
+            alone = Case(f"{name}: the groups, one after the other", (), single)
+            yield alone
+            beside = alone.then(partial(_beside, labels=labels), name, key, **beside.arguments)
+        yield beside
+        both = f"{name}, weight and bias"
+        yield beside.then(with_affine, both, "affine", **learned(rng, len(labels)))
 
 
 def _images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -71,39 +96,6 @@ def _images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def _given(images: np.ndarray, labels: np.ndarray, eps: float = NO_EPS) -> Arguments:
     return {"images": images, "labels": labels, **fresh(len(labels)), "eps": eps}
-
-
-def _one_group(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
-    images, labels = _images(rng, shape), np.zeros(shape[1], int)
-    eps = float(rng.integers(1, 9)) * 100
-    name = f"{shape_name(shape)}, one label"
-    flat = images.copy()
-    flat[-1] = 0.0
-    bare = Case(name, ("statistics",), _given(images, labels))
-    large = bare.then(eps_over(1, 2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
-    yield from (bare, large)
-    yield large.then(last_is_0, f"{name}, a flat image, eps {eps:g}", "eps", images=flat)
-    both = f"{large.name}, weight and bias"
-    yield large.then(with_affine, both, "affine", **learned(rng, shape[1]))
-
-
-def _several(
-    rng: np.random.Generator, shape: tuple[int, ...], labels: np.ndarray, key: str
-) -> Cases:
-    """Draw groups beside each other; each of them was asked alone before."""
-    images = _images(rng, shape)
-    name = f"{shape_name(shape)}, labels {', '.join(str(label) for label in labels)}"
-    beside = Case(name, (key,), _given(images, labels))
-    if key == "mixed":  # groups of one size: as many images of one group
-        blocks = [images[:, labels == label] for label in np.unique(labels)]
-        one_label = np.zeros(blocks[0].shape[1], int)
-        single = _given(np.concatenate(blocks), one_label)
-        alone = Case(f"{name}: the groups, one after the other", (), single)
-        yield alone
-        beside = alone.then(partial(_beside, labels=labels), name, key, **beside.arguments)
-    yield beside
-    both = f"{name}, weight and bias"
-    yield beside.then(with_affine, both, "affine", **learned(rng, len(labels)))
 
 
 def _beside(own: Outputs, arguments: Arguments, labels: np.ndarray) -> Outputs:

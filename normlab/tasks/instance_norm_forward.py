@@ -13,7 +13,6 @@ from normlab.tasks.drawing import (
     offset_values,
     plain,
     same,
-    shape_name,
     with_affine,
 )
 
@@ -31,30 +30,28 @@ def instance_norm_forward(x, weight, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw images, some with as many channels as columns: there a weight can lie along either."""
+    """Draw one x: without eps, in another light, with eps, with weight and bias.
+
+    Some have as many channels as columns: there a weight can lie along either.
+    """
     odd = offset_values(rng, (2, 3, 4, 5), apart=10)  # every size different
     affine = learned(rng, 3)
-    yield from _in_steps(rng, (2, 2, 3, 2))
-    yield from _in_steps(rng, (3, 4, 2, 4))
+    for shape in ((2, 2, 3, 2), (3, 4, 2, 4)):
+        x, name, channels = offset_values(rng, shape, apart=10), str(shape), shape[1]
+        eps = float(rng.integers(1, 9)) * 100
+        maps = (*shape[:2], 1, 1)
+        brightness = 10 * distinct_values(rng, maps)
+        contrast = 2.0 ** rng.permutation(np.arange(1.0, 1 + shape[0] * channels)).reshape(maps)
+        bare = Case(f"{name}, eps 0", ("statistics",), plain(x, NO_EPS))
+        yield bare
+        yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
+        yield bare.then(same, f"{name}, in another light", "light", x=x * contrast + brightness)
+        large = bare.then(eps_over(2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
+        none, both = f"{name}, no weight and no bias", f"{name}, weight and bias"
+        yield from (large, large.then(same, none, "unlearned", weight=None, bias=None))
+        yield large.then(with_affine, both, "affine", **learned(rng, channels))
     yield faint(rng, (3, 2, 4, 2))
     yield Case("(1, 3, 2, 3), one image", ("statistics",), plain(odd[:1, :, :2, :3], NO_EPS))
     sizes = Case("(2, 3, 4, 5)", (), plain(odd, 0.5))
     yield sizes
     yield sizes.then(with_affine, f"{sizes.name}, weight and bias", "affine", **affine)
-
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
-    """Draw one x: without eps, in another light, with eps, with weight and bias."""
-    x, name, channels = offset_values(rng, shape, apart=10), shape_name(shape), shape[1]
-    eps = float(rng.integers(1, 9)) * 100
-    maps = (*shape[:2], 1, 1)
-    brightness = 10 * distinct_values(rng, maps)
-    contrast = 2.0 ** rng.permutation(np.arange(1.0, 1 + shape[0] * channels)).reshape(maps)
-    bare = Case(f"{name}, eps 0", ("statistics",), plain(x, NO_EPS))
-    yield bare
-    yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
-    yield bare.then(same, f"{name}, in another light", "light", x=x * contrast + brightness)
-    large = bare.then(eps_over(2, 3), f"{name}, eps {eps:g}", "eps", eps=eps)
-    none, both = f"{name}, no weight and no bias", f"{name}, weight and bias"
-    yield from (large, large.then(same, none, "unlearned", weight=None, bias=None))
-    yield large.then(with_affine, both, "affine", **learned(rng, channels))

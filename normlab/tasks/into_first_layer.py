@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import scales, shape_name, shifts
+from normlab.tasks.drawing import scales, shifts
 
 
 def into_first_layer(linear_weight, linear_bias, mean, std):
@@ -17,7 +17,7 @@ def into_first_layer(linear_weight, linear_bias, mean, std):
 def cases(rng: np.random.Generator) -> Cases:
     """Draw layers, one of them square: there a wrong axis raises no error."""
     for outputs, inputs in ((3, 3), (2, 4), (1, 3), (4, 1)):
-        name = f"linear_weight {shape_name((outputs, inputs))}"
+        name = f"linear_weight {(outputs, inputs)}"
         arguments = {
             "linear_weight": scales(rng, outputs * inputs).reshape(outputs, inputs),
             "linear_bias": shifts(rng, outputs),

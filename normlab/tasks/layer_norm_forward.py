@@ -14,7 +14,6 @@ from normlab.tasks.drawing import (
     part,
     plain,
     scales,
-    shape_name,
     shifts,
     with_affine,
 )
@@ -36,39 +35,33 @@ def cases(rng: np.random.Generator) -> Cases:
     along the wrong axis raises no error, and so costs its own aspect alone. What another shape
     should give follows from the learner's own answer on the same numbers laid out as a matrix.
     """
-    yield from _in_steps(rng, 3)
-    yield from _in_steps(rng, 4)
+    for size in (3, 4):
+        x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
+        eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
+        name = str(x.shape)
+        bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain(x, NO_EPS))
+        yield bare
+        yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
+        large = bare.then(eps_over(1), f"{name}, eps {eps:g}", "eps", eps=eps)
+        fewer = f"{name}, the first {size - 1} samples"
+        yield from (large, large.then(part(np.s_[:-1]), fewer, "statistics", x=x[:-1]))
+        yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, size))
     yield faint(rng, (4, 4), np.s_[-1])
-    yield from _as_matrix(rng, (2, 3, 4), 2)
-    yield from _as_matrix(rng, (2, 3, 4), 1)
-    yield from _as_matrix(rng, (2, 3, 2, 2), 3)
-    yield from _as_matrix(rng, (2, 2, 3, 4), 2)
-    yield from _as_matrix(rng, (5,), 1)
-
-
-def _in_steps(rng: np.random.Generator, size: int) -> Cases:
-    """Draw one x, three times: without eps, with eps, and with weight and bias."""
-    x = distinct_values(rng, (size, size)) + rng.permutation(size)[:, None] * 3
-    eps = round(float(rng.uniform(0.5, 2)) * float(x.var(1).min()), 1) + 1
-    name = shape_name(x.shape)
-    bare = Case(f"{name}, weight 1, bias 0", ("statistics",), plain(x, NO_EPS))
-    yield bare
-    yield from no_eps_at_all(bare.name, plain(x / 100, 0.0))
-    large = bare.then(eps_over(1), f"{name}, eps {eps:g}", "eps", eps=eps)
-    fewer = f"{name}, the first {size - 1} samples"
-    yield from (large, large.then(part(np.s_[:-1]), fewer, "statistics", x=x[:-1]))
-    yield large.then(with_affine, f"{name}, weight and bias", "affine", **learned(rng, size))
-
-
-def _as_matrix(rng: np.random.Generator, shape: tuple[int, ...], last: int) -> Cases:
-    """Draw an x of some shape, normalized over its `last` axes, and the same as a matrix."""
-    x, normalized_shape = distinct_values(rng, shape), shape[-last:]
-    size = int(np.prod(normalized_shape))
-    weight, bias = (draw(rng, max(x[0].size, size))[:size] for draw in (scales, shifts))
-    eps = float(rng.integers(5, 20)) / 10
-    name = f"{shape_name(shape)}, weight {shape_name(normalized_shape)}"
-    rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
-    matrix = Case(f"{name}, laid out as a matrix", (), rows)
-    weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
-    yield matrix
-    yield matrix.then(in_shape(y="x"), name, "axes", x=x, weight=weight, bias=bias)
+    # Other shapes, normalized over their `last` axes, and the same as a matrix.
+    for shape, last in (
+        ((2, 3, 4), 2),
+        ((2, 3, 4), 1),
+        ((2, 3, 2, 2), 3),
+        ((2, 2, 3, 4), 2),
+        ((5,), 1),
+    ):
+        x, normalized_shape = distinct_values(rng, shape), shape[-last:]
+        size = int(np.prod(normalized_shape))
+        weight, bias = (draw(rng, max(x[0].size, size))[:size] for draw in (scales, shifts))
+        eps = float(rng.integers(5, 20)) / 10
+        name = f"{shape}, weight {normalized_shape}".replace(",)", ")")
+        rows = {"x": x.reshape(-1, size), "weight": weight, "bias": bias, "eps": eps}
+        matrix = Case(f"{name}, laid out as a matrix", (), rows)
+        weight, bias = weight.reshape(normalized_shape), bias.reshape(normalized_shape)
+        yield matrix
+        yield matrix.then(in_shape(y="x"), name, "axes", x=x, weight=weight, bias=bias)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, shape_name
+from normlab.tasks.drawing import distinct_values
 
 
 def local_response_norm(x, size, alpha, beta, k):
@@ -19,24 +19,22 @@ def local_response_norm(x, size, alpha, beta, k):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw images; N is never C, and the last windows are wider than C."""
-    yield from _in_steps(rng, (1, 5, 1, 4), odd=3, even=2)
-    yield from _in_steps(rng, (3, 7, 2, 6), odd=5, even=4)
-    yield from _in_steps(rng, (2, 3, 1, 2), odd=5, even=4)
+    """Draw every value alone, then among neighbours, and with another beta; N is never C.
 
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], odd: int, even: int) -> Cases:
-    """Draw one x: every value alone, then among neighbours, and with another beta."""
-    # No 0, and no sum of a window for which k + alpha * m is 0.
-    x = distinct_values(rng, shape) + 0.37
-    alpha, k = float(rng.integers(3, 9)), float(rng.integers(20, 60))
-    beta = float(rng.choice([0.25, 0.4, 0.6, 0.75]))
-    name, given = shape_name(shape), {"x": x, "size": 1, "alpha": alpha, "beta": 1.0, "k": k}
-    alone = Case(f"{name}, size 1, beta 1", ("formula",), given)
-    among = alone.then(_with_neighbours, f"{name}, size {odd}, beta 1", "window", size=odd)
-    yield from (alone, among)
-    yield alone.then(_with_neighbours, f"{name}, size {even}, beta 1", "even", size=even)
-    yield among.then(_with_beta, f"{name}, size {odd}, beta {beta:g}", "beta", beta=beta)
+    The last windows are wider than C.
+    """
+    shapes = (((1, 5, 1, 4), 3, 2), ((3, 7, 2, 6), 5, 4), ((2, 3, 1, 2), 5, 4))
+    for shape, odd, even in shapes:
+        # No 0, and no sum of a window for which k + alpha * m is 0.
+        x = distinct_values(rng, shape) + 0.37
+        alpha, k = float(rng.integers(3, 9)), float(rng.integers(20, 60))
+        beta = float(rng.choice([0.25, 0.4, 0.6, 0.75]))
+        name, given = str(shape), {"x": x, "size": 1, "alpha": alpha, "beta": 1.0, "k": k}
+        alone = Case(f"{name}, size 1, beta 1", ("formula",), given)
+        among = alone.then(_with_neighbours, f"{name}, size {odd}, beta 1", "window", size=odd)
+        yield from (alone, among)
+        yield alone.then(_with_neighbours, f"{name}, size {even}, beta 1", "even", size=even)
+        yield among.then(_with_beta, f"{name}, size {odd}, beta {beta:g}", "beta", beta=beta)
 
 
 def _with_neighbours(own: Outputs, arguments: Arguments) -> Outputs:

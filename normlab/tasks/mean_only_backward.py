@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name, times
+from normlab.tasks.drawing import distinct_values, offset_values, scales, times
 
 
 def mean_only_backward(dy, x, weight):
@@ -25,7 +25,7 @@ def cases(rng: np.random.Generator) -> Cases:
         x, dy = offset_values(rng, shape, apart=10), distinct_values(rng, shape) + parts
         given, weight = {"dy": dy, "x": x, "weight": np.ones(shape[1])}, scales(rng, shape[1])
         adds_up_to_0 = np.concatenate([dy[:-1], -dy[:-1].sum(0, keepdims=True)])
-        name, aspects = shape_name(shape), ("dweight", "dbias")
+        name, aspects = str(shape), ("dweight", "dbias")
         yield Case(f"{name}, dy of mean 0", ("mean",), {**given, "dy": adds_up_to_0})
         bare = Case(f"{name}, weight 1", ("mean", *aspects), given)
         follows = times("weight", "dx")

@@ -1,5 +1,7 @@
 """Lesson 9: the merge of SyncBatchNorm, from the workers' statistics to the whole batch's."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
@@ -42,31 +44,34 @@ def total_too_early(counts, means, variances):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw workers that never have equally many values; the last are far from zero."""
-    yield from _in_steps(rng, workers=2, channels=3)
-    yield from _in_steps(rng, workers=4, channels=2)
-    yield from _far_from_zero(rng)
+    """Draw workers that agree about the mean, that do not, and one more that has no values.
+
+    They never have equally many values; the last are far from zero.
+    """
+    for workers, channels in ((2, 3), (4, 2)):
+        given = _given(_counts(rng, workers), *_statistics(rng, workers, channels))
+        place = int(rng.integers(0, workers))
+        nothing = {"counts": 0, "means": np.nan, "variances": np.nan}
+        idle = {name: np.insert(given[name], place, nothing[name], axis=0) for name in given}
+        two = {name: np.insert(idle[name], 0, nothing[name], axis=0) for name in given}
+        name = f"{workers} workers, {channels} channels"
+        agreed = {**given, "means": np.tile(given["means"][0], (workers, 1))}
+        bare = Case(f"{name}, equal means", ("inside",), agreed)
+        busy = bare.then(_with_means, name, "mean", "between", means=given["means"])
+        yield from (bare, busy)
+        yield busy.then(same, f"{name}, and one worker without values", "idle", **idle)
+        more = f"{name}, and two without values, one of them the first"
+        yield busy.then(same, more, "idle", **two)
+    # The same workers twice, near zero and with 10^9 added to every value: the squares of such
+    # means lose every digit that counts.
+    means, variances = _statistics(rng, 3, 2)
+    near = Case("3 workers, 2 channels", (), _given(_counts(rng, 3), means, variances))
+    far = near.then(only("var"), f"{near.name}, means about 10^9", "far", means=means + 1e9)
+    yield from (near, replace(far, tolerance=1e-6, rounding=True))
     means, variances = _statistics(rng, 3, 2)
     variances[0] = 0.0
     single = _given(np.array([1, 5, 3]), means, variances)
     yield Case("3 workers, 2 channels, one with a single value", ("mean",), single)
-
-
-def _in_steps(rng: np.random.Generator, workers: int, channels: int) -> Cases:
-    """Draw workers that agree about the mean, that do not, and one more that has no values."""
-    given = _given(_counts(rng, workers), *_statistics(rng, workers, channels))
-    place = int(rng.integers(0, workers))
-    nothing = {"counts": 0, "means": np.nan, "variances": np.nan}
-    idle = {name: np.insert(given[name], place, nothing[name], axis=0) for name in given}
-    two = {name: np.insert(idle[name], 0, nothing[name], axis=0) for name in given}
-    name = f"{workers} workers, {channels} channels"
-    agreed = {**given, "means": np.tile(given["means"][0], (workers, 1))}
-    bare = Case(f"{name}, equal means", ("inside",), agreed)
-    busy = bare.then(_with_means, name, "mean", "between", means=given["means"])
-    yield from (bare, busy)
-    yield busy.then(same, f"{name}, and one worker without values", "idle", **idle)
-    more = f"{name}, and two without values, one of them the first"
-    yield busy.then(same, more, "idle", **two)
 
 
 def _given(counts: np.ndarray, means: np.ndarray, variances: np.ndarray) -> dict[str, np.ndarray]:
@@ -92,23 +97,3 @@ def _with_means(own: Outputs, arguments: Arguments) -> Outputs:
     weights = counts[:, None] / counts.sum()
     between = (weights * np.square(means - (weights * means).sum(0))).sum(0)
     return {"var": own["var"] + between}
-
-
-def _far_from_zero(rng: np.random.Generator) -> Cases:
-    """Draw the same workers twice, near zero and with 10^9 added to every value.
-
-    The squares of such means lose every digit that counts.
-    """
-    means, variances = _statistics(rng, 3, 2)
-    near = _given(_counts(rng, 3), means, variances)
-    name = "3 workers, 2 channels"
-    yield Case(name, (), near)
-    yield Case(
-        f"{name}, means about 10^9",
-        ("far",),
-        {**near, "means": means + 1e9},
-        name,
-        only("var"),
-        tolerance=1e-6,
-        rounding=True,
-    )

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values
 
 
 def normalize_vectors(x, dim, eps):
@@ -15,13 +15,31 @@ def normalize_vectors(x, dim, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw vectors of very different lengths, with every size of eps and along every axis."""
-    yield from _sizes_of_eps(rng, (3, 2))
-    yield from _sizes_of_eps(rng, (4, 4))
-    yield from _axes(
-        rng, (6, 4), [((2, 3, 4), -1), ((2, 3, 4), 1), ((2, 3, 4), 0), ((2, 3, 4), -2)]
-    )
-    yield from _axes(rng, (9, 3), [((3, 3, 3), 0), ((3, 3, 3), -1)])
+    """Draw vectors of very different lengths, with every size of eps and along every axis.
+
+    A tiny eps, one between their lengths, a large one; and zero vectors. Then the same rows are
+    laid along other axes.
+    """
+    for shape in ((3, 2), (4, 4)):
+        x, name = _vectors(rng, shape), f"{shape}, dim 1"
+        with_zero = x.copy()
+        with_zero[int(rng.integers(shape[0]))] = 0.0
+        bare = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
+        yield bare
+        yield bare.then(_with_eps, f"{name}, eps 1", "eps", eps=1.0)
+        yield bare.then(_with_eps, f"{name}, eps 1e6", "eps", eps=1e6)
+        yield bare.then(_with_eps, f"{name}, a zero vector", "eps", x=with_zero)
+        yield Case(f"{name}, only zeros", ("eps",), {**bare.arguments, "x": 0 * x})
+    for shape, places in (
+        ((6, 4), [((2, 3, 4), -1), ((2, 3, 4), 1), ((2, 3, 4), 0), ((2, 3, 4), -2)]),
+        ((9, 3), [((3, 3, 3), 0), ((3, 3, 3), -1)]),
+    ):
+        x, name = _vectors(rng, shape), f"{shape}, dim 1"
+        rows = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
+        yield rows
+        for block, dim in places:
+            laid, derive = _laid(x, block, dim), partial(_laid_as, block=block)
+            yield rows.then(derive, f"{laid.shape}, dim {dim}", "dim", x=laid, dim=dim)
 
 
 def _vectors(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -32,19 +50,6 @@ def _vectors(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return x / np.sqrt(shortest.prod())
 
 
-def _sizes_of_eps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
-    """Draw vectors with a tiny eps, one between their lengths, a large one, and zero vectors."""
-    x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
-    with_zero = x.copy()
-    with_zero[int(rng.integers(shape[0]))] = 0.0
-    bare = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
-    yield bare
-    yield bare.then(_with_eps, f"{name}, eps 1", "eps", eps=1.0)
-    yield bare.then(_with_eps, f"{name}, eps 1e6", "eps", eps=1e6)
-    yield bare.then(_with_eps, f"{name}, a zero vector", "eps", x=with_zero)
-    yield Case(f"{name}, only zeros", ("eps",), {**bare.arguments, "x": 0 * x})
-
-
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
     """From the learner's answer without eps to that with it, by the divisors that it shows."""
     x, y = arguments["x"], own["y"]
@@ -53,18 +58,6 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
     length = np.linalg.norm(x, axis=1, keepdims=True)
     length /= np.where(zero, 1, np.linalg.norm(y, axis=1, keepdims=True))
     return {"y": y * length / np.maximum(length, arguments["eps"])}
-
-
-def _axes(
-    rng: np.random.Generator, shape: tuple[int, int], places: list[tuple[tuple[int, ...], int]]
-) -> Cases:
-    """Draw vectors as rows, and lay the same ones along other axes."""
-    x, name = _vectors(rng, shape), f"{shape_name(shape)}, dim 1"
-    rows = Case(name, ("length",), {"x": x, "dim": 1, "eps": NO_EPS})
-    yield rows
-    for block, dim in places:
-        laid, derive = _laid(x, block, dim), partial(_laid_as, block=block)
-        yield rows.then(derive, f"{shape_name(laid.shape)}, dim {dim}", "dim", x=laid, dim=dim)
 
 
 def _laid(rows: np.ndarray, block: tuple[int, ...], dim: int) -> np.ndarray:

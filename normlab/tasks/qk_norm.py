@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, scales
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_under_each, scales
 
 
 def qk_norm(q, k, q_weight, k_weight, heads, kv_heads, eps):
@@ -17,26 +17,23 @@ def qk_norm(q, k, q_weight, k_weight, heads, kv_heads, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw heads of very different sizes; in one draw as many heads as features, and as tokens."""
-    yield from _in_steps(rng, tokens=3, heads=2, kv_heads=1, size=4)
-    yield from _in_steps(rng, tokens=2, heads=4, kv_heads=2, size=3)
-    yield from _in_steps(rng, tokens=2, heads=2, kv_heads=2, size=2)
+    """Draw heads of very different sizes; in one draw as many heads as features, and as tokens.
 
-
-def _in_steps(rng: np.random.Generator, tokens: int, heads: int, kv_heads: int, size: int) -> Cases:
-    """See queries and keys without weights and eps, then with eps, then with weights."""
-    loudness = 4.0 ** rng.permutation(heads)
-    q = (distinct_values(rng, (2, tokens, heads, size)) + 0.5) * loudness[:, None]
-    k = (distinct_values(rng, (2, tokens, kv_heads, size)) + 0.5) * loudness[:kv_heads, None]
-    flat = {"q": q.reshape(2, tokens, -1), "k": k.reshape(2, tokens, -1)}
-    ones = {"q_weight": np.ones(size), "k_weight": np.ones(size)}
-    weights = {"q_weight": scales(rng, size), "k_weight": scales(rng, size)}
-    eps = float(rng.integers(20, 90))
-    name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
-    given = {**flat, **ones, "heads": heads, "kv_heads": kv_heads, "eps": NO_EPS}
-    bare = Case(f"{name}, weights 1", ("heads",), given)
-    yield from (bare, bare.then(_weighted, f"{name}, weights", "weights", **weights))
-    yield bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps)
+    Queries and keys come without weights and eps, then with weights, then with eps.
+    """
+    for tokens, heads, kv_heads, size in ((3, 2, 1, 4), (2, 4, 2, 3), (2, 2, 2, 2)):
+        loudness = 4.0 ** rng.permutation(heads)
+        q = (distinct_values(rng, (2, tokens, heads, size)) + 0.5) * loudness[:, None]
+        k = (distinct_values(rng, (2, tokens, kv_heads, size)) + 0.5) * loudness[:kv_heads, None]
+        flat = {"q": q.reshape(2, tokens, -1), "k": k.reshape(2, tokens, -1)}
+        ones = {"q_weight": np.ones(size), "k_weight": np.ones(size)}
+        weights = {"q_weight": scales(rng, size), "k_weight": scales(rng, size)}
+        eps = float(rng.integers(20, 90))
+        name = f"{heads} heads of {size}, {kv_heads} of keys, {tokens} tokens"
+        given = {**flat, **ones, "heads": heads, "kv_heads": kv_heads, "eps": NO_EPS}
+        bare = Case(f"{name}, weights 1", ("heads",), given)
+        yield from (bare, bare.then(_weighted, f"{name}, weights", "weights", **weights))
+        yield bare.then(eps_under_each(q="q", k="k"), f"{name}, eps {eps:g}", "eps", eps=eps)
 
 
 def _weighted(own: Outputs, arguments: Arguments) -> Outputs:
@@ -46,13 +43,4 @@ def _weighted(own: Outputs, arguments: Arguments) -> Outputs:
         size = len(arguments[weight])
         heads = own[name].reshape(*own[name].shape[:2], -1, size)
         found[name] = (heads * arguments[weight]).reshape(own[name].shape)
-    return found
-
-
-def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
-    """From no eps to some: read each number's divisor off the answer."""
-    found = {}
-    for name in ("q", "k"):
-        divisor = arguments[name] / own[name]
-        found[name] = arguments[name] / np.sqrt(divisor**2 + arguments["eps"])
     return found

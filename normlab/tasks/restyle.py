@@ -7,7 +7,7 @@ Normalization", do it to the features of a network; here it is done to the image
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import NO_EPS, distinct_values, last_is_0, one_look_at_a_time, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, last_is_0, one_look_at_a_time
 
 
 def restyle(content, style, eps):
@@ -22,34 +22,26 @@ def restyle(content, style, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw styles of the content's size and of others, and a channel that does not vary."""
-    yield from _in_steps(rng, (2, 1, 4), (2, 1, 4))
-    yield from _in_steps(rng, (3, 4, 5), (3, 2, 6))
-    yield from _flat(rng)
+    """Draw styles that open one step at a time: no look, a spread, eps, a mean.
 
-
-def _in_steps(
-    rng: np.random.Generator, shape: tuple[int, ...], style_shape: tuple[int, ...]
-) -> Cases:
-    """Draw a content, and styles that open one step at a time: no look, a spread, eps, a mean."""
-    channels = shape[0]
-    means = rng.choice(np.arange(20, 90), (2, channels, 1, 1), replace=False)
-    content = distinct_values(rng, shape) + means[0]
-    size = style_shape[1] * style_shape[2]
-    signs = rng.permuted(np.tile(np.resize([-1.0, 1.0], size), (channels, 1)), axis=1)
-    neutral = signs.reshape(style_shape)  # mean 0, variance 1
-    style = rng.choice(np.arange(2.0, 10), channels, replace=False).reshape(-1, 1, 1) * neutral
-    eps = float(rng.integers(2, 9)) * 10
-    name = f"content {shape_name(shape)}, style {shape_name(style_shape)}"
-    given = {"content": content, "style": neutral, "eps": NO_EPS}
-    bare = Case(f"{name}: mean 0, std 1", ("pattern",), given)
-    yield from one_look_at_a_time(bare, name, style, eps, style + means[1])
-    itself = {"content": content, "style": content, "eps": eps}
-    yield Case(f"{name}: the content itself, eps {eps:g}", (), itself)
-
-
-def _flat(rng: np.random.Generator) -> Cases:
-    """Draw a content, and the same with a last channel that holds one number everywhere."""
+    They are of the content's size and of others; last comes a channel that does not vary.
+    """
+    for shape, style_shape in (((2, 1, 4), (2, 1, 4)), ((3, 4, 5), (3, 2, 6))):
+        channels = shape[0]
+        means = rng.choice(np.arange(20, 90), (2, channels, 1, 1), replace=False)
+        content = distinct_values(rng, shape) + means[0]
+        size = style_shape[1] * style_shape[2]
+        signs = rng.permuted(np.tile(np.resize([-1.0, 1.0], size), (channels, 1)), axis=1)
+        neutral = signs.reshape(style_shape)  # mean 0, variance 1
+        style = rng.choice(np.arange(2.0, 10), channels, replace=False).reshape(-1, 1, 1) * neutral
+        eps = float(rng.integers(2, 9)) * 10
+        name = f"content {shape}, style {style_shape}"
+        given = {"content": content, "style": neutral, "eps": NO_EPS}
+        bare = Case(f"{name}: mean 0, std 1", ("pattern",), given)
+        yield from one_look_at_a_time(bare, name, style, eps, style + means[1])
+        itself = {"content": content, "style": content, "eps": eps}
+        yield Case(f"{name}: the content itself, eps {eps:g}", (), itself)
+    # A content, and the same with a last channel that holds one number everywhere.
     content = distinct_values(rng, (2, 2, 3)) + 30
     style = distinct_values(rng, (2, 3, 2))
     style -= style.mean((1, 2), keepdims=True)

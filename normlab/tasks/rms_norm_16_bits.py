@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases
-from normlab.tasks.drawing import distinct_values, shape_name
+from normlab.tasks.drawing import distinct_values
 
 
 def rms_norm_16_bits(x, weight, offset, eps):
@@ -20,7 +20,7 @@ def rms_norm_16_bits(x, weight, offset, eps):
 def cases(rng: np.random.Generator) -> Cases:
     """Draw ordinary rows, loud ones, silent ones, and some that ask for the last bit."""
     for shape in ((2, 3), (4, 4)):
-        name, x = shape_name(shape), distinct_values(rng, shape) + 0.5
+        name, x = str(shape), distinct_values(rng, shape) + 0.5
         plain = {"weight": _spread(rng, shape[1], 1.6, 3.0), "offset": 0, "eps": 1e-5}
         less_1 = {"weight": _spread(rng, shape[1], -0.9, 0.9), "offset": 1, "eps": 1e-5}
         eps = float(rng.integers(20, 90))
@@ -64,7 +64,7 @@ def _last_bit(rng: np.random.Generator, shape: tuple[int, int], offset: int) -> 
     x_hat = x / np.sqrt((x.astype(float) ** 2).mean(axis=-1, keepdims=True) + eps)  # float64
     weight = [_telling_weight(rng, column, offset) for column in x_hat.T]
     arguments = _in_half(x, {"weight": np.array(weight), "offset": offset, "eps": eps})
-    name = f"{shape_name(shape)}, offset {offset}, quiet, to the last bit"
+    name = f"{shape}, offset {offset}, quiet, to the last bit"
     return Case(name, ("last",), arguments)
 
 

@@ -12,7 +12,6 @@ from normlab.tasks.drawing import (
     part,
     same,
     scales,
-    shape_name,
     times,
 )
 
@@ -28,28 +27,29 @@ def rms_norm_forward(x, weight, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw rows, as many as features and other numbers of them; the last in float16."""
+    """Draw one x: without eps, with eps, with a weight, and as sequences; the last in float16.
+
+    There are as many rows as features, and other numbers of them.
+    """
     for shape in ((2, 3), (4, 4), (6, 5)):
-        yield from _in_steps(rng, shape)
-    yield _faint(rng, (4, 3))
+        means = rng.choice([-1, 1]) * 10 * rng.choice(np.arange(2, 9), shape[0], replace=False)
+        x = distinct_values(rng, shape) + means[:, None] + 0.5  # none is 0
+        name, first = str(shape), {"x": x, "weight": np.ones(shape[1]), "eps": NO_EPS}
+        eps, weight = float(rng.integers(2, 20)) * 20, scales(rng, shape[1])
+        bare = Case(f"{name}, weight 1, eps 0", ("rms",), first)
+        large = bare.then(_with_eps, f"{name}, weight 1, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large)
+        yield large.then(times("weight"), f"{name}, weight", "weight", weight=weight)
+        for sizes in ((2, shape[0] // 2, shape[1]), (2, 1, shape[0] // 2, shape[1])):
+            sequences = f"{sizes}, weight 1"
+            yield bare.then(in_shape(y="x"), sequences, "sequences", x=x.reshape(sizes))
+        yield bare.then(part(0), f"{bare.name}, row 0 alone", "sequences", x=x[0])
+        yield from no_eps_at_all(bare.name, {**first, "x": x / 100})
+    # Rows that are nearly 0, and one that is 0.
+    x, eps = faint_values(rng, (4, 3), -1)
+    name = f"(4, 3), nearly 0, eps {eps:g}"
+    yield Case(name, ("eps",), {"x": x, "weight": np.ones(3), "eps": eps})
     yield from _half(rng, (3, 4))
-
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
-    """Draw one x: without eps, with eps, with a weight, and as sequences."""
-    means = rng.choice([-1, 1]) * 10 * rng.choice(np.arange(2, 9), shape[0], replace=False)
-    x = distinct_values(rng, shape) + means[:, None] + 0.5  # none is 0
-    name, first = shape_name(shape), {"x": x, "weight": np.ones(shape[1]), "eps": NO_EPS}
-    eps, weight = float(rng.integers(2, 20)) * 20, scales(rng, shape[1])
-    bare = Case(f"{name}, weight 1, eps 0", ("rms",), first)
-    large = bare.then(_with_eps, f"{name}, weight 1, eps {eps:g}", "eps", eps=eps)
-    yield from (bare, large)
-    yield large.then(times("weight"), f"{name}, weight", "weight", weight=weight)
-    for sizes in ((2, shape[0] // 2, shape[1]), (2, 1, shape[0] // 2, shape[1])):
-        sequences = f"{shape_name(sizes)}, weight 1"
-        yield bare.then(in_shape(y="x"), sequences, "sequences", x=x.reshape(sizes))
-    yield bare.then(part(0), f"{bare.name}, row 0 alone", "sequences", x=x[0])
-    yield from no_eps_at_all(bare.name, {**first, "x": x / 100})
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
@@ -57,13 +57,6 @@ def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:
     x, y, eps = arguments["x"], own["y"], arguments["eps"]
     squared = np.square(x).mean(-1, keepdims=True) / np.square(y).mean(-1, keepdims=True)
     return {"y": y * np.sqrt(squared / (squared + eps))}
-
-
-def _faint(rng: np.random.Generator, shape: tuple[int, int]) -> Case:
-    """Draw rows that are nearly 0, and one that is 0."""
-    x, eps = faint_values(rng, shape, -1)
-    name = f"{shape_name(shape)}, nearly 0, eps {eps:g}"
-    return Case(name, ("eps",), {"x": x, "weight": np.ones(shape[1]), "eps": eps})
 
 
 def _half(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
@@ -76,7 +69,7 @@ def _half(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     x = (x + distinct_values(rng, shape)).astype(np.float16)
     half = {"x": x, "weight": np.ones(shape[1], np.float16), "eps": 1e-5}
     single = {**half, "x": x.astype(np.float32), "weight": np.ones(shape[1], np.float32)}
-    name = f"{shape_name(shape)}, numbers of some hundreds"
+    name = f"{shape}, numbers of some hundreds"
     bare = f"{name}, float32"
     yield Case(bare, (), single, tolerance=2e-6)
     yield Case(f"{name}, float16", ("half",), half, tolerance=5e-3, based_on=bare, derive=same)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, multiplied_and_shifted, shape_name
+from normlab.tasks.drawing import distinct_values, multiplied_and_shifted
 
 
 def robust_scale(train, test):
@@ -18,31 +18,27 @@ def robust_scale(train, test):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw two pairs of sets; the test set lies elsewhere, and is wider."""
-    yield from _three_sets(rng, (6, 2), 3)
-    yield from _three_sets(rng, (9, 3), 4)
-
-
-def _three_sets(rng: np.random.Generator, shape: tuple[int, int], tests: int) -> Cases:
     """Draw a training set with a test set, with one row alone, and with a column that stands still.
 
-    What is expected of the test set is derived from what the learner did to the training set.
+    The test set lies elsewhere, and is wider. What is expected of it is derived from what the
+    learner did to the training set.
     """
-    train = distinct_values(rng, shape) * rng.permutation(np.arange(1, shape[1] + 1))
-    train = train + rng.choice(np.arange(20.0, 60), shape[1], replace=False)
-    train[rng.integers(shape[0]), :] += 500  # somebody's typing error
-    test = 2 * distinct_values(rng, (tests, shape[1])) + 100
-    still, column = train.copy(), int(rng.integers(shape[1]))
-    still[np.argsort(train[:, column])[1:-1], column] = train[:, column].min() + 1
-    constant = still.copy()
-    constant[:, column] = 7.0
-    name = f"train {shape_name(shape)}, test {shape_name(test.shape)}"
-    both = Case(name, ("train",), {"train": train, "test": test})
-    yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
-    yield both.then(_as_training, f"{name}: one test row alone", "test", test=test[:1])
-    name = f"{name}, column {column}"
-    yield both.then(_as_training, f"{name} nearly always the same", "still", train=still)
-    yield both.then(_as_training, f"{name} constant", "still", train=constant)
+    for shape, tests in (((6, 2), 3), ((9, 3), 4)):
+        train = distinct_values(rng, shape) * rng.permutation(np.arange(1, shape[1] + 1))
+        train = train + rng.choice(np.arange(20.0, 60), shape[1], replace=False)
+        train[rng.integers(shape[0]), :] += 500  # somebody's typing error
+        test = 2 * distinct_values(rng, (tests, shape[1])) + 100
+        still, column = train.copy(), int(rng.integers(shape[1]))
+        still[np.argsort(train[:, column])[1:-1], column] = train[:, column].min() + 1
+        constant = still.copy()
+        constant[:, column] = 7.0
+        name = f"train {shape}, test {test.shape}"
+        both = Case(name, ("train",), {"train": train, "test": test})
+        yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
+        yield both.then(_as_training, f"{name}: one test row alone", "test", test=test[:1])
+        name = f"{name}, column {column}"
+        yield both.then(_as_training, f"{name} nearly always the same", "still", train=still)
+        yield both.then(_as_training, f"{name} constant", "still", train=constant)
 
 
 def _as_training(own: Outputs, arguments: Arguments) -> Outputs:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, scales, shape_name
+from normlab.tasks.drawing import distinct_values, scales
 
 
 def sandwich_backward(dy, x, matrix, weight_1, weight_2, eps):
@@ -38,4 +38,4 @@ def cases(rng: np.random.Generator) -> Cases:
             "weight_2": scales(rng, features),
             "eps": float(rng.integers(2, 9)),
         }
-        yield Case(f"{shape_name(shape)}", aspects, arguments)
+        yield Case(f"{shape}", aspects, arguments)

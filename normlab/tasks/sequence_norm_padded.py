@@ -15,7 +15,6 @@ from normlab.tasks.drawing import (
     fresh,
     learned,
     scales,
-    shape_name,
     shifts,
 )
 
@@ -38,22 +37,18 @@ def cases(rng: np.random.Generator) -> Cases:
     how the statistics were taken, and the padding adds up to 0. The third asks for the statistics
     alone: bias is 0, and where the learner leaves the padding normalized, so does what is expected.
     """
-    yield from _without_padding(rng, (2, 2, 3))
-    yield from _without_padding(rng, (3, 4, 2))
+    for shape in ((2, 2, 3), (3, 4, 2)):
+        x = distinct_values(rng, shape) + 5 * rng.permutation(shape[0])[:, None, None]
+        lengths = np.full(shape[0], shape[1])
+        eps = round(float(rng.uniform(0.5, 2)) * float(x.var((1, 2)).min()), 1) + 1
+        given = {"x": x, "lengths": lengths, **fresh(shape[2]), "eps": NO_EPS}
+        bare = Case(f"{shape}, no padding", ("statistics",), given)
+        large = bare.then(eps_over(1, 2), f"{bare.name}, eps {eps:g}", "formula", eps=eps)
+        both = f"{large.name}, weight and bias"
+        yield from (bare, large)
+        yield large.then(affine_last, both, "formula", **learned(rng, shape[2]))
     yield from _with_padding(rng, (3, 4, 2), [4, 2, 3])
     yield from _with_padding(rng, (3, 6, 3), [2, 4, 3])
-
-
-def _without_padding(rng: np.random.Generator, shape: tuple[int, int, int]) -> Cases:
-    x = distinct_values(rng, shape) + 5 * rng.permutation(shape[0])[:, None, None]
-    lengths = np.full(shape[0], shape[1])
-    eps = round(float(rng.uniform(0.5, 2)) * float(x.var((1, 2)).min()), 1) + 1
-    given = {"x": x, "lengths": lengths, **fresh(shape[2]), "eps": NO_EPS}
-    bare = Case(f"{shape_name(shape)}, no padding", ("statistics",), given)
-    large = bare.then(eps_over(1, 2), f"{bare.name}, eps {eps:g}", "formula", eps=eps)
-    both = f"{large.name}, weight and bias"
-    yield from (bare, large)
-    yield large.then(affine_last, both, "formula", **learned(rng, shape[2]))
 
 
 def _with_padding(
@@ -78,10 +73,10 @@ def _with_padding(
         left = np.allclose(own["y"][:, length:], padding, rtol=0, atol=1e-8)
         return {"y": _normalized(x, lengths, left)}
 
-    name = shape_name(shape)
+    name = str(shape)
     cut = Case(f"{name}, tiny, cut to {length} tokens", (), short)
     zeros = cut.then(zeros_behind, f"{name}, tiny, {length} tokens real", "zeros", x=tiny)
-    any_padding = f"{name}, lengths {shape_name(tuple(lengths))}"
+    any_padding = f"{name}, lengths {tuple(lengths)}"
     padded = zeros.then(padding_as_before, any_padding, "padding", **ragged)
     yield from (cut, zeros, padded)
     both = {**padded.arguments, "weight": scales(rng, shape[2]), "bias": bias}

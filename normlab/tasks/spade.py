@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over
 
 
 def spade(x, label_map, gain, bias, eps):
@@ -19,29 +19,26 @@ def spade(x, label_map, gain, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw square maps of the image's size and of half of it, and a wide one."""
-    yield from _in_steps(rng, (2, 3, 4, 4), 2)
-    yield from _in_steps(rng, (3, 2, 2, 4), 2)
-    yield from _in_steps(rng, (2, 3, 3, 3), 1)
+    """Draw images that are told nothing, then with an eps, then told a map.
 
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], times: int) -> Cases:
-    """Draw images that are told nothing, then with an eps, then told a map."""
-    samples, channels, height, width = shape
-    size = (samples, height // times, width // times)
-    label_map = rng.permutation(np.resize(np.arange(samples * 4), size).ravel()).reshape(size)
-    kinds = samples * 4
-    x = distinct_values(rng, shape) + 5 * rng.permutation(samples)[:, None, None, None]
-    eps = float(rng.integers(100, 400))
-    silent = np.zeros((kinds, channels))
-    given = {"x": x, "label_map": label_map, "gain": silent, "bias": silent, "eps": NO_EPS}
-    gain, bias = distinct_values(rng, (2, kinds, channels)) / 20 + 0.03
-    name = f"{shape_name(shape)}, map {shape_name(size)}"
-    bare = Case(f"{name}, tables of 0", ("norm",), given)
-    large = bare.then(eps_over(2, 3), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
-    aspect = "enlarged" if times > 1 else "told"
-    yield from (bare, large)
-    yield large.then(_told, f"{name}, eps {eps:g}", aspect, gain=gain, bias=bias)
+    There are square maps of the image's size and of half of it, and a wide one.
+    """
+    for shape, times in (((2, 3, 4, 4), 2), ((3, 2, 2, 4), 2), ((2, 3, 3, 3), 1)):
+        samples, channels, height, width = shape
+        size = (samples, height // times, width // times)
+        label_map = rng.permutation(np.resize(np.arange(samples * 4), size).ravel()).reshape(size)
+        kinds = samples * 4
+        x = distinct_values(rng, shape) + 5 * rng.permutation(samples)[:, None, None, None]
+        eps = float(rng.integers(100, 400))
+        silent = np.zeros((kinds, channels))
+        given = {"x": x, "label_map": label_map, "gain": silent, "bias": silent, "eps": NO_EPS}
+        gain, bias = distinct_values(rng, (2, kinds, channels)) / 20 + 0.03
+        name = f"{shape}, map {size}"
+        bare = Case(f"{name}, tables of 0", ("norm",), given)
+        large = bare.then(eps_over(2, 3), f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+        aspect = "enlarged" if times > 1 else "told"
+        yield from (bare, large)
+        yield large.then(_told, f"{name}, eps {eps:g}", aspect, gain=gain, bias=bias)
 
 
 def _told(own: Outputs, arguments: Arguments) -> Outputs:

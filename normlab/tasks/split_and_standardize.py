@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, shape_name
+from normlab.tasks.drawing import distinct_values
 
 
 def split_and_standardize(x, size):
@@ -23,5 +23,5 @@ def cases(rng: np.random.Generator) -> Cases:
         shifted = x.copy()
         shifted[size:] += 100
         for values, told in ((x, ""), (shifted, ", test rows shifted by 100")):
-            name = f"{shape_name(x.shape)}, size {size}{told}"
+            name = f"{x.shape}, size {size}{told}"
             yield Case(name, ("train", "test", "sizes"), {"x": values, "size": size})

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import along_channels, multiplied_and_shifted, shape_name
+from normlab.tasks.drawing import along_channels, multiplied_and_shifted
 
 
 def standardize(train, test):
@@ -22,25 +22,21 @@ def standardize(train, test):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw two pairs of sets; the test set is brighter, and has more contrast."""
-    yield from _three_sets(rng, (3, 2, 1, 2), 3)
-    yield from _three_sets(rng, (4, 3, 2, 3), 2)
-
-
-def _three_sets(rng: np.random.Generator, shape: tuple[int, ...], tests: int) -> Cases:
     """Draw a training set with a test set, with one image alone, and with a constant channel.
 
-    What is expected of the test set is derived from what the learner did to the training set.
+    The test set is brighter, and has more contrast. What is expected of it is derived from what the
+    learner did to the training set.
     """
-    train, test = _unit_images(rng, shape), 1.5 * _unit_images(rng, (tests, *shape[1:])) + 0.25
-    dull, channel = train.copy(), int(rng.integers(shape[1]))
-    dull[:, channel] = 0.5
-    name = f"train {shape_name(shape)}, test {shape_name(test.shape)}"
-    both = Case(name, ("train",), {"train": train, "test": test})
-    yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
-    yield both.then(_as_training, f"{name}: one test image alone", "alone", test=test[:1])
-    constant = f"{name}, channel {channel} constant in training"
-    yield both.then(_as_training, constant, "constant", train=dull)
+    for shape, tests in (((3, 2, 1, 2), 3), ((4, 3, 2, 3), 2)):
+        train, test = _unit_images(rng, shape), 1.5 * _unit_images(rng, (tests, *shape[1:])) + 0.25
+        dull, channel = train.copy(), int(rng.integers(shape[1]))
+        dull[:, channel] = 0.5
+        name = f"train {shape}, test {test.shape}"
+        both = Case(name, ("train",), {"train": train, "test": test})
+        yield from (both, both.then(_as_training, f"{name}: the test set", "test"))
+        yield both.then(_as_training, f"{name}: one test image alone", "alone", test=test[:1])
+        constant = f"{name}, channel {channel} constant in training"
+        yield both.then(_as_training, constant, "constant", train=dull)
 
 
 def _unit_images(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, last_is_0, scales, shape_name
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, last_is_0, scales, times
 
 
 def standardize_kernels(v, gain, eps):
@@ -17,29 +17,21 @@ def standardize_kernels(v, gain, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw kernels of every size, each output about a mean of its own."""
-    yield from _in_steps(rng, (2, 3, 1, 1))
-    yield from _in_steps(rng, (3, 2, 2, 3))
-    yield from _in_steps(rng, (4, 3, 3, 4))
+    """Draw kernels of every size, each output about a mean of its own.
 
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
-    """Draw one v, without eps, with eps, with a gain; and with one output that is all the same."""
-    outputs = shape[0]
-    level = 7 * distinct_values(rng, (outputs, 1, 1, 1))
-    spread = 2.0 ** rng.permutation(outputs).reshape(-1, 1, 1, 1)
-    v, ones = spread * distinct_values(rng, shape) + level, np.ones(outputs)
-    eps, gain = float(rng.integers(5, 20)) * 100, scales(rng, outputs)
-    flat = v.copy()
-    flat[-1] = 0.0
-    name = shape_name(shape)
-    bare = Case(f"{name}, gain 1", ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
-    large = bare.then(eps_over(1, 2, 3), f"{name}, gain 1, eps {eps:g}", "eps", eps=eps)
-    yield from (bare, large)
-    yield large.then(last_is_0, f"{large.name}, one output all 0", "eps", v=flat)
-    yield large.then(_times_gain, f"{name}, eps {eps:g}", "gain", gain=gain)
-
-
-def _times_gain(own: Outputs, arguments: Arguments) -> Outputs:
-    """From gains of 1 to others."""
-    return {"w": own["w"] * arguments["gain"].reshape(-1, 1, 1, 1)}
+    Without eps, with eps, with a gain; and with one output that is all the same.
+    """
+    for shape in ((2, 3, 1, 1), (3, 2, 2, 3), (4, 3, 3, 4)):
+        outputs = shape[0]
+        level = 7 * distinct_values(rng, (outputs, 1, 1, 1))
+        spread = 2.0 ** rng.permutation(outputs).reshape(-1, 1, 1, 1)
+        v, ones = spread * distinct_values(rng, shape) + level, np.ones(outputs)
+        eps, gain = float(rng.integers(5, 20)) * 100, scales(rng, outputs)
+        flat = v.copy()
+        flat[-1] = 0.0
+        name = str(shape)
+        bare = Case(f"{name}, gain 1", ("kernel",), {"v": v, "gain": ones, "eps": NO_EPS})
+        large = bare.then(eps_over(1, 2, 3), f"{name}, gain 1, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large)
+        yield large.then(last_is_0, f"{large.name}, one output all 0", "eps", v=flat)
+        yield large.then(times("gain", "w", 0), f"{name}, eps {eps:g}", "gain", gain=gain)

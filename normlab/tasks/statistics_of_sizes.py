@@ -3,7 +3,6 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import shape_name
 
 
 def statistics_of_sizes(images, heights, widths):
@@ -30,7 +29,7 @@ def of_images(images, heights, widths):
 def cases(rng: np.random.Generator) -> Cases:
     """Draw sets of images; what lies outside an image is as bright as any pixel."""
     for shape in ((3, 2, 3, 3), (4, 3, 4, 5)):
-        means = Case(shape_name(shape), ("mean",), _sizes(rng, shape))
+        means = Case(str(shape), ("mean",), _sizes(rng, shape))
         yield from (means, means.then(_about_own, f"{means.name}: the std", "std"))
     yield Case("(1, 2, 3, 4), one image", ("edges",), _sizes(rng, (1, 2, 3, 4)))
     pixel = {**_sizes(rng, (2, 3, 2, 2)), "heights": np.array([1, 2]), "widths": np.array([1, 1])}

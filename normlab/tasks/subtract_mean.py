@@ -3,7 +3,6 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import shape_name
 
 
 def subtract_mean(x):
@@ -15,4 +14,4 @@ def cases(rng: np.random.Generator) -> Cases:
     """Draw batches whose columns have means that are far apart; a square one, too."""
     for shape in ((4, 3), (3, 3), (5, 2)):
         x = (rng.normal(size=shape) + 10 * rng.permutation(shape[1]) + 5).round(2)
-        yield Case(shape_name(shape), ("values",), {"x": x})
+        yield Case(str(shape), ("values",), {"x": x})

@@ -3,15 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import (
-    NO_EPS,
-    distinct_values,
-    eps_over,
-    fresh,
-    learned,
-    shape_name,
-    with_affine,
-)
+from normlab.tasks.drawing import NO_EPS, distinct_values, eps_over, fresh, learned, with_affine
 
 
 def switchable_norm(x, mean_shares, var_shares, weight, bias, eps):
@@ -36,7 +28,7 @@ def _in_steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Cases:
     spread = 2.0 ** rng.permutation(np.arange(shape[0] * shape[1]) % 4).reshape(*shape[:2], 1, 1)
     level = 5 * distinct_values(rng, (*shape[:2], 1, 1))
     x = spread * distinct_values(rng, shape) + level
-    name, channels = shape_name(shape), shape[1]
+    name, channels = str(shape), shape[1]
     mixed, other = (rng.permutation([0.2, 0.3, 0.5]) for _ in range(2))
     while (mixed == other).any():
         other = rng.permutation(other)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, shape_name
+from normlab.tasks.drawing import distinct_values
 
 
 def told_backward(dy, x_hat, condition, weight):
@@ -26,4 +26,4 @@ def cases(rng: np.random.Generator) -> Cases:
             "condition": distinct_values(rng, (samples, known)),
             "weight": distinct_values(rng, (2 * features, known)) / 10,
         }
-        yield Case(shape_name(shape), ("dcondition", "dweight", "dbias"), arguments)
+        yield Case(str(shape), ("dcondition", "dweight", "dbias"), arguments)

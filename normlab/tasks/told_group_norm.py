@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name, shifts
+from normlab.tasks.drawing import NO_EPS, distinct_values, shifts
 
 
 def told_group_norm(h, condition, weight, bias, num_groups, eps):
@@ -18,28 +18,23 @@ def told_group_norm(h, condition, weight, bias, num_groups, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw six channels in three groups, and eight in two."""
-    yield from _in_steps(rng, (2, 6, 2, 2), 3)
-    yield from _in_steps(rng, (3, 8, 1, 3), 2)
-
-
-def _in_steps(rng: np.random.Generator, shape: tuple[int, ...], groups: int) -> Cases:
     """Draw maps that are told nothing, then with an eps, then told something."""
-    samples, channels = shape[:2]
-    known = 3
-    h = distinct_values(rng, shape) + 9 * rng.permutation(channels)[:, None, None]
-    eps = float(rng.integers(200, 900))
-    something = {
-        "condition": distinct_values(rng, (samples, known)) / 4,
-        "weight": distinct_values(rng, (2 * channels, known)) / 20,
-        "bias": shifts(rng, 2 * channels),
-    }
-    nothing = {name: np.zeros_like(value) for name, value in something.items()}
-    name = f"{shape_name(shape)}, {groups} groups"
-    given = {"h": h, **nothing, "num_groups": groups, "eps": NO_EPS}
-    bare = Case(f"{name}, told nothing", ("norm",), given)
-    large = bare.then(_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
-    yield from (bare, large, large.then(_told, f"{name}, told something", "told", **something))
+    for shape, groups in (((2, 6, 2, 2), 3), ((3, 8, 1, 3), 2)):
+        samples, channels = shape[:2]
+        known = 3
+        h = distinct_values(rng, shape) + 9 * rng.permutation(channels)[:, None, None]
+        eps = float(rng.integers(200, 900))
+        something = {
+            "condition": distinct_values(rng, (samples, known)) / 4,
+            "weight": distinct_values(rng, (2 * channels, known)) / 20,
+            "bias": shifts(rng, 2 * channels),
+        }
+        nothing = {name: np.zeros_like(value) for name, value in something.items()}
+        name = f"{shape}, {groups} groups"
+        given = {"h": h, **nothing, "num_groups": groups, "eps": NO_EPS}
+        bare = Case(f"{name}, told nothing", ("norm",), given)
+        large = bare.then(_with_eps, f"{bare.name}, eps {eps:g}", "eps", eps=eps)
+        yield from (bare, large, large.then(_told, f"{name}, told something", "told", **something))
 
 
 def _with_eps(own: Outputs, arguments: Arguments) -> Outputs:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, scales, shape_name, shifts
+from normlab.tasks.drawing import distinct_values, scales, shifts
+from normlab.tasks.scripts.transformer_block import COUNTS
 
 
 def transformer_block(x, attention, mlp, norms, place):
@@ -28,9 +29,6 @@ def transformer_block(x, attention, mlp, norms, place):
     return x + attention(read) + other
 
 
-PLACES = {"pre": 2, "post": 2, "sandwich": 4, "out": 2, "parallel": 1}
-
-
 def cases(rng: np.random.Generator) -> Cases:
     """Draw a stream, two branches that are not blind to scale, and norms with weights."""
     for shape in ((3, 2), (2, 4)):
@@ -42,5 +40,5 @@ def cases(rng: np.random.Generator) -> Cases:
             "biases": np.stack([shifts(rng, features), shifts(rng, features)]),
             "weights": np.stack([scales(rng, features) for _ in range(4)]),
         }
-        for place in PLACES:
-            yield Case(f"{shape_name(shape)}, {place}", (place,), {**numbers, "place": place})
+        for place in COUNTS:
+            yield Case(f"{shape}, {place}", (place,), {**numbers, "place": place})

@@ -3,14 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import (
-    NO_EPS,
-    distinct_values,
-    fresh,
-    offset_values,
-    shape_name,
-    with_eps,
-)
+from normlab.tasks.drawing import NO_EPS, distinct_values, fresh, offset_values, with_eps
 
 
 def two_ends(x, weight, bias, eps):
@@ -32,7 +25,7 @@ def cases(rng: np.random.Generator) -> Cases:
         x = offset_values(rng, shape, apart=10)
         eps = float(rng.integers(1, 9)) * 100
         weight, bias = distinct_values(rng, (2, *shape[1:])) / 10 + 0.05  # none is 0
-        name, both = shape_name(shape), ("elements", "unlearned")
+        name, both = str(shape), ("elements", "unlearned")
         given = {"x": x, **fresh(shape[1:]), "eps": NO_EPS}
         bare = Case(f"{name}, weight 1, bias 0, eps 0", ("layer", "instance"), given)
         yield from (bare, bare.then(_with_eps, f"{name}, eps {eps:g}", "eps", eps=eps))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Cases
-from normlab.tasks.drawing import distinct_values, mean_then_variance, shape_name, state_of
+from normlab.tasks.drawing import distinct_values, mean_then_variance, state_of
 
 
 def update_instance_stats(x, running_mean, running_var, momentum):
@@ -24,7 +24,7 @@ def cases(rng: np.random.Generator) -> Cases:
     tenths = rng.permutation([2, 3, 4, 6, 7, 8])
     shapes = ((2, 2, 1, 3), (3, 3, 2, 2), (2, 3, 3, 4), (1, 4, 2, 3))
     for shape, tenth in zip(shapes, tenths, strict=False):
-        yield from _batch(rng, shape, shape_name(shape), tenth / 10)
+        yield from _batch(rng, shape, str(shape), tenth / 10)
     yield from _batch(rng, (3, 2, 2, 2), "forget the old", 1.0)
     yield from _batch(rng, (2, 4, 1, 5), "learn nothing new", 0.0)
 

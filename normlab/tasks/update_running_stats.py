@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases, Outputs
-from normlab.tasks.drawing import batch_values, mean_then_variance, shape_name, state_of
+from normlab.tasks.drawing import batch_values, mean_then_variance, state_of
 
 
 def update_running_stats(x, running_mean, running_var, momentum):
@@ -25,7 +25,7 @@ def cases(rng: np.random.Generator) -> Cases:
     """
     tenths = rng.permutation([2, 3, 4, 6, 7, 8])
     for shape, tenth in zip([(3, 2), (4, 4), (2, 3)], tenths, strict=False):
-        yield from _batch(rng, shape, shape_name(shape), state_of(rng, shape[1]), tenth / 10)
+        yield from _batch(rng, shape, str(shape), state_of(rng, shape[1]), tenth / 10)
     first, momentum = batch_values(rng, (5, 3)), float(tenths[3]) / 10
     after = update_running_stats(first, np.zeros(3), np.ones(3), momentum)
     state = dict(zip(("running_mean", "running_var"), after, strict=True))
@@ -52,5 +52,5 @@ def _usual_batch_far_from_zero(rng: np.random.Generator, shape: tuple[int, ...])
     exact = x.astype(np.float64)
     state = {"running_mean": exact.mean(0), "running_var": exact.var(0, ddof=1)}
     arguments = {"x": x, **{k: v.astype(np.float32) for k, v in state.items()}, "momentum": 0.5}
-    name = f"{shape_name(shape)} in float32, far from zero"
+    name = f"{shape} in float32, far from zero"
     return Case(name, ("far",), arguments, tolerance=2e-2, rounding=True)

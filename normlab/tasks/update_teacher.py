@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import rows_below_one, seed_of_numbers, shape_name
+from normlab.tasks.drawing import rows_below_one, seed_of_numbers
 
 
 def update_teacher(teacher, student, decay):
@@ -28,7 +28,7 @@ def cases(rng: np.random.Generator) -> Cases:
             "seed": seed_of_numbers(rng),
         }
         updates = "one update" if batches == 2 else f"{batches - 1} updates"
-        name = f"batches {shape_name((samples, features))}, {updates}"
+        name = f"batches {(samples, features)}, {updates}"
         yield Case(name, ("parameters", "running", "counter", "apart"), arguments)
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import distinct_values, in_shape, scales, shape_name
+from normlab.tasks.case import Case, Cases
+from normlab.tasks.drawing import distinct_values, in_shape, scales, times
 
 
 def weight_norm(v, g):
@@ -20,20 +20,14 @@ def cases(rng: np.random.Generator) -> Cases:
     for kernel in ((2, 3, 1, 2), (4, 2, 3, 4)):
         v = distinct_values(rng, kernel) + 0.5
         g, matrix = scales(rng, kernel[0]), _with_lengths_of_1(v.reshape(kernel[0], -1))
-        name = f"v {shape_name(kernel)}, g 1"
+        name = f"v {kernel}, g 1"
         kernels = matrix.then(in_shape(w="v"), name, "kernels", v=v)
         yield from (matrix, _with_lengths(g, matrix), kernels, _with_lengths(g, kernels))
 
 
 def _with_lengths_of_1(v: np.ndarray) -> Case:
-    return Case(f"v {shape_name(v.shape)}, g 1", ("norm",), {"v": v, "g": np.ones(len(v))})
+    return Case(f"v {v.shape}, g 1", ("norm",), {"v": v, "g": np.ones(len(v))})
 
 
 def _with_lengths(g: np.ndarray, bare: Case) -> Case:
-    return bare.then(_times_g, f"v {shape_name(bare.arguments['v'].shape)}", "g", g=g)
-
-
-def _times_g(own: Outputs, arguments: Arguments) -> Outputs:
-    """From lengths of 1 to others."""
-    g, v = arguments["g"], arguments["v"]
-    return {"w": own["w"] * g.reshape(-1, *[1] * (v.ndim - 1))}
+    return bare.then(times("g", "w", 0), f"v {bare.arguments['v'].shape}", "g", g=g)

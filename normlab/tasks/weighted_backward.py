@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Case, Cases
-from normlab.tasks.drawing import distinct_values, offset_values, scales, shape_name, times
+from normlab.tasks.drawing import distinct_values, offset_values, scales, times
 
 
 def weighted_backward(dy, x, sample_weight, weight, eps):
@@ -21,31 +21,32 @@ def weighted_backward(dy, x, sample_weight, weight, eps):
 def cases(rng: np.random.Generator) -> Cases:
     """Draw gradients that travel on one road, or on all; one of the samples does not count."""
     for shape in ((4, 2), (5, 5), (7, 3)):
-        yield from _road_by_road(rng, shape)
-
-
-def _road_by_road(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
-    samples, channels = shape
-    sample_weight = rng.choice(np.arange(1, 12), samples, replace=False) / 2
-    sample_weight[rng.integers(samples)] = 0.0
-    x = offset_values(rng, shape, apart=10)
-    eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
-    share = (sample_weight / sample_weight.sum())[:, None]
-    any_dy, weight = distinct_values(rng, shape), scales(rng, channels)
-    straight, level, along = _apart(any_dy, x - (share * x).sum(0))
-    counted = {"x": x, "sample_weight": sample_weight, "weight": np.ones(channels), "eps": 1e-12}
-    name = shape_name(shape)
-    for road, aspect, dy in (
-        ("on neither road", "straight", straight),
-        ("through the mean", "mean", straight + level),
-        ("through the variance", "variance", straight + along),
-    ):
-        yield Case(f"{name}, {road}", (aspect,), {"dy": dy, **counted})
-    bare = Case(f"{name}, dy any numbers", (), {"dy": any_dy, **counted})
-    yield bare
-    yield Case(f"{bare.name}, eps {eps:g}", ("eps",), {**bare.arguments, "eps": eps})
-    follows = times("weight", "dx")
-    yield bare.then(follows, f"{bare.name}, with weight", "weight", weight=weight)
+        samples, channels = shape
+        sample_weight = rng.choice(np.arange(1, 12), samples, replace=False) / 2
+        sample_weight[rng.integers(samples)] = 0.0
+        x = offset_values(rng, shape, apart=10)
+        eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
+        share = (sample_weight / sample_weight.sum())[:, None]
+        any_dy, weight = distinct_values(rng, shape), scales(rng, channels)
+        straight, level, along = _apart(any_dy, x - (share * x).sum(0))
+        counted = {
+            "x": x,
+            "sample_weight": sample_weight,
+            "weight": np.ones(channels),
+            "eps": 1e-12,
+        }
+        name = str(shape)
+        for road, aspect, dy in (
+            ("on neither road", "straight", straight),
+            ("through the mean", "mean", straight + level),
+            ("through the variance", "variance", straight + along),
+        ):
+            yield Case(f"{name}, {road}", (aspect,), {"dy": dy, **counted})
+        bare = Case(f"{name}, dy any numbers", (), {"dy": any_dy, **counted})
+        yield bare
+        yield Case(f"{bare.name}, eps {eps:g}", ("eps",), {**bare.arguments, "eps": eps})
+        follows = times("weight", "dx")
+        yield bare.then(follows, f"{bare.name}, with weight", "weight", weight=weight)
 
 
 def _apart(dy: np.ndarray, centred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,7 +11,6 @@ from normlab.tasks.drawing import (
     learned,
     multiplied_and_shifted,
     offset_values,
-    shape_name,
     with_affine,
     with_eps,
 )
@@ -28,37 +27,33 @@ def weighted_batch_norm(x, sample_weight, weight, bias, eps):
 
 
 def cases(rng: np.random.Generator) -> Cases:
-    """Draw batches, one of them square: there weights along the wrong axis raise no error."""
-    for shape in ((4, 2), (4, 4), (6, 3)):
-        yield from _one_step_at_a_time(rng, shape)
-
-
-def _one_step_at_a_time(rng: np.random.Generator, shape: tuple[int, int]) -> Cases:
     """Draw one x without eps, with a sample that does not count, with eps, and with all.
 
-    Each is derived from one before, so a slip costs the aspect that it belongs to.
+    One batch is square: there weights along the wrong axis raise no error. Each case is derived
+    from one before, so a slip costs the aspect that it belongs to.
     """
-    samples, channels = shape
-    x = offset_values(rng, shape, apart=10)
-    sample_weight = rng.choice(np.arange(1, 10), samples, replace=False) / 2
-    eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
-    affine, place = learned(rng, channels), int(rng.integers(samples))
-    stranger = offset_values(rng, (1, channels), apart=20)[0] + 0.5
-    beside = {
-        "x": np.insert(x, place, stranger, axis=0),
-        "sample_weight": np.insert(sample_weight, place, 0.0),
-    }
-    name, nobody = shape_name(shape), f"and sample {place} of weight 0"
-    given = {"x": x, "sample_weight": sample_weight, **fresh(channels), "eps": NO_EPS}
-    bare = Case(f"{name}, weight 1, bias 0", ("statistics",), given)
-    large = bare.then(_if_weighted(with_eps), f"{name}, eps {eps:g}", "eps", eps=eps)
-    both = f"{name}, weight and bias"
-    whole = large.then(_if_weighted(with_affine), both, "affine", **affine)
-    as_others = partial(_as_for_the_others, others=x)
-    yield from (bare, bare.then(as_others, f"{bare.name}, {nobody}", "absent", **beside))
-    yield from (large, whole)
-    # No aspect asks for it: it tells weights that are ignored from weights that are counted as 1.
-    yield Case(f"{both}, {nobody}", (), {**whole.arguments, **beside})
+    for shape in ((4, 2), (4, 4), (6, 3)):
+        samples, channels = shape
+        x = offset_values(rng, shape, apart=10)
+        sample_weight = rng.choice(np.arange(1, 10), samples, replace=False) / 2
+        eps = float(rng.integers(5, 20)) * round(float(x.var()), 1) / 10
+        affine, place = learned(rng, channels), int(rng.integers(samples))
+        stranger = offset_values(rng, (1, channels), apart=20)[0] + 0.5
+        beside = {
+            "x": np.insert(x, place, stranger, axis=0),
+            "sample_weight": np.insert(sample_weight, place, 0.0),
+        }
+        name, nobody = str(shape), f"and sample {place} of weight 0"
+        given = {"x": x, "sample_weight": sample_weight, **fresh(channels), "eps": NO_EPS}
+        bare = Case(f"{name}, weight 1, bias 0", ("statistics",), given)
+        large = bare.then(_if_weighted(with_eps), f"{name}, eps {eps:g}", "eps", eps=eps)
+        both = f"{name}, weight and bias"
+        whole = large.then(_if_weighted(with_affine), both, "affine", **affine)
+        as_others = partial(_as_for_the_others, others=x)
+        yield from (bare, bare.then(as_others, f"{bare.name}, {nobody}", "absent", **beside))
+        yield from (large, whole)
+        # No aspect asks for it: it tells weights that are ignored from weights counted as 1.
+        yield Case(f"{both}, {nobody}", (), {**whole.arguments, **beside})
 
 
 def _as_for_the_others(own: Outputs, arguments: Arguments, others: np.ndarray) -> Outputs:

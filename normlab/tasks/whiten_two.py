@@ -3,7 +3,7 @@
 import numpy as np
 
 from normlab.tasks.case import Arguments, Case, Cases, Outputs
-from normlab.tasks.drawing import NO_EPS, distinct_values, shape_name
+from normlab.tasks.drawing import NO_EPS, distinct_values
 
 
 def whiten_two(x, eps):
@@ -21,9 +21,9 @@ def cases(rng: np.random.Generator) -> Cases:
     for samples in (4, 7):
         x = _together(rng, samples)
         eps = round(float(np.linalg.eigvalsh(np.cov(x.T, bias=True))[0]), 1)
-        bare = Case(f"{shape_name(x.shape)}, no eps", ("cov",), {"x": x, "eps": NO_EPS})
+        bare = Case(f"{x.shape}, no eps", ("cov",), {"x": x, "eps": NO_EPS})
         yield from (bare, bare.then(_by_own_cov, f"{bare.name}: y", "white"))
-        yield bare.then(_by_own_cov, f"{shape_name(x.shape)}, eps {eps:g}", "eps", "cov", eps=eps)
+        yield bare.then(_by_own_cov, f"{x.shape}, eps {eps:g}", "eps", "cov", eps=eps)
     x = _together(rng, 5) * np.array([1.0, 20.0])
     yield Case("(5, 2), one channel wide", ("white",), {"x": x, "eps": NO_EPS}, tolerance=1e-8)
 

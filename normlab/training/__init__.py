@@ -16,13 +16,7 @@
     of the files.
 """
 
-from normlab.training.experiment import (
-    Experiment,
-    Recording,
-    load_recording,
-    record,
-    run_live,
-)
+from normlab.training.experiment import Experiment, Recording, load_recording, record, run_live
 from normlab.training.experiments import (
     RECORDED,
     experiment_names,

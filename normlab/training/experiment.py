@@ -40,8 +40,6 @@ class Experiment:
 
     Attributes
     ----------
-    name
-        What ``normlab experiment NAME`` calls it.
     question
         One line: what it is meant to find out.
     measure
@@ -60,9 +58,10 @@ class Experiment:
         hardly depend on rounding. Empty: the quickest run is.
     needs_accelerator
         It measures a GPU or the like, one run at a time, and cannot be run without one.
+    name
+        What ``normlab experiment NAME`` calls it: the module of `measure`, if not said.
     """
 
-    name: str
     question: str
     measure: Callable[..., Iterable[Row]]
     settings: Sequence[Settings]
@@ -70,6 +69,11 @@ class Experiment:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     repeatable: Settings = field(default_factory=dict)
     needs_accelerator: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.measure.__module__.rpartition(".")[2])
 
     def only(self, **chosen: Scalar | Iterable[Scalar]) -> "Experiment":
         """Return the experiment with fewer runs.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
-from normlab.data import ImageDataset, load_mnist, shuffled_batches
-from normlab.data.batches import check_counts, check_whole
+from normlab.data import ImageDataset, load_mnist
+from normlab.data.batches import check_counts, check_whole, endless_batches
 from normlab.data.datasets import trouble_with_labels
 from normlab.training.history import History, Point
 from normlab.training.progress import progress_bar
@@ -178,7 +178,8 @@ def fit(
         progress_bar(total, "step", show=progress) as bar,
     ):
         torch.manual_seed(seed)
-        batches = _endless_batches(len(images), batch_size, seed, drop_last, device)
+        order = torch.Generator(device).manual_seed(seed)
+        batches = endless_batches(len(images), batch_size, order, drop_last=drop_last)
         meter = _Meter(model, test_set, steps_per_epoch)
         try:
             for step, batch in zip(range(1, total + 1), batches, strict=False):
@@ -308,12 +309,3 @@ def _check_smallest_batch(
             f"{where}: this network cannot train on a single sample, since BatchNorm would have "
             f"to take a variance of one value. Choose another batch size. (torch says: {error})"
         ) from error
-
-
-def _endless_batches(
-    size: int, batch_size: int, seed: int, drop_last: bool, device: torch.device
-) -> Iterator[Tensor]:
-    """Yield the batches of one epoch after another, each epoch in an order of its own."""
-    generator = torch.Generator(device).manual_seed(seed)
-    while True:
-        yield from shuffled_batches(size, batch_size, generator, drop_last=drop_last)

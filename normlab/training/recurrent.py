@@ -39,27 +39,11 @@ class BatchNormPerStep(nn.Module):
         return F.batch_norm(x, *statistics, self.weight, self.bias, training=use_batch)
 
 
-class LayerNormAnyStep(nn.LayerNorm):
-    """LayerNorm, which need not know the time step."""
-
-    def forward(self, x: Tensor, step: int) -> Tensor:  # type: ignore[override]
-        """Normalize each sequence of ``(sequences, size)`` for itself."""
-        return super().forward(x)
-
-
-class NoNorm(nn.Module):
-    """Leave everything as it is."""
-
-    def forward(self, x: Tensor, step: int) -> Tensor:
-        """Return ``x``."""
-        return x
-
-
 RECURRENT_NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "none": lambda size: NoNorm(),
+    "none": lambda size: nn.Identity(),
     "batch": BatchNormPerStep,
     "batch, weight 0.1": partial(BatchNormPerStep, first_weight=0.1),
-    "layer": LayerNormAnyStep,
+    "layer": nn.LayerNorm,
 }
 
 
@@ -94,7 +78,8 @@ class RowRNN(nn.Module):
         h = torch.zeros_like(rows[:, 0])  # (N, size)
         for step, count in enumerate(going_on):
             given = rows[:count, step] + self.from_memory(h[:count])  # (count, size)
-            new = torch.tanh(self.norm(given, step))
+            own = [step] if isinstance(self.norm, BatchNormPerStep) else []  # statistics
+            new = torch.tanh(self.norm(given, *own))
             h = torch.cat([new, h[count:]])  # who has finished keeps what it remembers
         return self.fc(h)[order.argsort()]  # (N, 10), in the order of x
 

@@ -119,7 +119,8 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember while you learn
 #
-# The 2015 paper averages over several batches when training is over, and names a running average in passing. That is what all libraries do today: during training keep a running average of the statistics of the
+# The 2015 paper averages over several batches when training is over, and names a running average in passing. That is what
+# PyTorch and Keras do: during training keep a running average of the statistics of the
 # batches, and use that one afterwards. PyTorch keeps it in *buffers*: arrays that belong to the
 # layer, are saved with it, but are not learned by gradients.
 

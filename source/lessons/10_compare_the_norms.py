@@ -579,6 +579,8 @@ by_size = {
 print(f"{'batch size':10}" + "".join(f"{size:8}" for size in sizes))
 for norm, values in by_size.items():
     print(f"{norm:10}" + "".join(f"{mean:8.1f}" for mean in values.mean(0)))
+rates = sizes_run.different("lr_at_64")
+print(f"chosen for batch at 2, of the rates {rates} (at 64): {chosen_lr('batch', 2)}")
 
 # %% slideshow={"slide_type": "subslide"}
 plots.beside(
@@ -789,9 +791,10 @@ print(
 #
 # ```python
 # from dataclasses import replace
+# from normlab.training import find_experiment, run_live
 # plan = find_experiment("norms_mlp")
 # settings = [{"norm": norm, "lr": 0.3, "seed": seed} for norm in norms for seed in range(10)]
-# mine = run_live(replace(plan, settings=settings))  # from normlab.training
+# mine = run_live(replace(plan, settings=settings))
 # found, p_values = compare(mine, lrs=[0.3])
 # ```
 #

@@ -1048,7 +1048,8 @@ for name, first in {"no norm": nn.Identity, "LayerNorm": lambda: nn.LayerNorm(32
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Five short hunts
 #
-# Five PyTorch programs, as people write them. Each runs without an error, and each has **one** real defect, one of those above. A cell shows what the program does; below it you mend it: copy the program into the
+# Five PyTorch programs, as people write them. They run without an error (the second until a batch is a single row), and each has
+# **one** real defect, one of those above. A cell shows what the program does; below it you mend it: copy the program into the
 # empty cell, in place of `raise NotImplementedError()`, or write it anew. **What is checked is what it does**, not how it looks. Then run the cell that showed the defect once more, with your program.
 
 # %% [markdown]

@@ -23,7 +23,7 @@ def measure(seed):
 def made_up(monkeypatch):
     """Let the course have two experiments, which take no time."""
     experiments = {
-        name: Experiment(name, f"What of {name}?", measure, [{"seed": 3}, {"seed": 4}])
+        name: Experiment(f"What of {name}?", measure, [{"seed": 3}, {"seed": 4}], name=name)
         for name in ("first", "second")
     }
     monkeypatch.setattr(training, "experiment_names", lambda: list(experiments))

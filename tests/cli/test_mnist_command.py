@@ -94,10 +94,3 @@ def test_without_a_command_it_shows_the_help(normlab_here):
     result = normlab_here()
     assert result.returncode == 0
     assert "To learn:" in result.stdout
-
-
-def test_an_unknown_command_gets_one_clear_line():
-    result = normlab("mnits")
-    assert result.returncode == 2
-    assert result.stderr.startswith("normlab: No such command 'mnits'.")
-    assert result.stderr.count("\n") == 1

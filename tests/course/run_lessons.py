@@ -15,6 +15,8 @@ after another, `run_live` measures once, for all seeds and for a cell's second r
 coarse: what is asked does not depend on how long they train.
 """
 
+import copy
+import functools
 import importlib
 import json
 import multiprocessing
@@ -46,6 +48,8 @@ STEPS = 8  # of a training, or of its epoch
 AT_A_TIME = 2
 LESSONS = Path(__file__).parents[2] / "notebooks"
 IMPORTED = (matplotlib.pyplot, numpy, torch, normlab.plots, CapturingDisplayHook)
+# A lesson's own loop, called for so many steps.
+TRAINED, SHORTLY = re.compile(r"(?<![.\w])train\((.*), steps=\d+\)"), rf"train(\1, steps={STEPS})"
 YOURS = re.compile(r'^(\w+) = yours\("(\w+)", ', re.MULTILINE)
 
 
@@ -101,7 +105,9 @@ def run_lesson(source: Path, out: Path) -> None:
             other = os.fork()
             if other == 0:
                 learner, write, times = "wrong", wrong, 1
-        text = write(normlab.exercises.find(begun[1])) if turn else cell.source
+        text = (
+            write(normlab.exercises.find(begun[1])) if turn else TRAINED.sub(SHORTLY, cell.source)
+        )
         runs = [run_cell(shell, text) for _ in range(times)]
         cells.append({"source": cell.source, "tags": tags, "runs": runs})
         cells[-1]["figures"] = [figures.pop() for _ in range(len(figures))]
@@ -131,6 +137,11 @@ def shorten() -> None:
     fit = importlib.import_module("normlab.training.fit")
     whole = fit._steps_per_epoch
     fit._steps_per_epoch = lambda *arguments: min(STEPS, whole(*arguments))
+    rnn_norms = importlib.import_module("normlab.training.experiments.rnn_norms")
+    rnn_norms.TRAINING_STEPS = dict.fromkeys(rnn_norms.TRAINING_STEPS, STEPS)
+    norm_mistakes = importlib.import_module("normlab.training.experiments.norm_mistakes")
+    trained = functools.cache(norm_mistakes.trained_model)
+    norm_mistakes.trained_model = lambda seed: copy.deepcopy(trained(seed=seed))
     teach = painter.teach
     painter.teach = lambda *data, steps, **how: teach(*data, steps=STEPS, **how)
     joblib.cpu_count = lambda: 1

@@ -1,10 +1,13 @@
-"""What is said in two places is the same in both, and what is counted is counted."""
+"""What is said in two places is the same in both."""
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
 
+import normlab
 from normlab.exercises.self_tests import all_self_tests
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +64,13 @@ def test_a_part_that_a_self_test_names_exists(name):
     named = re.findall(r"(?:See \\\"|\(“|See “)([^\\”]+)(?:\\\"|”)", read(path))
     for heading in named:
         assert any(found.startswith(heading) for found in headings), heading
+
+
+def test_the_reference_has_every_public_room_and_every_function_of_torchs_name():
+    pages = {path.stem: read(path) for path in (ROOT / "docs" / "site" / "api").glob("*.md")}
+    rooms = {name for name in normlab.__all__ if isinstance(getattr(normlab, name), ModuleType)}
+    assert rooms == set(pages) - {"index"}
+    for name, value in vars(normlab.nn.functional).items():
+        home = getattr(value, "__module__", None)
+        if hasattr(torch.nn.functional, name.removesuffix("_backward")) and callable(value):
+            assert home == "normlab.nn.functional" or f".functional.{name}\n" in pages["nn"]

@@ -84,8 +84,8 @@ def test_every_sheet_has_the_title_of_its_section():
 
 
 def test_a_sheet_shows_one_thing():
-    picture = code("draw()", outputs=[A_PICTURE])
-    shown = lecture(text("## A\n\nLook:"), picture, text("It falls.\n\nAgain:", "-"), picture)
+    first, again = (code("draw()", outputs=[A_PICTURE]) for _ in range(2))
+    shown = lecture(text("## A\n\nLook:"), first, text("It falls.\n\nAgain:", "-"), again)
     assert [(sheet.lead, sources(sheet.then)) for sheet in shown] == [
         (["Look:"], ["It falls."]),
         (["Again:"], []),

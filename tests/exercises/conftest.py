@@ -17,6 +17,14 @@ def _no_progress(monkeypatch):
     monkeypatch.setenv("NORMLAB_PROGRESS", "")
 
 
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Return where a test's own progress is kept."""
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv("NORMLAB_PROGRESS", str(path))
+    return path
+
+
 @pytest.fixture(scope="session")
 def seeds():
     """Return the seeds that the cases of each mistake are drawn with: more by NORMLAB_SEEDS=20."""

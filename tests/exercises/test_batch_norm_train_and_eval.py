@@ -1,6 +1,7 @@
 """Lesson 3: right answers in many ways, classes of every kind, and the engine's part for classes.
 
-That each mistake and each pair is named is tested for all exercises in test_mistakes.py.
+That each mistake is named is tested for all exercises in test_mistakes.py, each pair in
+test_pairs.py.
 """
 
 import functools

@@ -13,12 +13,7 @@ from normlab.exercises.guessing import Guess, seal
 
 ASKED = "How many of the twelve change?"
 
-
-@pytest.fixture(autouse=True)
-def file(tmp_path, monkeypatch):
-    path = tmp_path / "progress.json"
-    monkeypatch.setenv("NORMLAB_PROGRESS", str(path))
-    return path
+pytestmark = pytest.mark.usefixtures("file")
 
 
 def kept(file):

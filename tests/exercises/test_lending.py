@@ -8,6 +8,8 @@ import pytest
 import normlab
 from normlab.exercises import all_exercises, check, find, yours
 
+pytestmark = pytest.mark.usefixtures("file")
+
 NAME = "batch_norm_forward"
 X = np.array([[1.0, 10], [3, 30], [8, 20]])  # (N, C)
 
@@ -22,13 +24,6 @@ def right(x, weight, bias, eps):
 
 def without_eps(x, weight, bias, eps):
     return right(x, weight, bias, 0)
-
-
-@pytest.fixture(autouse=True)
-def file(tmp_path, monkeypatch):
-    path = tmp_path / "progress.json"
-    monkeypatch.setenv("NORMLAB_PROGRESS", str(path))
-    return path
 
 
 def test_a_right_function_is_given_back_itself(capsys):

@@ -13,6 +13,7 @@ from normlab.exercises import all_exercises, find, progress
 from normlab.exercises.guessing import all_guesses
 from normlab.exercises.logbook import progress_file, record, record_guess, record_self_test
 from normlab.exercises.self_tests import all_self_tests
+from normlab.exercises.standing import OF_EXERCISES, OF_LESSON
 
 NAME = "batch_norm_forward"
 
@@ -27,6 +28,7 @@ def without_eps(x, weight, bias, eps):
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
+    """Return a file in a folder that is not there yet."""
     path = tmp_path / "deep" / "progress.json"
     monkeypatch.setenv("NORMLAB_PROGRESS", str(path))
     return path
@@ -132,9 +134,10 @@ def test_it_is_over_when_all_is_done(file):
 
 def test_a_lesson_is_its_guesses_its_own_tasks_its_self_test_and_its_exercises(file):
     (start, *others) = progress().lessons
-    assert [line.name for line in start.own] == ["subtract_mean"]
-    assert start.exercises == ()
-    assert not any(line.in_lesson for lesson in others for line in lesson.exercises)
+    assert [line.name for line in start.all if line.kind == OF_LESSON] == ["subtract_mean"]
+    assert not any(line.kind == OF_EXERCISES for line in start.all)
+    exercises = (one for lesson in others for one in lesson.all if one.kind == OF_EXERCISES)
+    assert all(one.notebook.startswith("exercises/") for one in exercises)
     record_guess(all_guesses()["00_start_here"][0], right=False)
     check("subtract_mean", lambda x: x - x.mean(axis=0))
     start = progress().lessons[0]

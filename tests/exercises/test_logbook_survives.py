@@ -27,13 +27,6 @@ needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="forks, which Wi
 
 
 @pytest.fixture
-def file(tmp_path, monkeypatch):
-    path = tmp_path / "progress.json"
-    monkeypatch.setenv("NORMLAB_PROGRESS", str(path))
-    return path
-
-
-@pytest.fixture
 def noted(file):
     """Note six results, the last one twice, so that the backup holds all of them."""
     for points, name in enumerate(NAMES[:5], 1):

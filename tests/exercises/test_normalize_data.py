@@ -1,6 +1,7 @@
 """Lesson 1: right answers in many ways, and one slip costs its own part.
 
-That each mistake and each pair is named is tested for all exercises in test_mistakes.py.
+That each mistake is named is tested for all exercises in test_mistakes.py, each pair in
+test_pairs.py.
 """
 
 import math

@@ -261,6 +261,22 @@ def test_remarks_in_another_encoding_are_told_in_a_line(tmp_path):
     assert "is not in UTF-8" in result.output
 
 
+def test_what_the_teacher_wrote_in_another_encoding_is_told_in_a_line(
+    tmp_path, a_class, normlab_command, monkeypatch
+):
+    """A class list and a course.toml of a spreadsheet and an editor in Windows' own."""
+    monkeypatch.chdir(tmp_path)
+    folder, listed = a_class(tmp_path / "all", students=1), tmp_path / "list.csv"
+    listed.write_bytes(b"student\nRen\xe9 Roy\nBob Ray\n")
+    refused = normlab_command("grade", folder, "-o", tmp_path / "out", "--class", listed)
+    assert "list.csv: it is not in UTF-8" in refused.output
+    (tmp_path / "course.toml").write_bytes(b"# Ren\xe9\n")
+    refused = normlab_command("grade", folder, "-o", tmp_path / "out")
+    assert "course.toml: it is not in UTF-8" in refused.output
+    (tmp_path / "course.toml").write_text("\ufeff[02]\nweight = 2\n", encoding="utf-8")
+    assert normlab_command("grade", folder, "-o", tmp_path / "out").exit_code == 0
+
+
 def test_a_column_is_named_with_an_equals_sign(tmp_path, a_class, normlab_command):
     folder, out = a_class(tmp_path / "all", students=1), tmp_path / "out"
     normlab_command("grade", folder, "-o", out, "--jobs", 1)

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from normlab.cli.main import normlab
 from normlab.grading import Status
-from normlab.grading.class_ import pool
-from normlab.grading.class_.pool import GradingError, Settings, grade_all, grade_all_with_dask
+from normlab.grading.class_ import ClassError, pool
+from normlab.grading.class_.pool import Settings, grade_all
 from normlab.grading.class_.submissions import find_submissions
 
 distributed = pytest.importorskip("distributed")
@@ -72,7 +72,7 @@ def verdicts(graded):
 
 def test_a_cluster_gives_the_same_verdicts(tmp_path, a_class, client, stand_in):
     submissions = find_submissions(a_class(tmp_path, students=12)).submissions
-    there = list(grade_all_with_dask(submissions, SETTINGS, client))
+    there = list(grade_all(submissions, SETTINGS, 1, client))
     here = list(grade_all(submissions, SETTINGS, 1))
     assert len(there) == len(submissions) == 20
     assert verdicts(there) == verdicts(here)
@@ -80,7 +80,7 @@ def test_a_cluster_gives_the_same_verdicts(tmp_path, a_class, client, stand_in):
 
 def test_both_workers_work(tmp_path, a_class, client):
     submissions = find_submissions(a_class(tmp_path, students=12)).submissions
-    assert len(list(grade_all_with_dask(submissions, SETTINGS, client))) == 20
+    assert len(list(grade_all(submissions, SETTINGS, 1, client))) == 20
     assert set(client.run(graders).values()) == {1}
 
 
@@ -96,7 +96,7 @@ def test_a_grader_that_fails_is_nobodys_verdict_there_either(
 ):
     folder = a_class(tmp_path, students=2)
     write_notebook(folder / "eve" / "02_batch_norm_forward.ipynb", "fail")
-    graded = list(grade_all_with_dask(find_submissions(folder).submissions, SETTINGS, client))
+    graded = list(grade_all(find_submissions(folder).submissions, SETTINGS, 1, client))
     failed = {one.submission.student: one.failure for one in graded if one.failure}
     assert failed == {"eve": "no sandbox could be had"}
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_read_is_not_sent(tmp_path, a_class, client):
         (folder / name / "02_batch_norm_forward.ipynb").symlink_to("/etc/passwd")
     submissions = find_submissions(folder).submissions
     (folder / "student00" / "02_batch_norm_forward.ipynb").unlink()
-    graded = list(grade_all_with_dask(submissions, SETTINGS, client))
+    graded = list(grade_all(submissions, SETTINGS, 1, client))
     assert len(graded) == 5
     unreadable = [one for one in graded if one.verdict.tasks[0].status is Status.UNREADABLE]
     assert {one.submission.student for one in unreadable} == {"eve", "mallory", "student00"}
@@ -117,8 +117,8 @@ def test_what_cannot_be_read_is_not_sent(tmp_path, a_class, client):
 def test_a_worker_with_another_normlab_is_not_trusted(tmp_path, a_class, client):
     submissions = find_submissions(a_class(tmp_path, students=1)).submissions
     settings = replace(SETTINGS, version="0.0.1")
-    with pytest.raises(GradingError, match="you have 0.0.1. Install the same"):
-        list(grade_all_with_dask(submissions, settings, client))
+    with pytest.raises(ClassError, match="you have 0.0.1. Install the same"):
+        list(grade_all(submissions, settings, 1, client))
 
 
 def test_where_no_scheduler_is_it_says_so(tmp_path, a_class):
@@ -153,7 +153,7 @@ def test_the_command_takes_the_address_and_the_real_grader_works_there(tmp_path,
 
 def test_what_a_worker_that_dies_had_is_graded_by_another(tmp_path, a_class, client):
     submissions = find_submissions(a_class(tmp_path, students=12)).submissions
-    results = grade_all_with_dask(submissions, SETTINGS, client)
+    results = grade_all(submissions, SETTINGS, 1, client)
     graded = [next(results)]
     before = client.run(os.getpid)
     os.kill(min(before.values()), signal.SIGKILL)

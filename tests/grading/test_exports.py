@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normlab.grading import AspectVerdict, Status, TaskVerdict, tasks_of
-from normlab.grading.class_.exports import FORMATS, ExportError, export
+from normlab.grading.class_ import ClassError
+from normlab.grading.class_.exports import FORMATS, export
 from normlab.grading.class_.gradebook import Entry
 from normlab.grading.judge.feedback import refused
 from normlab.grading.judge.verdict import Verdict
@@ -89,7 +90,7 @@ def test_a_name_is_no_formula(tmp_path):
 
 @pytest.mark.parametrize("system", FORMATS)
 def test_without_grades_nothing_is_written(tmp_path, system):
-    with pytest.raises(ExportError, match="no grades"):
+    with pytest.raises(ClassError, match="no grades"):
         export([], system, tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
@@ -97,7 +98,7 @@ def test_without_grades_nothing_is_written(tmp_path, system):
 @pytest.mark.parametrize("system", ["csv", "nbgrader"])
 def test_only_canvas_and_moodle_have_a_template(tmp_path, system):
     template = write(tmp_path / "t.csv", "a,b", "1,2")
-    with pytest.raises(ExportError, match="for Canvas and Moodle"):
+    with pytest.raises(ClassError, match="for Canvas and Moodle"):
         export([entry("ann")], system, tmp_path / "x", template)
 
 
@@ -154,7 +155,7 @@ def test_canvas_finds_the_column_by_the_exercises_name(tmp_path, title):
 def test_canvas_asks_which_column_where_it_is_not_clear(tmp_path, columns, said):
     header = CANVAS[0].replace("Essay (501)", "Twice (1)").replace("Final Score", "Twice (2)")
     template = write(tmp_path / "t.csv", header, *CANVAS[1:])
-    with pytest.raises(ExportError, match=said):
+    with pytest.raises(ClassError, match=said):
         export([entry("ann")], "canvas", tmp_path / "c.csv", template, columns)
     assert not (tmp_path / "c.csv").exists()
 
@@ -162,21 +163,21 @@ def test_canvas_asks_which_column_where_it_is_not_clear(tmp_path, columns, said)
 def test_two_exercises_do_not_share_a_column(tmp_path):
     template = write(tmp_path / "t.csv", *CANVAS)
     columns = {BACKWARD: "Essay", LAYER: "Essay"}
-    with pytest.raises(ExportError, match="same column"):
+    with pytest.raises(ClassError, match="same column"):
         export([entry("ann"), entry("ann", LAYER)], "canvas", tmp_path / "c", template, columns)
 
 
 def test_who_is_not_in_the_template_is_listed_and_nothing_is_written(tmp_path):
     template = write(tmp_path / "t.csv", *CANVAS)
     entries = [entry("ann"), entry("zoe"), entry("yan_77")]
-    with pytest.raises(ExportError, match="2 of the students.*zoe, yan_77.*Nothing was written"):
+    with pytest.raises(ClassError, match="2 of the students.*zoe, yan_77.*Nothing was written"):
         export(entries, "canvas", tmp_path / "c.csv", template, {BACKWARD: "Essay"})
     assert not (tmp_path / "c.csv").exists()
 
 
 def test_two_students_do_not_get_one_row(tmp_path):
     template = write(tmp_path / "t.csv", *CANVAS)
-    with pytest.raises(ExportError, match="leeann_4711"):
+    with pytest.raises(ClassError, match="leeann_4711"):
         export(
             [entry("ann"), entry("leeann_4711")],
             "canvas",
@@ -211,7 +212,7 @@ def test_the_number_decides_and_no_name_stands_in_for_it(tmp_path, students, row
     )
     entries = [entry(student, scores=(10, 10, n)) for n, student in enumerate(students)]
     if row_of is None:
-        with pytest.raises(ExportError, match=f"cannot be told in the template: {students[0]}"):
+        with pytest.raises(ClassError, match=f"cannot be told in the template: {students[0]}"):
             export(entries, "canvas", tmp_path / "c.csv", template)
         return
     export(entries, "canvas", tmp_path / "c.csv", template)
@@ -230,13 +231,13 @@ def test_canvas_says_where_it_does_not_know_out_of_how_many(tmp_path):
 def test_a_name_that_two_rows_share_is_not_guessed(tmp_path):
     lines = [line.replace('"Dyk, Bob"', '"Lee, Ann"') for line in CANVAS]
     template = write(tmp_path / "t.csv", *lines)
-    with pytest.raises(ExportError, match="Lee, Ann"):
+    with pytest.raises(ClassError, match="Lee, Ann"):
         export([entry("Lee, Ann")], "canvas", tmp_path / "c", template, {BACKWARD: "Essay"})
 
 
 def test_what_is_no_gradebook_of_canvas_is_refused(tmp_path):
     template = write(tmp_path / "t.csv", "Name,ID", "ann,1")
-    with pytest.raises(ExportError, match="no gradebook of Canvas"):
+    with pytest.raises(ClassError, match="no gradebook of Canvas"):
         export([entry("ann")], "canvas", tmp_path / "c", template)
 
 
@@ -254,14 +255,14 @@ def test_semicolons_and_the_byte_order_mark_are_kept(tmp_path):
 
 def test_the_template_is_not_overwritten(tmp_path):
     template = write(tmp_path / "t.csv", *CANVAS)
-    with pytest.raises(ExportError, match="would be overwritten"):
+    with pytest.raises(ClassError, match="would be overwritten"):
         export([entry("ann")], "canvas", template, template)
 
 
 @pytest.mark.parametrize("content", [b"", b"one line", b"a,b\n\xff,2\n", b"no\ncommas\n"])
 def test_what_is_no_csv_is_refused(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(ExportError, match="UTF-8|not a CSV"):
+    with pytest.raises(ClassError, match="UTF-8|not a CSV"):
         export([entry("ann")], "canvas", tmp_path / "c", tmp_path / "t.csv")
 
 
@@ -301,7 +302,7 @@ def test_moodles_worksheet_in_another_language(tmp_path):
     )
     rows = (line.replace("Participant ", "Teilnehmer/in") for line in MOODLE[1:])
     template = write(tmp_path / "t.csv", header, *rows)
-    with pytest.raises(ExportError, match='no column "Grade".*Bewertung.*--column'):
+    with pytest.raises(ClassError, match='no column "Grade".*Bewertung.*--column'):
         export([entry("Ann Lee_4711")], "moodle", tmp_path / "m.csv", template)
     columns = {BACKWARD: "Bewertung"}
     export([entry("Ann Lee_4711")], "moodle", tmp_path / "m.csv", template, columns)
@@ -353,7 +354,7 @@ def test_a_worksheet_in_any_language_is_scaled(tmp_path, sheet, title, delimiter
 )
 def test_a_worksheet_that_does_not_say_out_of_how_many_is_refused(tmp_path, change):
     template = write(tmp_path / "t.csv", *map(change, MOODLE))
-    with pytest.raises(ExportError, match="there is not one maximum.*--column.*Nothing was writ"):
+    with pytest.raises(ClassError, match="there is not one maximum.*--column.*Nothing was writ"):
         export([entry("Ann Lee_4711")], "moodle", tmp_path / "m.csv", template)
     assert not (tmp_path / "m.csv").exists()
 
@@ -365,7 +366,7 @@ def test_nobody_gets_anothers_points_by_what_they_are_called(tmp_path):
     grades = [row[4] for row in rows_of(tmp_path / "m.csv", delimiter=";")]
     assert grades == ["Bewertung", "", "11.67", "", ""]
     without_hans = write(tmp_path / "t.csv", *GERMAN[:2], *GERMAN[3:])
-    with pytest.raises(ExportError, match="Hans Müller_4713"):
+    with pytest.raises(ClassError, match="Hans Müller_4713"):
         export([entry("Hans Müller_4713")], "moodle", tmp_path / "m", without_hans, columns)
 
 
@@ -381,13 +382,13 @@ def test_moodles_grade_is_the_sum_of_the_exercises_and_scaled(tmp_path):
 
 
 def test_moodle_needs_its_worksheet(tmp_path):
-    with pytest.raises(ExportError, match="Download grading worksheet"):
+    with pytest.raises(ClassError, match="Download grading worksheet"):
         export([entry("ann")], "moodle", tmp_path / "m.csv")
 
 
 def test_who_is_not_in_the_worksheet_is_listed(tmp_path):
     template = write(tmp_path / "t.csv", *MOODLE)
-    with pytest.raises(ExportError, match="1 of the students.*Zoe Xu_5"):
+    with pytest.raises(ClassError, match="1 of the students.*Zoe Xu_5"):
         export([entry("Ann Lee_4711"), entry("Zoe Xu_5")], "moodle", tmp_path / "m", template)
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from normlab.exercises import finding, loading
 from normlab.grading import Status
-from normlab.grading.class_.gradebook import Gradebook, GradebookError, Terms
+from normlab.grading.class_ import ClassError
+from normlab.grading.class_.gradebook import Gradebook, Terms
 from normlab.grading.class_.submissions import Submission
 from normlab.grading.judge import made_with
 from normlab.grading.judge.feedback import refused
@@ -59,7 +60,7 @@ def test_a_seed_that_is_given_is_kept(gradebook):
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_a_seed_that_cannot_be_is_refused(gradebook, seed):
-    with pytest.raises(GradebookError, match="whole number from 0"):
+    with pytest.raises(ClassError, match="whole number from 0"):
         gradebook.choose_seed(seed)
 
 
@@ -217,7 +218,7 @@ def test_anyone_can_read_the_grades_with_sql(gradebook):
 def test_a_file_of_something_else_is_left_alone(tmp_path):
     path = tmp_path / "gradebook.db"
     path.write_text("my shopping list, and nothing else " * 100)
-    with pytest.raises(GradebookError, match="cannot be used as a gradebook.*choose another"):
+    with pytest.raises(ClassError, match="cannot be used as a gradebook.*choose another"):
         Gradebook(path)
     assert path.read_text().startswith("my shopping")
 
@@ -226,7 +227,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path):
     path = tmp_path / "gradebook.db"
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE assignment (id)")
-    with pytest.raises(GradebookError, match="database of something else"):
+    with pytest.raises(ClassError, match="database of something else"):
         Gradebook(path)
 
 
@@ -234,7 +235,7 @@ def test_a_newer_gradebook_is_left_alone(tmp_path):
     path = tmp_path / "gradebook.db"
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(GradebookError, match="newer normlab"):
+    with pytest.raises(ClassError, match="newer normlab"):
         Gradebook(path)
 
 

@@ -233,6 +233,10 @@ def test_an_endless_loop_and_an_empty_hand_in_have_results_too(home, way):
         home / "submission" / f"{FORWARD}.ipynb",
         "def batch_norm_forward(x, weight, bias, eps):\n    while True:\n        pass",
     )
+    limits = home / "source" / "normlab" / "grading" / "prison" / "limits.py"
+    text = limits.read_text()
+    assert "call_seconds: float = 5.0" in text
+    limits.write_text(text.replace("call_seconds: float = 5.0", "call_seconds: float = 1.0"))
     _, found = way(home)
     assert found["score"] == 0
     assert "Not judged: timeout (batch_norm_forward)" in found["output"]
@@ -241,6 +245,20 @@ def test_an_endless_loop_and_an_empty_hand_in_have_results_too(home, way):
     assert found["score"] == 0
     assert "Nothing was handed in" in found["output"]
     assert [test["max_score"] for test in found["tests"]] == [10, 10, 10, 10]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_folder_nested_deeper_than_python_can_follow_keeps_no_points_away(home, way):
+    notebook(
+        home / "submission" / f"{FORWARD}.ipynb",
+        "import os\nfor _ in range(1200):\n    os.mkdir('d')\n    os.chdir('d')",
+        "def batch_norm_forward(x, weight, bias, eps):\n"
+        "    x_hat = (x - x.mean(0)) / np.sqrt(x.var(0) + eps)\n"
+        "    return weight * x_hat + bias",
+    )
+    done, found = way(home)
+    assert done.returncode == 0, done.stderr
+    assert found["score"] == 10
 
 
 @needs_root

@@ -388,14 +388,6 @@ def test_a_plain_user_has_the_same_isolation(open_folder):
     assert run.stdout.split(",")[0] == "40 user 12345"
 
 
-@pytest.fixture
-def open_folder():
-    """Return a folder that any user reaches, unlike pytest's."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
-
-
 # ---- where there is none
 
 

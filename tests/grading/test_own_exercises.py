@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from normlab.cli.main import normlab
 from normlab.exercises import own
-from normlab.grading.class_.release import ReleaseError, release
+from normlab.grading.class_ import ClassError
+from normlab.grading.class_.release import release
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "own_exercises.md").read_text(encoding="utf-8")
@@ -103,14 +104,14 @@ def test_own_exercises_go_along_with_the_course(folder):
 )
 def test_a_file_that_is_not_as_it_should_be_is_not_given_out(folder, old, new, said):
     (folder / "tasks" / "softmax.py").write_text(SOFTMAX.replace(old, new))
-    with pytest.raises(ReleaseError, match=said):
+    with pytest.raises(ClassError, match=said):
         release(None, folder / "out")
     assert not (folder / "out").exists()
 
 
 def test_a_file_named_as_an_exercise_of_the_course_is_not_given_out(folder):
     (folder / "tasks" / "softmax.py").rename(folder / "tasks" / "06_layer_norm.py")
-    with pytest.raises(ReleaseError, match="06_layer_norm already"):
+    with pytest.raises(ClassError, match="06_layer_norm already"):
         release(None, folder / "out")
 
 

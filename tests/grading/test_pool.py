@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from normlab.grading import GraderFailed, Status
-from normlab.grading.class_ import pool
-from normlab.grading.class_.pool import GradingError, Settings, grade_all
+from normlab.grading.class_ import ClassError, pool
+from normlab.grading.class_.pool import Settings, grade_all
 from normlab.grading.class_.submissions import find_submissions
 from normlab.grading.prison.limits import GRADER_MEMORY
 
@@ -223,7 +223,7 @@ def test_who_grades_may_have_more_memory_than_that_itself(tmp_path, a_class):
 
 def test_where_nothing_isolates_nothing_is_graded(tmp_path, a_class):
     submissions = find_submissions(a_class(tmp_path)).submissions
-    with pytest.raises(GradingError, match="keeps anybody in place"):
+    with pytest.raises(ClassError, match="keeps anybody in place"):
         list(grade_all(submissions, Settings(seed=7, timeout=0.5), 1))
     wait_until(lambda: children() == [])
 

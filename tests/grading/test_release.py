@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from normlab import __version__
 from normlab.cli.main import normlab
 from normlab.exercises.loading import contents
-from normlab.grading.class_.release import FOLDER, ReleaseError, release
+from normlab.grading.class_ import ClassError
+from normlab.grading.class_.release import FOLDER, release
 
 ROOT = Path(__file__).parents[2]
 OPEN = "raise NotImplementedError()"
@@ -166,7 +167,7 @@ def test_what_is_there_is_not_overwritten(course, tmp_path):
     for name in ("empty", "course.zip"):
         if name == "course.zip":
             (tmp_path / name).write_text("my own")
-        with pytest.raises(ReleaseError, match="is there already"):
+        with pytest.raises(ClassError, match="is there already"):
             release(course, tmp_path / name)
     assert (tmp_path / "course.zip").read_text() == "my own"
 
@@ -182,14 +183,14 @@ def test_what_is_there_is_not_overwritten(course, tmp_path):
 )
 def test_an_exercise_that_was_filled_in_is_not_released(course, tmp_path, cell, said):
     write_exercise(course, **cell)
-    with pytest.raises(ReleaseError, match=f"02_batch_norm_forward.ipynb {said}"):
+    with pytest.raises(ClassError, match=f"02_batch_norm_forward.ipynb {said}"):
         release(course, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_lesson_with_a_solution_in_it_is_not_released(course, tmp_path):
     write_exercise(course, "notebooks", source=["### BEGIN SOLUTION"])
-    with pytest.raises(ReleaseError, match="BEGIN SOLUTION"):
+    with pytest.raises(ClassError, match="BEGIN SOLUTION"):
         release(course, tmp_path / "out")
 
 
@@ -197,13 +198,13 @@ def test_a_lesson_with_a_solution_in_it_is_not_released(course, tmp_path):
 def test_what_is_no_course_is_refused(course, tmp_path, name):
     path = course / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(ReleaseError, match=f"no checkout of the course: {name} missing"):
+    with pytest.raises(ClassError, match=f"no checkout of the course: {name} missing"):
         release(course, tmp_path / "out")
 
 
 def test_a_course_without_exercises_is_refused(course, tmp_path):
     (course / "exercises" / "02_batch_norm_forward.ipynb").unlink()
-    with pytest.raises(ReleaseError, match="holds no notebooks"):
+    with pytest.raises(ClassError, match="holds no notebooks"):
         release(course, tmp_path / "out")
 
 

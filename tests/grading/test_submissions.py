@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normlab.grading import tasks_of
-from normlab.grading.class_ import recognition, submissions
+from normlab.grading.class_ import ClassError, recognition, submissions
 from normlab.grading.class_.recognition import notebooks
 from normlab.grading.class_.submissions import (
     Submission,
-    SubmissionsError,
     digest_of,
     exercise_named,
     find_submissions,
@@ -175,7 +174,7 @@ def test_no_name_of_a_file_makes_another_student(tmp_path_factory, files):
         path = zipped(folder / f"{system}.zip", dict.fromkeys(members, "{}"))
         try:
             handed_in = find_submissions(path)
-        except SubmissionsError:  # all names were unclear
+        except ClassError:  # all names were unclear
             assert all("assignsubmission_" in one for one in files)
             continue
         expected = {
@@ -284,7 +283,7 @@ def test_a_teachers_own_exercise_need_not_begin_with_a_number(monkeypatch):
 
 
 def test_an_exercise_that_is_not_there_is_said():
-    with pytest.raises(SubmissionsError, match="no exercise '99'.*There are: 01_normalize_data"):
+    with pytest.raises(ClassError, match="no exercise '99'.*There are: 01_normalize_data"):
         exercise_named("99")
 
 
@@ -296,7 +295,7 @@ def test_one_student_by_name_with_or_without_the_number(tmp_path):
     for name in ("Ann Lee", "Ann Lee_4711"):
         assert handed_in.of_students([name]).students == ("Ann Lee_4711",)
         assert len(handed_in.of_students([name]).submissions) == 1
-    with pytest.raises(SubmissionsError, match="no student 'Ann Lea'.*mean Ann Lee_4711"):
+    with pytest.raises(ClassError, match="no student 'Ann Lea'.*mean Ann Lee_4711"):
         handed_in.of_students(["Ann Lea"])
 
 
@@ -321,18 +320,18 @@ def test_a_file_of_an_impossible_time_and_one_that_lies_too_deep(tmp_path, write
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(SubmissionsError, match="No student's work"):
+    with pytest.raises(ClassError, match="No student's work"):
         find_submissions(tmp_path)
 
 
 def test_a_missing_folder_is_refused(tmp_path):
-    with pytest.raises(SubmissionsError, match="no folder and no zip"):
+    with pytest.raises(ClassError, match="no folder and no zip"):
         find_submissions(tmp_path / "nowhere")
 
 
 def test_what_is_no_zip_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK, but no zip")
-    with pytest.raises(SubmissionsError, match="cannot be read as a zip"):
+    with pytest.raises(ClassError, match="cannot be read as a zip"):
         find_submissions(tmp_path / "a.zip")
 
 

@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from normlab.cli.main import normlab
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.gradebook import Gradebook
 from normlab.grading.class_.reports import by_student
-from normlab.grading.class_.roster import Roster, RosterError
+from normlab.grading.class_.roster import Roster
 
 FORWARD = "02_batch_norm_forward"
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,02_batch_norm_forward (77)
@@ -84,7 +85,7 @@ def test_a_list_of_ones_own_needs_a_name_and_nothing_else():
     ],
 )
 def test_what_is_wrong_with_a_list_is_said(text, said):
-    with pytest.raises(RosterError, match=said):
+    with pytest.raises(ClassError, match=said):
         Roster(text)
 
 

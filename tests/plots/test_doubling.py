@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from normlab.plots.doubling import doubling
+from normlab.plots import doubling
 
 
 @pytest.fixture

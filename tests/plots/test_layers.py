@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from normlab.plots import layers
+from normlab.plots import lines as pictures
 
 STEPS = np.array([0, 10, 100])
 
@@ -11,13 +11,13 @@ STEPS = np.array([0, 10, 100])
 @pytest.fixture(autouse=True)
 def figures(monkeypatch):
     """Return the figure before it becomes a picture."""
-    monkeypatch.setattr(layers, "Picture", lambda figure, *words: figure)
+    monkeypatch.setattr(pictures, "Picture", lambda figure, *words: figure)
 
 
 @pytest.fixture
 def bands():
     mean, spread = np.array([0.0, 1, 2]), np.array([1.0, 0.5, 0.25])
-    return layers.layer_bands(
+    return pictures.layer_bands(
         STEPS,
         {
             name: {"layer 1": (mean, spread), "layer 2": (-mean, spread), "layer 3": (mean, mean)}
@@ -31,7 +31,7 @@ def bands():
 @pytest.fixture
 def lines():
     numbers = np.array([[1.0, 10, 100], [3, 30, 300]])  # (seeds, points)
-    return layers.by_layer(
+    return pictures.by_layer(
         STEPS,
         {"without": {"layer 1": numbers, "layer 2": numbers[0]}, "BatchNorm": {"layer 1": numbers}},
         ylabel="gradient",
@@ -88,12 +88,12 @@ def test_the_first_steps_have_room_and_zero_is_there(bands, lines):
 def test_equal_factors_are_equally_far_apart_where_asked(lines):
     assert {axes.get_yscale() for axes in lines.axes} == {"log"}
     numbers = {"net": {"layer": np.ones((2, 3))}}
-    plain = layers.by_layer(STEPS, numbers, ylabel="share", alt="plain")
+    plain = pictures.by_layer(STEPS, numbers, ylabel="share", alt="plain")
     assert plain.axes[0].get_yscale() == "linear"
 
 
 def test_they_become_pictures(monkeypatch):
     monkeypatch.undo()
-    picture = layers.by_layer(STEPS, {"net": {"layer": np.ones((2, 3))}}, ylabel="y", alt="lines")
+    picture = pictures.by_layer(STEPS, {"net": {"layer": np.ones((2, 3))}}, ylabel="y", alt="lines")
     assert picture.alt == "lines"
     assert len(picture.png) > 1000

@@ -6,7 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from normlab.plots.lights import lights
+from normlab.plots import lights
 
 
 def pixels(picture):

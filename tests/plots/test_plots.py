@@ -29,8 +29,8 @@ def test_a_picture_shows_itself_with_its_alt_text(tmp_path):
 
 
 def test_a_picture_has_few_bytes_and_each_colour_that_is_drawn():
-    figure = plots.picture.new_figure()
-    axes = figure.subplots()
+    with plots.picture.new_figure() as figure:
+        axes = figure.subplots()
     drawn = plots.picture.COLOURS
     for height, colour in enumerate(drawn):
         axes.fill_between([0, 1], -height, 2 * height, color=colour, alpha=0.25)
@@ -104,7 +104,7 @@ def test_every_figure_draws():
     [(90.0, False, "left"), (50.0, False, "right"), (88.0, False, "left"), (79.0, True, "right")],
 )
 def test_a_reference_is_labelled_where_no_curve_ends(last, log, side, monkeypatch):
-    module = sys.modules["normlab.plots.curves"]
+    module = sys.modules["normlab.plots.lines"]
     monkeypatch.setattr(module, "Picture", lambda figure, *words: figure)
     runs = {"net": np.array([[10.0, 40.0, last]])}
     reference = {"best": 91.0}

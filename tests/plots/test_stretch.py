@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from normlab.plots.stretch import stretch
+from normlab.plots import stretch
 
 
 @pytest.fixture

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from normlab.plots import sweeps
+from normlab.plots import lines
 
 
 @pytest.fixture
 def figure(monkeypatch):
     """Draw two panels, and return the figure before it becomes a picture."""
-    monkeypatch.setattr(sweeps, "Picture", lambda figure, *words: figure)
+    monkeypatch.setattr(lines, "Picture", lambda figure, *words: figure)
     few = np.array([[10.0, 30], [50, 50]])  # (values, seeds)
     many = np.array([[10.0, 20, 60], [80, 90, 100], [10, 10, 10]])
-    return sweeps.sweep(
+    return lines.sweep(
         {
             "live": {"no norm": ([0.1, 1], few), "BatchNorm": ([0.1, 1], few + 5)},
             "recorded": {"no norm": ([0.01, 0.1, 1], many)},
@@ -67,7 +67,7 @@ def test_a_marked_value_has_its_name(figure):
 
 def test_it_becomes_a_picture():
     values = np.array([[10.0, 30], [50, 50]])
-    picture = sweeps.sweep(
+    picture = lines.sweep(
         {"alone": {"one": ([1, 10], values)}}, xlabel="x", ylabel="y", alt="a sweep"
     )
     assert picture.alt == "a sweep"
@@ -75,9 +75,9 @@ def test_it_becomes_a_picture():
 
 
 def test_an_axis_shorter_than_two_powers_of_ten_has_more_than_one_number(monkeypatch):
-    monkeypatch.setattr(sweeps, "Picture", lambda figure, *words: figure)
+    monkeypatch.setattr(lines, "Picture", lambda figure, *words: figure)
     rates, values = (0.0016, 0.004, 0.01, 0.025), np.zeros((4, 2))
-    figure = sweeps.sweep({"": {"a": (rates, values)}}, xlabel="rate", ylabel="loss", alt="flat")
+    figure = lines.sweep({"": {"a": (rates, values)}}, xlabel="rate", ylabel="loss", alt="flat")
     low, high = figure.axes[0].get_xlim()
     shown = [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high]
     np.testing.assert_allclose(shown, [0.002, 0.005, 0.01, 0.02])

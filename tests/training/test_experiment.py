@@ -1,11 +1,7 @@
 """Experiments: recorded completely, resumed where they stopped, and repeatable."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -41,7 +37,7 @@ def breaks_at_seed_2(size, seed):
 
 def experiment(measure=measure, sizes=(10, 20)):
     settings = [{"size": size, "seed": seed} for size in sizes for seed in range(3)]
-    return Experiment("made_up", "What comes out?", measure, settings)
+    return Experiment("What comes out?", measure, settings, name="made_up")
 
 
 @pytest.fixture(autouse=True)
@@ -113,14 +109,6 @@ def interrupted_and_goes_on(size, seed):
     return measure(size, seed)
 
 
-@pytest.fixture
-def heeds_interrupts():
-    """Heed Ctrl-C, which a process that was started in the background ignores."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_a_run_that_was_cut_short_is_not_kept(tmp_path, heeds_interrupts):
     with pytest.raises(KeyboardInterrupt):
         record(experiment(interrupted_and_goes_on), tmp_path, jobs=1)
@@ -150,23 +138,6 @@ def test_two_processes_measure_the_same_as_one():
     np.testing.assert_array_equal(one.values("test_accuracy"), two.values("test_accuracy"))
 
 
-def test_a_killed_experiment_keeps_its_finished_runs(tmp_path):
-    name = "detached_statistics"  # whose runs are short
-    program = [sys.executable, "-m", "normlab", "experiment", name, "--into", tmp_path]
-    process = subprocess.Popen(
-        [*program, "--jobs", "1"], start_new_session=True, stderr=subprocess.DEVNULL
-    )
-    part = tmp_path / f"{name}.csv.part"
-    while not part.exists() or len(part.read_text().splitlines()) < 3:
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=60)
-    kept = [json.loads(line) for line in part.read_text().splitlines()[1:]]
-    recorded_accuracy = recorded(name).values("test_accuracy", **kept[0]["settings"])
-    assert kept[0]["rows"][0]["test_accuracy"] == pytest.approx(recorded_accuracy[0], abs=0.01)
-
-
 def test_values_are_chosen_by_settings():
     recording = run_live(experiment(), jobs=1)
     assert recording.values("value", size=10, seed=[0, 1]).shape == (4,)
@@ -194,7 +165,7 @@ def trainings(steps, seed):
 
 def test_the_points_of_a_training_become_its_history():
     settings = [{"steps": steps, "seed": seed} for steps in (30, 20) for seed in (4, 2)]
-    recording = run_live(Experiment("made_up", "?", trainings, settings), jobs=1)
+    recording = run_live(Experiment("?", trainings, settings), jobs=1)
     runs = recording.histories(steps=30)
     assert [run.seed for run in runs] == [4, 2]
     assert runs[1].series("step").tolist() == [10, 20, 30]

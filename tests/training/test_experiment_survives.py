@@ -35,7 +35,7 @@ MANY = [{"seed": seed} for seed in range(200)]  # more than a process does befor
 
 
 def experiment(measure=measure, settings=SETTINGS):
-    return Experiment("made_up", "What comes out?", measure, settings)
+    return Experiment("What comes out?", measure, settings, name="made_up")
 
 
 def run(folder, settings=SETTINGS):

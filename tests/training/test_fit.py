@@ -24,53 +24,6 @@ def digits():
     return ImageDataset(**parts)
 
 
-class PrintedInTheArticle(nn.Module):
-    """The article's class, with its indentation restored."""
-
-    def __init__(self):
-        super().__init__()
-        self.fc1 = torch.nn.Linear(784, 256)
-        self.bn1 = torch.nn.BatchNorm1d(256)
-        self.fc2 = torch.nn.Linear(256, 128)
-        self.bn2 = torch.nn.BatchNorm1d(128)
-        self.fc3 = torch.nn.Linear(128, 10)
-
-    def forward(self, x):
-        x = torch.nn.functional.relu(self.bn1(self.fc1(x)))
-        x = torch.nn.functional.relu(self.bn2(self.fc2(x)))
-        return self.fc3(x)
-
-
-def test_it_is_the_articles_network():
-    theirs, ours = PrintedInTheArticle(), article_net("batch")
-    assert list(theirs.state_dict()) == list(ours.state_dict())
-    theirs.load_state_dict(ours.state_dict())
-    x = torch.rand(5, 784)
-    assert torch.equal(theirs(x), ours(x))
-    assert torch.equal(ours.eval()(x.reshape(5, 28, 28)), ours(x))
-
-
-def test_networks_of_one_seed_differ_in_the_norm_alone():
-    for norm in NORMS:
-        for layer in ("fc1", "fc2", "fc3"):
-            expected = getattr(article_net("none", seed=3), layer).weight
-            assert torch.equal(getattr(article_net(norm, seed=3), layer).weight, expected)
-    assert not torch.equal(article_net(seed=3).fc1.weight, article_net(seed=4).fc1.weight)
-
-
-def test_building_a_network_leaves_the_global_randomness_alone():
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    article_net("batch", seed=1)
-    assert torch.equal(torch.rand(3), expected)
-
-
-def test_a_wrong_norm_name_lists_the_right_ones():
-    with pytest.raises(ValueError, match="No norm is called 'bach'. Choose one of: none, batch"):
-        ArticleNet("bach")
-
-
 def test_bytes_are_scaled_and_floats_are_not():
     assert as_inputs(np.array([0, 255], np.uint8)).tolist() == [0, 1]
     assert as_inputs(np.array([-1.5, 255.0])).tolist() == [-1.5, 255]

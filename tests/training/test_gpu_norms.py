@@ -86,7 +86,7 @@ def _process(seed):
 
 
 def test_what_is_measured_on_a_card_is_measured_one_at_a_time():
-    one = Experiment("one", "?", _process, [{"seed": 0}, {"seed": 1}], needs_accelerator=True)
+    one = Experiment("?", _process, [{"seed": 0}, {"seed": 1}], needs_accelerator=True)
     assert set(run_live(one, jobs=2, progress=False).values("process")) == {os.getpid()}
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from normlab.training import IMAGE_NORMS, NORMS, SmallCNN, article_net, small_cnn
+from normlab.training import IMAGE_NORMS, NORMS, ArticleNet, SmallCNN, article_net, small_cnn
 
 # For each name the class of the layer and the shapes of its parameters in a layer of 256 units.
 EXPECTED = {
@@ -34,6 +34,48 @@ def shapes(layer):
 def test_every_norm_is_expected_here():
     assert set(EXPECTED) == set(NORMS)
     assert set(EXPECTED_ON_IMAGES) == set(IMAGE_NORMS)
+
+
+class PrintedInTheArticle(nn.Module):
+    """The article's class, with its indentation restored."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1 = torch.nn.Linear(784, 256)
+        self.bn1 = torch.nn.BatchNorm1d(256)
+        self.fc2 = torch.nn.Linear(256, 128)
+        self.bn2 = torch.nn.BatchNorm1d(128)
+        self.fc3 = torch.nn.Linear(128, 10)
+
+    def forward(self, x):
+        x = torch.nn.functional.relu(self.bn1(self.fc1(x)))
+        x = torch.nn.functional.relu(self.bn2(self.fc2(x)))
+        return self.fc3(x)
+
+
+def test_it_is_the_articles_network():
+    theirs, ours = PrintedInTheArticle(), article_net("batch")
+    assert list(theirs.state_dict()) == list(ours.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.rand(5, 784)
+    assert torch.equal(theirs(x), ours(x))
+    assert torch.equal(ours.eval()(x.reshape(5, 28, 28)), ours(x))
+
+
+def test_networks_of_one_seed_differ_in_the_norm_alone():
+    for norm in NORMS:
+        for layer in ("fc1", "fc2", "fc3"):
+            expected = getattr(article_net("none", seed=3), layer).weight
+            assert torch.equal(getattr(article_net(norm, seed=3), layer).weight, expected)
+    assert not torch.equal(article_net(seed=3).fc1.weight, article_net(seed=4).fc1.weight)
+
+
+def test_building_a_network_leaves_the_global_randomness_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    article_net("batch", seed=1)
+    assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize("norm", EXPECTED)
@@ -73,6 +115,10 @@ def test_group_norm_has_eight_groups():
     assert article_net("group").bn1.num_groups == small_cnn("group").norm1.num_groups == 8
 
 
-def test_a_wrong_norm_name_lists_the_right_ones():
-    with pytest.raises(ValueError, match="'bach'. Choose one of: none, batch, layer, instance"):
-        SmallCNN("bach")
+@pytest.mark.parametrize(
+    ("network", "names"),
+    [(ArticleNet, "none, batch, layer, group"), (SmallCNN, "none, batch, layer, instance")],
+)
+def test_a_wrong_norm_name_lists_the_right_ones(network, names):
+    with pytest.raises(ValueError, match=f"No norm is called 'bach'. Choose one of: {names}"):
+        network("bach")

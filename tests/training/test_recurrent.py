@@ -45,7 +45,7 @@ def test_layer_norm_stands_before_the_tanh():
     network, x = made_up("layer"), some_images().double()
     h = torch.zeros(len(x), 64, dtype=torch.float64)
     for row in x.unbind(1):
-        h = torch.tanh(network.norm(network.from_row(row) + network.from_memory(h), 0))
+        h = torch.tanh(network.norm(network.from_row(row) + network.from_memory(h)))
     torch.testing.assert_close(network(x), network.fc(h))
 
 

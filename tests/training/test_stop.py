@@ -16,19 +16,14 @@ from torch import nn
 from normlab.data import ImageDataset
 from normlab.training import Experiment, evaluate, fit, fit_many, run_live
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal"),
+    pytest.mark.usefixtures("heeds_interrupts"),
+]
 
 # Seconds on a machine that is busy with other tests; alone it is a fraction of one. All that is
 # stopped here would go on for a minute.
 AT_ONCE = 10.0
-
-
-@pytest.fixture(autouse=True)
-def heeds_interrupts():
-    """Heed Ctrl-C, which a process that was started in the background ignores."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -109,7 +104,7 @@ def test_an_experiment_that_runs_live_ends_at_once():
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press).start()
-    experiment = Experiment("slow", "?", goes_on, [{"seed": seed} for seed in range(4)])
+    experiment = Experiment("?", goes_on, [{"seed": seed} for seed in range(4)])
     with pytest.raises(KeyboardInterrupt):
         run_live(experiment, jobs=1, progress=False)
     assert time.monotonic() - pressed[0] < AT_ONCE

@@ -13,3 +13,9 @@
 ``release``, ``gradescope``, ``demo``
     What students get; Gradescope's autograder; a made class to try all of it with.
 """
+
+import click
+
+
+class ClassError(click.ClickException):
+    """What stops the work on a class, in a sentence that the command line tells as it is."""

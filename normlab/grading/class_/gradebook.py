@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from normlab.exercises.finding import tasks_of
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.submissions import Submission
 from normlab.grading.judge import made_with
 from normlab.grading.judge.feedback import refused
@@ -83,10 +84,6 @@ _STEPS = (
             WHERE NOT gone AND student NOT IN (SELECT student FROM removed)""",
     ),
 )
-
-
-class GradebookError(Exception):
-    """The gradebook cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +155,7 @@ class Gradebook(contextlib.AbstractContextManager):
                 unfinished.callback(self._db.close)
                 self._prepare()
             except sqlite3.Error as error:
-                raise GradebookError(
+                raise ClassError(
                     f"{path} cannot be used as a gradebook: {_said(error)}. Where it is a file of "
                     "something else, choose another folder for the results."
                 ) from error
@@ -171,12 +168,12 @@ class Gradebook(contextlib.AbstractContextManager):
             found = self._format()
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if found > len(_STEPS):
-                raise GradebookError(
+                raise ClassError(
                     f"{self.path} was written by a newer normlab. Grade with that one, or choose "
                     "another folder for the results."
                 )
             if tables and not found:
-                raise GradebookError(
+                raise ClassError(
                     f"{self.path} is a database of something else. Choose another folder."
                 )
             for statement in itertools.chain.from_iterable(_STEPS[found:]):
@@ -189,7 +186,7 @@ class Gradebook(contextlib.AbstractContextManager):
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._db.close()
         if isinstance(error, sqlite3.Error):
-            raise GradebookError(
+            raise ClassError(
                 f"{self.path}: {_said(error)}. Every verdict that was written before is kept; when "
                 "that is mended, the same command goes on from there."
             ) from error
@@ -204,7 +201,7 @@ class Gradebook(contextlib.AbstractContextManager):
         """
         if wanted is not None:
             if not 0 <= wanted <= _LARGEST_INTEGER:
-                raise GradebookError(f"A seed is a whole number from 0 to {_LARGEST_INTEGER}.")
+                raise ClassError(f"A seed is a whole number from 0 to {_LARGEST_INTEGER}.")
             self._db.execute("INSERT OR REPLACE INTO settings VALUES ('seed', ?)", (wanted,))
         drawn = secrets.randbelow(_LARGEST_INTEGER)
         self._db.execute("INSERT OR IGNORE INTO settings VALUES ('seed', ?)", (drawn,))
@@ -243,7 +240,7 @@ class Gradebook(contextlib.AbstractContextManager):
             for table in ("submissions", "verdicts", "history", "removed", "students"):
                 found = self._db.execute(f"DELETE FROM {table} WHERE student = ?", (student,))
             if not found.rowcount:
-                raise GradebookError(f"There is no student {student!r} in {self.path}.")
+                raise ClassError(f"There is no student {student!r} in {self.path}.")
 
     def set_exercises(self, exercises: Iterable[str]) -> None:
         """Keep which exercises are set; with none, they are those that most have handed in."""
@@ -263,7 +260,7 @@ class Gradebook(contextlib.AbstractContextManager):
     def remove(self, student: str, is_gone: bool = True) -> None:
         """Take out a student who left, and keep the work; or take the student back."""
         if student not in self.everyone():
-            raise GradebookError(f"There is no student {student!r} in {self.path}.")
+            raise ClassError(f"There is no student {student!r} in {self.path}.")
         with self._transaction():
             self._db.execute("DELETE FROM removed WHERE student = ?", (student,))
             if is_gone:
@@ -473,8 +470,8 @@ def only_run(out: Path) -> Iterator[None]:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if error.sqlite_errorname != "SQLITE_BUSY":
-                raise GradebookError(f"{out}: {_said(error)}.") from error
-            raise GradebookError(
+                raise ClassError(f"{out}: {_said(error)}.") from error
+            raise ClassError(
                 f"Another `normlab grade` is writing to {out}. Wait until it has ended, or choose "
                 "another folder for the results."
             ) from error

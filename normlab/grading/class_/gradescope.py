@@ -8,7 +8,6 @@ import json
 import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from normlab.exercises import own
 from normlab.files import write_whole
 from normlab.grading.class_.exports.cells import state
 from normlab.grading.class_.gradebook import Entry
-from normlab.grading.class_.points import Rules, course_rules, settle
-from normlab.grading.class_.release import ReleaseError, copy_package, pack
+from normlab.grading.class_.points import course_rules, settle
+from normlab.grading.class_.release import copy_package, made_at_once
 from normlab.grading.class_.reports import MEANINGS, points
 from normlab.grading.class_.submissions import of_one
 from normlab.grading.judge.grader import Grader
@@ -38,17 +37,12 @@ _FOLDERS = ("source", "submission", "results")
 def write_autograder(course: Path, exercise: str, path: Path, course_toml: str = "") -> float:
     """Write the autograder of an exercise into a new zip; return the points that can be had.
 
-    `course` is the checkout, and `course_toml` the text of course.toml. A ReleaseError or a
-    RulesError says what is in the way.
+    `course` is the checkout, and `course_toml` the text of course.toml. A ClassError says what is
+    in the way.
     """
-    if path.exists():
-        raise ReleaseError(f"{path} is there already. Remove it, or choose another name.")
-    most = _rules(course_toml).most(exercise)
+    most = course_rules(course_toml).most(exercise)
     settings = {"exercise": exercise, "seed": secrets.randbits(63), "course": course_toml}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".autograder-") as scratch:
-        folder = Path(scratch) / "source"
-        folder.mkdir()
+    with made_at_once(path, as_zip=True) as folder:
         copy_package(course, folder)
         for name in ("setup.sh", "run_autograder"):
             shutil.copyfile(_TEMPLATES / name, folder / name)
@@ -59,15 +53,7 @@ def write_autograder(course: Path, exercise: str, path: Path, course_toml: str =
         (folder / "tasks").mkdir()
         for file in own.files():
             shutil.copyfile(file, folder / "tasks" / file.name)
-        files = sorted(one.relative_to(folder) for one in folder.rglob("*") if one.is_file())
-        unfinished = Path(scratch) / "autograder.zip"
-        pack(folder, files, unfinished)
-        unfinished.replace(path)
     return most
-
-
-def _rules(course_toml: str) -> Rules:
-    return Rules({}, 0.0, 0, "last", *course_rules(course_toml))
 
 
 # ---- in the container
@@ -99,7 +85,7 @@ def grade(folder: Path, settings: dict[str, Any], isolation: Isolation) -> dict[
         print("\n".join(grader.isolation.describe()))
         path = submission.path if submission else folder / f"{exercise}.ipynb"
         verdict = grader.grade(path, exercise)
-    entry = settle(Entry(_STUDENT, exercise, verdict), [], _rules(settings["course"]))
+    entry = settle(Entry(_STUDENT, exercise, verdict), [], course_rules(settings["course"]))
     about = f"Graded: {submission.file}." if submission else "Nothing was handed in for it."
     return results(entry, [about, *handed_in.notes])
 

@@ -10,19 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from normlab.exercises.finding import tasks_of
-from normlab.grading.class_ import remarks
+from normlab.grading.class_ import ClassError, remarks
 from normlab.grading.class_.gradebook import Entry, Gradebook
 from normlab.grading.class_.remarks import TeachersRemark
-from normlab.grading.class_.submissions import SubmissionsError, exercise_named, is_marked_late
+from normlab.grading.class_.submissions import exercise_named, is_marked_late
 from normlab.grading.judge.verdict import Status, TaskVerdict
 
 #: Which of several hand-ins counts.
 ATTEMPTS = ("last", "best", "in-time")
 _LATE = re.compile(r"(\d+(?:\.\d+)?)\s*%\s*a\s*day\s*,\s*(\d+)\s*days?")
-
-
-class RulesError(Exception):
-    """A rule cannot be understood; the message says which, and how it is written."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +34,18 @@ class Rules:
     left_out: frozenset[str] = frozenset()  # tasks that do not count
     weights: Mapping[str, float] = field(default_factory=dict)  # of an exercise
 
-    @classmethod
-    def kept_in(cls, gradebook: Gradebook) -> "Rules":
+    @staticmethod
+    def kept_in(gradebook: Gradebook) -> "Rules":
         """Return the rules that a gradebook keeps."""
         due = json.loads(gradebook.rule("due") or "{}")
         percent, days = late_rule(gradebook.rule("late"))
-        attempt = gradebook.rule("attempt") or "last"
-        moments = {exercise: datetime.fromisoformat(when) for exercise, when in due.items()}
-        return cls(moments, percent, days, attempt, *course_rules(gradebook.rule("course")))
+        return replace(
+            course_rules(gradebook.rule("course")),
+            due={exercise: datetime.fromisoformat(when) for exercise, when in due.items()},
+            percent_a_day=percent,
+            days=days,
+            attempt=gradebook.rule("attempt") or "last",
+        )
 
     def scale(self, exercise: str, task: str, most: float) -> float:
         """Return by what the points of a task are multiplied; 0 where it is left out."""
@@ -69,40 +69,37 @@ class Rules:
 
 
 def late_rule(text: str) -> tuple[float, int]:
-    """Read "10 % a day, 3 days"; "none" and "" are no rule, and all else is a RulesError."""
+    """Read "10 % a day, 3 days"; "none" and "" are no rule, and all else is a ClassError."""
     if text in ("", "none"):
         return 0.0, 0
     found = _LATE.fullmatch(text.strip())
     if not found or float(found[1]) > 100:
-        raise RulesError(f'--late "{text}" is not like "10% a day, 3 days", or "none".')
+        raise ClassError(f'--late "{text}" is not like "10% a day, 3 days", or "none".')
     return float(found[1]), int(found[2])
 
 
 def due_dates(texts: Sequence[str], before: str = "") -> str:
     """Return the due dates of "02=2026-12-01T23:59+01:00" and those kept before, as they are kept.
 
-    What is no date is a RulesError, and what is no exercise a SubmissionsError.
+    What is no date or no exercise is a ClassError.
     """
     kept = json.loads(before or "{}")
     for text in texts:
         name, equals, when = text.partition("=")
         exercise = exercise_named(name.strip())
         if not equals:
-            raise RulesError(f"--due {text} is not like 02=2026-12-01T23:59+01:00.")
+            raise ClassError(f"--due {text} is not like 02=2026-12-01T23:59+01:00.")
         kept.pop(exercise, None)
         if when.strip() != "none":
             try:
                 kept[exercise] = remarks.moment(when.strip()).isoformat()
-            except remarks.RemarksError as error:
-                raise RulesError(f"--due {text}: {error}") from error
+            except ClassError as error:
+                raise ClassError(f"--due {text}: {error}") from error
     return json.dumps(kept)
 
 
-def course_rules(text: str) -> tuple[dict[str, float], frozenset[str], dict[str, float]]:
-    """Read course.toml: the points of tasks, the tasks left out, the weights of exercises.
-
-    Whatever is not as it should be is a RulesError.
-    """
+def course_rules(text: str) -> Rules:
+    """Read course.toml; whatever in it is not as it should be is a ClassError."""
     points: dict[str, float] = {}
     left_out: set[str] = set()
     weights: dict[str, float] = {}
@@ -114,22 +111,22 @@ def course_rules(text: str) -> tuple[dict[str, float], frozenset[str], dict[str,
             named = {*said.get("points", {}), *said.get("leave_out", ())}
             odd |= named - {task.name for task in tasks_of(exercise)}
             if odd:
-                raise RulesError(f"course.toml, [{name}]: there is no {sorted(odd)[0]}.")
+                raise ClassError(f"[{name}]: there is no {sorted(odd)[0]}.")
             points |= said.get("points", {})
             left_out |= set(said.get("leave_out", ()))
             weights[exercise] = said.get("weight", 1.0)
             if left_out >= {task.name for task in tasks_of(exercise)}:
-                raise RulesError(f"course.toml, [{name}]: all tasks are left out.")
-    except (tomllib.TOMLDecodeError, SubmissionsError, TypeError, AttributeError) as error:
-        raise RulesError(f"course.toml: {error}") from error
+                raise ClassError(f"[{name}]: all tasks are left out.")
+    except (tomllib.TOMLDecodeError, ClassError, TypeError, AttributeError) as error:
+        raise ClassError(f"course.toml: {error}") from error
     for what in (*points.values(), *weights.values()):
         if isinstance(what, bool) or not isinstance(what, int | float) or not 0 < what < 1e6:
-            raise RulesError(f"course.toml: {what!r} is no number of points above 0.")
-    return points, frozenset(left_out), weights
+            raise ClassError(f"course.toml: {what!r} is no number of points above 0.")
+    return Rules(points=points, left_out=frozenset(left_out), weights=weights)
 
 
 def settled(gradebook: Gradebook, out: Path) -> Iterator[Entry]:
-    """Yield the gradebook's entries with what they earn in the end; or a RemarksError."""
+    """Yield the gradebook's entries with what they earn in the end; or a ClassError."""
     rules = Rules.kept_in(gradebook)
     said = remarks.read(out, gradebook.everyone(), rules.most)
     for entry in gradebook.entries():

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from normlab import system
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.gradebook import Terms
 from normlab.grading.class_.submissions import Submission, digest_of
 from normlab.grading.judge import made_with
@@ -41,10 +42,6 @@ _WORTH_A_PROCESS = 10
 _PATIENCE = 60.0
 _LOOK_AGAIN = 0.5  # seconds
 _TASKS_A_PROCESS = 2  # so that none waits for the next
-
-
-class GradingError(Exception):
-    """The grading as a whole cannot go on; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +86,11 @@ def open_grader(settings: Settings) -> tuple[Grader, str]:
 def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdict, str]:
     """Grade a notebook here; return the verdict and what isolated it.
 
-    It is a GraderFailed where this one cannot be graded, and a GradingError where nothing can.
+    It is a GraderFailed where this one cannot be graded, and a ClassError where nothing can.
     """
     here = made_with.everything()
     if settings.version != here:
-        raise GradingError(
+        raise ClassError(
             f"A worker of the cluster has normlab {here}, and you have {settings.version}. "
             "Install the same on all."
         )
@@ -104,7 +101,7 @@ def grade_one(content: bytes, exercise: str, settings: Settings) -> tuple[Verdic
         grader, isolation = _grader(settings)
         return grader.grade_content(content, exercise), isolation
     except NoIsolation as refusal:
-        raise GradingError(str(refusal)) from None
+        raise ClassError(str(refusal)) from None
     finally:
         _HERE.ends[0] = math.inf
 
@@ -116,7 +113,7 @@ def _grader(settings: Settings) -> tuple[Grader, str]:
         try:
             _HERE.opened = open_grader(settings)
         except OSError as error:
-            raise GradingError(
+            raise ClassError(
                 "The grading cannot begin: the folder for temporary files is full, or cannot be "
                 f"written to ({error}). Every verdict that was written before is kept; the same "
                 "command goes on from there."
@@ -198,7 +195,7 @@ class Cluster:
     def __init__(self, client: "Client") -> None:
         self.size = sum(client.nthreads().values())
         if not self.size:
-            raise GradingError("The cluster has no workers: start some, and run this again.")
+            raise ClassError("The cluster has no workers: start some, and run this again.")
         self.executor: Executor = client.get_executor(pure=False)
 
     def stop(self) -> None:
@@ -209,26 +206,19 @@ class Cluster:
 
 
 def grade_all(
-    submissions: Iterable[Submission], settings: Settings, jobs: int
+    submissions: Iterable[Submission], settings: Settings, jobs: int, client: "Client | None" = None
 ) -> Generator[Graded]:
     """Grade submissions in at most `jobs` processes at once; yield each when it is known.
 
-    They are read one by one, when their turn comes, and none is left out. It is a GradingError
-    where nothing can be graded here.
+    Where there is a client of a Dask cluster, its workers do it instead. They need normlab in this
+    version and nothing else: the notebooks are sent to them. Each is read when its turn comes, and
+    none is left out. It is a ClassError where nothing can be graded.
     """
     todo = list(submissions)
+    if not todo:
+        return (one for one in list[Graded]())
     size = max(1, min(jobs, 1 + len(todo) // _WORTH_A_PROCESS))
-    return _grade(todo, settings, Pool(size)) if todo else (one for one in list[Graded]())
-
-
-def grade_all_with_dask(
-    submissions: Iterable[Submission], settings: Settings, client: "Client"
-) -> Generator[Graded]:
-    """Do as `grade_all` on the workers of a Dask cluster.
-
-    They need normlab in this version and nothing else: the notebooks are sent to them.
-    """
-    return _grade(submissions, settings, Cluster(client))
+    return _grade(todo, settings, Pool(size) if client is None else Cluster(client))
 
 
 def _grade(
@@ -292,7 +282,7 @@ def _alone(submission: Submission, content: bytes, settings: Settings) -> Graded
 
 def _graded(submission: Submission, content: bytes, task: Future) -> Graded:
     error = task.exception()
-    if isinstance(error, GradingError):
+    if isinstance(error, ClassError):
         raise error
     if error is not None:
         why = " ".join(str(error).split()) or type(error).__name__

@@ -3,6 +3,7 @@
 What a student can read in it, and what grading does not depend on, `README.md` of the bundle says.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -10,13 +11,14 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from normlab import __version__
 from normlab.exercises import finding, own
 from normlab.exercises.loading import TaskError, contents
+from normlab.grading.class_ import ClassError
 
 #: The name of the folder inside a zip.
 FOLDER = "normlab-course"
@@ -34,10 +36,6 @@ _NUMBERED = re.compile(r"## Task (\d)")
 _OPEN = "NotImplementedError"
 
 
-class ReleaseError(Exception):
-    """The bundle cannot be made; the message says why and what to do."""
-
-
 def release(
     course: Path | None,
     out: Path,
@@ -46,31 +44,14 @@ def release(
 ) -> list[Path]:
     """Write the bundle, with the teacher's own exercises; return what is in it, in order.
 
-    Parameters
-    ----------
-    course
-        The checkout: the folder with exercises/ and notebooks/. None for the own exercises alone.
-    out
-        A folder that is new or empty; or, where the name ends in ".zip", a zip.
-    lessons
-        The numbers of those that are taught, "02"; with none, all of them.
-    left_out
-        The tasks that the exercises go without.
-
-    Raises
-    ------
-    ReleaseError
-        Something is missing, an exercise notebook is filled in, or `out` holds something already.
+    `course` is the checkout, or None for the own exercises alone; `out` a folder that is new or
+    empty, or a zip where its name ends so; `lessons` the numbers of those that are taught, "02", or
+    none for all; and `left_out` the tasks that the exercises go without. It is a ClassError where
+    something is missing, an exercise notebook is filled in, or `out` holds something already.
     """
     if course:
         _look_at(course)
-    as_zip = out.suffix.lower() == ".zip"
-    if (as_zip and out.exists()) or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise ReleaseError(f"{out} is there already. Remove it, or choose another name.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
-        bundle = Path(scratch) / FOLDER
-        bundle.mkdir()
+    with made_at_once(out, out.suffix.lower() == ".zip", FOLDER) as bundle:
         if course:
             _copy(course, bundle)
             for stem, tasks in contents().items():
@@ -79,32 +60,51 @@ def release(
             if lessons:
                 _leave_out(bundle, {"00", *lessons})
         _add_own(bundle)
-        files = sorted(path.relative_to(bundle) for path in bundle.rglob("*") if path.is_file())
+        return _files_in(bundle)
+
+
+@contextlib.contextmanager
+def made_at_once(out: Path, as_zip: bool, inside: str = "") -> Iterator[Path]:
+    """Lend a new folder; what is in it afterwards becomes `out`, or a zip there, at once.
+
+    In the zip the files are in a folder of the name `inside`, or in none.
+    """
+    if out.exists() and (as_zip or not out.is_dir() or any(out.iterdir())):
+        raise ClassError(f"{out} is there already. Remove it, or choose another name.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".release-") as scratch:
+        made, unfinished = Path(scratch) / "made", Path(scratch) / "made.zip"
+        made.mkdir()
+        yield made
         if as_zip:
-            unfinished = Path(scratch) / "bundle.zip"
-            pack(bundle, files, unfinished, FOLDER)
-            os.replace(unfinished, out)
-        else:
-            if out.exists():
-                out.rmdir()
-            os.replace(bundle, out)
-    return files
+            with zipfile.ZipFile(
+                unfinished, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
+            ) as archive:
+                for file in _files_in(made):
+                    archive.write(made / file, Path(inside, file).as_posix())
+        elif out.exists():
+            out.rmdir()
+        os.replace(unfinished if as_zip else made, out)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
 def _look_at(course: Path) -> None:
     """See that all is there, and that no exercise is filled in."""
     missing = [name for name in (*_FILES, *_NOTEBOOKS, _PACKAGE) if not (course / name).exists()]
     if missing:
-        raise ReleaseError(
+        raise ClassError(
             f"{course} is no checkout of the course: {', '.join(missing)} missing. Run this in "
             "the folder that you cloned."
         )
     if not list((course / "exercises").glob("*.ipynb")):
-        raise ReleaseError(f"{course / 'exercises'} holds no notebooks. Run `make course`.")
+        raise ClassError(f"{course / 'exercises'} holds no notebooks. Run `make course`.")
     for path in _notebooks(course):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if trace := _trace_of_a_solution(cell, in_exercise=path.parent.name == "exercises"):
-                raise ReleaseError(
+                raise ClassError(
                     f"{path.relative_to(course)} {trace}. Run `make course`, or take the "
                     "committed file back, and release that."
                 )
@@ -133,9 +133,7 @@ def _leave_out(bundle: Path, lessons: Collection[str]) -> None:
     """Take out the other lessons, their exercises and the links to them."""
     there = {path.name.partition("_")[0] for path in _notebooks(bundle)}
     if unknown := sorted(set(lessons) - there):
-        raise ReleaseError(
-            f"There is no lesson {unknown[0]}. There are: {', '.join(sorted(there))}."
-        )
+        raise ClassError(f"There is no lesson {unknown[0]}. There are: {', '.join(sorted(there))}.")
     for path in list(_notebooks(bundle)):
         if path.name.partition("_")[0] not in lessons:
             path.unlink()
@@ -225,11 +223,9 @@ def _add_own(bundle: Path) -> None:
                 continue  # a helper, and no exercise
             notebook = jupytext.reads(own.for_students(file), fmt="py:percent")
         except TaskError as error:
-            raise ReleaseError(str(error)) from error
+            raise ClassError(str(error)) from error
         if file.stem in contents() or (tasks / file.name).exists():
-            raise ReleaseError(
-                f"{file}: there is an exercise {file.stem} already. Rename this one."
-            )
+            raise ClassError(f"{file}: there is an exercise {file.stem} already. Rename this one.")
         notebook.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
         for number, cell in enumerate(notebook.cells):
             cell.id = f"cell-{number:02d}"
@@ -255,10 +251,3 @@ def _copy(course: Path, bundle: Path) -> None:
     template = Path(__file__).parent / "templates" / "student_readme.md"
     text = template.read_text(encoding="utf-8").replace("VERSION", __version__)
     (bundle / "README.md").write_text(text, encoding="utf-8")
-
-
-def pack(bundle: Path, files: Iterable[Path], path: Path, inside: str = "") -> None:
-    """Write files into a zip, relative to a folder, in a folder of this name or none."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
-        for file in files:
-            archive.write(bundle / file, Path(inside, file).as_posix())

@@ -12,8 +12,10 @@ from typing import Any
 
 from normlab.exercises.finding import find, notebooks
 from normlab.exercises.loading import places
-from normlab.grading.class_.csv_text import rows_in
-from normlab.grading.class_.submissions import SubmissionsError, exercise_named, without_id
+from normlab.files import read_utf8, write_whole
+from normlab.grading.class_ import ClassError
+from normlab.grading.class_.csv_text import as_csv, rows_in
+from normlab.grading.class_.submissions import exercise_named, without_id
 from normlab.names import did_you_mean
 
 #: The name of the file in the folder of results.
@@ -26,10 +28,6 @@ _KINDS = (
 )
 _PERCENT = re.compile(r"late\s*[-−–]?\s*(\d+(?:[.,]\d+)?)\s*%")
 _POINTS = re.compile(r"\d+(?:[.,]\d+)?")
-
-
-class RemarksError(Exception):
-    """The file of remarks is not as it should be; the message says which row, and why."""
 
 
 @dataclass(frozen=True)
@@ -63,53 +61,59 @@ class TeachersRemark:
 
 
 def read(
-    out: Path, students: Iterable[str], most: Callable[[str, str], float]
+    out: Path,
+    students: Iterable[str],
+    most: Callable[[str, str], float],
+    added: Sequence[str] = (),
 ) -> list[TeachersRemark]:
     """Read the remarks of a folder of results; none where there is no file.
 
     `most` gives the points that can be had of an exercise and its task, or with "" of all of them.
-    A RemarksError names all rows that are wrong, each with what is wrong.
+    A ClassError names all rows that are wrong, each with what is wrong. Where none is, `added` is
+    written below them: one more row.
     """
     path = out / FILE_NAME
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_utf8(path)
     except FileNotFoundError:
-        return []
-    except UnicodeDecodeError as error:
-        raise RemarksError(f"{path} is not in UTF-8: save it as CSV in UTF-8.") from error
+        text = as_csv([COLUMNS])
+    if added:
+        text = (text if text.endswith("\n") else f"{text}\n") + as_csv([added])
     header, *rows = rows_in(text)[0] or [[]]
     if [title.strip().casefold() for title in header] != list(COLUMNS):
-        raise RemarksError(f"The first row of {path} has to be: {','.join(COLUMNS)}.")
+        raise ClassError(f"The first row of {path} has to be: {','.join(COLUMNS)}.")
     students, found, wrong = list(students), [], []
     for number, row in enumerate(rows, 2):
         if not any(map(str.strip, row)):
             continue
         try:
             found.append(parse(row, students, most, number))
-        except RemarksError as error:
+        except ClassError as error:
             wrong.append(f"row {number}: {error}")
     wrong += _twice(found)
     if wrong:
-        raise RemarksError(f"{path}, {' '.join(wrong)}")
+        raise ClassError(f"{path}, {' '.join(wrong)}")
+    if added:
+        write_whole(path, text)
     return found
 
 
 def parse(
     row: Sequence[str], students: Sequence[str], most: Callable[[str, str], float], number: int = 0
 ) -> TeachersRemark:
-    """Return what a row says; or a RemarksError."""
+    """Return what a row says; or a ClassError."""
     if len(row) != len(COLUMNS):
-        raise RemarksError(f"it has {len(row)} cells, and should have {len(COLUMNS)}.")
+        raise ClassError(f"it has {len(row)} cells, and should have {len(COLUMNS)}.")
     who, what, said, why = (" ".join(cell.split()) for cell in row)
     student = known(who, students)
     exercise, task = _exercise_and_task(what)
     value = _value(said, students)
     if task and value and "points" not in value:
-        raise RemarksError(f"{said!r} is said of an exercise, and {task} is a task.")
+        raise ClassError(f"{said!r} is said of an exercise, and {task} is a task.")
     if value.get("points", 0) > (top := most(exercise, task)):
-        raise RemarksError(f"{said} points are more than the {top:g} that can be had.")
+        raise ClassError(f"{said} points are more than the {top:g} that can be had.")
     if not value and not why:
-        raise RemarksError(f"it says nothing. The third cell holds {_KINDS}.")
+        raise ClassError(f"it says nothing. The third cell holds {_KINDS}.")
     return TeachersRemark(student, exercise, task, why, **value, row=number)
 
 
@@ -129,7 +133,7 @@ def _value(said: str, students: Sequence[str]) -> dict[str, Any]:
         return {"partner": known(rest, students)}
     if kind.casefold() == "until":
         return {"until": moment(rest)}
-    raise RemarksError(f"{said!r} is none of: {_KINDS}.")
+    raise ClassError(f"{said!r} is none of: {_KINDS}.")
 
 
 def moment(text: str) -> datetime:
@@ -137,7 +141,7 @@ def moment(text: str) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise RemarksError(f"{text!r} is no time like 2026-12-03T23:59+01:00.") from None
+        raise ClassError(f"{text!r} is no time like 2026-12-03T23:59+01:00.") from None
     if len(text) <= len("2026-12-03"):
         when = when.replace(hour=23, minute=59, second=59)
     return when if when.tzinfo else when.astimezone()
@@ -146,7 +150,7 @@ def moment(text: str) -> datetime:
 def known(name: str, students: Sequence[str]) -> str:
     """Return the student of a name, with or without the number behind it, or of the number.
 
-    Where there is none, or there are several, it is a RemarksError.
+    Where there is none, or there are several, it is a ClassError.
     """
     if name in students:
         return name
@@ -160,22 +164,22 @@ def known(name: str, students: Sequence[str]) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise RemarksError(f"{name!r} may be {' or '.join(found)}.")
+        raise ClassError(f"{name!r} may be {' or '.join(found)}.")
     meant = did_you_mean(name, students, quote="", most=3)
-    raise RemarksError(f"there is no student {name!r}. {meant}".rstrip())
+    raise ClassError(f"there is no student {name!r}. {meant}".rstrip())
 
 
 def _exercise_and_task(name: str) -> tuple[str, str]:
     try:
         return exercise_named(name), ""
-    except SubmissionsError:
+    except ClassError:
         pass
     try:
         return find(name).notebook, name
     except LookupError:
         meant = did_you_mean(name, [*notebooks(), *places()])
         said = f"there is no exercise and no task {name!r}. {meant}".rstrip()
-        raise RemarksError(said) from None
+        raise ClassError(said) from None
 
 
 def _twice(remarks: Iterable[TeachersRemark]) -> list[str]:

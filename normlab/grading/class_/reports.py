@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -38,7 +39,7 @@ from normlab.grading.class_.gradebook import Entry, Gradebook
 from normlab.grading.class_.points import settled
 from normlab.grading.class_.submissions import short_name
 from normlab.grading.judge.feedback import remarks_of
-from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict, Verdict
+from normlab.grading.judge.verdict import AspectVerdict, Status, TaskVerdict
 
 #: The columns of grades.csv.
 COLUMNS = (
@@ -100,19 +101,16 @@ def write_reports(gradebook: Gradebook, out: Path, notes: Sequence[str] = ()) ->
     pages = page_names(gradebook.students())
     names = labels(pages)
     (out / "feedback").mkdir(parents=True, exist_ok=True)
-    overview = Overview()
-    rows: list[tuple[str, ...]] = [COLUMNS]
+    everything: list[Entry] = []
     for student, entries in by_student(settled(gradebook, out)):
-        for entry in entries:
-            overview.add(entry)
-            if entry.counts:
-                rows += grade_rows(entry)
         page = out / "feedback" / f"{pages[student]}.html"
         write_whole(page, feedback_page(names[student], entries))
-    write_whole(out / "grades.csv", as_csv(rows))
+        everything += map(_in_short, entries)
+    rows = (row for entry in everything if entry.counts for row in grade_rows(entry))
+    write_whole(out / "grades.csv", as_csv([COLUMNS, *rows]))
     index = _templates().get_template("index.html")
     text = index.render(
-        overview=overview,
+        overview=Overview(everything),
         pages=pages,
         names=names,
         notes=[note for note in notes if _NOT_TAKEN not in note],
@@ -243,140 +241,101 @@ def _code_of(student: str) -> str:
 class TaskSummary:
     """How one task went."""
 
-    def __init__(self, exercise: str, task: str) -> None:
-        self.exercise, self.task = exercise, task
-        self.title = find(task).title
-        self.shares: list[float] = []  # of the points, among those judged
-        self.not_judged: Counter[Status] = Counter()
-
-    def add(self, task: TaskVerdict) -> None:
-        """Count one student's verdict."""
-        if task.status is Status.GRADED:
-            self.shares.append(task.score / task.max_score)
-        else:
-            self.not_judged[task.status] += 1
-
-    @property
-    def mean(self) -> float | None:
-        """The mean share of the points."""
-        return statistics.fmean(self.shares) if self.shares else None
+    def __init__(self, named: tuple[str, str], verdicts: Sequence[TaskVerdict]) -> None:
+        self.exercise, self.task = named
+        self.title = find(self.task).title
+        judged = [one for one in verdicts if one.status is Status.GRADED]
+        self.shares = [one.score / one.max_score for one in judged]  # of the points
+        self.mean = statistics.fmean(self.shares) if judged else None
+        self.not_judged = Counter(one.status for one in verdicts if one.status is not Status.GRADED)
 
 
 class Overview:
-    """What index.html shows, counted from one entry after the other."""
+    """What index.html shows of all entries, counted; they come in the order of the students."""
 
-    def __init__(self) -> None:
-        self.tasks: dict[str, TaskSummary] = {}
-        self.statuses: Counter[Status] = Counter()
-        self.scores: dict[str, dict[str, Entry]] = {}  # by student and exercise
-        self.isolations: Counter[str] = Counter()
-        self.handed_in = 0  # notebooks
-        self.apart: list[Entry] = []  # of exercises that are not set
-        #: By exercise and task, how many were wrong in a way that no known mistake explains.
-        self.unexplained: Counter[tuple[str, str]] = Counter()
-        self._trouble: list[tuple[Entry, list[TaskVerdict]]] = []
-        # For each exercise and mistake the students who made it, task by task.
-        self._mistakes: dict[tuple[str, str], dict[str, set[str]]] = {}
-
-    def add(self, entry: Entry) -> None:
-        """Count one exercise of one student; one that is not set is kept apart."""
-        if entry.isolation:
-            self.isolations[entry.isolation] += 1
-        if not entry.counts:
-            self.apart.append(_without_text(entry))
-            return
-        self.handed_in += entry.was_handed_in
-        self.scores.setdefault(entry.student, {})[entry.exercise] = _without_text(entry)
-        for task in entry.verdict.tasks:
-            self.tasks.setdefault(task.task, TaskSummary(entry.exercise, task.task)).add(task)
-            self.statuses[task.status] += 1
-            for key in task.mistake.split(" + ") if task.mistake else ():
-                by_task = self._mistakes.setdefault((entry.exercise, key), {})
-                by_task.setdefault(task.task, set()).add(entry.student)
-            if task.status is Status.GRADED and not task.mistake and task.score < task.max_score:
-                self.unexplained[entry.exercise, task.task] += 1
-        failed = [task for task in entry.verdict.tasks if task.status is not Status.GRADED]
-        if entry.was_handed_in and failed and not entry.is_judged:
-            self._trouble.append((entry, failed))
-
-    @property
-    def nothing(self) -> dict[str, list[str]]:
-        """For each exercise that is set those who handed in nothing, and are not excused."""
-        found: dict[str, list[str]] = {}
-        for student, entries in self.scores.items():
-            for exercise, entry in entries.items():
-                if not entry.was_handed_in and not entry.is_judged:
-                    found.setdefault(exercise, []).append(student)
-        return dict(sorted(found.items()))
-
-    @property
-    def trouble(self) -> list[tuple[Entry, list[TaskVerdict]]]:
-        """What was handed in and is not judged in full; where nothing was found in it, last."""
-        return sorted(
-            self._trouble,
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        counted = [entry for entry in entries if entry.counts]
+        self._verdicts = [(entry, task) for entry in counted for task in entry.verdict.tasks]
+        self.apart = [entry for entry in entries if not entry.counts]
+        self.isolations = Counter(entry.isolation for entry in entries if entry.isolation)
+        self.handed_in = sum(entry.was_handed_in for entry in counted)  # notebooks
+        by_name = _grouped((entry.student, entry) for entry in counted)
+        self.scores = {name: {one.exercise: one for one in own} for name, own in by_name.items()}
+        self.totals = {name: sum(one.score for one in own) for name, own in by_name.items()}
+        self._most = {name: sum(one.max_score for one in own) for name, own in by_name.items()}
+        self.max_total = max(self._most.values(), default=0.0)
+        self.median = statistics.median(self.totals.values() or [0.0])
+        self.open = {entry.student for entry in counted if not entry.is_judged}
+        # In the order of the course.
+        self.exercises = dict(sorted(_grouped((one.exercise, one) for one in counted).items()))
+        by_task = _grouped(((entry.exercise, task.task), task) for entry, task in self._verdicts)
+        self.tasks = [TaskSummary(named, some) for named, some in by_task.items()]
+        self.statuses = Counter(task.status for _, task in self._verdicts)
+        # How many were wrong in a way that no known mistake explains.
+        self.unexplained = Counter(
+            task.task
+            for _, task in self._verdicts
+            if task.status is Status.GRADED and not task.mistake and task.score < task.max_score
+        )
+        # Who handed in nothing, and is not excused.
+        self.nothing = {
+            exercise: absent
+            for exercise, some in self.exercises.items()
+            if (absent := [e.student for e in some if not e.was_handed_in and not e.is_judged])
+        }
+        # What was handed in and is not judged in full; where nothing was found in it, last.
+        self.trouble = sorted(
+            (
+                (entry, [task for task in entry.verdict.tasks if task.status is not Status.GRADED])
+                for entry in counted
+                if entry.was_handed_in and not entry.is_judged
+            ),
             key=lambda one: all(task.status is Status.MISSING for task in one[1]),
         )
-
-    @property
-    def exercises(self) -> dict[str, list[Entry]]:
-        """Every student's entry for each exercise, in the order of the course."""
-        found: dict[str, list[Entry]] = {}
-        for entry in (one for entries in self.scores.values() for one in entries.values()):
-            found.setdefault(entry.exercise, []).append(entry)
-        return dict(sorted(found.items()))
-
-    @property
-    def max_total(self) -> float:
-        """What one student can reach."""
-        return max(map(self._most, self.scores))
-
-    def _most(self, student: str) -> float:
-        return sum(entry.max_score for entry in self.scores[student].values())
-
-    def total(self, student: str) -> float:
-        """Return a student's points."""
-        return sum(entry.score for entry in self.scores[student].values())
-
-    def all_judged(self, student: str) -> bool:
-        """Whether nothing of a student's is missing or failed."""
-        return all(entry.is_judged for entry in self.scores[student].values())
-
-    @property
-    def median(self) -> float:
-        """Of the totals."""
-        return statistics.median(map(self.total, self.scores))
 
     def histogram(self) -> list[tuple[int, int]]:
         """Count the students by their share of all points, in ten steps: all judged, and not."""
         counts: Counter[tuple[int, bool]] = Counter()
-        for student in self.scores:
-            most = self._most(student)
-            share = self.total(student) / most if most else 0.0
-            counts[min(int(_BINS * share + 1e-9), _BINS - 1), self.all_judged(student)] += 1
-        return [(counts[step, True], counts[step, False]) for step in range(_BINS)]
+        for student, most in self._most.items():
+            share = self.totals[student] / most if most else 0.0
+            counts[min(int(_BINS * share + 1e-9), _BINS - 1), student in self.open] += 1
+        return [(counts[step, False], counts[step, True]) for step in range(_BINS)]
 
     def mistakes(self) -> list[tuple[int, int, Mistake, list[Exercise]]]:
         """Return the mistakes that were named, the most frequent first.
 
         With each how many students made it, of how many who were judged, and in which tasks.
         """
-        counts, entries = [], self.exercises
-        for (exercise, key), by_task in self._mistakes.items():
-            tasks = list(map(find, by_task))
+        made = _grouped(
+            ((entry.exercise, key), (task.task, entry.student))
+            for entry, task in self._verdicts
+            for key in filter(None, task.mistake.split(" + "))
+        )
+        counts = []
+        for (exercise, key), where in made.items():
+            tasks = [find(task) for task in dict.fromkeys(task for task, _ in where)]
             known = next((one for one in tasks[0].mistakes if one.key == key), None)
             if known:
-                judged = sum(entry.has_score for entry in entries[exercise])
-                counts.append((len(set().union(*by_task.values())), judged, known, tasks))
+                judged = sum(entry.has_score for entry in self.exercises[exercise])
+                counts.append((len({student for _, student in where}), judged, known, tasks))
         return sorted(counts, key=lambda one: -one[0])
 
 
-def _without_text(entry: Entry) -> Entry:
-    """Return the entry without what students' work printed: 500 of them are kept at once."""
+def _grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
+    """Return all that comes with each key."""
+    groups: dict[Any, list[Any]] = {}
+    for key, one in pairs:
+        groups.setdefault(key, []).append(one)
+    return groups
+
+
+def _in_short(entry: Entry) -> Entry:
+    """Return the entry without what is said of it, but where it failed: all are kept at once."""
     tasks = tuple(
-        TaskVerdict(task.task, task.score, task.max_score, task.status, task.mistake)
+        replace(task, aspects=(), feedback="" if task.status is Status.GRADED else task.feedback)
         for task in entry.verdict.tasks
     )
-    return replace(entry, verdict=Verdict(entry.exercise, tasks))
+    return replace(entry, verdict=replace(entry.verdict, tasks=tasks))
 
 
 # ---- the pages

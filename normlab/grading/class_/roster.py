@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.csv_text import rows_in
 from normlab.grading.class_.submissions import id_of, without_id
 
@@ -17,10 +18,6 @@ _NAME = ("student", "name", "full name", "fullname", "vollständiger name", "nom
 _NUMBER = re.compile(r"[^\d@.,]*\d+")
 # Canvas's rows that are nobody.
 _NOBODY = ("points possible", "student, test", "test student")
-
-
-class RosterError(Exception):
-    """The class list cannot be used; the message says why."""
 
 
 class Roster:
@@ -33,7 +30,7 @@ class Roster:
     def __init__(self, text: str) -> None:
         table = [row for row in rows_in(text)[0] if any(row)]
         if len(table) < 2:
-            raise RosterError("The class list has no header and rows below it.")
+            raise ClassError("The class list has no header and rows below it.")
         titles = [title.strip().lstrip("\ufeff").casefold() for title in table[0]]
         rows = [[*row, *[""] * (len(titles) - len(row))] for row in table[1:]]
         names = _names(titles, rows)
@@ -83,7 +80,7 @@ def _names(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         columns = enumerate(zip(*rows, strict=True))
         whole = next((at for at, cells in columns if all(map(_may_be_a_name, cells))), -1)
     if whole < 0:
-        raise RosterError(
+        raise ClassError(
             'No column of the class list holds names. Give one the title "student", or use the '
             "list that your system exports."
         )
@@ -118,9 +115,7 @@ def _told_apart(numbers: list[str], people: list[tuple[str, list[str]]]) -> list
             other = next((cell.strip() for cell in row if "@" in cell), "")
             called[at] = f"{name} ({other})" if other else name
     if twice := [name for name, count in Counter(called).items() if count > 1]:
-        raise RosterError(
-            f"The class list has {twice[0]} twice, and nothing that tells them apart."
-        )
+        raise ClassError(f"The class list has {twice[0]} twice, and nothing that tells them apart.")
     return called
 
 

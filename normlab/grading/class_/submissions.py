@@ -19,6 +19,7 @@ from pathlib import Path
 
 from normlab.exercises.finding import notebooks
 from normlab.files import read_ordinary
+from normlab.grading.class_ import ClassError
 from normlab.grading.class_.recognition import Contents, exercises_in, look_at, named_in
 from normlab.grading.prison.limits import MEBIBYTE, Limits, too_large
 from normlab.names import did_you_mean
@@ -52,10 +53,6 @@ _ATTEMPT = re.compile(r"(?:\s*\((\d+)\)|-(\d+))$")
 # Overriding the direction of the writing makes a name read as another.
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories
-
-
-class SubmissionsError(Exception):
-    """There is nothing to grade; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class HandedIn:
             found = {one for one in self.students if name in (one, without_id(one))}
             if not found:
                 meant = did_you_mean(name, self.students, quote="", most=3)
-                raise SubmissionsError(f"There is no student {name!r} here. {meant}".rstrip())
+                raise ClassError(f"There is no student {name!r} here. {meant}".rstrip())
             chosen |= found
         kept = self._where(lambda one: one.student in chosen)
         return replace(kept, students=tuple(one for one in self.students if one in chosen))
@@ -123,11 +120,11 @@ class HandedIn:
 
 
 def find_submissions(where: Path) -> HandedIn:
-    """Find the notebooks in a folder or a zip; a SubmissionsError where nothing is a student's.
+    """Find the notebooks in a folder or a zip; a ClassError where nothing is a student's.
 
     It holds ``<student>/<exercise>.ipynb`` or ``<student>__<exercise>.ipynb``, or is as Moodle or
     Canvas makes it, unpacked or not. Of several files for one exercise the one with the most tasks
-    counts, and of those the newest; a note says so.
+    solved counts, and of those the newest; a note says so.
     """
     if where.is_dir():
         files = list(_files_below(where))
@@ -139,10 +136,10 @@ def find_submissions(where: Path) -> HandedIn:
     elif where.is_file():
         files, folders = _files_in_zip(where), []
     else:
-        raise SubmissionsError(f"There is no folder and no zip called {where}.")
+        raise ClassError(f"There is no folder and no zip called {where}.")
     handed_in = _assign(files, folders)
     if not handed_in.students:
-        raise SubmissionsError(
+        raise ClassError(
             f"No student's work was found in {where}. It should hold STUDENT/EXERCISE.ipynb or "
             "STUDENT__EXERCISE.ipynb, or be the zip that Moodle or Canvas gives."
         )
@@ -160,7 +157,7 @@ def exercise_named(name: str) -> str:
         if name in (notebook, f"{notebook}{_ENDING}", short_name(notebook)):
             return notebook
     meant = did_you_mean(name, notebooks()) or f"There are: {', '.join(notebooks())}."
-    raise SubmissionsError(f"The course has no exercise {name!r}. {meant}")
+    raise ClassError(f"The course has no exercise {name!r}. {meant}")
 
 
 def short_name(exercise: str) -> str:
@@ -237,7 +234,7 @@ def _files_in_zip(path: Path) -> list[_File]:
     try:
         members = _archive(path).infolist()
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise SubmissionsError(f"{path} cannot be read as a zip: {error}") from error
+        raise ClassError(f"{path} cannot be read as a zip: {error}") from error
     files = []
     for number, member in enumerate(members):
         names = tuple(re.split(r"[/\\]", member.filename))

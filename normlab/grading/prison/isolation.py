@@ -28,7 +28,6 @@ from normlab.grading.prison.processes import (
     Late,
     Talk,
     Warm,
-    begin_as_nobody,
     begin_unprotected,
 )
 from normlab.grading.prison.view import View, make_view
@@ -157,7 +156,9 @@ class Site:
         if what_isolation_lacks() or not is_root():
             raise NoIsolation("Only root, on Linux, can make a submission nobody's.")
         guarded = [*map(Path, self.isolation.guarded), *_answers()]
-        found = _probe(lambda: begin_as_nobody(self.view, self.limits), guarded, self.limits)
+        self.starts += 1
+        self.warm = Warm(self.view, self.limits, "nobody")
+        found = _probe(self.warm.fork, guarded, self.limits)
         if reached := _reached(found, _BEARABLE):
             raise NoIsolation(f"Submissions cannot be kept apart here: what runs {reached[0]}.")
         self.isolation = replace(self.isolation, held=_held(found["user"], _AS_NOBODY))
@@ -166,8 +167,6 @@ class Site:
         """Begin the process of a submission; it raises what `start` does."""
         if self.isolation.name == "none":
             return begin_unprotected(self.view)
-        if self.isolation.name == "nobody":
-            return begin_as_nobody(self.view, self.limits)
         if self.warm is None or not self.warm.works:
             self.start()
         assert self.warm is not None

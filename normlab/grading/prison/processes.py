@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,6 @@ LARGEST_ANSWER = 8 * 2**20
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
-#: The user who owns nothing, as in sandbox.locks.
-NOBODY = 65534
 #: The environment of a submission: nothing of the teacher's, and one thread.
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -130,15 +128,18 @@ class Talk:
 
 
 class Warm:
-    """A warm process, which forks a child for each submission; or it raises `CannotStart`."""
+    """A warm process, which forks a child for each submission; or it raises `CannotStart`.
 
-    def __init__(self, view: View, limits: Limits) -> None:
+    The options are those of `sandbox.warm`, beside the view's.
+    """
+
+    def __init__(self, view: View, limits: Limits, *options: str) -> None:
         ours, theirs = socket.socketpair()
         self.control = ours
         self.limits = limits
         with tempfile.TemporaryFile() as said, theirs:
             self.process = subprocess.Popen(
-                [sys.executable, *boot("warm"), str(view.folder), *view.options],
+                [sys.executable, *boot("warm"), str(view.folder), *view.options, *options],
                 stdin=theirs.fileno(),
                 stdout=said,
                 stderr=said,
@@ -204,23 +205,6 @@ class Warm:
             self.process.wait()
 
 
-# ---- as a user who owns nothing
-
-
-def begin_as_nobody(view: View, limits: Limits) -> Talk:
-    """Begin a process for one submission that root makes nobody's; it needs no namespaces."""
-    scratch = make_folder("scratch")
-    os.chown(scratch, NOBODY, NOBODY)
-    most = (limits.memory, limits.seconds, limits.file_size, limits.threads)
-    ours, theirs = socket.socketpair()
-    with theirs:
-        words = (scratch, theirs.fileno(), *most)
-        process = _start("nobody", view, words, ENVIRONMENT, theirs.fileno())
-    talk = Talk(ours, lambda gone: _end_process(process, scratch, gone))
-    talk.wait_until_ready()
-    return talk
-
-
 # ---- without
 
 
@@ -231,7 +215,16 @@ def begin_unprotected(view: View) -> Talk:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         environment = {**environment, "NORMLAB_TALK": f"{port} {secret.hex()}"}
-        process = _start("plain", view, (scratch, *view.search), environment)
+        process = subprocess.Popen(
+            [
+                *(sys.executable, *boot("plain"), str(view.folder), str(scratch)),
+                *(*view.search, *view.options),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
         server.settimeout(_START_SECONDS)
         try:
             ours, _ = server.accept()
@@ -244,23 +237,6 @@ def begin_unprotected(view: View) -> Talk:
     talk = Talk(ours, lambda gone: _end_process(process, scratch, gone))
     talk.wait_until_ready()
     return talk
-
-
-def _start(
-    module: str,
-    view: View,
-    words: Iterable[object],
-    environment: dict[str, str],
-    *kept_open: int,
-) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, *boot(module), str(view.folder), *map(str, words), *view.options],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        pass_fds=kept_open,
-    )
 
 
 def _end_process(process: subprocess.Popen, scratch: Path, gone: bool) -> Used:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import normlab
-from normlab.grading.prison.leftovers import make_folder
+from normlab.grading.prison.leftovers import delete, make_folder
 
 _PACKAGE = Path(normlab.__file__).parent
 _SANDBOX = "grading/prison/sandbox"
@@ -21,7 +21,7 @@ _HARNESS = (
     "exercises/calling.py",
     "exercises/use.py",
     *("grading/prison/reading.py", "grading/prison/wire.py", "system.py", "tasks/case.py"),
-    *(f"{_SANDBOX}/{name}.py" for name in ("child", "locks", "nobody", "plain", "probe")),
+    *(f"{_SANDBOX}/{name}.py" for name in ("child", "locks", "plain", "probe")),
     *(f"{_SANDBOX}/{name}.py" for name in ("rehearsal", "stage", "stand_ins", "used_names")),
     f"{_SANDBOX}/warm.py",
 )
@@ -50,7 +50,7 @@ class View:
 
     def remove(self) -> None:
         """Delete the folder; what the links lead to stays."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        delete(self.folder)
 
 
 def make_view(torch: bool) -> View:

@@ -18,7 +18,6 @@ def measure(norm: str, lr: float, epochs: int, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="article_runs",
     question="How does the article's network learn in five epochs, with BatchNorm and without?",
     measure=measure,
     settings=[
@@ -27,6 +26,5 @@ EXPERIMENT = Experiment(
         {"norm": "batch", "lr": 0.01, "epochs": 1, "seed": 0},
     ],
     timings=frozenset({"seconds"}),
-    # Other processors round sums differently, and training makes the differences grow.
     tolerances={"train_loss": 0.02, "test_loss": 0.02, "test_accuracy": 0.01},
 )

@@ -32,7 +32,6 @@ def measure(network: str, norm: str, batch_size: int, images: int, seed: int) ->
 
 
 EXPERIMENT = Experiment(
-    name="batch_sizes",
     question="At which batch size do LayerNorm and GroupNorm overtake BatchNorm?",
     measure=measure,
     settings=[

@@ -40,7 +40,6 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="contrast_shift",
     question="Which norm copes with a light at test time that it has not seen in training?",
     measure=measure,
     settings=grid(

@@ -190,7 +190,6 @@ def _relative_distance(found: list[Tensor], first: list[Tensor]) -> float:
 
 
 EXPERIMENT = Experiment(
-    name="covariate_shift",
     question="Does BatchNorm help because the inputs of the layers drift less?",
     measure=measure,
     settings=grid(

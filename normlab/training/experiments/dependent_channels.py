@@ -62,7 +62,6 @@ def measure(light: str, groups: str, lr: float, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="dependent_channels",
     question="Is GroupNorm useful where the channels of a group depend on each other?",
     measure=measure,
     settings=grid(

@@ -51,7 +51,6 @@ def measure(net: str, lr: float, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="detached_statistics",
     question="What if BatchNorm's mean and variance are taken as constants in the backward pass?",
     measure=measure,
     settings=grid(
@@ -61,6 +60,5 @@ EXPERIMENT = Experiment(
         seed=range(8),
     ),
     repeatable={"net": "detached", "lr": 0.03, "seed": 0},
-    # Other processors round sums differently, and training makes the differences grow.
     tolerances={"held_out_accuracy": 0.01, "test_accuracy": 0.01, "bias_growth": 0.02},
 )

@@ -1,10 +1,11 @@
 """Lesson 11: few images or many, shallow networks and a deep one, with norms and with dropout."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name everyone knows it by
 
-from normlab.data import load_mnist, shuffled_batches
+from normlab.data import load_mnist
+from normlab.data.batches import endless_batches
 from normlab.training.experiment import Experiment, Row
 from normlab.training.fit import as_inputs, evaluate
 from normlab.training.network import article_net, deep_mlp, seeded, small_cnn
@@ -60,7 +61,8 @@ def measure(network: str, kind: str, images: int, lr: float, seed: int) -> list[
         model = with_dropout(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     with seeded(seed):  # of the dropout
-        for rows in endless_batches(images, generator):
+        batches = endless_batches(images, BATCH_SIZE, generator)
+        for _, rows in zip(range(STEPS), batches, strict=False):
             optimizer.zero_grad()
             F.cross_entropy(model(inputs[rows]), labels[rows]).backward()
             optimizer.step()
@@ -75,16 +77,7 @@ def measure(network: str, kind: str, images: int, lr: float, seed: int) -> list[
     return [row]
 
 
-def endless_batches(images: int, generator: torch.Generator) -> list[Tensor]:
-    """Return the rows of all 400 batches, pass after pass over the images."""
-    batches: list[Tensor] = []
-    while len(batches) < STEPS:
-        batches += shuffled_batches(images, BATCH_SIZE, generator)
-    return batches[:STEPS]
-
-
 EXPERIMENT = Experiment(
-    name="few_images",
     question="Which norm suits few images or many, a shallow network or a deep one; and dropout?",
     measure=measure,
     settings=[

@@ -77,7 +77,6 @@ def with_batch_statistics(network: nn.Module, inputs: torch.Tensor, labels: torc
 
 
 EXPERIMENT = Experiment(
-    name="fifty_layers",
     question="Does warm-up or clipping let a plain network of fifty BatchNorm layers learn?",
     measure=measure,
     settings=grid(

@@ -88,7 +88,6 @@ def measure(dtype: str, how: str, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="fused_norms",
     question="Why is RMSNorm slower than LayerNorm here, and what does torch.compile change?",
     measure=measure,
     settings=grid(measure, dtype=("float32", "bfloat16"), how=("eager", "compiled"), seed=[0]),

@@ -213,7 +213,6 @@ def _wait(device: torch.device) -> None:
 
 
 EXPERIMENT = Experiment(
-    name="gpu_norms",
     question="How near does each norm come to an accelerator's bandwidth, and does it agree?",
     measure=measure,
     settings=[

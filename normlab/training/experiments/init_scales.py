@@ -26,7 +26,6 @@ def measure(norm: str, scale: float, lr: float, images: int, seed: int) -> list[
 
 
 EXPERIMENT = Experiment(
-    name="init_scales",
     question="How large or small may the initial weights be, with BatchNorm and without?",
     measure=measure,
     settings=[
@@ -48,6 +47,5 @@ EXPERIMENT = Experiment(
             seed=(0, 1),
         ),
     ],
-    # Other processors round sums differently, and training makes the differences grow.
     tolerances={"train_loss": 0.02, "test_accuracy": 0.01},
 )

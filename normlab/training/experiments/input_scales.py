@@ -51,7 +51,6 @@ def measure(norm: str, scale: str, lr: float, images: int, seed: int) -> list[Ro
 _QUICK: Settings = {"norm": "none", "scale": "standardized", "lr": 0.1, "images": 640, "seed": 0}
 
 EXPERIMENT = Experiment(
-    name="input_scales",
     question="Which learning rate suits which scale of the input, with BatchNorm and without?",
     measure=measure,
     settings=[
@@ -76,6 +75,5 @@ EXPERIMENT = Experiment(
         _QUICK,
     ],
     repeatable=_QUICK,
-    # Other processors round sums differently, and training makes the differences grow.
     tolerances={"test_accuracy": 0.02, "held_out_accuracy": 0.02},
 )

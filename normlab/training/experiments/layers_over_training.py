@@ -78,7 +78,6 @@ def look_inside(network: ArticleNet, images: Tensor, labels: Tensor) -> list[Row
 
 
 EXPERIMENT = Experiment(
-    name="layers_over_training",
     question="What do pre-activations and gradients do in an epoch, with BatchNorm and without?",
     measure=measure,
     settings=[
@@ -86,6 +85,5 @@ EXPERIMENT = Experiment(
         # The first steps of one seed, which a lesson can run in place.
         *grid(measure, norm=("none", "batch"), lr=[0.1], steps=[100], seed=[0]),
     ],
-    # Other processors round sums differently, and training makes the differences grow.
     tolerances={"mean": 0.02, "spread": 0.02, "dead": 0.01, "gradient": 0.02},
 )

@@ -14,7 +14,6 @@ def measure(norm: str, lr: float, images: int, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="learning_rates",
     question="How large may the learning rate be, with BatchNorm and without?",
     measure=measure,
     settings=[
@@ -27,13 +26,8 @@ EXPERIMENT = Experiment(
         ),
         # A fifth of an epoch, which a lesson can run in place.
         *grid(
-            measure,
-            norm=("none", "batch"),
-            lr=(0.01, 0.1, 1.0, 3.0),
-            images=[12_000],
-            seed=(0, 1),
+            measure, norm=("none", "batch"), lr=(0.01, 0.1, 1.0, 3.0), images=[12_000], seed=(0, 1)
         ),
     ],
-    # Other processors round sums differently, and training makes the differences grow.
     tolerances={"train_loss": 0.02, "test_accuracy": 0.01},
 )

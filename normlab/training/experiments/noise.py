@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row, grid
 from normlab.training.fit import as_inputs, evaluate
-from normlab.training.network import seeded
+from normlab.training.network import ArticleNet, article_net
 from normlab.training.samples import for_test
 
 # How many images share their statistics; 0 is the net without norm.
@@ -34,16 +34,12 @@ class InGroups(nn.Module):
         return torch.cat([self.norm(part) for part in x.split(self.together)])
 
 
-def network_in_groups(together: int, seed: int) -> nn.Sequential:
+def network_in_groups(together: int, seed: int) -> ArticleNet:
     """Build the article's network, whose BatchNorms see so many images at a time; 0: no norm."""
-
-    def norm(size: int) -> nn.Module:
-        return InGroups(size, together) if together else nn.Identity()
-
-    with seeded(seed):
-        first, second, last = nn.Linear(784, 256), nn.Linear(256, 128), nn.Linear(128, 10)
-    relu = nn.ReLU()
-    return nn.Sequential(nn.Flatten(), first, norm(256), relu, second, norm(128), relu, last)
+    network = article_net("none", seed)
+    if together:
+        network.bn1, network.bn2 = InGroups(256, together), InGroups(128, together)
+    return network
 
 
 def measure(groups: str, seed: int) -> list[Row]:
@@ -76,7 +72,6 @@ def measure(groups: str, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="noise",
     question="Does BatchNorm generalize better because the statistics of a batch are noisy?",
     measure=measure,
     settings=grid(measure, groups=GROUPS, seed=range(8)),

@@ -145,7 +145,6 @@ def measure(how: str, seed: int) -> Iterator[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="norm_mistakes",
     question="What does a mistake in a norm cost a trained model, and one trained with it?",
     measure=measure,
     settings=grid(measure, how=TRAINED, seed=range(5)),

@@ -44,7 +44,6 @@ def final_losses(model: nn.Module) -> Row:
 
 
 EXPERIMENT = Experiment(
-    name="norm_places",
     question="Where may a norm stand in a transformer, and what if there is none?",
     measure=measure,
     settings=[

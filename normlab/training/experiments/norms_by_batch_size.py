@@ -28,7 +28,6 @@ def measure(norm: str, batch_size: int, lr_at_64: float, seed: int) -> list[Row]
 
 
 EXPERIMENT = Experiment(
-    name="norms_by_batch_size",
     question="How small may the batches be, with each norm, in the article's network?",
     measure=measure,
     settings=grid(

@@ -18,7 +18,6 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="norms_cnn",
     question="Which norm makes a small CNN learn fastest and best, in 250 steps?",
     measure=measure,
     settings=grid(

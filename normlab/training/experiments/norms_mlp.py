@@ -49,7 +49,6 @@ TOLERANCES = {
 }
 
 EXPERIMENT = Experiment(
-    name="norms_mlp",
     question="Which norm makes the article's network learn fastest and best, in one epoch?",
     measure=measure,
     settings=grid(

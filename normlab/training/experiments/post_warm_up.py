@@ -18,7 +18,6 @@ def measure(way: str, lr: float, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="post_warm_up",
     question="Does a warm-up of half the steps let post-norm learn at larger rates?",
     measure=measure,
     settings=[{"way": way, "lr": lr, "seed": seed} for lr, way in RUNS for seed in range(5)],

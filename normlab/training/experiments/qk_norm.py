@@ -46,7 +46,6 @@ def look(model: TinyTransformer, x: Tensor, y: Tensor) -> dict[str, float]:
 
 
 EXPERIMENT = Experiment(
-    name="qk_norm",
     question="What does QK-norm change, at which learning rates?",
     measure=measure,
     settings=grid(

@@ -48,14 +48,10 @@ def measure(norm: str, lr: float, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="rare_classes",
     question="Is it better not to normalize where some classes are rare?",
     measure=measure,
     settings=grid(
-        measure,
-        lr=(0.01, 0.03, 0.1, 0.3, 1.0),
-        norm=("none", "batch", "layer"),
-        seed=range(5),
+        measure, lr=(0.01, 0.03, 0.1, 0.3, 1.0), norm=("none", "batch", "layer"), seed=range(5)
     ),
     repeatable={"norm": "batch", "lr": 0.1, "seed": 0},
     # Few rare images decide, and which way they go depends on the last digits.

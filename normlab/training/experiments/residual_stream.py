@@ -44,7 +44,6 @@ def without(model: TinyTransformer, block: int, x: Tensor, y: Tensor) -> float:
 
 
 EXPERIMENT = Experiment(
-    name="residual_stream",
     question="How does the residual stream grow, and which blocks does a model need?",
     measure=measure,
     settings=grid(measure, place=RATES, seed=range(5)),

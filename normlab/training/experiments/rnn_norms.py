@@ -54,7 +54,6 @@ def share_right(network: nn.Module, inputs: Tensor, labels: Tensor, lengths: str
 
 
 EXPERIMENT = Experiment(
-    name="rnn_norms",
     question="How do BatchNorm and LayerNorm in a small RNN bear small batches and many lengths?",
     measure=measure,
     settings=[

@@ -57,7 +57,6 @@ def measure(tags: str, norm: str, lr: float, seed: int) -> list[Row]:
 
 
 EXPERIMENT = Experiment(
-    name="tagging",
     question="Does InstanceNorm help to tag sequences, and what does it depend on?",
     measure=measure,
     settings=grid(

@@ -4,16 +4,7 @@ import torch
 
 from normlab.data import load_mnist
 from normlab.training.experiment import Experiment, Row, Settings, grid
-from normlab.training.painter import (
-    TOLD,
-    error,
-    halved,
-    paint,
-    painter,
-    read_right,
-    spread,
-    teach,
-)
+from normlab.training.painter import TOLD, error, halved, paint, painter, read_right, spread, teach
 
 TRAINING_IMAGES = 50_000  # the last 10,000 of the training set choose the rate
 PAINTED = 50  # of each digit
@@ -42,20 +33,12 @@ def measure(told: str, lr: float, steps: int, seed: int) -> list[Row]:
 _QUICK: Settings = {"told": "in the norms", "lr": 0.004, "steps": 60, "seed": 0}
 
 EXPERIMENT = Experiment(
-    name="told_norms",
     question="Does a network paint better digits when its norms are told which digit to paint?",
     measure=measure,
     settings=[
-        *grid(
-            measure,
-            told=TOLD,
-            lr=(0.0016, 0.004, 0.01, 0.025),
-            steps=[500],
-            seed=range(5),
-        ),
+        *grid(measure, told=TOLD, lr=(0.0016, 0.004, 0.01, 0.025), steps=[500], seed=range(5)),
         _QUICK,
     ],
-    # Other processors round sums differently, and training makes the differences grow.
     tolerances={"held_out_error": 1e-3, "test_error": 1e-3, "read_right": 0.03, "spread": 5e-3},
     repeatable=_QUICK,
 )

@@ -14,7 +14,7 @@ _NBGRADER = (
 )
 
 
-def write(entries: list[Entry], path: Path) -> list[str]:
+def write(entries: list[Entry], path: Path, _: object = None) -> list[str]:
     """Write a row for each student, and a column for each exercise."""
     exercises = list(most(entries))
     rows = [["student", *exercises, "total", "max_total", "not_judged"]]
@@ -28,7 +28,7 @@ def write(entries: list[Entry], path: Path) -> list[str]:
     return []
 
 
-def write_for_nbgrader(entries: list[Entry], path: Path) -> list[str]:
+def write_for_nbgrader(entries: list[Entry], path: Path, _: object = None) -> list[str]:
     """Write a row for each student and exercise, which is an assignment there."""
     rows = [_NBGRADER]
     for entry in entries:

@@ -2,6 +2,8 @@
 
 It never runs foreign code. A child of it enters namespaces of its own, mounts a folder of its own,
 and gives up its rights, before it is told of the submission; with the child all of that is gone.
+In a container that has no namespaces a child becomes the user who owns nothing, in a folder that is
+deleted after it.
 
 On the warm process's standard input is a socket; each message on it is one letter:
 
@@ -12,13 +14,16 @@ On the warm process's standard input is a socket; each message on it is one lett
     end by itself, since the grader saw it go.
 """
 
+import contextlib
 import gc
 import glob
 import os
 import resource
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -38,21 +43,25 @@ _Limits = tuple[int, float, int, int, int]  # as in wire.LIMITS
 def main(base: str, *options: str) -> None:
     """Enter a world of its own, get ready, and serve the grader.
 
-    `base` is the folder with what may be imported; the option "torch" has it ready.
+    `base` is the folder with what may be imported; the option "torch" has it ready. With "nobody",
+    which takes root, there is no world of its own.
     """
     control = socket.socket(fileno=os.dup(0))
     locks.end_with_parent()
-    locks.enter_world()
-    _go_on_as_first_process()
+    has_world = "nobody" not in options
+    if has_world:
+        locks.enter_world()
+        _go_on_as_first_process()
     stage.prepare(base, "torch" in options)
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
-    build_root(base, f"{base}/root")
+    if has_world:
+        build_root(base, f"{base}/root")
     rehearsal.rehearse()
     filters = locks.make_filter()
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy all of our memory
     control.send(b"R")
-    serve(control, base, proc, filters)
+    serve(control, base, proc, filters, has_world)
 
 
 def _go_on_as_first_process() -> None:
@@ -124,7 +133,7 @@ def _importable(base: str) -> Iterator[str]:
 # ---- one child after the other
 
 
-def serve(control: socket.socket, base: str, proc: int, filters: object) -> None:
+def serve(control: socket.socket, base: str, proc: int, filters: object, has_world: bool) -> None:
     """Fork and end children until the grader is gone."""
     space = locks.used_space(proc)  # a child begins with as much
     ourselves = os.pidfd_open(os.getpid())
@@ -133,15 +142,24 @@ def serve(control: socket.socket, base: str, proc: int, filters: object) -> None
         if message[:1] != b"F" or not sockets:
             return
         start = time.process_time()
-        locks.next_child_in_its_own(ourselves, own=True)
+        scratch = SCRATCH
+        if has_world:
+            locks.next_child_in_its_own(ourselves, own=True)
+        else:
+            scratch = tempfile.mkdtemp(dir=base)
+            os.chown(scratch, locks.NOBODY, locks.NOBODY)
         process = os.fork()
         if process == 0:
             memory, *limits = wire.LIMITS.unpack(message[1:])
-            _become_child(sockets[0], (space + memory, *limits), filters, base, proc)
-        locks.next_child_in_its_own(ourselves, own=False)
+            _become_child(sockets[0], (space + memory, *limits), filters, base, proc, scratch)
+        if has_world:
+            locks.next_child_in_its_own(ourselves, own=False)
         os.close(sockets[0])
         end = control.recv(1)  # the grader's, or none where it is gone
         status, used = _end(process, patience=_PATIENCE if end == b"G" else 0.0)
+        if not has_world:
+            with contextlib.suppress(RecursionError):  # what is too deep stays for `View.remove`
+                shutil.rmtree(scratch, ignore_errors=True)
         if end not in (b"E", b"G"):
             return
         own = time.process_time() - start
@@ -170,26 +188,33 @@ def _end(process: int, patience: float) -> tuple[int, resource.struct_rusage]:
     return status, used
 
 
-def _become_child(talk: int, limits: _Limits, filters: object, base: str, proc: int) -> None:
+def _become_child(
+    talk: int, limits: _Limits, filters: object, base: str, proc: int, scratch: str
+) -> None:
     """Turn into a submission's process; this does not return."""
     try:
         channel = child.Channel(partial(os.read, talk), partial(os.write, talk))
         try:
-            _lock_up(talk, limits, filters, proc)
+            _lock_up(talk, limits, filters, proc, scratch)
         except Exception as problem:
             channel.ready(problem)
         else:
             channel.ready()
-            stage.run(channel, SCRATCH, base)
+            stage.run(channel, scratch, base)
         channel.flush()
     finally:
         os._exit(_FAILED)
 
 
-def _lock_up(talk: int, limits: _Limits, filters: object, proc: int) -> None:
+def _lock_up(talk: int, limits: _Limits, filters: object, proc: int, scratch: str) -> None:
     """Enter a world of its own, with an empty folder, and give up all that a notebook lacks."""
     space, seconds, file_size, threads, files = limits
-    locks.enter_world_as_nobody(proc)
-    locks.mount_memory(SCRATCH, file_size, files, 0o700)
-    os.chdir(SCRATCH)
+    if scratch == SCRATCH:
+        locks.enter_world_as_nobody(proc)
+        locks.mount_memory(SCRATCH, file_size, files, 0o700)
+    else:
+        locks.become_nobody()
+        locks.end_with_parent()  # once more: it does not outlast another user's number
+        open(os.__file__, "rb").close()  # what Python imports later has to be in reach
+    os.chdir(scratch)
     locks.lock_up(talk, (space, seconds, file_size, threads), filters)
