@@ -183,8 +183,7 @@ def fit(
         meter = _Meter(model, test_set, steps_per_epoch)
         try:
             for step, batch in zip(range(1, total + 1), batches, strict=False):
-                inputs = as_inputs(images.index_select(0, batch))  # (batch_size, H, W)
-                logits = model(inputs)  # (batch_size, classes)
+                logits = model(as_inputs(images.index_select(0, batch)))  # (batch_size, classes)
                 if step == 1:
                     _check_classes(logits, dataset)
                 loss = F.cross_entropy(logits, labels.index_select(0, batch))
