@@ -9,10 +9,10 @@ Such a file lists the code cells: the source as the notebook has it, and for eac
 what was shown, and that as text; what is written in its figures; and for what `yours` gave back, of
 which module each is.
 
-Each lesson has a process of its own, forked when all that takes long to import has been imported;
-two run at a time. So that this takes no longer than it must, trainings are short, many run one
-after another, `run_live` measures once, for all seeds and for a cell's second run, and pictures are
-coarse: what is asked does not depend on how long they train.
+Each lesson has a process of its own, forked when all that takes long to import has been imported.
+So that this takes no longer than it must, trainings are short, many run one after another,
+`run_live` measures once, for all seeds and for a cell's second run, and pictures are coarse: what
+is asked does not depend on how long they train.
 """
 
 import copy
@@ -20,7 +20,6 @@ import functools
 import importlib
 import json
 import multiprocessing
-import multiprocessing.connection
 import os
 import re
 import sys
@@ -45,7 +44,6 @@ from normlab.plots import picture
 from normlab.training import painter
 
 STEPS = 8  # of a training, or of its epoch
-AT_A_TIME = 2
 LESSONS = Path(__file__).parents[2] / "notebooks"
 IMPORTED = (matplotlib.pyplot, numpy, torch, normlab.plots, CapturingDisplayHook)
 # A lesson's own loop, called for so many steps.
@@ -153,17 +151,11 @@ def main() -> None:
     out, stems = Path(sys.argv[1]), sys.argv[2:]
     shorten()
     fork = multiprocessing.get_context("fork")
-    running: list[multiprocessing.process.BaseProcess] = []
     for source in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
-        if stems and source.stem not in stems:
-            continue
-        while len(running) >= AT_A_TIME:
-            multiprocessing.connection.wait([lesson.sentinel for lesson in running])
-            running = [lesson for lesson in running if lesson.is_alive()]
-        running.append(fork.Process(target=run_lesson, args=(source, out)))
-        running[-1].start()
-    for lesson in running:
-        lesson.join()
+        if not stems or source.stem in stems:
+            lesson = fork.Process(target=run_lesson, args=(source, out))
+            lesson.start()
+            lesson.join()
 
 
 if __name__ == "__main__":
