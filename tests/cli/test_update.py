@@ -216,6 +216,17 @@ def test_an_upgrade_that_cannot_be_written_is_one_sentence(packed, home, monkeyp
     assert (home / EXERCISE).read_bytes() == made_notebook(1)
 
 
+def exit_codes_of(number, target, argument):
+    """Call a function in so many processes at the same moment; return how they ended."""
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=target, args=(argument,)) for _ in range(number)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
+
+
 def start_again(home):
     lab.bring_course(home)
 
@@ -224,13 +235,7 @@ def start_again(home):
 def test_two_starts_at_the_same_moment_bring_one_of_each(packed, home):
     fill_in(home)
     write_course(packed, 2)
-    fork = multiprocessing.get_context("fork")
-    starts = [fork.Process(target=start_again, args=(home,)) for _ in range(8)]
-    for start in starts:
-        start.start()
-    for start in starts:
-        start.join()
-    assert [start.exitcode for start in starts] == [0] * 8
+    assert exit_codes_of(8, start_again, home) == [0] * 8
     assert_nothing_is_lost_and_all_is_new(home, 2)
 
 
@@ -446,14 +451,7 @@ def update_with(newer):
 def test_updates_at_the_same_moment_take_turns(bundle):
     course, make = bundle
     fill_in(course)
-    newer = str(make(2, "newer.zip"))
-    fork = multiprocessing.get_context("fork")
-    updates = [fork.Process(target=update_with, args=(newer,)) for _ in range(4)]
-    for one in updates:
-        one.start()
-    for one in updates:
-        one.join()
-    assert [one.exitcode for one in updates] == [0] * 4
+    assert exit_codes_of(4, update_with, str(make(2, "newer.zip"))) == [0] * 4
     assert_nothing_is_lost_and_all_is_new(course, 2)
     assert (course / "normlab" / "sub" / "code.py").read_text() == "version = 2"
 
